@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-const listening = /Prism is listening on (http:\/\/[^\s\x1b]+)/;
+const listening = /Prism is listening on (http:\/\/[\d.:]+)/;
 
 const { values } = parseArgs({ options: { port: { type: 'string', default: '0' } } });
 if (!/^\d{1,5}$/.test(values.port) || Number(values.port) > 65535) {

@@ -1,4 +1,4 @@
-import { errorCatalogue, violationCodes, type ErrorCode } from '../../generated/errors.js';
+import { errorCatalogue, operationErrors, violationCodes, type ErrorCode } from '../../generated/errors.js';
 import type { OperationId } from './operations.js';
 
 export { errorCatalogue, operationErrors, violationCodes, type ErrorCode } from '../../generated/errors.js';
@@ -55,4 +55,10 @@ export function isErrorCode(word: unknown): word is ErrorCode {
 export function violationCode(operationId: OperationId, pointer: string): ErrorCode {
   const codes: Partial<Record<OperationId, Record<string, ErrorCode>>> = violationCodes;
   return codes[operationId]?.[pointer] ?? 'invalid_request';
+}
+
+/** Whether the contract lets an operation fail in this way. (express-openapi-validator does not look at answers from 500 up.) */
+export function isDeclared(operationId: OperationId, error: { code: ErrorCode; status: number }): boolean {
+  const statuses: Partial<Record<ErrorCode, readonly number[]>> = operationErrors[operationId];
+  return statuses[error.code]?.includes(error.status) ?? false;
 }

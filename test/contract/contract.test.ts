@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import {
   ApiError,
   failure,
+  isDeclared,
   success,
   violationCode,
   type RequestBody,
@@ -52,4 +53,10 @@ test('a bad value is refused with the code of its schema', () => {
   assert.equal(violationCode('banIp', '/params/ip'), 'invalid_ip');
   assert.equal(violationCode('banLease', '/params/addr'), 'invalid_address');
   assert.equal(violationCode('getHealth', '/query/toString'), 'invalid_request');
+});
+
+test('an operation fails only as the contract lets it', () => {
+  assert.ok(isDeclared('signHandshake', new ApiError('feature_unavailable', undefined, { status: 404 })));
+  assert.ok(!isDeclared('signHandshake', new ApiError('feature_unavailable')));
+  assert.ok(!isDeclared('getHealth', new ApiError('ip_banned')));
 });
