@@ -1066,7 +1066,8 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Failure"] & {
-                    error?: components["schemas"]["ErrorDetail"] & {
+                    error?: {
+                        message?: unknown;
                         /** @enum {unknown} */
                         code?: "method_not_allowed";
                     };
@@ -1080,7 +1081,8 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Failure"] & {
-                    error?: components["schemas"]["ErrorDetail"] & {
+                    error?: {
+                        message?: unknown;
                         /** @enum {unknown} */
                         code?: "ip_banned";
                     };
@@ -1096,7 +1098,8 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Failure"] & {
-                    error?: components["schemas"]["ErrorDetail"] & {
+                    error?: {
+                        message?: unknown;
                         /** @enum {unknown} */
                         code?: "rate_limited";
                     };
@@ -1110,7 +1113,8 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Failure"] & {
-                    error?: components["schemas"]["ErrorDetail"] & {
+                    error?: {
+                        message?: unknown;
                         /** @enum {unknown} */
                         code?: "internal";
                     };
@@ -1124,7 +1128,8 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Failure"] & {
-                    error?: components["schemas"]["ErrorDetail"] & {
+                    error?: {
+                        message?: unknown;
                         /** @enum {unknown} */
                         code?: "invalid_json" | "invalid_request" | "invalid_address";
                     };
@@ -1138,7 +1143,8 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Failure"] & {
-                    error?: components["schemas"]["ErrorDetail"] & {
+                    error?: {
+                        message?: unknown;
                         /** @enum {unknown} */
                         code?: "ip_banned" | "lease_rejected" | "udp_disabled" | "tcp_port_disabled";
                     };
@@ -1152,7 +1158,8 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Failure"] & {
-                    error?: components["schemas"]["ErrorDetail"] & {
+                    error?: {
+                        message?: unknown;
                         /** @enum {unknown} */
                         code?: "hostname_conflict";
                     };
@@ -1166,7 +1173,8 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Failure"] & {
-                    error?: components["schemas"]["ErrorDetail"] & {
+                    error?: {
+                        message?: unknown;
                         /** @enum {unknown} */
                         code?: "invalid_request";
                     };
@@ -1180,7 +1188,8 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Failure"] & {
-                    error?: components["schemas"]["ErrorDetail"] & {
+                    error?: {
+                        message?: unknown;
                         /** @enum {unknown} */
                         code?: "invalid_request";
                     };
@@ -1194,7 +1203,8 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Failure"] & {
-                    error?: components["schemas"]["ErrorDetail"] & {
+                    error?: {
+                        message?: unknown;
                         /** @enum {unknown} */
                         code?: "feature_unavailable";
                     };
@@ -1208,7 +1218,8 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Failure"] & {
-                    error?: components["schemas"]["ErrorDetail"] & {
+                    error?: {
+                        message?: unknown;
                         /** @enum {unknown} */
                         code?: "invalid_json" | "invalid_request";
                     };
@@ -1222,7 +1233,8 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Failure"] & {
-                    error?: components["schemas"]["ErrorDetail"] & {
+                    error?: {
+                        message?: unknown;
                         /** @enum {unknown} */
                         code?: "unauthorized";
                     };
@@ -1236,7 +1248,8 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Failure"] & {
-                    error?: components["schemas"]["ErrorDetail"] & {
+                    error?: {
+                        message?: unknown;
                         /** @enum {unknown} */
                         code?: "feature_unavailable" | "udp_port_exhausted" | "udp_capacity_exceeded" | "tcp_port_exhausted" | "tcp_port_capacity_exceeded";
                     };
@@ -1250,7 +1263,8 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Failure"] & {
-                    error?: components["schemas"]["ErrorDetail"] & {
+                    error?: {
+                        message?: unknown;
                         /** @enum {unknown} */
                         code?: "ip_banned" | "lease_rejected";
                     };
@@ -1264,7 +1278,8 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Failure"] & {
-                    error?: components["schemas"]["ErrorDetail"] & {
+                    error?: {
+                        message?: unknown;
                         /** @enum {unknown} */
                         code?: "lease_not_found";
                     };
@@ -1278,7 +1293,8 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Failure"] & {
-                    error?: components["schemas"]["ErrorDetail"] & {
+                    error?: {
+                        message?: unknown;
                         /** @enum {unknown} */
                         code?: "invalid_request";
                     };
@@ -1292,7 +1308,8 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Failure"] & {
-                    error?: components["schemas"]["ErrorDetail"] & {
+                    error?: {
+                        message?: unknown;
                         /** @enum {unknown} */
                         code?: "hostname_conflict" | "transport_mismatch";
                     };
@@ -1306,7 +1323,8 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Failure"] & {
-                    error?: components["schemas"]["ErrorDetail"] & {
+                    error?: {
+                        message?: unknown;
                         /** @enum {unknown} */
                         code?: "internal" | "hijack_failed" | "hijack_unsupported";
                     };
@@ -1320,7 +1338,8 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Failure"] & {
-                    error?: components["schemas"]["ErrorDetail"] & {
+                    error?: {
+                        message?: unknown;
                         /** @enum {unknown} */
                         code?: "http11_only";
                     };
@@ -1334,7 +1353,8 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Failure"] & {
-                    error?: components["schemas"]["ErrorDetail"] & {
+                    error?: {
+                        message?: unknown;
                         /** @enum {unknown} */
                         code?: "invalid_json" | "invalid_request" | "invalid_mode";
                     };
@@ -1348,7 +1368,8 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Failure"] & {
-                    error?: components["schemas"]["ErrorDetail"] & {
+                    error?: {
+                        message?: unknown;
                         /** @enum {unknown} */
                         code?: "invalid_request" | "invalid_address";
                     };
@@ -1362,7 +1383,8 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Failure"] & {
-                    error?: components["schemas"]["ErrorDetail"] & {
+                    error?: {
+                        message?: unknown;
                         /** @enum {unknown} */
                         code?: "invalid_request" | "invalid_ip";
                     };
@@ -1376,7 +1398,8 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Failure"] & {
-                    error?: components["schemas"]["ErrorDetail"] & {
+                    error?: {
+                        message?: unknown;
                         /** @enum {unknown} */
                         code?: "lease_not_found" | "feature_unavailable";
                     };
@@ -1390,7 +1413,8 @@ export interface components {
             };
             content: {
                 "application/json": components["schemas"]["Failure"] & {
-                    error?: components["schemas"]["ErrorDetail"] & {
+                    error?: {
+                        message?: unknown;
                         /** @enum {unknown} */
                         code?: "not_found";
                     };
