@@ -1,0 +1,48 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/** What `npm start` exposes: a page, an event stream and an echo, to look at with a browser or curl. */
+export function demoService(request: IncomingMessage, response: ServerResponse): void {
+  const path = new URL(request.url ?? '/', 'http://demo').pathname;
+  if (path === '/echo') {
+    response.writeHead(200, { 'content-type': request.headers['content-type'] ?? 'application/octet-stream' });
+    request.pipe(response);
+    return;
+  }
+  if (path === '/time') {
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+    const tell = () => response.write(`data: ${new Date().toISOString()}\n\n`);
+    const timer = setInterval(tell, 1_000);
+    response.once('close', () => clearInterval(timer));
+    tell();
+    return;
+  }
+  if (path !== '/') {
+    response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end('Not here. Try /, /time or /echo.\n');
+    return;
+  }
+  if (request.headers.accept?.includes('text/html')) {
+    response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(page);
+    return;
+  }
+  response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' });
+  response.end(`Hello from a service on your own machine, served as https://${request.headers.host}\n`);
+}
+
+const page = `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Portal demo</title>
+<style>
+  body { font: 1.1rem/1.6 system-ui, sans-serif; max-width: 38rem; margin: 15vh auto; padding: 0 1.5rem; color: #1d2433; }
+  code { background: #eef1f6; padding: .1em .35em; border-radius: .25em; }
+</style>
+<h1>It works.</h1>
+<p>This page comes from a service on your own machine, by way of a relay that passed it on without being able to read it:
+TLS ended in the tunnel client, next to the service.</p>
+<p>Time there, streamed as it passes: <code id="time">&hellip;</code></p>
+<script>
+  new EventSource('/time').onmessage = (event) => { document.getElementById('time').textContent = event.data; };
+</script>
+</html>
+`;
