@@ -11,7 +11,10 @@ export function ipBytes(address: string): Buffer {
   if (!isIPv6(address)) return Buffer.from(address.split('.').map(Number));
   const dotted = /[\d.]+$/.exec(address)?.[0];
   const tail4 = dotted?.includes('.') ? ipBytes(dotted) : undefined;
-  const plain = tail4 && dotted ? address.slice(0, -dotted.length) + `${tail4.toString('hex', 0, 2)}:${tail4.toString('hex', 2)}` : address;
+  const plain =
+    tail4 && dotted
+      ? address.slice(0, -dotted.length) + `${tail4.toString('hex', 0, 2)}:${tail4.toString('hex', 2)}`
+      : address;
   const [left, right] = plain.split('::').map((half) => half.split(':').filter((group) => group !== ''));
   const filled = right ? [...left, ...Array<string>(8 - left.length - right.length).fill('0'), ...right] : left;
   return Buffer.from(filled.map((group) => group.padStart(4, '0')).join(''), 'hex');

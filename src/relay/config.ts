@@ -49,15 +49,55 @@ interface Setting {
 
 /** Every setting, by flag, environment variable and key of the configuration file (the flag's name with `_`). */
 export const relaySettings = {
-  portalUrl: { flag: 'portal-url', env: 'PORTAL_URL', kind: 'text', help: 'public https URL of this relay; its host is the root host' },
-  stateDir: { flag: 'state-dir', env: 'STATE_DIR', kind: 'text', fallback: '~/.local/state/portal-relay', help: 'where identity, leases and certificates are kept' },
+  portalUrl: {
+    flag: 'portal-url',
+    env: 'PORTAL_URL',
+    kind: 'text',
+    help: 'public https URL of this relay; its host is the root host',
+  },
+  stateDir: {
+    flag: 'state-dir',
+    env: 'STATE_DIR',
+    kind: 'text',
+    fallback: '~/.local/state/portal-relay',
+    help: 'where identity, leases and certificates are kept',
+  },
   host: { flag: 'host', env: 'HOST', kind: 'text', fallback: '::', help: 'address to listen on' },
-  apiPort: { flag: 'api-port', env: 'API_PORT', kind: 'number', fallback: String(defaultApiPort), help: 'HTTPS port of the API' },
-  sniPort: { flag: 'sni-port', env: 'SNI_PORT', kind: 'number', fallback: String(defaultPublicPort), help: 'public TLS port, routed by server name' },
-  certFile: { flag: 'cert-file', env: 'CERT_FILE', kind: 'text', help: 'PEM certificate chain for the root host and *.root host' },
+  apiPort: {
+    flag: 'api-port',
+    env: 'API_PORT',
+    kind: 'number',
+    fallback: String(defaultApiPort),
+    help: 'HTTPS port of the API',
+  },
+  sniPort: {
+    flag: 'sni-port',
+    env: 'SNI_PORT',
+    kind: 'number',
+    fallback: String(defaultPublicPort),
+    help: 'public TLS port, routed by server name',
+  },
+  certFile: {
+    flag: 'cert-file',
+    env: 'CERT_FILE',
+    kind: 'text',
+    help: 'PEM certificate chain for the root host and *.root host',
+  },
   keyFile: { flag: 'key-file', env: 'KEY_FILE', kind: 'text', help: 'PEM private key of the certificate' },
-  maxLeaseTtl: { flag: 'max-lease-ttl', env: 'MAX_LEASE_TTL', kind: 'number', fallback: String(maxLeaseTtlSeconds), help: 'longest lease, in seconds' },
-  digestSigning: { flag: 'digest-signing', env: 'DIGEST_SIGNING', kind: 'switch', fallback: 'false', help: 'sign bare digests for older clients (see docs/operations.md first)' },
+  maxLeaseTtl: {
+    flag: 'max-lease-ttl',
+    env: 'MAX_LEASE_TTL',
+    kind: 'number',
+    fallback: String(maxLeaseTtlSeconds),
+    help: 'longest lease, in seconds',
+  },
+  digestSigning: {
+    flag: 'digest-signing',
+    env: 'DIGEST_SIGNING',
+    kind: 'switch',
+    fallback: 'false',
+    help: 'sign bare digests for older clients (see docs/operations.md first)',
+  },
   logLevel: { flag: 'log-level', env: 'LOG_LEVEL', kind: 'text', fallback: 'info', help: logLevels.join(', ') },
 } as const satisfies Record<string, Setting>;
 
@@ -90,14 +130,19 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
     if (value && !['false', '0', 'off'].includes(value)) faults.push(`${name}: this release does not offer it yet`);
   }
 
-  const known = new Set([...Object.values(relaySettings).map(({ flag }) => flag.replaceAll('-', '_')), ...unavailableSettings.map((name) => name.toLowerCase())]);
-  for (const key of Object.keys(file)) if (!known.has(key)) faults.push(`${key}: not a setting (in the configuration file)`);
+  const known = new Set([
+    ...Object.values(relaySettings).map(({ flag }) => flag.replaceAll('-', '_')),
+    ...unavailableSettings.map((name) => name.toLowerCase()),
+  ]);
+  for (const key of Object.keys(file))
+    if (!known.has(key)) faults.push(`${key}: not a setting (in the configuration file)`);
 
   const text = (name: SettingName): string | undefined => {
     const setting: Setting = relaySettings[name];
     return flags[setting.flag] ?? env[setting.env] ?? file[setting.flag.replaceAll('-', '_')] ?? setting.fallback;
   };
-  const fault = (name: SettingName, what: string) => faults.push(`--${relaySettings[name].flag} (${relaySettings[name].env}): ${what}`);
+  const fault = (name: SettingName, what: string) =>
+    faults.push(`--${relaySettings[name].flag} (${relaySettings[name].env}): ${what}`);
   const number = (name: SettingName, min: number, max: number): number => {
     const value = Number(text(name));
     if (Number.isInteger(value) && value >= min && value <= max) return value;
@@ -112,12 +157,19 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
 
   const portalUrl = readPortalUrl(text('portalUrl'), (what) => fault('portalUrl', what));
   const [certFile, keyFile] = [text('certFile'), text('keyFile')];
-  if (Boolean(certFile) !== Boolean(keyFile)) fault(certFile ? 'keyFile' : 'certFile', 'certificate and key are given together');
-  for (const [name, path] of [['certFile', certFile], ['keyFile', keyFile]] as const) {
+  if (Boolean(certFile) !== Boolean(keyFile))
+    fault(certFile ? 'keyFile' : 'certFile', 'certificate and key are given together');
+  for (const [name, path] of [
+    ['certFile', certFile],
+    ['keyFile', keyFile],
+  ] as const) {
     if (path && !isFile(path)) fault(name, `${path} is not a file that can be read`);
   }
   if (portalUrl && !certFile && !portalUrl.hostname.endsWith('.localhost')) {
-    fault('certFile', `a certificate for ${portalUrl.hostname} and *.${portalUrl.hostname} is needed (only names under localhost get a development one)`);
+    fault(
+      'certFile',
+      `a certificate for ${portalUrl.hostname} and *.${portalUrl.hostname} is needed (only names under localhost get a development one)`,
+    );
   }
   const logLevel = text('logLevel') as LogLevel;
   if (!logLevels.includes(logLevel)) fault('logLevel', `must be one of ${logLevels.join(', ')}`);
@@ -147,12 +199,16 @@ export function relaySettingsHelp(): string {
     const fallback = setting.fallback === undefined || setting.kind === 'switch' ? '' : ` [${setting.fallback}]`;
     return `${head.padEnd(26)} ${setting.env.padEnd(16)} ${setting.help}${fallback}`;
   });
-  return [...rows, `${'  --config FILE'.padEnd(26)} ${'PORTAL_CONFIG'.padEnd(16)} TOML file with the same settings, as portal_url, state_dir, ...`].join('\n');
+  return [
+    ...rows,
+    `${'  --config FILE'.padEnd(26)} ${'PORTAL_CONFIG'.padEnd(16)} TOML file with the same settings, as portal_url, state_dir, ...`,
+  ].join('\n');
 }
 
 function readFlags(argv: string[]): Record<string, string | undefined> {
   const options: Record<string, { type: 'string' | 'boolean' }> = { config: { type: 'string' } };
-  for (const setting of Object.values(relaySettings)) options[setting.flag] = { type: setting.kind === 'switch' ? 'boolean' : 'string' };
+  for (const setting of Object.values(relaySettings))
+    options[setting.flag] = { type: setting.kind === 'switch' ? 'boolean' : 'string' };
   try {
     const { values } = parseArgs({ args: argv, options, allowPositionals: false });
     return Object.fromEntries(Object.entries(values).map(([flag, value]) => [flag, String(value)]));
@@ -164,7 +220,9 @@ function readFlags(argv: string[]): Record<string, string | undefined> {
 function readFile(path: string | undefined, faults: string[]): Record<string, string | undefined> {
   if (path === undefined) return {};
   try {
-    return Object.fromEntries(Object.entries(parseToml(readFileSync(path, 'utf8'))).map(([key, value]) => [key, String(value)]));
+    return Object.fromEntries(
+      Object.entries(parseToml(readFileSync(path, 'utf8'))).map(([key, value]) => [key, String(value)]),
+    );
   } catch (error) {
     faults.push(`--config (PORTAL_CONFIG): ${(error as Error).message.split('\n')[0]}`);
     return {};
@@ -178,9 +236,12 @@ function readPortalUrl(text: string | undefined, fault: (what: string) => void):
   if (url.protocol !== 'https:' || url.pathname !== '/' || url.search || url.hash || url.username || url.password) {
     return void fault('must be https:// and a host, with a port where it is not 443, and nothing else');
   }
-  if (isIP(url.hostname.replace(/^\[|\]$/g, ''))) return void fault('must have a host name, not an address: tenants get names below it');
+  if (isIP(url.hostname.replace(/^\[|\]$/g, '')))
+    return void fault('must have a host name, not an address: tenants get names below it');
   if (url.hostname === 'localhost') {
-    return void fault('*.localhost is refused as a certificate name by TLS libraries: use a name below it, such as portal.localhost');
+    return void fault(
+      '*.localhost is refused as a certificate name by TLS libraries: use a name below it, such as portal.localhost',
+    );
   }
   return url;
 }
@@ -188,4 +249,3 @@ function readPortalUrl(text: string | undefined, fault: (what: string) => void):
 function isFile(path: string): boolean {
   return existsSync(path) && statSync(path).isFile();
 }
-

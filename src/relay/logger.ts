@@ -26,7 +26,9 @@ function plainLines(out: NodeJS.WritableStream): Writable {
     decodeStrings: false,
     write(line: string, _encoding, done) {
       const { level, time, msg, err, ...fields } = JSON.parse(line) as Record<string, unknown>;
-      const details = Object.entries(fields).map(([key, value]) => ` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
+      const details = Object.entries(fields).map(
+        ([key, value]) => ` ${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+      );
       const cause = err ? `\n  ${(err as { stack?: string; message: string }).stack ?? (err as Error).message}` : '';
       out.write(`${String(time).slice(11, 23)} ${String(level).padEnd(5)} ${String(msg)}${details.join('')}${cause}\n`);
       done();

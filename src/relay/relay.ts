@@ -121,7 +121,10 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
       certificates.watch(config.certificateFiles, rootHost, config.certificateReloadIntervalMs, logger, onChange);
     }
     const caFile = config.certificateFiles ? undefined : developmentCaFile(config.stateDir);
-    logger.info({ url: config.portalUrl.origin, rootHost, apiPort, publicPort, address: key.address, developmentCa: caFile }, 'relay started');
+    logger.info(
+      { url: config.portalUrl.origin, rootHost, apiPort, publicPort, address: key.address, developmentCa: caFile },
+      'relay started',
+    );
     return { apiPort, publicPort, address: key.address, developmentCaFile: caFile, stop };
   } catch (error) {
     await stop();

@@ -23,12 +23,15 @@ export class ClientHelloReader {
     this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
     for (let record = this.#nextRecord(); record; record = this.#nextRecord()) {
       this.#message = this.#message.length === 0 ? record : Buffer.concat([this.#message, record]);
-      if (this.#message[0] !== handshakeType.client_hello) throw new TlsAlertError('unexpected_message', 'not a ClientHello');
+      if (this.#message[0] !== handshakeType.client_hello)
+        throw new TlsAlertError('unexpected_message', 'not a ClientHello');
       const length = this.#message.length < 4 ? Infinity : 4 + this.#message.readUIntBE(1, 3);
-      if (length !== Infinity && length > this.limit) throw new TlsAlertError('decode_error', `a ClientHello of ${length} bytes`);
+      if (length !== Infinity && length > this.limit)
+        throw new TlsAlertError('decode_error', `a ClientHello of ${length} bytes`);
       if (this.#message.length >= length) return parseClientHello(this.#message.subarray(0, length));
     }
-    if (this.#bytes.length >= this.limit) throw new TlsAlertError('decode_error', `no ClientHello within ${this.limit} bytes`);
+    if (this.#bytes.length >= this.limit)
+      throw new TlsAlertError('decode_error', `no ClientHello within ${this.limit} bytes`);
     return undefined;
   }
 
@@ -40,7 +43,8 @@ export class ClientHelloReader {
   /** The content of the next record, when it is there whole. */
   #nextRecord(): Buffer | undefined {
     const header = this.#bytes.subarray(this.#at, this.#at + 5);
-    if (header.length > 0 && header[0] !== contentType.handshake) throw new TlsAlertError('unexpected_message', 'not a handshake record');
+    if (header.length > 0 && header[0] !== contentType.handshake)
+      throw new TlsAlertError('unexpected_message', 'not a handshake record');
     if (header.length > 1 && header[1] !== 3) throw new TlsAlertError('protocol_version', 'not a TLS record');
     if (header.length < 5) return undefined;
     const length = header.readUInt16BE(3);

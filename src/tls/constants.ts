@@ -46,9 +46,33 @@ export interface CipherSuite {
 }
 
 const suites: CipherSuite[] = [
-  { id: 0x1301, name: 'TLS_AES_128_GCM_SHA256', aead: 'aes-128-gcm', keyLength: 16, hash: 'sha256', hashLength: 32, recordLimit: 2 ** 24 },
-  { id: 0x1302, name: 'TLS_AES_256_GCM_SHA384', aead: 'aes-256-gcm', keyLength: 32, hash: 'sha384', hashLength: 48, recordLimit: 2 ** 24 },
-  { id: 0x1303, name: 'TLS_CHACHA20_POLY1305_SHA256', aead: 'chacha20-poly1305', keyLength: 32, hash: 'sha256', hashLength: 32, recordLimit: 2 ** 32 },
+  {
+    id: 0x1301,
+    name: 'TLS_AES_128_GCM_SHA256',
+    aead: 'aes-128-gcm',
+    keyLength: 16,
+    hash: 'sha256',
+    hashLength: 32,
+    recordLimit: 2 ** 24,
+  },
+  {
+    id: 0x1302,
+    name: 'TLS_AES_256_GCM_SHA384',
+    aead: 'aes-256-gcm',
+    keyLength: 32,
+    hash: 'sha384',
+    hashLength: 48,
+    recordLimit: 2 ** 24,
+  },
+  {
+    id: 0x1303,
+    name: 'TLS_CHACHA20_POLY1305_SHA256',
+    aead: 'chacha20-poly1305',
+    keyLength: 32,
+    hash: 'sha256',
+    hashLength: 32,
+    recordLimit: 2 ** 32,
+  },
 ];
 export const cipherSuites: ReadonlyMap<number, CipherSuite> = new Map(suites.map((suite) => [suite.id, suite]));
 

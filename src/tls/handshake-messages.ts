@@ -52,7 +52,15 @@ export function serverHello({ random, sessionId, cipherSuite, group, keyShare, p
     extension(extensionType.key_share, Buffer.concat([uint16(group), vector16(keyShare)])),
     pskIndex === undefined ? empty : extension(extensionType.pre_shared_key, uint16(pskIndex)),
   ];
-  return message(handshakeType.server_hello, uint16(tls12), random, vector8(sessionId), uint16(cipherSuite), Buffer.from([0]), vector16(...extensions));
+  return message(
+    handshakeType.server_hello,
+    uint16(tls12),
+    random,
+    vector8(sessionId),
+    uint16(cipherSuite),
+    Buffer.from([0]),
+    vector16(...extensions),
+  );
 }
 
 export function helloRetryRequest(sessionId: Buffer, cipherSuite: number, group: number): Buffer {
@@ -60,13 +68,25 @@ export function helloRetryRequest(sessionId: Buffer, cipherSuite: number, group:
     extension(extensionType.supported_versions, uint16(tls13)),
     extension(extensionType.key_share, uint16(group)),
   ];
-  return message(handshakeType.server_hello, uint16(tls12), helloRetryRandom, vector8(sessionId), uint16(cipherSuite), Buffer.from([0]), vector16(...extensions));
+  return message(
+    handshakeType.server_hello,
+    uint16(tls12),
+    helloRetryRandom,
+    vector8(sessionId),
+    uint16(cipherSuite),
+    Buffer.from([0]),
+    vector16(...extensions),
+  );
 }
 
 /** @param acknowledgeName the server name was used to choose the certificate (RFC 6066 3) */
 export function encryptedExtensions(alpn: string | undefined, acknowledgeName: boolean): Buffer {
-  const protocols = alpn === undefined ? empty : extension(extensionType.alpn, vector16(vector8(Buffer.from(alpn, 'latin1'))));
-  return message(handshakeType.encrypted_extensions, vector16(acknowledgeName ? extension(extensionType.server_name, empty) : empty, protocols));
+  const protocols =
+    alpn === undefined ? empty : extension(extensionType.alpn, vector16(vector8(Buffer.from(alpn, 'latin1'))));
+  return message(
+    handshakeType.encrypted_extensions,
+    vector16(acknowledgeName ? extension(extensionType.server_name, empty) : empty, protocols),
+  );
 }
 
 /** @param chain DER, leaf first */
@@ -84,10 +104,16 @@ export function finished(mac: Buffer): Buffer {
 }
 
 export function newSessionTicket(lifetimeSeconds: number, ageAdd: number, nonce: Buffer, ticket: Buffer): Buffer {
-  return message(handshakeType.new_session_ticket, uint32(lifetimeSeconds), uint32(ageAdd), vector8(nonce), vector16(ticket), vector16());
+  return message(
+    handshakeType.new_session_ticket,
+    uint32(lifetimeSeconds),
+    uint32(ageAdd),
+    vector8(nonce),
+    vector16(ticket),
+    vector16(),
+  );
 }
 
 export function keyUpdate(requestPeer: boolean): Buffer {
   return message(handshakeType.key_update, Buffer.from([requestPeer ? 1 : 0]));
 }
-

@@ -4,7 +4,13 @@ import { type CipherSuite, cipherSuites, extensionType, handshakeType, namedGrou
 import * as build from './handshake-messages.js';
 import { exchangeKeys } from './key-exchange.js';
 import { KeySchedule, digest, expandLabel, finishedMac } from './key-schedule.js';
-import { type ClientHello, type ServerHello, checkRetriedClientHello, parseClientHello, parseServerHello } from './messages.js';
+import {
+  type ClientHello,
+  type ServerHello,
+  checkRetriedClientHello,
+  parseClientHello,
+  parseServerHello,
+} from './messages.js';
 import { schemeName } from './schemes.js';
 import type { TicketKeys, TicketState } from './tickets.js';
 import { certificateVerifyContent, messageHash } from './transcript.js';
@@ -106,16 +112,20 @@ export class ServerHandshake {
    */
   receive(message: Buffer): Promise<void> | undefined {
     if (this.awaitsHello && message[0] === handshakeType.client_hello) return this.#clientHello(message);
-    if (this.#state === 'client finished' && message[0] === handshakeType.finished) return this.#clientFinished(message);
+    if (this.#state === 'client finished' && message[0] === handshakeType.finished)
+      return this.#clientFinished(message);
     throw new TlsAlertError('unexpected_message', `handshake message ${message[0]}`);
   }
 
   #clientHello(message: Buffer): Promise<void> | undefined {
     const hello = parseClientHello(message);
-    if (!hello.supportedVersions.includes(tls13)) throw new TlsAlertError('protocol_version', 'the client does not speak TLS 1.3');
-    const legacy = hello.legacyVersion === tls12 && hello.compressionMethods.length === 1 && hello.compressionMethods[0] === 0;
+    if (!hello.supportedVersions.includes(tls13))
+      throw new TlsAlertError('protocol_version', 'the client does not speak TLS 1.3');
+    const legacy =
+      hello.legacyVersion === tls12 && hello.compressionMethods.length === 1 && hello.compressionMethods[0] === 0;
     if (!legacy) throw new TlsAlertError('illegal_parameter', 'legacy fields of the ClientHello');
-    if (!hello.supportedGroups || !hello.keyShares) throw new TlsAlertError('missing_extension', 'supported_groups and key_share are needed');
+    if (!hello.supportedGroups || !hello.keyShares)
+      throw new TlsAlertError('missing_extension', 'supported_groups and key_share are needed');
     if (this.#retry) checkRetriedClientHello(this.#retry.hello, hello, this.#retry.request);
     else {
       this.#suite = this.#chooseSuite(hello);
@@ -126,10 +136,13 @@ export class ServerHandshake {
       if (hello.extensions.has(extensionType.early_data)) this.io.skipEarlyData();
     }
     const groups = this.options.groups ?? defaultGroups;
-    const group = groups.find((candidate) => hello.supportedGroups?.includes(candidate) && hello.keyShares?.has(candidate));
+    const group = groups.find(
+      (candidate) => hello.supportedGroups?.includes(candidate) && hello.keyShares?.has(candidate),
+    );
     if (group !== undefined) return this.#answer(hello, group, hello.keyShares.get(group) as Buffer);
     const wanted = groups.find((candidate) => hello.supportedGroups?.includes(candidate));
-    if (wanted === undefined || this.#retry) throw new TlsAlertError('handshake_failure', 'no key exchange group in common');
+    if (wanted === undefined || this.#retry)
+      throw new TlsAlertError('handshake_failure', 'no key exchange group in common');
     this.#askAgain(hello, wanted);
     return undefined;
   }
@@ -138,7 +151,8 @@ export class ServerHandshake {
     const enabled = (this.options.cipherSuites ?? [...cipherSuites.keys()]).filter((id) => cipherSuites.has(id));
     const common = enabled.filter((id) => hello.cipherSuites.includes(id));
     // A client that puts ChaCha20 first has no fast AES.
-    const chosen = hello.cipherSuites.find((id) => cipherSuites.has(id)) === chacha && common.includes(chacha) ? chacha : common[0];
+    const chosen =
+      hello.cipherSuites.find((id) => cipherSuites.has(id)) === chacha && common.includes(chacha) ? chacha : common[0];
     if (chosen === undefined) throw new TlsAlertError('handshake_failure', 'no cipher suite in common');
     return cipherSuites.get(chosen) as CipherSuite;
   }
@@ -164,7 +178,14 @@ export class ServerHandshake {
     this.#record(hello.raw);
     const { share, sharedSecret } = exchangeKeys(group, peerShare);
     const { sessionId } = hello;
-    const greeting = build.serverHello({ random: randomBytes(32), sessionId, cipherSuite: this.#suite.id, group, keyShare: share, pskIndex: psk?.index });
+    const greeting = build.serverHello({
+      random: randomBytes(32),
+      sessionId,
+      cipherSuite: this.#suite.id,
+      group,
+      keyShare: share,
+      pskIndex: psk?.index,
+    });
     this.#record(greeting);
     this.#schedule.mixSharedSecret(sharedSecret);
     const helloHash = this.#transcriptHash();
@@ -238,7 +259,8 @@ export class ServerHandshake {
     const { hash, hashLength } = this.#suite;
     const expected = finishedMac(hash, this.#clientHandshakeSecret, this.#transcriptHash());
     if (message.length !== 4 + hashLength) throw new TlsAlertError('decode_error', 'the length of Finished');
-    if (!timingSafeEqual(expected, message.subarray(4))) throw new TlsAlertError('decrypt_error', 'Finished does not verify');
+    if (!timingSafeEqual(expected, message.subarray(4)))
+      throw new TlsAlertError('decrypt_error', 'Finished does not verify');
     this.#transcript.update(message);
     this.io.protectReads(this.#suite, this.#clientSecret);
     this.#state = 'done';
@@ -260,7 +282,11 @@ export class ServerHandshake {
     const { hash } = this.#suite;
     for (const [index, { identity, obfuscatedTicketAge }] of offer.identities.slice(0, maxPskTries).entries()) {
       const state = tickets.open(identity, obfuscatedTicketAge);
-      const fits = state && state.hash === hash && state.serverName === (this.serverName ?? '') && state.alpn === (this.alpnProtocol ?? '');
+      const fits =
+        state &&
+        state.hash === hash &&
+        state.serverName === (this.serverName ?? '') &&
+        state.alpn === (this.alpnProtocol ?? '');
       if (!state || !fits || state.chain !== this.#chainDigest()) continue;
       const schedule = new KeySchedule(hash, state.psk);
       const truncated = hello.raw.subarray(0, hello.raw.length - offer.bindersLength);

@@ -85,7 +85,13 @@ export class KeySchedule {
 }
 
 /** RFC 8446 7.5. */
-export function exportKeyingMaterial(hash: HashName, exporterSecret: Buffer, length: number, label: string, context: Buffer): Buffer {
+export function exportKeyingMaterial(
+  hash: HashName,
+  exporterSecret: Buffer,
+  length: number,
+  label: string,
+  context: Buffer,
+): Buffer {
   const secret = deriveSecret(hash, exporterSecret, label, digest(hash, empty));
   return expandLabel(hash, secret, 'exporter', digest(hash, context), length);
 }

@@ -41,7 +41,8 @@ export function parseClientHello(message: Buffer): ClientHello {
   if (sessionId.length > 32) throw new TlsAlertError('decode_error', 'the session id is too long');
   const suites = readList(body.vector16(), (reader) => reader.uint16());
   const compressionMethods = body.vector8();
-  const { extensions, order } = body.left > 0 ? readExtensions(body.vector16()) : { extensions: new Map<number, Buffer>(), order: [] };
+  const { extensions, order } =
+    body.left > 0 ? readExtensions(body.vector16()) : { extensions: new Map<number, Buffer>(), order: [] };
   body.end();
   const read = <T>(type: number, parse: (reader: Reader) => T): T | undefined => {
     const bytes = extensions.get(type);
@@ -65,7 +66,8 @@ export function parseClientHello(message: Buffer): ClientHello {
     extensions,
     extensionOrder: order,
     serverName: read(extensionType.server_name, readServerName),
-    supportedVersions: read(extensionType.supported_versions, (reader) => readList(reader.vector8(), (item) => item.uint16())) ?? [],
+    supportedVersions:
+      read(extensionType.supported_versions, (reader) => readList(reader.vector8(), (item) => item.uint16())) ?? [],
     supportedGroups: read(extensionType.supported_groups, uint16List),
     signatureAlgorithms: read(extensionType.signature_algorithms, uint16List),
     keyShares: read(extensionType.key_share, readKeyShares),
@@ -125,10 +127,16 @@ export function parseEncryptedExtensions(message: Buffer): { extensions: Map<num
 }
 
 /** RFC 8446 4.4.2. */
-export function parseCertificate(message: Buffer): { context: Buffer; entries: { certificate: Buffer; extensions: Buffer }[] } {
+export function parseCertificate(message: Buffer): {
+  context: Buffer;
+  entries: { certificate: Buffer; extensions: Buffer }[];
+} {
   const body = bodyOf(message, handshakeType.certificate);
   const context = body.vector8();
-  const entries = readList(body.vector24(), (reader) => ({ certificate: reader.vector24(), extensions: reader.vector16() }));
+  const entries = readList(body.vector24(), (reader) => ({
+    certificate: reader.vector24(),
+    extensions: reader.vector16(),
+  }));
   body.end();
   return { context, entries };
 }
@@ -162,9 +170,15 @@ export function checkRetriedClientHello(first: ClientHello, second: ClientHello,
   const fixed = (hello: ClientHello) => hello.extensionOrder.filter((type) => !changeable.has(type));
   const sameExtensions =
     fixed(first).length === fixed(second).length &&
-    fixed(first).every((type) => second.extensions.has(type) && (first.extensions.get(type) as Buffer).equals(second.extensions.get(type) as Buffer));
-  if (!same || !sameExtensions) throw new TlsAlertError('illegal_parameter', 'the second ClientHello differs from the first');
-  if (second.extensions.has(extensionType.early_data)) throw new TlsAlertError('illegal_parameter', 'early data after a HelloRetryRequest');
+    fixed(first).every(
+      (type) =>
+        second.extensions.has(type) &&
+        (first.extensions.get(type) as Buffer).equals(second.extensions.get(type) as Buffer),
+    );
+  if (!same || !sameExtensions)
+    throw new TlsAlertError('illegal_parameter', 'the second ClientHello differs from the first');
+  if (second.extensions.has(extensionType.early_data))
+    throw new TlsAlertError('illegal_parameter', 'early data after a HelloRetryRequest');
   const shares = second.keyShares;
   if (retry.keyShareGroup !== undefined && (shares?.size !== 1 || !shares.has(retry.keyShareGroup))) {
     throw new TlsAlertError('illegal_parameter', 'the second ClientHello lacks the key share asked for');
@@ -215,9 +229,13 @@ function readKeyShares(reader: Reader): Map<number, Buffer> {
 }
 
 function readPreSharedKey(reader: Reader): PreSharedKeyOffer {
-  const identities = readList(reader.vector16(), (item) => ({ identity: item.vector16(), obfuscatedTicketAge: item.uint32() }));
+  const identities = readList(reader.vector16(), (item) => ({
+    identity: item.vector16(),
+    obfuscatedTicketAge: item.uint32(),
+  }));
   const bindersLength = reader.left;
   const binders = readList(reader.vector16(), (item) => item.vector8());
-  if (binders.length !== identities.length) throw new TlsAlertError('illegal_parameter', 'a binder for each identity is needed');
+  if (binders.length !== identities.length)
+    throw new TlsAlertError('illegal_parameter', 'a binder for each identity is needed');
   return { identities, binders, bindersLength };
 }

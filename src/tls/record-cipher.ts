@@ -1,4 +1,12 @@
-import { type CipherGCM, type CipherGCMTypes, type DecipherGCM, type KeyObject, createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto';
+import {
+  type CipherGCM,
+  type CipherGCMTypes,
+  type DecipherGCM,
+  type KeyObject,
+  createCipheriv,
+  createDecipheriv,
+  createSecretKey,
+} from 'node:crypto';
 import { type CipherSuite, contentType } from './constants.js';
 import { expandLabel } from './key-schedule.js';
 
@@ -46,7 +54,12 @@ export class RecordCipher {
     header[2] = 3;
     header[3] = length >> 8;
     header[4] = length & 0xff;
-    const cipher = createCipheriv(this.suite.aead as CipherGCMTypes, this.#key, this.#nextNonce(), aeadOptions) as CipherGCM;
+    const cipher = createCipheriv(
+      this.suite.aead as CipherGCMTypes,
+      this.#key,
+      this.#nextNonce(),
+      aeadOptions,
+    ) as CipherGCM;
     cipher.setAAD(header);
     if (data.length < joinBelow) {
       const inner = Buffer.allocUnsafe(data.length + 1);
@@ -67,7 +80,12 @@ export class RecordCipher {
   open(header: Buffer, body: Buffer): Buffer | undefined {
     if (body.length < tagLength + 1) return undefined;
     const end = body.length - tagLength;
-    const decipher = createDecipheriv(this.suite.aead as CipherGCMTypes, this.#key, this.#nextNonce(), aeadOptions) as DecipherGCM;
+    const decipher = createDecipheriv(
+      this.suite.aead as CipherGCMTypes,
+      this.#key,
+      this.#nextNonce(),
+      aeadOptions,
+    ) as DecipherGCM;
     decipher.setAAD(header);
     decipher.setAuthTag(body.subarray(end));
     const plain = decipher.update(body.subarray(0, end));

@@ -28,10 +28,15 @@ export class RecordReader {
     if (bytes.length >= 2 && bytes[1] !== 3) throw new TlsAlertError('protocol_version', 'not a TLS record');
     if (bytes.length < headerLength) return undefined;
     const length = bytes.readUInt16BE(3);
-    if (length > (isProtected ? maxCiphertext : maxPlaintext)) throw new TlsAlertError('record_overflow', 'the record is too long');
+    if (length > (isProtected ? maxCiphertext : maxPlaintext))
+      throw new TlsAlertError('record_overflow', 'the record is too long');
     const end = headerLength + length;
     if (bytes.length < end) return undefined;
     this.#bytes = bytes.subarray(end);
-    return { type: bytes[0] as number, header: bytes.subarray(0, headerLength), body: bytes.subarray(headerLength, end) };
+    return {
+      type: bytes[0] as number,
+      header: bytes.subarray(0, headerLength),
+      body: bytes.subarray(headerLength, end),
+    };
   }
 }

@@ -13,7 +13,9 @@ export const signatureSchemes = {
 
 export type SignatureSchemeName = keyof typeof signatureSchemes;
 
-const byNumber = new Map(Object.entries(signatureSchemes).map(([name, number]) => [number as number, name as SignatureSchemeName]));
+const byNumber = new Map(
+  Object.entries(signatureSchemes).map(([name, number]) => [number as number, name as SignatureSchemeName]),
+);
 
 export function schemeName(scheme: number): SignatureSchemeName | undefined {
   return byNumber.get(scheme);
@@ -32,7 +34,11 @@ export function schemesForKey(key: KeyObject): number[] {
       return scheme === undefined ? [] : [scheme];
     }
     case 'rsa':
-      return [signatureSchemes.rsa_pss_rsae_sha256, signatureSchemes.rsa_pss_rsae_sha384, signatureSchemes.rsa_pss_rsae_sha512];
+      return [
+        signatureSchemes.rsa_pss_rsae_sha256,
+        signatureSchemes.rsa_pss_rsae_sha384,
+        signatureSchemes.rsa_pss_rsae_sha512,
+      ];
     case 'ed25519':
       return [signatureSchemes.ed25519];
     default:

@@ -164,7 +164,8 @@ export class TlsServerStream extends Duplex {
     // A client that failed before it had keys says so in plain text.
     const plainAlert = record.type === contentType.alert && !this.#handshake.isDone && record.body.length === 2;
     if (plainAlert) return this.#receiveAlert(record.body);
-    if (record.type !== contentType.application_data) throw new TlsAlertError('unexpected_message', 'an unprotected record');
+    if (record.type !== contentType.application_data)
+      throw new TlsAlertError('unexpected_message', 'an unprotected record');
     const inner = this.#reads.open(record.header, record.body);
     if (!inner) {
       if (this.#earlyDataLeft > 0 && !this.#handshake.isDone) return this.#skipEarlyData(record);
@@ -183,7 +184,8 @@ export class TlsServerStream extends Duplex {
     if (type === contentType.handshake) return this.#receiveHandshake(content);
     if (this.#messages.length > 0) throw new TlsAlertError('unexpected_message', 'a handshake message is interrupted');
     if (type === contentType.alert) return this.#receiveAlert(content);
-    if (type !== contentType.application_data || !this.#handshake.isDone) throw new TlsAlertError('unexpected_message', `content type ${type}`);
+    if (type !== contentType.application_data || !this.#handshake.isDone)
+      throw new TlsAlertError('unexpected_message', `content type ${type}`);
     if (content.length === 0) return this.#countIdle('empty records');
     this.#idleRecords = 0;
     if (!this.push(content)) {
@@ -197,12 +199,14 @@ export class TlsServerStream extends Duplex {
     this.#messages = this.#messages.length === 0 ? content : Buffer.concat([this.#messages, content]);
     while (this.#messages.length >= 4) {
       const length = 4 + this.#messages.readUIntBE(1, 3);
-      if (length > maxHandshakeMessage) throw new TlsAlertError('decode_error', `a handshake message of ${length} bytes`);
+      if (length > maxHandshakeMessage)
+        throw new TlsAlertError('decode_error', `a handshake message of ${length} bytes`);
       if (this.#messages.length < length) return;
       const message = this.#messages.subarray(0, length);
       this.#messages = this.#messages.subarray(length);
       const changesKeys = !this.#handshake.awaitsHello || message[0] === handshakeType.client_hello;
-      if (changesKeys && this.#messages.length > 0) throw new TlsAlertError('unexpected_message', 'a message across a change of keys');
+      if (changesKeys && this.#messages.length > 0)
+        throw new TlsAlertError('unexpected_message', 'a message across a change of keys');
       if (this.#handshake.isDone) this.#receiveKeyUpdate(message);
       else this.#advance(message);
     }
@@ -229,7 +233,8 @@ export class TlsServerStream extends Duplex {
   }
 
   #receiveKeyUpdate(message: Buffer): void {
-    if (message[0] !== handshakeType.key_update) throw new TlsAlertError('unexpected_message', `handshake message ${message[0]}`);
+    if (message[0] !== handshakeType.key_update)
+      throw new TlsAlertError('unexpected_message', `handshake message ${message[0]}`);
     if (message.length !== 5) throw new TlsAlertError('decode_error', 'the length of KeyUpdate');
     const request = message[4] as number;
     if (request > 1) throw new TlsAlertError('illegal_parameter', 'KeyUpdate.request_update');
@@ -240,7 +245,11 @@ export class TlsServerStream extends Duplex {
 
   /** RFC 8446 5 and D.4: exactly the one byte, between the ClientHello and the client's Finished. */
   #receiveChangeCipherSpec(body: Buffer): void {
-    const allowed = !this.#handshake.isDone && (this.#reads !== undefined || this.#outgoingBegan) && body.length === 1 && body[0] === 1;
+    const allowed =
+      !this.#handshake.isDone &&
+      (this.#reads !== undefined || this.#outgoingBegan) &&
+      body.length === 1 &&
+      body[0] === 1;
     if (!allowed || ++this.#changeCipherSpecs > 2) throw new TlsAlertError('unexpected_message', 'change_cipher_spec');
   }
 
@@ -277,7 +286,10 @@ export class TlsServerStream extends Duplex {
     for (let at = 0; at < messages.length; at += maxPlaintext) {
       const part = messages.subarray(at, at + maxPlaintext);
       if (this.#writes) this.#writes.seal(contentType.handshake, part, this.#outgoing);
-      else this.#outgoing.push(Buffer.concat([Buffer.from([contentType.handshake, 3, 3]), build.uint16(part.length), part]));
+      else
+        this.#outgoing.push(
+          Buffer.concat([Buffer.from([contentType.handshake, 3, 3]), build.uint16(part.length), part]),
+        );
     }
   }
 
@@ -297,7 +309,11 @@ export class TlsServerStream extends Duplex {
     const writes = this.#writes as RecordCipher;
     for (const data of joinSmall(chunks)) {
       for (let at = 0; at < data.length; at += maxPlaintext) {
-        writes.seal(contentType.application_data, data.length <= maxPlaintext ? data : data.subarray(at, at + maxPlaintext), this.#outgoing);
+        writes.seal(
+          contentType.application_data,
+          data.length <= maxPlaintext ? data : data.subarray(at, at + maxPlaintext),
+          this.#outgoing,
+        );
       }
     }
     if (writes.sequence >= this.#writeLimit) {
@@ -338,7 +354,12 @@ export class TlsServerStream extends Duplex {
   }
 
   override _writev(chunks: { chunk: Buffer }[], done: (error?: Error | null) => void): void {
-    this.#whenDone(() => this.#sendData(chunks.map(({ chunk }) => chunk), done));
+    this.#whenDone(() =>
+      this.#sendData(
+        chunks.map(({ chunk }) => chunk),
+        done,
+      ),
+    );
   }
 
   override _final(done: (error?: Error | null) => void): void {

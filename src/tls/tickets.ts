@@ -38,7 +38,8 @@ export class TicketKeys {
 
   /** @param lifetimeSeconds of a ticket, an hour at most */
   constructor(readonly lifetimeSeconds = maxLifetimeSeconds) {
-    if (lifetimeSeconds <= 0 || lifetimeSeconds > maxLifetimeSeconds) throw new RangeError('a ticket lives for an hour at most');
+    if (lifetimeSeconds <= 0 || lifetimeSeconds > maxLifetimeSeconds)
+      throw new RangeError('a ticket lives for an hour at most');
   }
 
   seal(state: TicketState, now = Date.now()): Buffer {
@@ -63,7 +64,10 @@ export class TicketKeys {
     decipher.setAuthTag(ticket.subarray(-tagLength));
     let state: TicketState;
     try {
-      const plain = Buffer.concat([decipher.update(ticket.subarray(nameLength + ivLength, -tagLength)), decipher.final()]);
+      const plain = Buffer.concat([
+        decipher.update(ticket.subarray(nameLength + ivLength, -tagLength)),
+        decipher.final(),
+      ]);
       const stored = JSON.parse(plain.toString('utf8')) as Omit<TicketState, 'psk'> & { psk: string };
       state = { ...stored, psk: Buffer.from(stored.psk, 'base64') };
     } catch {
@@ -79,7 +83,11 @@ export class TicketKeys {
     const lifetimeMs = this.lifetimeSeconds * 1000;
     const held = this.#keys[0];
     if (held && now - held.madeAt < lifetimeMs) return held;
-    const fresh = { name: randomBytes(nameLength).toString('latin1'), key: createSecretKey(randomBytes(32)), madeAt: now };
+    const fresh = {
+      name: randomBytes(nameLength).toString('latin1'),
+      key: createSecretKey(randomBytes(32)),
+      madeAt: now,
+    };
     this.#keys = [fresh, ...this.#keys.filter(({ madeAt }) => now - madeAt < 2 * lifetimeMs)];
     return fresh;
   }

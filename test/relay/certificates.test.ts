@@ -57,8 +57,14 @@ test('a certificate that does not cover the tenants, or whose key does not fit, 
   const other = await certificateFiles('other.localhost');
   const files = await certificateFiles('portal.localhost');
   try {
-    await assert.rejects(startTestRelay({ certificateFiles: other }), /is not valid for both portal\.localhost and \*\.portal\.localhost/);
-    await assert.rejects(startTestRelay({ certificateFiles: { ...files, keyFile: other.keyFile } }), /key file does not fit/);
+    await assert.rejects(
+      startTestRelay({ certificateFiles: other }),
+      /is not valid for both portal\.localhost and \*\.portal\.localhost/,
+    );
+    await assert.rejects(
+      startTestRelay({ certificateFiles: { ...files, keyFile: other.keyFile } }),
+      /key file does not fit/,
+    );
     writeFileSync(files.certFile, 'nothing');
     await assert.rejects(startTestRelay({ certificateFiles: files }), /no PEM certificate/);
   } finally {

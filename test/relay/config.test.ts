@@ -34,7 +34,16 @@ test('flags win over the environment, the environment over the file, the file ov
 });
 
 test('every fault is told, a line each, by flag and variable', () => {
-  const faults = faultsOf(['--portal-url', 'http://relay.example.com', '--api-port', '70000', '--log-level', 'loud', '--cert-file', '/nowhere.pem']);
+  const faults = faultsOf([
+    '--portal-url',
+    'http://relay.example.com',
+    '--api-port',
+    '70000',
+    '--log-level',
+    'loud',
+    '--cert-file',
+    '/nowhere.pem',
+  ]);
   assert.equal(faults.length, 5, faults.join('\n'));
   assert.match(faults.join('\n'), /--portal-url \(PORTAL_URL\): must be https/);
   assert.ok(faults.every((fault) => !fault.includes('\n')));

@@ -70,7 +70,9 @@ test('refusals before the switch are ordinary envelopes', async () => {
 
 test('the token is never taken from the query', async () => {
   const lease = await register(relay, { name: 'query' });
-  const answer = await call(relay, 'GET', `/sdk/connect?access_token=${lease.token}`, { headers: { 'X-Portal-Binding': '1' } });
+  const answer = await call(relay, 'GET', `/sdk/connect?access_token=${lease.token}`, {
+    headers: { 'X-Portal-Binding': '1' },
+  });
   assert.equal(answer.body.error.code, 'unauthorized');
 });
 
@@ -93,7 +95,9 @@ test('a plain GET that is not the first request of its connection is hijack_unsu
   const socket = await connectTls(relay);
   socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
   await readBytes(socket, 10);
-  socket.write(`GET /sdk/connect HTTP/1.1\r\nHost: x\r\nX-Portal-Access-Token: ${lease.token}\r\nX-Portal-Binding: 1\r\nConnection: close\r\n\r\n`);
+  socket.write(
+    `GET /sdk/connect HTTP/1.1\r\nHost: x\r\nX-Portal-Access-Token: ${lease.token}\r\nX-Portal-Binding: 1\r\nConnection: close\r\n\r\n`,
+  );
   const rest = await text(socket);
   assert.match(rest, /HTTP\/1\.1 500 Internal Server Error/);
   assert.match(rest, /"hijack_unsupported"/);
@@ -102,14 +106,19 @@ test('a plain GET that is not the first request of its connection is hijack_unsu
 test('bytes behind the request are refused: a tunnel has nothing to say before the marker', async () => {
   const lease = await register(relay, { name: 'eager' });
   const socket = await connectTls(relay);
-  socket.write(`GET /sdk/connect HTTP/1.1\r\nHost: x\r\nX-Portal-Access-Token: ${lease.token}\r\nX-Portal-Binding: 1\r\n\r\nearly`);
+  socket.write(
+    `GET /sdk/connect HTTP/1.1\r\nHost: x\r\nX-Portal-Access-Token: ${lease.token}\r\nX-Portal-Binding: 1\r\n\r\nearly`,
+  );
   assert.match(await text(socket), /"invalid_request"/);
 });
 
 test('the ready queue is bounded: one more is rate_limited, and a place is free again when one leaves', async () => {
   const lease = await register(relay, { name: 'full' });
   const open = await Promise.all(Array.from({ length: 8 }, () => openSession(relay, sessionHeaders(lease.token))));
-  assert.deepEqual(open.map(({ status }) => status), Array(8).fill(200));
+  assert.deepEqual(
+    open.map(({ status }) => status),
+    Array(8).fill(200),
+  );
   const refused = await openSession(relay, sessionHeaders(lease.token));
   assert.deepEqual([refused.status, refused.body.error.code], [429, 'rate_limited']);
   assert.match(refused.head, /\r\nRetry-After: \d+\r\n/);
@@ -144,8 +153,13 @@ test('a session whose tunnel speaks before it is claimed is dropped', async () =
 test("a tunnel's status is told to its own lease only", async () => {
   const lease = await register(relay, { name: 'status' });
   const other = await register(relay, { name: 'nosy' });
-  const ask = (hostname: string, token?: string) => call(relay, 'GET', `/tunnel/status?hostname=${hostname}`, { token });
-  assert.deepEqual((await ask(lease.hostname, lease.token)).body.data, { hostname: lease.hostname, registered: true, service_alive: false });
+  const ask = (hostname: string, token?: string) =>
+    call(relay, 'GET', `/tunnel/status?hostname=${hostname}`, { token });
+  assert.deepEqual((await ask(lease.hostname, lease.token)).body.data, {
+    hostname: lease.hostname,
+    registered: true,
+    service_alive: false,
+  });
   assert.equal((await ask(lease.hostname, other.token)).body.error.code, 'unauthorized');
   assert.equal((await ask(lease.hostname)).body.error.code, 'unauthorized');
   assert.equal((await call(relay, 'GET', '/tunnel/status', { token: lease.token })).body.error.code, 'invalid_request');
@@ -174,7 +188,10 @@ test('other methods, other paths and parts not built yet say so', async () => {
   const wrong = await call(relay, 'DELETE', '/sdk/register');
   assert.deepEqual([wrong.status, wrong.body.error.code, wrong.headers['allow']], [405, 'method_not_allowed', 'POST']);
   assert.equal((await call(relay, 'PUT', '/healthz')).headers['allow'], 'GET, HEAD');
-  assert.deepEqual([(await call(relay, 'GET', '/nowhere')).status, (await call(relay, 'GET', '/nowhere')).body.error.code], [404, 'not_found']);
+  assert.deepEqual(
+    [(await call(relay, 'GET', '/nowhere')).status, (await call(relay, 'GET', '/nowhere')).body.error.code],
+    [404, 'not_found'],
+  );
   for (const [method, path] of [
     ['GET', '/admin/snapshot'],
     ['POST', '/admin/auth/challenge'],

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type Socket, connect as connectTcp, createServer } from 'node:net';
+import type { Socket } from 'node:net';
 import { after, before, test } from 'node:test';
 import { buffer } from 'node:stream/consumers';
-import { connect } from 'node:tls';
 import { createHash, randomBytes } from 'node:crypto';
 import { type HeldLease, call, openSession, readAll, readBytes, register, sessionHeaders } from '../support/by-hand.js';
 import { type TestRelay, startTestRelay } from '../support/relay.js';
-import { readOpening, visit } from '../support/tenant.js';
+import { clientHello, dialPublic, readOpening, visit } from '../support/tenant.js';
 
 let relay: TestRelay;
 let lease: HeldLease;
@@ -17,27 +16,7 @@ before(async () => {
 });
 after(() => relay.stop());
 
-/** The first flight of a real client for a name, caught on its way. */
-async function clientHello(hostname: string): Promise<Buffer> {
-  const catcher = createServer();
-  await new Promise<void>((resolve) => catcher.listen(0, '127.0.0.1', resolve));
-  const client = connect({ host: '127.0.0.1', port: (catcher.address() as { port: number }).port, servername: hostname });
-  client.on('error', () => {});
-  const [caught] = (await once(catcher, 'connection')) as [Socket];
-  const [bytes] = (await once(caught, 'data')) as [Buffer];
-  client.destroy();
-  caught.destroy();
-  catcher.close();
-  return bytes;
-}
-
-async function dial(): Promise<Socket> {
-  const socket = connectTcp({ host: '127.0.0.1', port: relay.publicPort, allowHalfOpen: true });
-  await once(socket, 'connect');
-  socket.setNoDelay(true);
-  return socket;
-}
-
+const dial = () => dialPublic(relay);
 const alertRecord = (alert: number) => Buffer.from([21, 3, 3, 0, 2, 2, alert]);
 const unrecognizedName = alertRecord(112);
 const internalError = alertRecord(80);
@@ -59,7 +38,8 @@ test('over any fragmentation: a byte at a time, and a record a byte', async () =
   for (const bytes of [hello, records]) {
     const { socket } = await openSession(relay, sessionHeaders(lease.token));
     const visitor = await dial();
-    if (bytes === hello) for (const byte of bytes) await new Promise((resolve) => visitor.write(Buffer.from([byte]), resolve));
+    if (bytes === hello)
+      for (const byte of bytes) await new Promise((resolve) => visitor.write(Buffer.from([byte]), resolve));
     else visitor.write(bytes);
     await readOpening(socket);
     assert.ok((await readBytes(socket, bytes.length)).equals(bytes));
@@ -83,7 +63,12 @@ test("X-Portal-Proxy: 2 puts a PROXY v2 header with the visitor's address before
 });
 
 test('names that nobody holds get unrecognized_name, and so does a ClientHello without one', async () => {
-  for (const hello of [await clientHello(`nobody.${relay.rootHost}`), await clientHello('example.com'), await clientHello(`x.${lease.hostname}`), await clientHello('')]) {
+  for (const hello of [
+    await clientHello(`nobody.${relay.rootHost}`),
+    await clientHello('example.com'),
+    await clientHello(`x.${lease.hostname}`),
+    await clientHello(''),
+  ]) {
     const visitor = await dial();
     visitor.write(hello);
     assert.deepEqual(await buffer(visitor), unrecognizedName);
@@ -91,7 +76,12 @@ test('names that nobody holds get unrecognized_name, and so does a ClientHello w
 });
 
 test('what is no ClientHello is closed at once, with an alert where it looked like TLS', async () => {
-  for (const bytes of [Buffer.from('GET / HTTP/1.1\r\n\r\n'), randomBytes(64), Buffer.from([22, 3, 1, 0, 4, 2, 0, 0, 0]), Buffer.from([22, 3, 1, 0, 0])]) {
+  for (const bytes of [
+    Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+    randomBytes(64),
+    Buffer.from([22, 3, 1, 0, 4, 2, 0, 0, 0]),
+    Buffer.from([22, 3, 1, 0, 0]),
+  ]) {
     const visitor = await dial();
     visitor.on('error', () => {});
     visitor.write(bytes);
@@ -176,7 +166,12 @@ test('64 MB each way at once arrive whole, with readers slower than writers', as
     }
     return got.digest('hex');
   };
-  const [up, down, gotUp, gotDown] = await Promise.all([send(visitor), send(tunnel), receive(tunnel), receive(visitor)]);
+  const [up, down, gotUp, gotDown] = await Promise.all([
+    send(visitor),
+    send(tunnel),
+    receive(tunnel),
+    receive(visitor),
+  ]);
   assert.equal(gotUp, up);
   assert.equal(gotDown, down);
 });

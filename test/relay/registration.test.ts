@@ -80,7 +80,7 @@ test('two registrations that race for one challenge get one lease', async () => 
   assert.deepEqual(answers.map(({ status }) => status).sort(), [201, 401, 401, 401]);
 });
 
-test("a signature of another account, or over another message, is refused and spends the challenge", async () => {
+test('a signature of another account, or over another message, is refused and spends the challenge', async () => {
   const wallet = freshWallet();
   const mallory = freshWallet();
   const { challenge_id, siwe_message } = (await challengeFor('stolen', wallet.address)).body.data;
@@ -99,7 +99,9 @@ test("another relay's challenge is refused", async () => {
   const other = await startTestRelay();
   try {
     const wallet = freshWallet();
-    const answer = await call(other, 'POST', '/sdk/register/challenge', { body: { identity: { name: 'moved', address: wallet.address } } });
+    const answer = await call(other, 'POST', '/sdk/register/challenge', {
+      body: { identity: { name: 'moved', address: wallet.address } },
+    });
     const { challenge_id, siwe_message } = answer.body.data;
     const body = { challenge_id, siwe_message, siwe_signature: await wallet.signMessage(siwe_message) };
     refusedAs(await call(relay, 'POST', '/sdk/register', { body }), 401, 'unauthorized');
@@ -131,7 +133,11 @@ test('renewing gives a new expiry and a new token, by header or body, but not by
   assert.notEqual(next, lease.token);
   assert.equal((await call(relay, 'POST', '/sdk/renew', { body: { access_token: next } })).status, 200);
   assert.equal((await call(relay, 'POST', '/sdk/renew', { body: { access_token: next }, token: next })).status, 200);
-  refusedAs(await call(relay, 'POST', '/sdk/renew', { body: { access_token: next }, token: lease.token }), 400, 'invalid_request');
+  refusedAs(
+    await call(relay, 'POST', '/sdk/renew', { body: { access_token: next }, token: lease.token }),
+    400,
+    'invalid_request',
+  );
 });
 
 test('no token, a forged one and one of another relay are unauthorized', async () => {
@@ -183,19 +189,31 @@ test('TCP and UDP leases are not offered yet, and say so', async () => {
 });
 
 test('bad bodies get invalid_json or invalid_request', async () => {
-  const post = async (body: string, headers = {}) => await call(relay, 'POST', '/sdk/register/challenge', { body, headers });
+  const post = async (body: string, headers = {}) =>
+    await call(relay, 'POST', '/sdk/register/challenge', { body, headers });
   refusedAs(await post('{"identity":'), 400, 'invalid_json');
   refusedAs(await post('{}'), 400, 'invalid_request');
   refusedAs(await post('[]'), 400, 'invalid_request');
   refusedAs(await post('{}', { 'content-type': 'text/plain' }), 415, 'invalid_request');
   refusedAs(await post('{}', { 'content-encoding': 'gzip' }), 415, 'invalid_request');
-  refusedAs(await post(JSON.stringify({ identity: { name: 'a', address: 'x'.repeat(70_000) } })), 413, 'invalid_request');
+  refusedAs(
+    await post(JSON.stringify({ identity: { name: 'a', address: 'x'.repeat(70_000) } })),
+    413,
+    'invalid_request',
+  );
   const tags = Array.from({ length: 100 }, () => 'tag');
   refusedAs(await challengeFor('meta', freshWallet().address, { metadata: { tags } }), 400, 'invalid_request');
 });
 
 test('signatures of other shapes are refused without trouble', async () => {
-  for (const siwe_signature of ['0x', '0x00', `0x${'00'.repeat(65)}`, `0x${'ff'.repeat(65)}`, 'hello', `0x${'11'.repeat(200)}`]) {
+  for (const siwe_signature of [
+    '0x',
+    '0x00',
+    `0x${'00'.repeat(65)}`,
+    `0x${'ff'.repeat(65)}`,
+    'hello',
+    `0x${'11'.repeat(200)}`,
+  ]) {
     const body = { ...(await signedChallenge('shapes')), siwe_signature };
     const answer = await call(relay, 'POST', '/sdk/register', { body });
     assert.ok([400, 401].includes(answer.status), `${siwe_signature.slice(0, 8)}: ${answer.status}`);
@@ -206,14 +224,19 @@ test('signatures of other shapes are refused without trouble', async () => {
   const { challenge_id, siwe_message } = await signedChallenge('prefix', wallet);
   const digest = hashMessage(`x${siwe_message}`);
   const siwe_signature = Signature.from(new SigningKey(wallet.privateKey).sign(digest)).serialized;
-  refusedAs(await call(relay, 'POST', '/sdk/register', { body: { challenge_id, siwe_message, siwe_signature } }), 401, 'unauthorized');
+  refusedAs(
+    await call(relay, 'POST', '/sdk/register', { body: { challenge_id, siwe_message, siwe_signature } }),
+    401,
+    'unauthorized',
+  );
 });
 
 test('asking for challenges without end is rate_limited, with a time to come back', async () => {
   const limited = await startTestRelay();
   try {
     const { address } = freshWallet();
-    const ask = () => call(limited, 'POST', '/sdk/register/challenge', { body: { identity: { name: 'flood', address } } });
+    const ask = () =>
+      call(limited, 'POST', '/sdk/register/challenge', { body: { identity: { name: 'flood', address } } });
     const answers = [];
     for (let round = 0; round < 30; round++) answers.push(...(await Promise.all(Array.from({ length: 8 }, ask))));
     const refused = answers.filter(({ status }) => status !== 201);

@@ -36,7 +36,11 @@ test('a lease that lived at the last write renews after a restart, though its to
   const answer = await renew(lease.token);
   assert.equal(answer.status, 200, JSON.stringify(answer.body));
   assert.equal((await renew(answer.body.data.access_token)).status, 200);
-  assert.equal((await renew(lease.token)).body.error.code, 'lease_not_found', 'renewed since: the expired token is just expired');
+  assert.equal(
+    (await renew(lease.token)).body.error.code,
+    'lease_not_found',
+    'renewed since: the expired token is just expired',
+  );
 });
 
 test('a lease that nobody renews after a restart ends with its one fresh TTL, its name reserved for 5 minutes', async () => {
@@ -64,7 +68,11 @@ test('a reservation and an open challenge outlive a restart; an unregistered nam
   assert.equal((await challenge('expired', expired.wallet.address)).status, 201);
   assert.equal((await renew(freed.token)).body.error.code, 'lease_not_found');
   assert.equal((await challenge('freed')).status, 201);
-  const body = { challenge_id: open.challenge_id, siwe_message: open.siwe_message, siwe_signature: await wallet.signMessage(open.siwe_message) };
+  const body = {
+    challenge_id: open.challenge_id,
+    siwe_message: open.siwe_message,
+    siwe_signature: await wallet.signMessage(open.siwe_message),
+  };
   assert.equal((await call(relay, 'POST', '/sdk/register', { body })).status, 201);
 });
 

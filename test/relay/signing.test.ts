@@ -3,9 +3,17 @@ import { X509Certificate, constants, createHash, randomBytes, verify } from 'nod
 import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import { handshakeType, parseServerHello, splitHandshakeMessages } from '../../src/tls/index.js';
-import { type HeldLease, call, openSession, register, sessionHeaders } from '../support/by-hand.js';
+import { type HeldLease, call, ended, openSession, register, sessionHeaders } from '../support/by-hand.js';
 import { type TestRelay, startTestRelay } from '../support/relay.js';
-import { type SigningCall, endVisit, handshake, readOpening, signCall, visit } from '../support/tenant.js';
+import {
+  type SigningCall,
+  clientHello,
+  dialPublic,
+  endVisit,
+  handshake,
+  readOpening,
+  signCall,
+} from '../support/tenant.js';
 import { certificateFiles } from '../support/certificates.js';
 
 let relay: TestRelay;
@@ -45,14 +53,22 @@ test('what is signed is the CertificateVerify content of that transcript', async
 /** Runs one handshake whose call is altered, and expects that nothing is signed. */
 async function refuses(name: string, alter: (honestCall: SigningCall) => unknown, options = {}): Promise<void> {
   const visit = await handshake(relay, lease, (honestCall) => signCall(relay, lease.token, alter(honestCall)), options);
-  assert.deepEqual([visit.answer.status, visit.answer.body.error?.code], [400, 'invalid_request'], `${name}: ${JSON.stringify(visit.answer.body)}`);
+  assert.deepEqual(
+    [visit.answer.status, visit.answer.body.error?.code],
+    [400, 'invalid_request'],
+    `${name}: ${JSON.stringify(visit.answer.body)}`,
+  );
   await endVisit(visit);
 }
 
-const withTranscript = (change: (messages: Buffer[]) => Buffer[]) => ({ body }: SigningCall) => {
-  const messages = splitHandshakeMessages(Buffer.from(body.transcript, 'base64')).map((message) => Buffer.from(message));
-  return { ...body, transcript: Buffer.concat(change(messages)).toString('base64') };
-};
+const withTranscript =
+  (change: (messages: Buffer[]) => Buffer[]) =>
+  ({ body }: SigningCall) => {
+    const messages = splitHandshakeMessages(Buffer.from(body.transcript, 'base64')).map((message) =>
+      Buffer.from(message),
+    );
+    return { ...body, transcript: Buffer.concat(change(messages)).toString('base64') };
+  };
 const ofType = (messages: Buffer[], type: number) => messages.find((message) => message[0] === type) as Buffer;
 
 test('an altered transcript is not signed', async (t) => {
@@ -69,13 +85,24 @@ test('an altered transcript is not signed', async (t) => {
     ['no certificate', (m) => [...m.slice(0, 3), Buffer.from([11, 0, 0, 4, 0, 0, 0, 0])]],
     ['a certificate request context', (m) => [...m.slice(0, 3), withContext(m[3] as Buffer)]],
     ['TLS 1.2 selected', (m) => (setVersion(m[1] as Buffer, 0x0303), m)],
-    ['a suite that was not offered', (m) => ((m[1] as Buffer).writeUInt16BE(0x1305, 4 + 2 + 32 + 1 + ((m[1] as Buffer)[38] as number)), m)],
+    [
+      'a suite that was not offered',
+      (m) => ((m[1] as Buffer).writeUInt16BE(0x1305, 4 + 2 + 32 + 1 + ((m[1] as Buffer)[38] as number)), m),
+    ],
     ['another session id', (m) => (((m[1] as Buffer)[39] ^= 1), m)],
     ['a PSK selected', (m) => [m[0], withPsk(m[1] as Buffer), ...m.slice(2)] as Buffer[]],
-    ['ALPN h2', (m) => [...m.slice(0, 2), Buffer.from('08000b000900100005000302' + Buffer.from('h2').toString('hex'), 'hex'), m[3] as Buffer]],
+    [
+      'ALPN h2',
+      (m) => [
+        ...m.slice(0, 2),
+        Buffer.from('08000b000900100005000302' + Buffer.from('h2').toString('hex'), 'hex'),
+        m[3] as Buffer,
+      ],
+    ],
     ['nothing', () => []],
   ];
-  for (const [name, change] of alterations) await t.test(name, () => refuses(name, withTranscript(change), { visitorAlpn: ['h2', 'http/1.1'] }));
+  for (const [name, change] of alterations)
+    await t.test(name, () => refuses(name, withTranscript(change), { visitorAlpn: ['h2', 'http/1.1'] }));
 });
 
 test('a tenant that picks h2 gets no signature', async () => {
@@ -90,7 +117,10 @@ test("a chain that is not the relay's own is not signed", async () => {
 test('other keys, schemes and shapes are refused', async () => {
   await refuses('key_id', ({ body }) => ({ ...body, key_id: 'other' }));
   await refuses('scheme of another key', ({ body }) => ({ ...body, signature_scheme: 'rsa_pss_rsae_sha256' }));
-  await refuses('scheme that was not offered', ({ body }) => ({ ...body, signature_scheme: 'ecdsa_brainpoolP256r1tls13_sha256' }));
+  await refuses('scheme that was not offered', ({ body }) => ({
+    ...body,
+    signature_scheme: 'ecdsa_brainpoolP256r1tls13_sha256',
+  }));
   await refuses('no transcript', ({ body: { transcript: _, ...rest } }) => rest);
   await refuses('no base64', ({ body }) => ({ ...body, transcript: '%%%' }));
 });
@@ -141,26 +171,46 @@ test("tenant B cannot sign with tenant A's binding, which stays good for A", asy
 });
 
 test('no token, no signature; an unknown binding neither', async () => {
-  const body = { key_id: 'relay-cert', binding: randomBytes(16).toString('base64'), signature_scheme: 'ecdsa_secp256r1_sha256', transcript: 'AQAAAA==' };
+  const body = {
+    key_id: 'relay-cert',
+    binding: randomBytes(16).toString('base64'),
+    signature_scheme: 'ecdsa_secp256r1_sha256',
+    transcript: 'AQAAAA==',
+  };
   assert.equal((await call(relay, 'POST', '/v1/sign', { body })).body.error.code, 'unauthorized');
   assert.equal((await signCall(relay, lease.token, body)).body.error.code, 'invalid_request');
 });
 
 test('a binding dies with its public connection', async () => {
   const { socket } = await openSession(relay, sessionHeaders(lease.token));
-  const visitor = visit(relay, lease.hostname);
+  const visitor = await dialPublic(relay);
+  visitor.write(await clientHello(lease.hostname));
   const { binding } = await readOpening(socket);
-  visitor.destroy();
-  await once(socket.resume(), 'close');
-  const body = { key_id: 'relay-cert', binding: binding.toString('base64'), signature_scheme: 'ecdsa_secp256r1_sha256', transcript: 'AQAAAA==' };
+  visitor.resetAndDestroy();
+  await ended(socket);
+  const body = {
+    key_id: 'relay-cert',
+    binding: binding.toString('base64'),
+    signature_scheme: 'ecdsa_secp256r1_sha256',
+    transcript: 'AQAAAA==',
+  };
   const answer = await signCall(relay, lease.token, body);
-  assert.deepEqual([answer.body.error.code, answer.body.error.message], ['invalid_request', 'the binding is unknown, spent or expired']);
+  assert.deepEqual(
+    [answer.body.error.code, answer.body.error.message],
+    ['invalid_request', 'the binding is unknown, spent or expired'],
+  );
 });
 
 test('a handshake with a HelloRetryRequest is signed', async () => {
   const { socket } = await openSession(relay, sessionHeaders(lease.token));
   const { connect } = await import('node:tls');
-  const visitor = connect({ host: '127.0.0.1', port: relay.publicPort, servername: lease.hostname, ca: relay.ca, ecdhCurve: 'P-384:P-256' });
+  const visitor = connect({
+    host: '127.0.0.1',
+    port: relay.publicPort,
+    servername: lease.hostname,
+    ca: relay.ca,
+    ecdhCurve: 'P-384:P-256',
+  });
   const { binding } = await readOpening(socket);
   const { TlsServerStream } = await import('../../src/tls/index.js');
   let retried = false;
@@ -171,7 +221,12 @@ test('a handshake with a HelloRetryRequest is signed', async () => {
     async sign({ transcript, schemeName }) {
       const messages = splitHandshakeMessages(transcript);
       retried = messages.length === 6 && parseServerHello(messages[1] as Buffer).isHelloRetryRequest;
-      const body = { key_id: 'relay-cert', binding: binding.toString('base64'), signature_scheme: schemeName, transcript: transcript.toString('base64') };
+      const body = {
+        key_id: 'relay-cert',
+        binding: binding.toString('base64'),
+        signature_scheme: schemeName,
+        transcript: transcript.toString('base64'),
+      };
       const answer = await signCall(relay, lease.token, body);
       assert.equal(answer.status, 200, JSON.stringify(answer.body));
       return Buffer.from(answer.body.data.signature, 'base64');
@@ -185,7 +240,14 @@ test('a handshake with a HelloRetryRequest is signed', async () => {
 test('digest mode is off by default, and signs what it is given when it is on', async () => {
   const now = () => Math.floor(Date.now() / 1000);
   const digest = createHash('sha256').update('anything').digest();
-  const request = (more = {}) => ({ key_id: 'relay-cert', algorithm: 'ECDSA_SHA256', digest: digest.toString('base64'), timestamp_unix: now(), nonce: randomBytes(12).toString('hex'), ...more });
+  const request = (more = {}) => ({
+    key_id: 'relay-cert',
+    algorithm: 'ECDSA_SHA256',
+    digest: digest.toString('base64'),
+    timestamp_unix: now(),
+    nonce: randomBytes(12).toString('hex'),
+    ...more,
+  });
   const off = await signCall(relay, lease.token, request());
   assert.deepEqual([off.status, off.body.error.code], [404, 'feature_unavailable']);
 
@@ -211,9 +273,16 @@ test('digest mode is off by default, and signs what it is given when it is on', 
       const wrongKind = kind === 'ec' ? 'RSA_PSS_SHA256' : 'ECDSA_SHA256';
       const once = request({ algorithm: kind === 'ec' ? 'ECDSA_SHA256' : 'RSA_PSS_SHA256' });
       assert.equal((await signCall(open, held.token, once)).status, 200);
-      const refusals = [once, { ...once, nonce: 'n2', timestamp_unix: now() - 40 }, { ...once, nonce: 'n3', timestamp_unix: now() + 40 },
-        { ...once, nonce: 'n4', algorithm: wrongKind }, { ...once, nonce: 'n5', digest: 'AAAA' }, { ...once, nonce: 'n6', algorithm: 'MD5' }];
-      for (const refused of refusals) assert.equal((await signCall(open, held.token, refused)).body.error?.code, 'invalid_request');
+      const refusals = [
+        once,
+        { ...once, nonce: 'n2', timestamp_unix: now() - 40 },
+        { ...once, nonce: 'n3', timestamp_unix: now() + 40 },
+        { ...once, nonce: 'n4', algorithm: wrongKind },
+        { ...once, nonce: 'n5', digest: 'AAAA' },
+        { ...once, nonce: 'n6', algorithm: 'MD5' },
+      ];
+      for (const refused of refusals)
+        assert.equal((await signCall(open, held.token, refused)).body.error?.code, 'invalid_request');
       // A session without a binding is of use here.
       assert.equal((await openSession(open, { 'X-Portal-Access-Token': held.token })).status, 200);
     } finally {

@@ -21,7 +21,12 @@ export interface Call {
 }
 
 /** One request to the API listener on a connection of its own. A string body is sent as it is. */
-export async function call(relay: TestRelay, method: string, path: string, { body, token, headers }: Call = {}): Promise<Answer> {
+export async function call(
+  relay: TestRelay,
+  method: string,
+  path: string,
+  { body, token, headers }: Call = {},
+): Promise<Answer> {
   const dispatcher = new Agent({ connect: { ca: relay.ca, servername: relay.rootHost } });
   try {
     const response = await request(`https://127.0.0.1:${relay.apiPort}${path}`, {
@@ -56,8 +61,13 @@ export interface RegisterOptions {
 }
 
 /** Challenge, signature and registration of a fresh account (or the one given). */
-export async function register(relay: TestRelay, { name, wallet = freshWallet(), ttl }: RegisterOptions): Promise<HeldLease> {
-  const challenge = await call(relay, 'POST', '/sdk/register/challenge', { body: { identity: { name, address: wallet.address }, ttl } });
+export async function register(
+  relay: TestRelay,
+  { name, wallet = freshWallet(), ttl }: RegisterOptions,
+): Promise<HeldLease> {
+  const challenge = await call(relay, 'POST', '/sdk/register/challenge', {
+    body: { identity: { name, address: wallet.address }, ttl },
+  });
   if (challenge.status !== 201) throw new Error(`challenge: ${JSON.stringify(challenge.body)}`);
   const { challenge_id, siwe_message } = challenge.body.data;
   const body = { challenge_id, siwe_message, siwe_signature: await wallet.signMessage(siwe_message) };
@@ -73,7 +83,14 @@ export function freshWallet(): Wallet {
 
 /** A TLS connection to the API listener, or to another port of the relay. */
 export async function connectTls(relay: TestRelay, port = relay.apiPort): Promise<TLSSocket> {
-  const options = { host: '127.0.0.1', port, servername: relay.rootHost, ca: relay.ca, ALPNProtocols: ['http/1.1'], allowHalfOpen: true };
+  const options = {
+    host: '127.0.0.1',
+    port,
+    servername: relay.rootHost,
+    ca: relay.ca,
+    ALPNProtocols: ['http/1.1'],
+    allowHalfOpen: true,
+  };
   const socket = connect(options);
   await once(socket, 'secureConnect');
   socket.setNoDelay(true);
@@ -89,7 +106,11 @@ export interface ConnectAnswer {
 }
 
 /** Sends `GET /sdk/connect` over the raw carrier and reads the answer's head, and its body unless it switched. */
-export async function openSession(relay: TestRelay, headers: Record<string, string>, port = relay.apiPort): Promise<ConnectAnswer> {
+export async function openSession(
+  relay: TestRelay,
+  headers: Record<string, string>,
+  port = relay.apiPort,
+): Promise<ConnectAnswer> {
   const socket = await connectTls(relay, port);
   const lines = Object.entries({ Host: relay.rootHost, ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.write(`GET /sdk/connect HTTP/1.1\r\n${lines.join('')}\r\n`);
@@ -103,7 +124,10 @@ export async function openSession(relay: TestRelay, headers: Record<string, stri
 export const sessionHeaders = (token: string) => ({ 'X-Portal-Access-Token': token, 'X-Portal-Binding': '1' });
 
 /** Reads exactly `length` bytes. @throws Error when the stream ends first */
-export async function readBytes(stream: NodeJS.ReadableStream & { readableEnded?: boolean }, length: number): Promise<Buffer> {
+export async function readBytes(
+  stream: NodeJS.ReadableStream & { readableEnded?: boolean },
+  length: number,
+): Promise<Buffer> {
   const readable = stream as TLSSocket;
   for (;;) {
     const bytes = readable.read(length) as Buffer | null;

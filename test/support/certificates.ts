@@ -19,7 +19,19 @@ export async function certificateFiles(host: string, kind: 'ec' | 'rsa' = 'ec'):
   const [certFile, keyFile] = [join(dir, 'cert.pem'), join(dir, 'key.pem')];
   const key = kind === 'ec' ? ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'] : ['-newkey', 'rsa:2048'];
   const names = ['-subj', `/CN=${host}`, '-addext', `subjectAltName=DNS:${host},DNS:*.${host}`];
-  await promisify(execFile)(openssl, ['req', '-x509', '-nodes', '-days', '30', ...key, ...names, '-keyout', keyFile, '-out', certFile]);
+  await promisify(execFile)(openssl, [
+    'req',
+    '-x509',
+    '-nodes',
+    '-days',
+    '30',
+    ...key,
+    ...names,
+    '-keyout',
+    keyFile,
+    '-out',
+    certFile,
+  ]);
   return {
     certFile,
     keyFile,

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
+import { type Socket, connect as connectTcp, createServer } from 'node:net';
 import { type TLSSocket, connect } from 'node:tls';
 import { type SignRequest, TlsServerStream } from '../../src/tls/index.js';
 import { type Answer, type HeldLease, call, openSession, readBytes, sessionHeaders } from './by-hand.js';
@@ -20,10 +21,46 @@ export async function readOpening(socket: TLSSocket): Promise<Claimed> {
 }
 
 /** A visitor of the lease's name on the public port, its handshake begun. */
-export function visit(relay: TestRelay, hostname: string, options: { ALPNProtocols?: string[]; session?: Buffer; servername?: string } = {}): TLSSocket {
-  const visitor = connect({ host: '127.0.0.1', port: relay.publicPort, servername: hostname, ca: relay.ca, ...options });
+export function visit(
+  relay: TestRelay,
+  hostname: string,
+  options: { ALPNProtocols?: string[]; session?: Buffer; servername?: string } = {},
+): TLSSocket {
+  const visitor = connect({
+    host: '127.0.0.1',
+    port: relay.publicPort,
+    servername: hostname,
+    ca: relay.ca,
+    ...options,
+  });
   visitor.on('error', () => {});
   return visitor;
+}
+
+/** The first flight of a real client for a name, caught on its way. */
+export async function clientHello(hostname: string): Promise<Buffer> {
+  const catcher = createServer();
+  await new Promise<void>((resolve) => catcher.listen(0, '127.0.0.1', resolve));
+  const client = connect({
+    host: '127.0.0.1',
+    port: (catcher.address() as { port: number }).port,
+    servername: hostname,
+  });
+  client.on('error', () => {});
+  const [caught] = (await once(catcher, 'connection')) as [Socket];
+  const [bytes] = (await once(caught, 'data')) as [Buffer];
+  client.destroy();
+  caught.destroy();
+  catcher.close();
+  return bytes;
+}
+
+/** A bare TCP connection to the public port. */
+export async function dialPublic(relay: TestRelay): Promise<Socket> {
+  const socket = connectTcp({ host: '127.0.0.1', port: relay.publicPort, allowHalfOpen: true });
+  await once(socket, 'connect');
+  socket.setNoDelay(true);
+  return socket;
 }
 
 export interface SigningCall {
@@ -44,7 +81,8 @@ export async function handshake(
   const { socket } = await openSession(relay, sessionHeaders(lease.token));
   const visitor = visit(relay, lease.hostname, { ALPNProtocols: options.visitorAlpn });
   const { binding } = await readOpening(socket);
-  const chain = options.chain ?? [...relay.certificatePem.matchAll(pemBlock)].map(([pem]) => new X509Certificate(pem).raw);
+  const chain =
+    options.chain ?? [...relay.certificatePem.matchAll(pemBlock)].map(([pem]) => new X509Certificate(pem).raw);
   return await new Promise((resolve, reject) => {
     const tenant = new TlsServerStream(socket, {
       chain,
@@ -73,7 +111,8 @@ export async function handshake(
 const pemBlock = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 
 /** Posts to `/v1/sign` under the lease's token. */
-export const signCall = (relay: TestRelay, token: string, body: unknown): Promise<Answer> => call(relay, 'POST', '/v1/sign', { token, body });
+export const signCall = (relay: TestRelay, token: string, body: unknown): Promise<Answer> =>
+  call(relay, 'POST', '/v1/sign', { token, body });
 
 /** Ends a visit whichever way it went. */
 export async function endVisit({ visitor, tenant }: { visitor: TLSSocket; tenant: TlsServerStream }): Promise<void> {

@@ -18,14 +18,19 @@ const connectPath = /^\/sdk\/connect(?:\?|$)/;
 export class ApiListener {
   readonly #http;
   readonly #tls;
-  readonly #open = new Set<TLSSocket>();
+  /** TCP connections, from before their handshake on. */
+  readonly #open = new Set<Socket>();
 
   constructor(
     app: RequestListener,
     certificate: Certificate,
     private readonly connect: ConnectEndpoint,
   ) {
-    const limits = { maxHeaderSize: maxRequestHeadBytes, headersTimeout: requestHeadTimeoutMs, requestTimeout: requestTimeoutMs };
+    const limits = {
+      maxHeaderSize: maxRequestHeadBytes,
+      headersTimeout: requestHeadTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+    };
     this.#http = createServer(limits, app);
     this.#http.on('upgrade', (request, socket, rest) => this.#upgrade(app, request, socket, rest));
     this.#http.on('clientError', (error: NodeJS.ErrnoException, socket) => {
@@ -39,6 +44,11 @@ export class ApiListener {
       handshakeTimeout: tlsHandshakeTimeoutMs,
       allowHalfOpen: true,
       noDelay: true,
+    });
+    // A client that leaves amid its handshake goes unnoticed on half-open sockets until the handshake's deadline.
+    this.#tls.on('connection', (socket: Socket) => {
+      this.#open.add(socket);
+      socket.once('close', () => this.#open.delete(socket));
     });
     this.#tls.on('secureConnection', (socket) => void this.#serve(socket));
     this.#tls.on('tlsClientError', (_error, socket) => socket.destroy());
@@ -66,8 +76,6 @@ export class ApiListener {
   }
 
   async #serve(socket: TLSSocket): Promise<void> {
-    this.#open.add(socket);
-    socket.once('close', () => this.#open.delete(socket));
     socket.on('error', () => socket.destroy());
     const found = await peekRequest(socket);
     if (found === 'gone') socket.destroy();
@@ -99,7 +107,9 @@ function secureContext(certificate: Certificate) {
 
 function malformed(error: NodeJS.ErrnoException): ApiError {
   if (error.code === 'HPE_HEADER_OVERFLOW') {
-    return new ApiError('invalid_request', `the request head is longer than ${maxRequestHeadBytes} bytes`, { status: 413 });
+    return new ApiError('invalid_request', `the request head is longer than ${maxRequestHeadBytes} bytes`, {
+      status: 413,
+    });
   }
   return new ApiError('invalid_request', 'the request is not HTTP/1.1, or did not arrive in time');
 }

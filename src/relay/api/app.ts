@@ -30,9 +30,11 @@ export function createApp({ handlers, logger, validateResponses }: AppOptions): 
 
   for (const path of new Set(operations.map((operation) => operation.path))) {
     const here = operations.filter((operation) => operation.path === path);
-    const route = app.route(path.replaceAll(/\{(\w+)\}/g, ':$1'));
+    const route = app.route(expressPath(path));
     for (const { method, operationId } of here) if (!handlers[operationId]) route[method](unavailable);
-    const allow = here.flatMap(({ method }) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()])).join(', ');
+    const allow = here
+      .flatMap(({ method }) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]))
+      .join(', ');
     route.all((request, response, next) => {
       if (allow.split(', ').includes(request.method)) return next();
       response.set('Allow', allow);
@@ -52,13 +54,19 @@ export function createApp({ handlers, logger, validateResponses }: AppOptions): 
   );
   for (const { method, path, operationId } of operations) {
     const handler = handlers[operationId];
-    if (handler) app.route(path.replaceAll(/\{(\w+)\}/g, ':$1'))[method](async (request: Request, response: Response) => handler(request, response));
+    const route = app.route(expressPath(path));
+    if (handler) route[method](async (request: Request, response: Response) => handler(request, response));
   }
   app.use(() => {
     throw new ApiError('not_found', 'no such endpoint');
   });
   app.use(answerErrors(logger));
   return app;
+}
+
+/** `/admin/ips/{ip}/ban` as express writes it. */
+function expressPath(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1');
 }
 
 function unavailable(): void {

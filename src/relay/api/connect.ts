@@ -35,8 +35,10 @@ export class ConnectEndpoint {
     const upgrade = request.header('upgrade')?.toLowerCase();
     try {
       if (upgrade === 'websocket') throw new ApiError('feature_unavailable', 'this relay offers the raw carrier only');
-      if (upgrade !== undefined && upgrade !== 'portal-reverse') throw new ApiError('invalid_request', 'Upgrade must be portal-reverse');
-      if (rest.length > 0) throw new ApiError('invalid_request', 'nothing may follow the request before it is answered');
+      if (upgrade !== undefined && upgrade !== 'portal-reverse')
+        throw new ApiError('invalid_request', 'Upgrade must be portal-reverse');
+      if (rest.length > 0)
+        throw new ApiError('invalid_request', 'nothing may follow the request before it is answered');
       const { sessions, options } = await this.admission.admit(request);
       if (socket.destroyed) return;
       socket.write(answer);

@@ -38,7 +38,8 @@ export async function peekRequest(socket: Socket): Promise<RequestHead | 'http2'
       if (startsLike(bytes, http2Preface)) return bytes.length >= http2Preface.length ? settle('http2') : undefined;
       if (!startsLike(bytes, prefix)) return settle('other');
       const end = bytes.indexOf(headEnd);
-      if (end >= 0) return settle(parseHead(bytes.toString('latin1', 0, end), bytes.subarray(end + headEnd.length)) ?? 'other');
+      if (end >= 0)
+        return settle(parseHead(bytes.toString('latin1', 0, end), bytes.subarray(end + headEnd.length)) ?? 'other');
       if (bytes.length > maxRequestHeadBytes) settle('other');
     };
     const onEnd = () => settle('gone');

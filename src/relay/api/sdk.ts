@@ -46,7 +46,11 @@ export function sdkHandlers(parts: SdkParts): Handlers {
     async createRegisterChallenge(request, response) {
       const body = request.body as RequestBody<'createRegisterChallenge'>;
       const { id, message, expiresAt } = await registration.challenge(body, normalizeIp(request.ip));
-      const data: SuccessData<'createRegisterChallenge'> = { challenge_id: id, expires_at: rfc3339(expiresAt), siwe_message: message };
+      const data: SuccessData<'createRegisterChallenge'> = {
+        challenge_id: id,
+        expires_at: rfc3339(expiresAt),
+        siwe_message: message,
+      };
       response.status(201).json(success(data));
     },
 
@@ -71,7 +75,10 @@ export function sdkHandlers(parts: SdkParts): Handlers {
         clientIp: normalizeIp(request.ip),
         reportedIp: body.reported_ip,
       });
-      const data: SuccessData<'renewLease'> = { expires_at: rfc3339(lease.expiresAt), access_token: await tokens.issue(lease) };
+      const data: SuccessData<'renewLease'> = {
+        expires_at: rfc3339(lease.expiresAt),
+        access_token: await tokens.issue(lease),
+      };
       response.json(success(data));
     },
 
@@ -82,7 +89,10 @@ export function sdkHandlers(parts: SdkParts): Handlers {
     },
 
     openReverseSession() {
-      throw new ApiError('hijack_unsupported', 'without an upgrade, /sdk/connect must be the first request of its connection');
+      throw new ApiError(
+        'hijack_unsupported',
+        'without an upgrade, /sdk/connect must be the first request of its connection',
+      );
     },
   };
 }

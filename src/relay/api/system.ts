@@ -30,14 +30,16 @@ export function systemHandlers(parts: SystemParts): Handlers {
         response.json(success(parts.transcripts.sign(body as TranscriptRequest, lease)));
         return;
       }
-      if (!parts.digests) throw new ApiError('feature_unavailable', 'this relay signs transcripts only', { status: 404 });
+      if (!parts.digests)
+        throw new ApiError('feature_unavailable', 'this relay signs transcripts only', { status: 404 });
       response.json(parts.digests.sign(body as DigestRequest));
     },
 
     async getTunnelStatus(request, response) {
       const lease = await parts.auth.lease({ header: tokenHeader(request) });
       const hostname = String(request.query['hostname']).toLowerCase();
-      if (hostname !== lease.hostname) throw new ApiError('unauthorized', 'the token is of a lease on another hostname');
+      if (hostname !== lease.hostname)
+        throw new ApiError('unauthorized', 'the token is of a lease on another hostname');
       const data: SuccessData<'getTunnelStatus'> = {
         hostname,
         registered: true,

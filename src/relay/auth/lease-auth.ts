@@ -23,7 +23,8 @@ export class LeaseAuth {
    * or gone), `hostname_conflict` (superseded by a later registration)
    */
   async lease({ header, body }: TokenSources): Promise<Lease> {
-    if (header && body && header !== body) throw new ApiError('invalid_request', 'header and body carry different access tokens');
+    if (header && body && header !== body)
+      throw new ApiError('invalid_request', 'header and body carry different access tokens');
     const token = header || body;
     if (!token) throw new ApiError('unauthorized', 'an access token is needed');
     return this.leases.forToken(await this.tokens.read(token));

@@ -32,9 +32,13 @@ export function relayKeyFromHex(privateKey: string): RelayKey {
 export function loadRelayKey(file: string): RelayKey {
   if (!existsSync(file)) {
     const privateKey = `0x${randomBytes(32).toString('hex')}`;
-    writePrivateFile(file, `${JSON.stringify({ address: computeAddress(privateKey), private_key: privateKey }, null, 2)}\n`);
+    writePrivateFile(
+      file,
+      `${JSON.stringify({ address: computeAddress(privateKey), private_key: privateKey }, null, 2)}\n`,
+    );
   }
   const { private_key: privateKey } = JSON.parse(readFileSync(file, 'utf8')) as { private_key?: unknown };
-  if (typeof privateKey !== 'string' || !/^0x[0-9a-f]{64}$/i.test(privateKey)) throw new Error(`${file} holds no private_key`);
+  if (typeof privateKey !== 'string' || !/^0x[0-9a-f]{64}$/i.test(privateKey))
+    throw new Error(`${file} holds no private_key`);
   return relayKeyFromHex(privateKey);
 }

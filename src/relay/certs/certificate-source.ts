@@ -10,7 +10,10 @@ export interface CertificateFiles {
 
 /** @throws Error in one line */
 export async function loadCertificate(files: CertificateFiles, rootHost: string): Promise<Certificate> {
-  const certificate = parseCertificatePem(await readFile(files.certFile, 'utf8'), await readFile(files.keyFile, 'utf8'));
+  const certificate = parseCertificatePem(
+    await readFile(files.certFile, 'utf8'),
+    await readFile(files.keyFile, 'utf8'),
+  );
   if (!coversTenants(certificate, rootHost)) {
     throw new Error(`${files.certFile} is not valid for both ${rootHost} and *.${rootHost}`);
   }
@@ -33,7 +36,9 @@ export class CertificateSource {
 
   /** Those that may sign now, the current one first. */
   usable(now = Date.now()): Certificate[] {
-    return this.#previous && this.#previous.until > now ? [this.certificate, this.#previous.certificate] : [this.certificate];
+    return this.#previous && this.#previous.until > now
+      ? [this.certificate, this.#previous.certificate]
+      : [this.certificate];
   }
 
   /**

@@ -22,13 +22,23 @@ export function parseCertificatePem(chainPem: string, keyPem: string): Certifica
   const leaf = blocks[0];
   if (!leaf) throw new Error('the certificate file holds no PEM certificate');
   const key = createPrivateKey(keyPem);
-  if (!leaf.checkPrivateKey(key)) throw new Error('the key file does not fit the first certificate of the certificate file');
+  if (!leaf.checkPrivateKey(key))
+    throw new Error('the key file does not fit the first certificate of the certificate file');
   const schemes = schemesForKey(key);
   if (schemes.length === 0) throw new Error(`a ${key.asymmetricKeyType} key cannot sign a TLS 1.3 handshake`);
-  return { chain: blocks.map((block) => block.raw), chainPem: blocks.map((block) => block.toString()).join(''), keyPem, key, schemes, leaf };
+  return {
+    chain: blocks.map((block) => block.raw),
+    chainPem: blocks.map((block) => block.toString()).join(''),
+    keyPem,
+    key,
+    schemes,
+    leaf,
+  };
 }
 
 /** Whether a certificate is good for the root host and any tenant's name below it. */
 export function coversTenants(certificate: Certificate, rootHost: string): boolean {
-  return certificate.leaf.checkHost(rootHost) !== undefined && certificate.leaf.checkHost(`tenant.${rootHost}`) !== undefined;
+  return (
+    certificate.leaf.checkHost(rootHost) !== undefined && certificate.leaf.checkHost(`tenant.${rootHost}`) !== undefined
+  );
 }

@@ -70,13 +70,16 @@ export class PublicListener {
     const binding = session.options.binding
       ? this.bindings.issue({ hostname: lease.hostname, generation: lease.generation, clientHello: hello.raw })
       : undefined;
+    if (binding) socket.once('close', () => this.bindings.revoke(binding));
     const connection: LiveConnection = { cut: () => socket.destroy() };
     sessions.live.add(connection);
     stream.write(openingBytes(session, socket, binding));
     const { forward, backward, error } = await splice(socket, stream);
-    if (binding) this.bindings.revoke(binding);
     sessions.release(connection);
-    this.logger.debug({ hostname: lease.hostname, up: forward, down: backward, error: error?.message }, 'connection done');
+    this.logger.debug(
+      { hostname: lease.hostname, up: forward, down: backward, error: error?.message },
+      'connection done',
+    );
   }
 
   async #claim(

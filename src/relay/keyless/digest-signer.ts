@@ -50,11 +50,17 @@ export class DigestSigner {
     const hash = `sha${bits}` as Hash;
     const digest = Buffer.from(request.digest, 'base64');
     if (digest.length !== digestBytes[hash]) throw refused(`the digest must have ${digestBytes[hash]} bytes`);
-    if (Math.abs(nowSeconds - request.timestamp_unix) > digestSkewSeconds) throw refused('timestamp_unix is too far from now');
+    if (Math.abs(nowSeconds - request.timestamp_unix) > digestSkewSeconds)
+      throw refused('timestamp_unix is too far from now');
     this.#useNonce(request.nonce, request.timestamp_unix + digestSkewSeconds, nowSeconds);
     const { key } = this.certificates.current;
     if (key.asymmetricKeyType !== (kind === 'ECDSA' ? 'ec' : 'rsa')) throw refused('algorithm does not fit the key');
-    const signature = kind === 'ECDSA' ? signEcdsa(key, digest) : kind === 'RSA_PSS' ? signPss(key, hash, digest) : signPkcs1(key, hash, digest);
+    const signature =
+      kind === 'ECDSA'
+        ? signEcdsa(key, digest)
+        : kind === 'RSA_PSS'
+          ? signPss(key, hash, digest)
+          : signPkcs1(key, hash, digest);
     return { key_id: signingKeyId, algorithm: request.algorithm, signature: signature.toString('base64') };
   }
 
@@ -64,7 +70,8 @@ export class DigestSigner {
       this.#nonces.delete(held);
     }
     if (this.#nonces.has(nonce)) throw refused('the nonce was used before');
-    if (this.#nonces.size >= maxDigestNonces) throw new ApiError('rate_limited', 'too many signatures', { retryAfterSeconds: digestSkewSeconds });
+    if (this.#nonces.size >= maxDigestNonces)
+      throw new ApiError('rate_limited', 'too many signatures', { retryAfterSeconds: digestSkewSeconds });
     this.#nonces.set(nonce, until);
   }
 }

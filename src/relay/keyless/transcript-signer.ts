@@ -37,13 +37,26 @@ export class TranscriptSigner {
     const scheme = (signatureSchemes as Record<string, number>)[request.signature_scheme];
     if (scheme === undefined) throw new ApiError('invalid_request', 'signature_scheme is not known');
     const transcript = Buffer.from(request.transcript, 'base64');
-    const { content, chain } = checkTranscript(transcript, { clientHello: connection.clientHello, hostname: lease.hostname, scheme });
+    const { content, chain } = checkTranscript(transcript, {
+      clientHello: connection.clientHello,
+      hostname: lease.hostname,
+      scheme,
+    });
     const certificate = this.certificates
       .usable()
-      .find((usable) => usable.chain.length === chain.length && usable.chain.every((der, index) => der.equals(chain[index] as Buffer)));
+      .find(
+        (usable) =>
+          usable.chain.length === chain.length &&
+          usable.chain.every((der, index) => der.equals(chain[index] as Buffer)),
+      );
     if (!certificate) throw new ApiError('invalid_request', "transcript: the certificate chain is not this relay's");
-    if (!certificate.schemes.includes(scheme)) throw new ApiError('invalid_request', 'signature_scheme does not fit the key');
+    if (!certificate.schemes.includes(scheme))
+      throw new ApiError('invalid_request', 'signature_scheme does not fit the key');
     const signature = signWithScheme(scheme, certificate.key, content);
-    return { key_id: signingKeyId, signature_scheme: request.signature_scheme, signature: signature.toString('base64') };
+    return {
+      key_id: signingKeyId,
+      signature_scheme: request.signature_scheme,
+      signature: signature.toString('base64'),
+    };
   }
 }

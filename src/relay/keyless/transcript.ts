@@ -49,11 +49,17 @@ export function checkTranscript(transcript: Buffer, expected: ExpectedHandshake)
 function check(messages: Buffer[], expected: ExpectedHandshake): CheckedHandshake {
   const { client_hello, server_hello, encrypted_extensions, certificate } = handshakeType;
   const retried = messages.length === 6;
-  const order = [client_hello, ...(retried ? [server_hello, client_hello] : []), server_hello, encrypted_extensions, certificate];
-  require(
-    messages.length === order.length && messages.every((message, index) => message[0] === order[index]),
-    'must be ClientHello, [HelloRetryRequest, ClientHello,] ServerHello, EncryptedExtensions, Certificate',
-  );
+  const order = [
+    client_hello,
+    ...(retried ? [server_hello, client_hello] : []),
+    server_hello,
+    encrypted_extensions,
+    certificate,
+  ];
+  require(messages.length === order.length &&
+    messages.every(
+      (message, index) => message[0] === order[index],
+    ), 'must be ClientHello, [HelloRetryRequest, ClientHello,] ServerHello, EncryptedExtensions, Certificate');
 
   const first = messages[0] as Buffer;
   require(first.equals(expected.clientHello), 'the ClientHello is not the one that was routed');
@@ -78,7 +84,8 @@ function check(messages: Buffer[], expected: ExpectedHandshake): CheckedHandshak
   require(!serverHello.extensions.has(extensionType.pre_shared_key), 'a resumed handshake has no CertificateVerify');
 
   const { alpn } = parseEncryptedExtensions(extensionsBytes);
-  require(alpn === undefined || (alpn === allowedAlpn && hello.alpn?.includes(alpn)), `the ALPN protocol must be ${allowedAlpn} or none`);
+  require(alpn === undefined ||
+    (alpn === allowedAlpn && hello.alpn?.includes(alpn)), `the ALPN protocol must be ${allowedAlpn} or none`);
 
   const { context, entries } = parseCertificate(certificateBytes);
   require(context.length === 0, 'the certificate request context must be empty');

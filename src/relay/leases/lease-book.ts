@@ -42,7 +42,11 @@ export class LeaseBook {
     for (const record of leases) {
       if (record.expiresAt > lastWriteAt) {
         const expiresAt = Math.max(record.expiresAt, wholeSeconds(now, freshTtlSeconds));
-        this.#leases.set(record.hostname, { ...leaseFromRecord(record), expiresAt, expiryBeforeRestart: record.expiresAt });
+        this.#leases.set(record.hostname, {
+          ...leaseFromRecord(record),
+          expiresAt,
+          expiryBeforeRestart: record.expiresAt,
+        });
       } else {
         this.#reserve(leaseFromRecord(record), record.expiresAt);
       }
@@ -94,7 +98,8 @@ export class LeaseBook {
         generation: randomBytes(12).toString('base64url'),
         expiresAt: wholeSeconds(now, this.#ttl(terms.ttlSeconds)),
         metadata: terms.metadata,
-        firstSeenAt: earlier && identityKey(earlier.identity) === identityKey(terms.identity) ? earlier.firstSeenAt : now,
+        firstSeenAt:
+          earlier && identityKey(earlier.identity) === identityKey(terms.identity) ? earlier.firstSeenAt : now,
         lastSeenAt: now,
         clientIp: terms.clientIp,
         reportedIp: terms.reportedIp,
@@ -108,7 +113,10 @@ export class LeaseBook {
   }
 
   /** Gives the lease a new expiry. @throws ApiError `lease_not_found`, `hostname_conflict` when it ended meanwhile */
-  async renew(lease: Lease, terms: { ttlSeconds: number; metadata?: Metadata; clientIp: string; reportedIp?: string }): Promise<void> {
+  async renew(
+    lease: Lease,
+    terms: { ttlSeconds: number; metadata?: Metadata; clientIp: string; reportedIp?: string },
+  ): Promise<void> {
     await this.#inTurn(lease.hostname, async () => {
       const now = Date.now();
       this.#assertCurrent(lease, now);
@@ -179,7 +187,11 @@ export class LeaseBook {
   }
 
   #reserve(lease: Lease, since: number): void {
-    const reservation = { key: identityKey(lease.identity), generation: lease.generation, until: since + nameReservationMs };
+    const reservation = {
+      key: identityKey(lease.identity),
+      generation: lease.generation,
+      until: since + nameReservationMs,
+    };
     this.#reserved.set(lease.hostname, reservation);
   }
 
@@ -195,7 +207,8 @@ export class LeaseBook {
   }
 }
 
-const superseded = () => new ApiError('hostname_conflict', 'this identity has registered again: the token is superseded');
+const superseded = () =>
+  new ApiError('hostname_conflict', 'this identity has registered again: the token is superseded');
 const notFound = () => new ApiError('lease_not_found', 'the lease has expired or was given back');
 
 /** Expiries are whole seconds, as a token's `exp` is. */
@@ -204,8 +217,18 @@ function wholeSeconds(now: number, ttlSeconds: number): number {
 }
 
 function recordFromLease(lease: Lease): LeaseRecord {
-  const { identity, expiryBeforeRestart: _, ...rest } = lease;
-  return { ...rest, name: identity.name, address: identity.address };
+  return {
+    hostname: lease.hostname,
+    name: lease.identity.name,
+    address: lease.identity.address,
+    generation: lease.generation,
+    expiresAt: lease.expiresAt,
+    metadata: lease.metadata,
+    firstSeenAt: lease.firstSeenAt,
+    lastSeenAt: lease.lastSeenAt,
+    clientIp: lease.clientIp,
+    reportedIp: lease.reportedIp,
+  };
 }
 
 function leaseFromRecord(record: LeaseRecord): Lease {

@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { ApiError } from '../../contract/index.js';
 import { signInMessage, verifySignIn } from '../auth/siwe.js';
-import { challengeBurst, challengeTtlMs, challengesPerSecond, defaultLeaseTtlSeconds, maxOpenChallenges } from '../constants.js';
+import {
+  challengeBurst,
+  challengeTtlMs,
+  challengesPerSecond,
+  defaultLeaseTtlSeconds,
+  maxOpenChallenges,
+} from '../constants.js';
 import { sourceOf } from '../addresses.js';
 import { RateLimit } from '../rate-limit.js';
 import type { Metadata, Store } from '../store/store.js';
@@ -53,9 +59,22 @@ export class Registration {
     const now = Date.now();
     const id = randomUUID();
     const expiresAt = now + challengeTtlMs;
-    const asked: Asked = { identity, metadata: request.metadata ?? {}, ttlSeconds: request.ttl ?? defaultLeaseTtlSeconds };
-    const message = signInMessage(this.portalUrl, '/sdk/register', { address: identity.address, requestId: id, issuedAt: now, expiresAt });
-    const kept = await this.store.putChallenge({ id, message, expiresAt, request: JSON.stringify(asked) }, maxOpenChallenges, now);
+    const asked: Asked = {
+      identity,
+      metadata: request.metadata ?? {},
+      ttlSeconds: request.ttl ?? defaultLeaseTtlSeconds,
+    };
+    const message = signInMessage(this.portalUrl, '/sdk/register', {
+      address: identity.address,
+      requestId: id,
+      issuedAt: now,
+      expiresAt,
+    });
+    const kept = await this.store.putChallenge(
+      { id, message, expiresAt, request: JSON.stringify(asked) },
+      maxOpenChallenges,
+      now,
+    );
     if (!kept) throw new ApiError('rate_limited', 'too many registrations are under way', { retryAfterSeconds: 10 });
     return { id, message, expiresAt };
   }
@@ -71,7 +90,8 @@ export class Registration {
   ): Promise<Lease> {
     const challenge = await this.store.takeChallenge(answer.challenge_id, Date.now());
     if (!challenge) throw new ApiError('unauthorized', 'the challenge is unknown, spent or expired');
-    if (challenge.message !== answer.siwe_message) throw new ApiError('unauthorized', 'the message is not the one issued');
+    if (challenge.message !== answer.siwe_message)
+      throw new ApiError('unauthorized', 'the message is not the one issued');
     const asked = JSON.parse(challenge.request) as Asked;
     verifySignIn(challenge.message, answer.siwe_signature, asked.identity.address);
     return await this.leases.register({ ...asked, clientIp, reportedIp: answer.reported_ip });

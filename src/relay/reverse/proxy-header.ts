@@ -15,7 +15,12 @@ export interface Endpoint {
 export function proxyHeader(source: Endpoint, destination: Endpoint): Buffer {
   const both = (test: (address: string) => unknown) => test(source.address) && test(destination.address);
   if (!both(isIPv4) && !both(isIPv6)) return Buffer.concat([signature, Buffer.from([0x20, 0x00, 0, 0])]);
-  const addresses = Buffer.concat([ipBytes(source.address), ipBytes(destination.address), port(source.port), port(destination.port)]);
+  const addresses = Buffer.concat([
+    ipBytes(source.address),
+    ipBytes(destination.address),
+    port(source.port),
+    port(destination.port),
+  ]);
   const family = isIPv4(source.address) ? 0x11 : 0x21;
   return Buffer.concat([signature, Buffer.from([0x21, family]), port(addresses.length), addresses]);
 }

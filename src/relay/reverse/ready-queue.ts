@@ -22,7 +22,9 @@ export class ReadyQueue {
   /** @throws ApiError `rate_limited` when the queue is full */
   assertRoom(): void {
     if (this.#waiting.size === 0 && this.#ready.length >= readyQueueLimit) {
-      throw new ApiError('rate_limited', `${readyQueueLimit} sessions of this lease are ready already`, { retryAfterSeconds: 1 });
+      throw new ApiError('rate_limited', `${readyQueueLimit} sessions of this lease are ready already`, {
+        retryAfterSeconds: 1,
+      });
     }
   }
 

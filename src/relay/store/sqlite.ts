@@ -66,7 +66,8 @@ export class SqliteStore implements Store {
   }
 
   async takeChallenge(id: string, now: number): Promise<ChallengeRecord | undefined> {
-    const row = this.#statements.takeChallenge.get(id) as (Omit<ChallengeRecord, 'expiresAt'> & { expires_at: number }) | undefined;
+    const row = this.#statements.takeChallenge.get(id) as
+      (Omit<ChallengeRecord, 'expiresAt'> & { expires_at: number }) | undefined;
     if (!row || row.expires_at <= now) return undefined;
     return { id: row.id, message: row.message, request: row.request, expiresAt: row.expires_at };
   }
