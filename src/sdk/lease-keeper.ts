@@ -1,5 +1,4 @@
 import { EventEmitter } from 'node:events';
-import type { ApiError } from '../contract/errors.js';
 import type { components } from '../contract/operations.js';
 import { Backoff } from './backoff.js';
 import type { PortalClient } from './client.js';
@@ -70,7 +69,7 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
   /** Registrations since a token was last seen to be accepted. */
   #unproven = 0;
   #refusedOnce = false;
-  #refusal: { call: LeaseCall; error: ApiError } | undefined;
+  #refusal: { call: LeaseCall; error: Error } | undefined;
   #wake = new AbortController();
 
   constructor(options: LeaseKeeperOptions) {
@@ -106,7 +105,7 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
   }
 
   /** Tells that a token was refused elsewhere. Does nothing when that registration is no longer the current one. */
-  refused(registration: Registration, call: LeaseCall, error: ApiError): void {
+  refused(registration: Registration, call: LeaseCall, error: Error): void {
     if (registration !== this.#current || this.#refusal !== undefined) return;
     this.#refusal = { call, error };
     this.#wake.abort();

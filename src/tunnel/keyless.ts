@@ -3,7 +3,7 @@ import { ApiError } from '../contract/errors.js';
 import type { RequestBody } from '../contract/operations.js';
 import type { PortalClient } from '../sdk/client.js';
 import { AnswerError } from '../sdk/errors.js';
-import { schemesForKey } from '../tls/schemes.js';
+import { schemesForKey } from '../tls/index.js';
 import { chainRefreshSpacingMs, maxChainCertificates, signTimeoutMs } from './constants.js';
 
 type SignatureSchemeName = Extract<RequestBody<'signHandshake'>, { binding: string }>['signature_scheme'];
@@ -41,7 +41,9 @@ export class Keyless {
     const domain = await this.client.getDomain({ signal });
     this.#refreshedAt = performance.now();
     if (domain.root_host !== this.client.relay.hostname) {
-      throw new AnswerError(`the relay is ${domain.root_host}, not ${this.client.relay.hostname}: use the URL that it has for itself`);
+      throw new AnswerError(
+        `the relay is ${domain.root_host}, not ${this.client.relay.hostname}: use the URL that it has for itself`,
+      );
     }
     if (!domain.transports.includes(carrier)) {
       throw new ApiError('feature_unavailable', `the relay does not offer the carrier ${carrier}`);
@@ -96,7 +98,8 @@ export class Keyless {
 function parseChain(pem: string): Pick<RelayCertificate, 'chain' | 'schemes'> {
   const blocks = [...pem.matchAll(/-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g)];
   const chain = blocks.slice(0, maxChainCertificates + 1).map((block) => Buffer.from(block[1]!, 'base64'));
-  if (chain.length === 0 || chain.length > maxChainCertificates) throw new AnswerError("the relay's certificate chain is unusable");
+  if (chain.length === 0 || chain.length > maxChainCertificates)
+    throw new AnswerError("the relay's certificate chain is unusable");
   try {
     const schemes = schemesForKey(new X509Certificate(chain[0]!).publicKey);
     if (schemes.length > 0) return { chain, schemes };

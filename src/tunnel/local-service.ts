@@ -37,8 +37,7 @@ export class LocalService extends EventEmitter<LocalServiceEvents> {
       this.#isDown = false;
       this.emit('up');
     }
-    const { destroy } = socket;
-    const cut = () => destroy.call(socket);
+    const cut = () => socket.destroy();
     signal.addEventListener('abort', cut, { once: true });
     try {
       return await splice(visitor, socket);

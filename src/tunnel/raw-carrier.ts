@@ -22,7 +22,8 @@ export class RawCarrier implements Carrier {
   ) {}
 
   async dial({ accessToken, signal }: DialRequest): Promise<Duplex> {
-    const expired = () => new NetworkError('timeout', `${this.relay.host} did not open a session within ${dialTimeoutMs / 1000} s`);
+    const expired = () =>
+      new NetworkError('timeout', `${this.relay.host} did not open a session within ${dialTimeoutMs / 1000} s`);
     return await withDeadline(dialTimeoutMs, signal, expired, async (dialSignal) => {
       // The token leaves this process only after the relay's certificate was verified.
       const socket = await this.transport.connect(this.relay, dialSignal);
@@ -80,7 +81,8 @@ async function readRefusal(response: IncomingMessage): Promise<Error> {
   response.setEncoding('utf8');
   for await (const chunk of response) {
     text += chunk as string;
-    if (text.length > maxAnswerBytes) return new AnswerError(`the answer is larger than ${maxAnswerBytes} bytes`, status);
+    if (text.length > maxAnswerBytes)
+      return new AnswerError(`the answer is larger than ${maxAnswerBytes} bytes`, status);
   }
   let body: unknown;
   try {

@@ -112,7 +112,8 @@ export class SessionPool {
   #onClaimed(waitedMs: number): void {
     this.#lastClaimAt = performance.now();
     this.#backoff.reset();
-    this.#extra = waitedMs < promptClaimMs ? Math.min(Math.max(this.#extra * 2, maxReadySessions), maxParallelDials) : 0;
+    this.#extra =
+      waitedMs < promptClaimMs ? Math.min(Math.max(this.#extra * 2, maxReadySessions), maxParallelDials) : 0;
     if (this.#ready.size < this.#wanted / 2) this.#wanted = Math.min(this.#wanted * 2, maxReadySessions);
     // The queue was full; now there is room in it.
     if (this.#queueWasFull) this.#block(0);

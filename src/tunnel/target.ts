@@ -21,9 +21,12 @@ export function parseTarget(text: string | number): Target {
   if (/^\d+$/.test(given)) return { host: 'localhost', port: checkPort(given, given) };
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(given)?.[1]?.toLowerCase();
   if (scheme === 'https') {
-    throw new UsageError(`target ${given}: visitors' TLS ends in the tunnel, so give the service's plain http:// address`);
+    throw new UsageError(
+      `target ${given}: visitors' TLS ends in the tunnel, so give the service's plain http:// address`,
+    );
   }
-  if (scheme !== undefined && scheme !== 'http') throw new UsageError(`target ${given}: ${scheme}:// is not served; use ${forms}`);
+  if (scheme !== undefined && scheme !== 'http')
+    throw new UsageError(`target ${given}: ${scheme}:// is not served; use ${forms}`);
   const authority = scheme === undefined ? given : given.slice('http://'.length).replace(/\/$/, '');
   const match = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::(\d+))?$/i.exec(authority);
   const host = match?.[1] ?? match?.[2];

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
-import { TlsServerStream, type SignRequest } from '../tls/server.js';
-import type { TicketKeys } from '../tls/tickets.js';
+import { type SignRequest, type TicketKeys, TlsServerStream } from '../tls/index.js';
 import type { Claim } from './claim.js';
 import { handshakeTimeoutMs } from './constants.js';
 import type { RelayCertificate } from './keyless.js';
@@ -24,7 +23,7 @@ export async function acceptVisitor(claim: Claim, tls: TenantTls): Promise<TlsSe
     sign: (request) => tls.sign(request, claim.binding),
     // With a certificate that tenants share, h2 would let browsers send one tenant's requests to another.
     alpn: ['http/1.1'],
-    acceptServerName: (name) => name === tls.hostname,
+    acceptServerName: (name) => name?.toLowerCase() === tls.hostname,
     tickets: tls.tickets,
     handshakeTimeoutMs,
   });
@@ -36,4 +35,3 @@ export async function acceptVisitor(claim: Claim, tls: TenantTls): Promise<TlsSe
   }
   return stream;
 }
-
