@@ -108,15 +108,11 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   async ready(): Promise<TunnelReady> {
     if (this.#ready !== undefined) return this.#ready;
     return await new Promise((resolve, reject) => {
-      const onReady = (ready: TunnelReady) => {
-        this.off('closed', onClosed);
-        resolve(ready);
-      };
-      const onClosed = ({ error }: TunnelEnd) => {
-        this.off('ready', onReady);
+      this.once('ready', resolve);
+      void this.closed.then(({ error }) => {
+        this.off('ready', resolve);
         reject(error ?? new Error('the tunnel was closed'));
-      };
-      this.once('ready', onReady).once('closed', onClosed);
+      });
     });
   }
 
@@ -183,7 +179,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     const { signal } = this.#leaving;
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
     const count = link.liveConnections;
-    this.#status({ state: 'closing', message: count === 0 ? 'closing' : `closing, ${count} connections to finish` });
+    this.#status({ state: 'closing', message: count === 0 ? 'closing' : `closing; connections still open: ${count}` });
     const hurried = new Promise<void>((resolve) => (this.#hurry = resolve));
     if (this.#graceMs > 0) await Promise.race([link.leave(), hurried]);
     else void link.leave();

@@ -1,4 +1,4 @@
-import { EventEmitter } from 'node:events';
+import { EventEmitter, setMaxListeners } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { ApiError } from '../contract/errors.js';
 import type { PortalClient } from '../sdk/client.js';
@@ -61,6 +61,8 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
   constructor(options: RelayLinkOptions) {
     super();
     this.#options = options;
+    // One listener a connection.
+    setMaxListeners(0, this.#cut.signal);
     const { client, carrier, identity, name, metadata, ttl } = options;
     this.#keyless = new Keyless(client);
     this.#keeper = new LeaseKeeper({

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { ApiError } from '../contract/errors.js';
 import { Backoff } from '../sdk/backoff.js';
@@ -51,6 +52,7 @@ export class SessionPool {
 
   constructor(options: SessionPoolOptions) {
     this.#options = options;
+    setMaxListeners(0, this.#stop.signal);
   }
 
   get ready(): number {
@@ -112,8 +114,9 @@ export class SessionPool {
   #onClaimed(waitedMs: number): void {
     this.#lastClaimAt = performance.now();
     this.#backoff.reset();
-    this.#extra =
-      waitedMs < promptClaimMs ? Math.min(Math.max(this.#extra * 2, maxReadySessions), maxParallelDials) : 0;
+    // The last one that was ready, and taken at once: more visitors may be waiting at the relay.
+    const short = this.#ready.size === 0 && waitedMs < promptClaimMs;
+    this.#extra = short ? Math.min(Math.max(this.#extra * 2, minReadySessions), maxParallelDials) : 0;
     if (this.#ready.size < this.#wanted / 2) this.#wanted = Math.min(this.#wanted * 2, maxReadySessions);
     // The queue was full; now there is room in it.
     if (this.#queueWasFull) this.#block(0);
