@@ -58,7 +58,7 @@ export class ClientHelloReader {
   }
 
   #checkLimit(used: number): void {
-    if (used > this.#maxBytes) throw new TlsAlertError('illegal_parameter', 'the ClientHello is too long');
+    if (used > this.#maxBytes) throw new TlsAlertError('decode_error', 'the ClientHello is too long');
   }
 }
 

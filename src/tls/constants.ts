@@ -135,3 +135,39 @@ export const handshakeHeaderLength = 4;
 
 /** Bytes of a ClientHello, and of the records that carry it when it is read ahead of the handshake. */
 export const maxClientHelloBytes = 16_384;
+/**
+ * Bytes of records dropped for a client that offers early data, which is never accepted (RFC 8446 4.2.10). Common
+ * servers allow 16 KiB, and a client may only send what some earlier server of this name allowed it.
+ */
+export const maxSkippedEarlyDataBytes = 65_536;
+/** A client in middlebox compatibility mode sends one (RFC 8446 D.4); no reason is known for more than two. */
+export const maxChangeCipherSpecs = 4;
+/** Records without content in a row: allowed as padding against traffic analysis, but they cost work and carry nothing. */
+export const maxEmptyRecordsInRow = 32;
+/** Warnings (user_canceled) on one connection; they have no effect. */
+export const maxWarningAlerts = 4;
+/** KeyUpdates without application data between them. */
+export const maxKeyUpdatesInRow = 32;
+/**
+ * Records under one key before the next is used. AES-GCM bears 2^24.5 full ones (RFC 8446 5.5); the check comes once a
+ * write, which leaves room for the records of a long one.
+ */
+export const maxRecordsPerKey = 2 ** 24;
+
+/** Time a client has to finish its handshake, the remote signature included. */
+export const defaultHandshakeTimeoutMs = 10_000;
+/** Time a peer has to take a fatal alert before its connection is cut. */
+export const alertLingerMs = 1_000;
+
+/** Our own limit on the life of a ticket, counted from the signature that its first session was opened with. */
+export const maxTicketLifetimeSeconds = 3_600;
+/** How far the age a client claims for its ticket may be from the age we see. */
+export const ticketAgeToleranceMs = 60_000;
+/** Tickets tried of those a client offers. */
+export const maxTicketsTried = 4;
+/** Tickets given out: two after a full handshake, as browsers open several connections at once and use each only once. */
+export const ticketsAfterFullHandshake = 2;
+export const ticketsAfterResumption = 1;
+
+/** Bytes buffered in each direction before the other side is made to wait. */
+export const streamHighWaterMark = 65_536;

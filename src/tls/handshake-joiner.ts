@@ -30,7 +30,7 @@ export class HandshakeJoiner {
       const limit = this.#headerFilled > 0 ? maxLength(this.#header.readUInt8(0)) : 0;
       if (this.#headerFilled < handshakeHeaderLength) return { rest };
       const length = handshakeHeaderLength + this.#header.readUIntBE(1, 3);
-      if (length > limit) throw new TlsAlertError('illegal_parameter', `a handshake message of ${length} bytes`);
+      if (length > limit) throw new TlsAlertError('decode_error', `a handshake message of ${length} bytes`);
       this.#message = Buffer.allocUnsafe(length);
       this.#messageFilled = this.#header.copy(this.#message);
     }
