@@ -149,7 +149,9 @@ async function readUntil(stream: TLSSocket, mark: string): Promise<Buffer> {
 export async function ended(socket: Socket): Promise<void> {
   socket.resume();
   socket.on('error', () => {});
-  if (!socket.readableEnded && !socket.destroyed) await Promise.race([once(socket, 'end'), once(socket, 'close')]);
+  if (!socket.readableEnded && !socket.destroyed) {
+    await new Promise<void>((resolve) => socket.once('end', resolve).once('close', resolve));
+  }
   socket.destroy();
 }
 
