@@ -109,6 +109,19 @@ test('a ClientHello without end is refused at 16 KiB', async () => {
   assert.ok(answer.length === 0 || answer[0] === 21);
 });
 
+test('further names of the operator lead to the API', async () => {
+  const more = await startTestRelay({ apiHosts: ['status.portal.localhost'] });
+  try {
+    const answer = await request(`https://127.0.0.1:${more.publicPort}/healthz`, {
+      dispatcher: new Agent({ connect: { ca: more.ca, servername: 'status.portal.localhost' } }),
+    });
+    assert.equal(answer.statusCode, 200);
+    await answer.body.dump();
+  } finally {
+    await more.stop();
+  }
+});
+
 test('a visitor waits for a session that comes late', async () => {
   const visitor = await dial();
   visitor.write(await clientHello(lease.hostname));
