@@ -1,7 +1,22 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
+import { WebSocketServer } from 'ws';
 
-/** What `npm start` exposes: a page, an event stream and an echo, to look at with a browser or curl. */
-export function demoService(request: IncomingMessage, response: ServerResponse): void {
+/** What `npm start` exposes: a page, an event stream, an echo and a WebSocket, to look at with a browser or curl. */
+export function createDemoService(): Server {
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: 1 << 20 });
+  sockets.on('connection', (socket) =>
+    socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary })),
+  );
+  const server = createServer(answer);
+  server.on('upgrade', (request, socket, head) => {
+    if (request.url === '/ws')
+      sockets.handleUpgrade(request, socket, head, (opened) => sockets.emit('connection', opened));
+    else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
+  });
+  return server;
+}
+
+function answer(request: IncomingMessage, response: ServerResponse): void {
   const path = new URL(request.url ?? '/', 'http://demo').pathname;
   if (path === '/echo') {
     response.writeHead(200, { 'content-type': request.headers['content-type'] ?? 'application/octet-stream' });
@@ -17,7 +32,9 @@ export function demoService(request: IncomingMessage, response: ServerResponse):
     return;
   }
   if (path !== '/') {
-    response.writeHead(404, { 'content-type': 'text/plain; charset=utf-8' }).end('Not here. Try /, /time or /echo.\n');
+    response
+      .writeHead(404, { 'content-type': 'text/plain; charset=utf-8' })
+      .end('Not here. Try /, /time, /echo, or a WebSocket at /ws.\n');
     return;
   }
   if (request.headers.accept?.includes('text/html')) {

@@ -15,5 +15,7 @@ if (files.length === 0) {
   process.exit(1);
 }
 const reporter = process.stdout.isTTY || process.env['CI'] ? ['--test-reporter=spec'] : [];
-const runner = spawn(process.execPath, ['--enable-source-maps', ...reporter, '--test', ...files], { stdio: 'inherit' });
+// A file that hangs fails by itself, well before whoever waits for the whole run gives up.
+const options = ['--enable-source-maps', '--test-timeout=240000', ...reporter];
+const runner = spawn(process.execPath, [...options, '--test', ...files], { stdio: 'inherit' });
 runner.once('exit', (code, signal) => process.exit(signal ? 1 : (code ?? 1)));

@@ -18,6 +18,8 @@ export interface RelayConfig {
   apiPort: number;
   /** The public TLS port, routed by SNI. */
   sniPort: number;
+  /** Further names under which the public port leads to the API; the certificate should be valid for them. */
+  apiHosts: string[];
   /** Absent: a development certificate, for root hosts under `localhost` only. */
   certificateFiles?: CertificateFiles;
   maxLeaseTtlSeconds: number;
@@ -77,6 +79,13 @@ export const relaySettings = {
     fallback: String(defaultPublicPort),
     help: 'public TLS port, routed by server name',
   },
+  apiHosts: {
+    flag: 'api-hosts',
+    env: 'API_HOSTS',
+    kind: 'text',
+    fallback: '',
+    help: 'further names of the API on the public port, separated by commas',
+  },
   certFile: {
     flag: 'cert-file',
     env: 'CERT_FILE',
@@ -115,6 +124,8 @@ const unavailableSettings = [
 ];
 
 type SettingName = keyof typeof relaySettings;
+
+const hostName = /^[a-z0-9-]+(\.[a-z0-9-]+)*$/;
 
 /**
  * Reads the configuration: flags win over the environment, the environment over the file (`--config`, TOML), the file
@@ -176,11 +187,18 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
   const host = text('host') as string;
   if (!isIP(host)) fault('host', 'must be an IP address');
 
+  const apiHosts = (text('apiHosts') as string)
+    .split(',')
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => name !== '');
+  for (const name of apiHosts) if (!hostName.test(name)) fault('apiHosts', `${name} is not a host name`);
+
   const config: Omit<RelayConfig, 'portalUrl'> = {
     stateDir: resolve((text('stateDir') as string).replace(/^~(?=\/)/, homedir())),
     host,
     apiPort: number('apiPort', 0, 65_535),
     sniPort: number('sniPort', 0, 65_535),
+    apiHosts,
     certificateFiles: certFile && keyFile ? { certFile: resolve(certFile), keyFile: resolve(keyFile) } : undefined,
     maxLeaseTtlSeconds: number('maxLeaseTtl', 1, 86_400),
     digestSigning: onOff('digestSigning'),

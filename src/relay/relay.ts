@@ -76,7 +76,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
   // The public port may be any free one, so it listens first: registrations name it.
   const publicListener = new PublicListener(
     {
-      rootHost,
+      apiHosts: new Set([rootHost, ...config.apiHosts]),
       unboundSessions: config.digestSigning,
       leaseAt: (hostname) => leases.at(hostname),
       toApi: (socket) => apiListener.accept(socket),

@@ -1,58 +1,88 @@
 import { TlsAlertError } from './alerts.js';
-import { contentType, handshakeType } from './constants.js';
+import { contentType, handshakeType, maxClientHelloBytes } from './constants.js';
+import { HandshakeJoiner } from './handshake-joiner.js';
 import { type ClientHello, parseClientHello } from './messages.js';
+import { RecordReader } from './record-reader.js';
 
 /**
- * Finds the ClientHello at the beginning of a connection without consuming it, over any fragmentation into segments and
- * records (RFC 8446 5.1).
+ * Reads a ClientHello from the start of a connection without consuming it: for a router that answers nothing itself
+ * and later replays every byte. Any fragmentation is accepted, over chunks as over records.
  */
 export class ClientHelloReader {
-  #bytes: Buffer = Buffer.alloc(0);
-  /** Where the first record begins that is not whole yet. */
-  #at = 0;
-  #message: Buffer = Buffer.alloc(0);
+  readonly #maxBytes: number;
+  readonly #records = new RecordReader();
+  readonly #joiner = new HandshakeJoiner();
+  readonly #replay = new GrowingBuffer();
+  #hello: ClientHello | undefined;
 
-  /** @param limit bytes at most, record headers included, until the message is whole */
-  constructor(private readonly limit: number) {}
+  /** `maxBytes` bounds the records that carry the ClientHello, headers included. */
+  constructor(maxBytes: number = maxClientHelloBytes) {
+    this.#maxBytes = maxBytes;
+  }
 
   /**
-   * @returns the message once it is whole
-   * @throws TlsAlertError for what cannot become one, as soon as that shows; `decode_error` past the limit
+   * Takes the next bytes of the connection; the ClientHello once it is whole, also when called again after that.
+   * Throws `TlsAlertError` as soon as the bytes cannot become a ClientHello within the limit.
    */
   push(chunk: Buffer): ClientHello | undefined {
-    this.#bytes = this.#bytes.length === 0 ? chunk : Buffer.concat([this.#bytes, chunk]);
-    for (let record = this.#nextRecord(); record; record = this.#nextRecord()) {
-      this.#message = this.#message.length === 0 ? record : Buffer.concat([this.#message, record]);
-      if (this.#message[0] !== handshakeType.client_hello)
-        throw new TlsAlertError('unexpected_message', 'not a ClientHello');
-      const length = this.#message.length < 4 ? Infinity : 4 + this.#message.readUIntBE(1, 3);
-      if (length !== Infinity && length > this.limit)
-        throw new TlsAlertError('decode_error', `a ClientHello of ${length} bytes`);
-      if (this.#message.length >= length) return parseClientHello(this.#message.subarray(0, length));
+    if (this.#replay.length === 0 && chunk.length > 0 && chunk[0] !== contentType.handshake) {
+      throw new TlsAlertError('unexpected_message', 'the connection does not start with a TLS handshake');
     }
-    if (this.#bytes.length >= this.limit)
-      throw new TlsAlertError('decode_error', `no ClientHello within ${this.limit} bytes`);
+    this.#replay.append(chunk);
+    if (this.#hello !== undefined) return this.#hello;
+    this.#records.push(chunk);
+    for (let record = this.#records.next(); record !== undefined; record = this.#records.next()) {
+      if (record.type !== contentType.handshake) {
+        throw new TlsAlertError('unexpected_message', 'the connection does not start with a ClientHello');
+      }
+      // RFC 8446 5.1 forbids empty fragments.
+      if (record.body.length === 0) throw new TlsAlertError('unexpected_message', 'an empty handshake record');
+      const { message } = this.#joiner.take(record.body, (type) => this.#maxMessageLength(type));
+      this.#checkLimit(this.#replay.length - this.#records.buffered);
+      if (message !== undefined) return (this.#hello = parseClientHello(message));
+    }
+    this.#checkLimit(this.#replay.length);
     return undefined;
   }
 
-  /** Every byte so far, to be replayed. */
+  /** Every byte pushed so far, those after the ClientHello included. */
   buffered(): Buffer {
-    return this.#bytes;
+    return this.#replay.contents();
   }
 
-  /** The content of the next record, when it is there whole. */
-  #nextRecord(): Buffer | undefined {
-    const header = this.#bytes.subarray(this.#at, this.#at + 5);
-    if (header.length > 0 && header[0] !== contentType.handshake)
-      throw new TlsAlertError('unexpected_message', 'not a handshake record');
-    if (header.length > 1 && header[1] !== 3) throw new TlsAlertError('protocol_version', 'not a TLS record');
-    if (header.length < 5) return undefined;
-    const length = header.readUInt16BE(3);
-    if (length === 0) throw new TlsAlertError('unexpected_message', 'an empty handshake record');
-    if (length > 16_384) throw new TlsAlertError('record_overflow', 'the record is too long');
-    if (this.#bytes.length < this.#at + 5 + length) return undefined;
-    const content = this.#bytes.subarray(this.#at + 5, this.#at + 5 + length);
-    this.#at += 5 + length;
-    return content;
+  #maxMessageLength(type: number): number {
+    if (type !== handshakeType.clientHello) {
+      throw new TlsAlertError('unexpected_message', 'the connection does not start with a ClientHello');
+    }
+    return this.#maxBytes;
+  }
+
+  #checkLimit(used: number): void {
+    if (used > this.#maxBytes) throw new TlsAlertError('decode_error', 'the ClientHello is too long');
+  }
+}
+
+/** Keeps bytes in order at amortised cost; the first chunk, mostly the only one, is not copied. */
+class GrowingBuffer {
+  #bytes: Buffer = Buffer.alloc(0);
+  length = 0;
+
+  append(chunk: Buffer): void {
+    const needed = this.length + chunk.length;
+    if (this.length === 0) {
+      this.#bytes = chunk;
+    } else {
+      if (needed > this.#bytes.length) {
+        const grown = Buffer.allocUnsafe(Math.max(needed, 2 * this.#bytes.length));
+        this.#bytes.copy(grown, 0, 0, this.length);
+        this.#bytes = grown;
+      }
+      chunk.copy(this.#bytes, this.length);
+    }
+    this.length = needed;
+  }
+
+  contents(): Buffer {
+    return this.#bytes.subarray(0, this.length);
   }
 }

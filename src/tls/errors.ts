@@ -1,17 +1,27 @@
-export type TlsStreamErrorCode = 'ERR_TLS_PEER_ALERT' | 'ERR_TLS_TRUNCATED' | 'ERR_TLS_HANDSHAKE_TIMEOUT';
+import { type AlertName } from './constants.js';
 
-/** What ended a stream that was no fault in what the peer sent. */
-export class TlsStreamError extends Error {
-  override readonly name = 'TlsStreamError';
+export type TlsErrorCode =
+  /** The peer sent a fatal alert, or closed during the handshake; see `alert`. */
+  | 'ERR_TLS_ALERT_RECEIVED'
+  /** The transport ended without close_notify: what was read may be cut short by an attacker (RFC 8446 6.1). */
+  | 'ERR_TLS_TRUNCATED'
+  /** The transport was closed under a connection in use. */
+  | 'ERR_TLS_TRANSPORT_CLOSED'
+  /** The handshake did not finish in time. */
+  | 'ERR_TLS_HANDSHAKE_TIMEOUT'
+  /** The call needs a finished handshake, or an open writing side. */
+  | 'ERR_TLS_INVALID_STATE';
 
-  /**
-   * @param code `ERR_TLS_PEER_ALERT` the peer gave up; `ERR_TLS_TRUNCATED` its bytes ended without close_notify, so that
-   * some may be missing; `ERR_TLS_HANDSHAKE_TIMEOUT`
-   */
-  constructor(
-    readonly code: TlsStreamErrorCode,
-    message: string,
-  ) {
-    super(message);
+/** The end of a connection that no fault in TLS itself explains; those are `TlsAlertError`. */
+export class TlsError extends Error {
+  override readonly name = 'TlsError';
+  readonly code: TlsErrorCode;
+  /** The alert received, for `ERR_TLS_ALERT_RECEIVED` with an alert we know by name. */
+  readonly alert: AlertName | undefined;
+
+  constructor(code: TlsErrorCode, message: string, options?: ErrorOptions & { alert?: AlertName }) {
+    super(message, options);
+    this.code = code;
+    this.alert = options?.alert;
   }
 }

@@ -1,9 +1,23 @@
-import { type Hash, createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { TlsAlertError } from './alerts.js';
-import { type CipherSuite, cipherSuites, extensionType, handshakeType, namedGroup, tls12, tls13 } from './constants.js';
-import * as build from './handshake-messages.js';
-import { exchangeKeys } from './key-exchange.js';
-import { KeySchedule, digest, expandLabel, finishedMac } from './key-schedule.js';
+import {
+  type CipherSuite,
+  contentType,
+  extensionType,
+  handshakeHeaderLength,
+  handshakeType,
+  maxClientHelloBytes,
+  recordHeaderLength,
+} from './constants.js';
+import { agreeOnKey } from './key-exchange.js';
+import {
+  type ApplicationSecrets,
+  type HandshakeSecrets,
+  applicationSecrets,
+  finishedMac,
+  handshakeSecrets,
+  resumptionSecret,
+} from './key-schedule.js';
 import {
   type ClientHello,
   type ServerHello,
@@ -11,326 +25,250 @@ import {
   parseClientHello,
   parseServerHello,
 } from './messages.js';
-import { schemeName } from './schemes.js';
-import type { TicketKeys, TicketState } from './tickets.js';
-import { certificateVerifyContent, messageHash } from './transcript.js';
+import { type Negotiated, type Preferences, acceptsTickets, chooseScheme, negotiate } from './negotiation.js';
+import { RecordOpener, RecordSealer } from './record-protection.js';
+import { type ResumedSession, newTickets, resumeSession, ticketContext } from './resumption.js';
+import {
+  encodeCertificate,
+  encodeCertificateVerify,
+  encodeEncryptedExtensions,
+  encodeFinished,
+  encodeHelloRetryRequest,
+  encodeServerHello,
+} from './server-messages.js';
+import { type TicketKeys } from './tickets.js';
+import { Transcript, certificateVerifyContent } from './transcript.js';
 
-export interface SignRequest {
-  /** SignatureScheme number, and its IANA name. */
-  scheme: number;
-  schemeName: string;
-  /** The handshake so far, with headers: ClientHello, [HelloRetryRequest, ClientHello,] ServerHello, EncryptedExtensions, Certificate. */
-  transcript: Buffer;
-  /** What is to be signed (RFC 8446 4.4.3). */
-  content: Buffer;
-  serverName: string | undefined;
-  /** Aborted when the connection goes away meanwhile. */
-  signal: AbortSignal;
+export interface HandshakeOptions extends Preferences {
+  readonly chain: readonly Buffer[];
+  readonly schemes: readonly number[];
+  readonly tickets?: TicketKeys;
 }
 
-export interface HandshakeOptions {
-  /** DER, leaf first. */
-  chain: Buffer[];
-  /** Signature schemes that fit the leaf's key, in order of preference. */
-  schemes: number[];
-  sign(request: SignRequest): Promise<Buffer>;
-  /** Protocols in order of preference. A client that offers none gets none; one that offers only others is refused. */
-  alpn?: string[];
-  /** Whether a client that asks for this name is served; else it gets `unrecognized_name`. */
-  acceptServerName?(name: string | undefined): boolean;
-  /** Absent: no session can be resumed. */
-  tickets?: TicketKeys;
-  cipherSuites?: number[];
-  /** Groups in order of preference. */
-  groups?: number[];
+/** What has to be signed before the server's flight can be sent. */
+export interface ToBeSigned {
+  readonly scheme: number;
+  /** ClientHello to Certificate with headers; after a retry both ClientHellos and the HelloRetryRequest. */
+  readonly transcript: Buffer;
+  /** RFC 8446 4.4.3. */
+  readonly content: Buffer;
 }
 
-/** The record layer, as the handshake sees it. */
-export interface HandshakeIo {
-  /** Queues handshake messages under the write keys of the moment. */
-  send(messages: Buffer): void;
-  sendChangeCipherSpec(): void;
-  flush(): void;
-  protectWrites(suite: CipherSuite, secret: Buffer): void;
-  protectReads(suite: CipherSuite, secret: Buffer): void;
-  /** Records of early data, which is never accepted, may come and are skipped (RFC 8446 4.2.10). */
-  skipEarlyData(): void;
-  signal: AbortSignal;
+/** `offersEarlyData`: the client sends some, which is never accepted, only skipped. */
+export type HelloOutcome = { readonly offersEarlyData: boolean } &
+  /** Send these bytes and wait for the second ClientHello. */
+  (
+    | { readonly kind: 'retry'; readonly bytes: Buffer }
+    /** Have this signed, then build the flight with the signature. */
+    | { readonly kind: 'sign'; readonly request: ToBeSigned }
+    /** A resumed session: build the flight, nothing is signed. */
+    | { readonly kind: 'resume' }
+  );
+
+export interface ServerFlight {
+  /** ServerHello to Finished, in record pieces. */
+  readonly records: Buffer[];
+  /** For the client's Finished. */
+  readonly opener: RecordOpener;
+  /** For everything after the flight. */
+  readonly sealer: RecordSealer;
+  readonly exporterSecret: Buffer;
 }
 
-const noBytes = Buffer.alloc(0);
-const defaultGroups = [namedGroup.x25519, namedGroup.secp256r1];
-const chacha = 0x1303;
-const pskDheKe = 1;
-/** Tickets for each full or resumed handshake: clients use one at a time, and browsers open several connections. */
-const ticketsPerHandshake = 2;
-/** PSKs of one ClientHello that are looked at. */
-const maxPskTries = 4;
+export interface FinishedOutcome {
+  /** For application data. */
+  readonly opener: RecordOpener;
+  /** NewSessionTicket messages to be sent; may be empty. */
+  readonly tickets: Buffer;
+}
+
+/** What the answer to a ClientHello settles, until the client's Finished. */
+interface Progress {
+  readonly hello: ClientHello;
+  readonly negotiated: Negotiated;
+  readonly context: Buffer | undefined;
+  readonly resumed: ResumedSession | undefined;
+  readonly secrets: HandshakeSecrets;
+  readonly serverHello: Buffer;
+  /** EncryptedExtensions and, unless resumed, Certificate. */
+  readonly messages: Buffer[];
+  readonly scheme: number | undefined;
+  application?: ApplicationSecrets;
+}
+
+/** RFC 8446 D.4: what makes middleboxes take the connection for an older one. */
+const changeCipherSpecRecord = Buffer.from([contentType.changeCipherSpec, 3, 3, 0, 1, 1]);
 
 /**
- * The server's side of one TLS 1.3 handshake (RFC 8446 2 and 4): messages in, messages and keys out. It knows nothing of
- * records.
+ * The server's side of one handshake (RFC 8446 2) as a sequence of calls: `takeClientHello`, once more after a retry,
+ * `buildFlight`, `takeFinished`. Does no I/O and keeps no time. Every method throws `TlsAlertError` for the peer's
+ * faults.
  */
 export class ServerHandshake {
-  #state: 'client hello' | 'second client hello' | 'signing' | 'client finished' | 'done' = 'client hello';
-  #suite!: CipherSuite;
-  #transcript!: Hash;
-  readonly #messages: Buffer[] = [];
-  #retry: { hello: ClientHello; request: ServerHello } | undefined;
-  #schedule!: KeySchedule;
-  #clientHandshakeSecret!: Buffer;
-  #clientSecret!: Buffer;
-  #pskModes: number[] = [];
+  readonly #options: HandshakeOptions;
+  #awaits: number | undefined = handshakeType.clientHello;
+  #transcript: Transcript | undefined;
+  #retried: { hello: ClientHello; retry: ServerHello } | undefined;
+  #progress: Progress | undefined;
 
-  serverName: string | undefined;
-  alpnProtocol: string | undefined;
-  resumed = false;
-  exporterSecret: Buffer | undefined;
+  constructor(options: HandshakeOptions) {
+    this.#options = options;
+  }
 
-  constructor(
-    private readonly options: HandshakeOptions,
-    private readonly io: HandshakeIo,
-  ) {}
+  /** Bytes a message of this type may have now, header included; throws `unexpected_message` for one out of turn. */
+  maxMessageLength(type: number): number {
+    if (type !== this.#awaits) throw new TlsAlertError('unexpected_message', `handshake message ${type} out of turn`);
+    return type === handshakeType.clientHello ? maxClientHelloBytes : handshakeHeaderLength + this.suite.hashLength;
+  }
 
   get suite(): CipherSuite {
-    return this.#suite;
+    return this.#current().negotiated.suite;
   }
 
-  get isDone(): boolean {
-    return this.#state === 'done';
+  get serverName(): string | undefined {
+    return this.#current().hello.serverName;
   }
 
-  /** Whether the client's next records are still in plain text. */
-  get awaitsHello(): boolean {
-    return this.#state === 'client hello' || this.#state === 'second client hello';
+  get alpn(): string | undefined {
+    return this.#current().negotiated.alpn;
   }
 
-  /**
-   * Takes the client's next message.
-   * @returns a promise while the signature is awaited: nothing may be handed over until it settles
-   * @throws TlsAlertError, or rejects with one
-   */
-  receive(message: Buffer): Promise<void> | undefined {
-    if (this.awaitsHello && message[0] === handshakeType.client_hello) return this.#clientHello(message);
-    if (this.#state === 'client finished' && message[0] === handshakeType.finished)
-      return this.#clientFinished(message);
-    throw new TlsAlertError('unexpected_message', `handshake message ${message[0]}`);
+  get resumed(): boolean {
+    return this.#current().resumed !== undefined;
   }
 
-  #clientHello(message: Buffer): Promise<void> | undefined {
+  takeClientHello(message: Buffer): HelloOutcome {
     const hello = parseClientHello(message);
-    if (!hello.supportedVersions.includes(tls13))
-      throw new TlsAlertError('protocol_version', 'the client does not speak TLS 1.3');
-    const legacy =
-      hello.legacyVersion === tls12 && hello.compressionMethods.length === 1 && hello.compressionMethods[0] === 0;
-    if (!legacy) throw new TlsAlertError('illegal_parameter', 'legacy fields of the ClientHello');
-    if (!hello.supportedGroups || !hello.keyShares)
-      throw new TlsAlertError('missing_extension', 'supported_groups and key_share are needed');
-    if (this.#retry) checkRetriedClientHello(this.#retry.hello, hello, this.#retry.request);
-    else {
-      this.#suite = this.#chooseSuite(hello);
-      this.#transcript = createHash(this.#suite.hash);
-      if (this.options.acceptServerName && !this.options.acceptServerName(hello.serverName)) {
-        throw new TlsAlertError('unrecognized_name', 'no such server name');
-      }
-      if (hello.extensions.has(extensionType.early_data)) this.io.skipEarlyData();
+    if (this.#retried !== undefined) checkRetriedClientHello(this.#retried.hello, hello, this.#retried.retry);
+    const negotiated = negotiate(hello, this.#options);
+    const offersEarlyData = hello.extensions.has(extensionType.earlyData);
+    if (negotiated.share === undefined) {
+      return { kind: 'retry', offersEarlyData, bytes: this.#askForShare(hello, negotiated) };
     }
-    const groups = this.options.groups ?? defaultGroups;
-    const group = groups.find(
-      (candidate) => hello.supportedGroups?.includes(candidate) && hello.keyShares?.has(candidate),
-    );
-    if (group !== undefined) return this.#answer(hello, group, hello.keyShares.get(group) as Buffer);
-    const wanted = groups.find((candidate) => hello.supportedGroups?.includes(candidate));
-    if (wanted === undefined || this.#retry)
-      throw new TlsAlertError('handshake_failure', 'no key exchange group in common');
-    this.#askAgain(hello, wanted);
-    return undefined;
-  }
-
-  #chooseSuite(hello: ClientHello): CipherSuite {
-    const enabled = (this.options.cipherSuites ?? [...cipherSuites.keys()]).filter((id) => cipherSuites.has(id));
-    const common = enabled.filter((id) => hello.cipherSuites.includes(id));
-    // A client that puts ChaCha20 first has no fast AES.
-    const chosen =
-      hello.cipherSuites.find((id) => cipherSuites.has(id)) === chacha && common.includes(chacha) ? chacha : common[0];
-    if (chosen === undefined) throw new TlsAlertError('handshake_failure', 'no cipher suite in common');
-    return cipherSuites.get(chosen) as CipherSuite;
-  }
-
-  #askAgain(hello: ClientHello, group: number): void {
-    const request = build.helloRetryRequest(hello.sessionId, this.#suite.id, group);
-    this.#messages.push(hello.raw, request);
-    this.#transcript.update(messageHash(this.#suite.hash, hello.raw)).update(request);
-    this.#retry = { hello, request: parseServerHello(request) };
-    this.#state = 'second client hello';
-    this.io.send(request);
-    if (hello.sessionId.length > 0) this.io.sendChangeCipherSpec();
-    this.io.flush();
-  }
-
-  #answer(hello: ClientHello, group: number, peerShare: Buffer): Promise<void> | undefined {
-    this.serverName = hello.serverName;
-    this.#pskModes = hello.pskModes;
-    this.alpnProtocol = this.#chooseProtocol(hello);
-    const psk = this.#findPsk(hello);
-    this.resumed = psk !== undefined;
-    this.#schedule = psk?.schedule ?? new KeySchedule(this.#suite.hash);
-    this.#record(hello.raw);
-    const { share, sharedSecret } = exchangeKeys(group, peerShare);
-    const { sessionId } = hello;
-    const greeting = build.serverHello({
-      random: randomBytes(32),
-      sessionId,
-      cipherSuite: this.#suite.id,
-      group,
-      keyShare: share,
-      pskIndex: psk?.index,
-    });
-    this.#record(greeting);
-    this.#schedule.mixSharedSecret(sharedSecret);
-    const helloHash = this.#transcriptHash();
-    this.#clientHandshakeSecret = this.#schedule.derive('c hs traffic', helloHash);
-    const serverHandshakeSecret = this.#schedule.derive('s hs traffic', helloHash);
-    const extensions = build.encryptedExtensions(this.alpnProtocol, hello.serverName !== undefined && !this.resumed);
-    this.#record(extensions);
-    const start = () => {
-      this.io.send(greeting);
-      if (sessionId.length > 0 && !this.#retry) this.io.sendChangeCipherSpec();
-      this.io.protectWrites(this.#suite, serverHandshakeSecret);
-      this.io.protectReads(this.#suite, this.#clientHandshakeSecret);
+    this.#awaits = undefined;
+    const progress = (this.#progress = this.#answerHello(hello, negotiated, negotiated.share));
+    const { scheme, serverHello, messages } = progress;
+    if (scheme === undefined) return { kind: 'resume', offersEarlyData };
+    const before = this.#retried === undefined ? [] : [this.#retried.hello.raw, this.#retried.retry.raw];
+    return {
+      kind: 'sign',
+      offersEarlyData,
+      request: {
+        scheme,
+        transcript: Buffer.concat([...before, hello.raw, serverHello, ...messages]),
+        content: certificateVerifyContent(this.#transcriptOf(negotiated.suite).digest()),
+      },
     };
-    if (this.resumed) {
-      start();
-      this.#finishFlight(extensions, serverHandshakeSecret);
-      return undefined;
-    }
-    return this.#sign(hello, extensions, serverHandshakeSecret, start);
   }
 
   /**
-   * Waits for the signature before anything is sent: the flight then leaves in one piece, and a signature that is refused
-   * ends in an alert that the client can read.
+   * The server's flight in one piece. It is not sent before the signature is there although it could be: that would
+   * spare the client only the time it takes to check the chain, and would cost a second packet and wake-up at every
+   * hop; and a signature that fails can still be answered with an alert the client can read.
    */
-  async #sign(hello: ClientHello, extensions: Buffer, serverHandshakeSecret: Buffer, start: () => void): Promise<void> {
-    if (!hello.signatureAlgorithms) throw new TlsAlertError('missing_extension', 'signature_algorithms is needed');
-    const scheme = this.options.schemes.find((candidate) => hello.signatureAlgorithms?.includes(candidate));
-    const name = scheme === undefined ? undefined : schemeName(scheme);
-    if (scheme === undefined || !name) throw new TlsAlertError('handshake_failure', 'no signature scheme in common');
-    const certificate = build.certificate(this.options.chain);
-    this.#record(certificate);
-    this.#state = 'signing';
-    const request: SignRequest = {
-      scheme,
-      schemeName: name,
-      transcript: Buffer.concat(this.#messages),
-      content: certificateVerifyContent(this.#transcriptHash()),
-      serverName: this.serverName,
-      signal: this.io.signal,
+  buildFlight(signature: Buffer | undefined): ServerFlight {
+    const progress = this.#current();
+    const { suite } = progress.negotiated;
+    const transcript = this.#transcriptOf(suite);
+    if (progress.scheme !== undefined) {
+      if (signature === undefined) throw new TypeError('a full handshake needs a signature');
+      const verify = encodeCertificateVerify(progress.scheme, signature);
+      transcript.update(verify);
+      progress.messages.push(verify);
+    }
+    const finished = encodeFinished(finishedMac(suite.hash, progress.secrets.server, transcript.digest()));
+    transcript.update(finished);
+    const records = [plaintextRecord(progress.serverHello)];
+    // One for the whole handshake: with a retry it went out after the HelloRetryRequest.
+    if (this.#retried === undefined && progress.hello.sessionId.length > 0) records.push(changeCipherSpecRecord);
+    new RecordSealer(suite, progress.secrets.server).seal(
+      contentType.handshake,
+      Buffer.concat([...progress.messages, finished]),
+      records,
+    );
+    const application = applicationSecrets(suite.hash, progress.secrets.master, transcript.digest());
+    progress.application = application;
+    this.#awaits = handshakeType.finished;
+    return {
+      records,
+      opener: new RecordOpener(suite, progress.secrets.client),
+      sealer: new RecordSealer(suite, application.server),
+      exporterSecret: application.exporter,
     };
-    let signature: Buffer;
-    try {
-      signature = await this.options.sign(request);
-    } catch (cause) {
-      throw new TlsAlertError('internal_error', 'the handshake was not signed', { cause });
-    }
-    if (this.io.signal.aborted) return;
-    const verify = build.certificateVerify(scheme, signature);
-    this.#record(verify);
-    start();
-    this.#finishFlight(Buffer.concat([extensions, certificate, verify]), serverHandshakeSecret);
   }
 
-  #finishFlight(before: Buffer, serverHandshakeSecret: Buffer): void {
-    const { hash } = this.#suite;
-    const finished = build.finished(finishedMac(hash, serverHandshakeSecret, this.#transcriptHash()));
-    this.#record(finished);
-    this.io.send(Buffer.concat([before, finished]));
-    this.io.flush();
-    this.#schedule.finish();
-    const applicationHash = this.#transcriptHash();
-    this.#clientSecret = this.#schedule.derive('c ap traffic', applicationHash);
-    this.exporterSecret = this.#schedule.derive('exp master', applicationHash);
-    this.io.protectWrites(this.#suite, this.#schedule.derive('s ap traffic', applicationHash));
-    this.#messages.length = 0;
-    this.#state = 'client finished';
+  takeFinished(message: Buffer): FinishedOutcome {
+    const { hello, negotiated, context, resumed, secrets, application } = this.#current();
+    const { suite } = negotiated;
+    const transcript = this.#transcriptOf(suite);
+    const verifyData = message.subarray(handshakeHeaderLength);
+    const expected = finishedMac(suite.hash, secrets.client, transcript.digest());
+    if (verifyData.length !== expected.length) throw new TlsAlertError('decode_error', 'Finished has a wrong length');
+    if (!timingSafeEqual(verifyData, expected)) throw new TlsAlertError('decrypt_error', 'Finished is wrong');
+    transcript.update(message);
+    this.#awaits = undefined;
+    const { tickets: keys } = this.#options;
+    const tickets =
+      keys === undefined || context === undefined || !acceptsTickets(hello)
+        ? Buffer.alloc(0)
+        : newTickets(
+            keys,
+            context,
+            suite.hash,
+            resumptionSecret(suite.hash, secrets.master, transcript.digest()),
+            resumed,
+          );
+    return { opener: new RecordOpener(suite, (application as ApplicationSecrets).client), tickets };
   }
 
-  #clientFinished(message: Buffer): undefined {
-    const { hash, hashLength } = this.#suite;
-    const expected = finishedMac(hash, this.#clientHandshakeSecret, this.#transcriptHash());
-    if (message.length !== 4 + hashLength) throw new TlsAlertError('decode_error', 'the length of Finished');
-    if (!timingSafeEqual(expected, message.subarray(4)))
-      throw new TlsAlertError('decrypt_error', 'Finished does not verify');
-    this.#transcript.update(message);
-    this.io.protectReads(this.#suite, this.#clientSecret);
-    this.#state = 'done';
-    this.#giveTickets();
+  #askForShare(hello: ClientHello, { suite, group }: Negotiated): Buffer {
+    const retry = encodeHelloRetryRequest(hello.sessionId, suite.id, group);
+    const transcript = this.#transcriptOf(suite);
+    transcript.updateRetried(hello.raw);
+    transcript.update(retry);
+    this.#retried = { hello, retry: parseServerHello(retry) };
+    const record = plaintextRecord(retry);
+    return hello.sessionId.length > 0 ? Buffer.concat([record, changeCipherSpecRecord]) : record;
   }
 
-  #chooseProtocol(hello: ClientHello): string | undefined {
-    if (!hello.alpn || !this.options.alpn?.length) return undefined;
-    const chosen = this.options.alpn.find((protocol) => hello.alpn?.includes(protocol));
-    if (chosen === undefined) throw new TlsAlertError('no_application_protocol', 'no ALPN protocol in common');
-    return chosen;
+  #answerHello(hello: ClientHello, negotiated: Negotiated, share: Buffer): Progress {
+    const { suite, group, alpn } = negotiated;
+    const { chain, schemes, tickets } = this.#options;
+    const transcript = this.#transcriptOf(suite);
+    const context =
+      tickets !== undefined && acceptsTickets(hello) ? ticketContext(hello.serverName, alpn, chain) : undefined;
+    const resumed =
+      tickets !== undefined && context !== undefined
+        ? resumeSession(hello, tickets, context, suite.hash, transcript)
+        : undefined;
+    const scheme = resumed === undefined ? chooseScheme(hello, schemes) : undefined;
+    const { publicShare, sharedSecret } = agreeOnKey(group, share);
+    const serverHello = encodeServerHello(hello.sessionId, suite.id, group, publicShare, resumed?.index);
+    transcript.update(hello.raw);
+    transcript.update(serverHello);
+    const secrets = handshakeSecrets(suite.hash, resumed?.psk, sharedSecret, transcript.digest());
+    // RFC 6066 3: a resumed session does not acknowledge the name again.
+    const acknowledgeName = hello.serverName !== undefined && resumed === undefined;
+    const messages = [encodeEncryptedExtensions(alpn, acknowledgeName)];
+    if (resumed === undefined) messages.push(encodeCertificate(chain));
+    for (const message of messages) transcript.update(message);
+    return { hello, negotiated, context, resumed, secrets, serverHello, messages, scheme };
   }
 
-  /** The first PSK that resumes just this: same name, protocol, chain and hash (RFC 8446 4.2.11). */
-  #findPsk(hello: ClientHello): { index: number; schedule: KeySchedule } | undefined {
-    const { tickets } = this.options;
-    const offer = hello.preSharedKey;
-    if (!tickets || !offer || !hello.pskModes.includes(pskDheKe)) return undefined;
-    const { hash } = this.#suite;
-    for (const [index, { identity, obfuscatedTicketAge }] of offer.identities.slice(0, maxPskTries).entries()) {
-      const state = tickets.open(identity, obfuscatedTicketAge);
-      const fits =
-        state &&
-        state.hash === hash &&
-        state.serverName === (this.serverName ?? '') &&
-        state.alpn === (this.alpnProtocol ?? '');
-      if (!state || !fits || state.chain !== this.#chainDigest()) continue;
-      const schedule = new KeySchedule(hash, state.psk);
-      const truncated = hello.raw.subarray(0, hello.raw.length - offer.bindersLength);
-      const expected = schedule.binder(this.#transcript.copy().update(truncated).digest());
-      const binder = offer.binders[index] ?? noBytes;
-      if (binder.length !== expected.length || !timingSafeEqual(binder, expected)) {
-        throw new TlsAlertError('decrypt_error', 'the PSK binder does not verify');
-      }
-      return { index, schedule };
-    }
-    return undefined;
+  #transcriptOf(suite: CipherSuite): Transcript {
+    return (this.#transcript ??= new Transcript(suite.hash));
   }
 
-  #giveTickets(): void {
-    const { tickets } = this.options;
-    if (!tickets || !this.#pskModes.includes(pskDheKe)) return;
-    const { hash, hashLength } = this.#suite;
-    const resumption = this.#schedule.derive('res master', this.#transcriptHash());
-    for (let count = 0; count < ticketsPerHandshake; count++) {
-      const nonce = Buffer.from([count]);
-      const state: TicketState = {
-        hash,
-        psk: expandLabel(hash, resumption, 'resumption', nonce, hashLength),
-        serverName: this.serverName ?? '',
-        alpn: this.alpnProtocol ?? '',
-        chain: this.#chainDigest(),
-        issuedAt: Date.now(),
-        ageAdd: randomBytes(4).readUInt32BE(),
-      };
-      this.io.send(build.newSessionTicket(tickets.lifetimeSeconds, state.ageAdd, nonce, tickets.seal(state)));
-    }
-    this.io.flush();
+  #current(): Progress {
+    if (this.#progress === undefined) throw new TypeError('no ClientHello was answered yet');
+    return this.#progress;
   }
+}
 
-  #chainDigest(): string {
-    return digest('sha256', Buffer.concat(this.options.chain)).toString('base64');
-  }
-
-  #record(message: Buffer): void {
-    this.#messages.push(message);
-    this.#transcript.update(message);
-  }
-
-  #transcriptHash(): Buffer {
-    return this.#transcript.copy().digest();
-  }
+function plaintextRecord(message: Buffer): Buffer {
+  const header = Buffer.alloc(recordHeaderLength);
+  header.writeUInt8(contentType.handshake, 0);
+  header.writeUInt16BE(0x0303, 1);
+  header.writeUInt16BE(message.length, 3);
+  return Buffer.concat([header, message]);
 }

@@ -1,59 +1,71 @@
+/**
+ * Parsers of single handshake messages, given whole with their 4-byte header. All of them throw `TlsAlertError` with
+ * the alert that the fault calls for, and return views of the message, not copies.
+ */
 import { TlsAlertError } from './alerts.js';
-import { extensionType, handshakeType, helloRetryRandom } from './constants.js';
-import { Reader, readList } from './reader.js';
+import { extensionType, handshakeHeaderLength, handshakeType, helloRetryRequestRandomHex, tls12 } from './constants.js';
+import { Reader } from './reader.js';
 
-// Parsers of single handshake messages, each with its 4-byte header. All throw TlsAlertError, and keep views into the
-// message they were given.
+export { checkRetriedClientHello } from './retry-check.js';
 
 export interface PreSharedKeyOffer {
-  identities: { identity: Buffer; obfuscatedTicketAge: number }[];
-  binders: Buffer[];
-  /** Bytes of the binders at the end of the message, with their length: what a binder does not cover (RFC 8446 4.2.11.2). */
-  bindersLength: number;
+  readonly identities: readonly { readonly identity: Buffer; readonly obfuscatedTicketAge: number }[];
+  readonly binders: readonly Buffer[];
+  /** Bytes of the binders list with its own length, which is the end of the ClientHello (RFC 8446 4.2.11.2). */
+  readonly bindersLength: number;
 }
 
+/** RFC 8446 4.1.2. A list is `undefined` when its extension is absent. */
 export interface ClientHello {
-  raw: Buffer;
-  legacyVersion: number;
-  random: Buffer;
-  sessionId: Buffer;
-  cipherSuites: number[];
-  compressionMethods: Buffer;
-  extensions: Map<number, Buffer>;
-  extensionOrder: number[];
-  /** As it was sent; the caller decides about case. */
-  serverName?: string;
-  supportedVersions: number[];
-  supportedGroups?: number[];
-  signatureAlgorithms?: number[];
-  keyShares?: Map<number, Buffer>;
-  alpn?: string[];
-  pskModes: number[];
-  preSharedKey?: PreSharedKeyOffer;
+  readonly raw: Buffer;
+  readonly legacyVersion: number;
+  readonly random: Buffer;
+  readonly sessionId: Buffer;
+  readonly cipherSuites: number[];
+  readonly compressionMethods: Buffer;
+  /** Extension type -> its data. */
+  readonly extensions: ReadonlyMap<number, Buffer>;
+  readonly extensionOrder: number[];
+  /** In lower case (RFC 6066 3: names compare without case). */
+  readonly serverName?: string;
+  /** Empty when the client did not send the extension, as one of TLS 1.2 or older. */
+  readonly supportedVersions: number[];
+  readonly supportedGroups?: number[];
+  readonly signatureAlgorithms?: number[];
+  /** Group -> key exchange bytes. */
+  readonly keyShares?: ReadonlyMap<number, Buffer>;
+  readonly alpn?: string[];
+  readonly pskModes: number[];
+  readonly preSharedKey?: PreSharedKeyOffer;
 }
 
-/** RFC 8446 4.1.2, and the extensions that this implementation looks at. */
+/** RFC 8446 4.1.3 and 4.1.4. */
+export interface ServerHello {
+  readonly raw: Buffer;
+  readonly random: Buffer;
+  readonly sessionIdEcho: Buffer;
+  readonly cipherSuite: number;
+  readonly isHelloRetryRequest: boolean;
+  readonly extensions: ReadonlyMap<number, Buffer>;
+  readonly selectedVersion?: number;
+  readonly keyShareGroup?: number;
+}
+
+const helloRetryRequestRandom = Buffer.from(helloRetryRequestRandomHex, 'hex');
+const randomLength = 32;
+
 export function parseClientHello(message: Buffer): ClientHello {
-  const body = bodyOf(message, handshakeType.client_hello);
-  const legacyVersion = body.uint16();
-  const random = body.take(32);
-  const sessionId = body.vector8();
-  if (sessionId.length > 32) throw new TlsAlertError('decode_error', 'the session id is too long');
-  const suites = readList(body.vector16(), (reader) => reader.uint16());
-  const compressionMethods = body.vector8();
-  const { extensions, order } =
-    body.left > 0 ? readExtensions(body.vector16()) : { extensions: new Map<number, Buffer>(), order: [] };
-  body.end();
-  const read = <T>(type: number, parse: (reader: Reader) => T): T | undefined => {
-    const bytes = extensions.get(type);
-    if (!bytes) return undefined;
-    const reader = new Reader(bytes);
-    const value = parse(reader);
-    reader.end();
-    return value;
-  };
-  const uint16List = (reader: Reader) => readList(reader.vector16(), (item) => item.uint16());
-  if (extensions.has(extensionType.pre_shared_key) && order.at(-1) !== extensionType.pre_shared_key) {
+  const reader = messageBody(message, handshakeType.clientHello, 'ClientHello');
+  const legacyVersion = reader.uint16();
+  const random = reader.bytes(randomLength);
+  const sessionId = reader.vector8(0, 32);
+  const cipherSuites = uint16List(reader.vector16(2, 0xfffe));
+  const compressionMethods = reader.vector8(1);
+  // Before TLS 1.3 the extensions could be left out altogether.
+  const extensions = reader.remaining === 0 ? new Map<number, Buffer>() : parseExtensions(reader, 'ClientHello');
+  reader.end('ClientHello');
+  const extensionOrder = [...extensions.keys()];
+  if (extensions.has(extensionType.preSharedKey) && extensionOrder.at(-1) !== extensionType.preSharedKey) {
     throw new TlsAlertError('illegal_parameter', 'pre_shared_key is not the last extension');
   }
   return {
@@ -61,181 +73,179 @@ export function parseClientHello(message: Buffer): ClientHello {
     legacyVersion,
     random,
     sessionId,
-    cipherSuites: suites,
+    cipherSuites,
     compressionMethods,
     extensions,
-    extensionOrder: order,
-    serverName: read(extensionType.server_name, readServerName),
-    supportedVersions:
-      read(extensionType.supported_versions, (reader) => readList(reader.vector8(), (item) => item.uint16())) ?? [],
-    supportedGroups: read(extensionType.supported_groups, uint16List),
-    signatureAlgorithms: read(extensionType.signature_algorithms, uint16List),
-    keyShares: read(extensionType.key_share, readKeyShares),
-    alpn: read(extensionType.alpn, readProtocols),
-    pskModes: read(extensionType.psk_key_exchange_modes, (reader) => [...reader.vector8()]) ?? [],
-    preSharedKey: read(extensionType.pre_shared_key, readPreSharedKey),
+    extensionOrder,
+    serverName: within(extensions, extensionType.serverName, parseServerName),
+    supportedVersions: within(extensions, extensionType.supportedVersions, (r) => uint16List(r.vector8(2, 254))) ?? [],
+    supportedGroups: within(extensions, extensionType.supportedGroups, (r) => uint16List(r.vector16(2))),
+    signatureAlgorithms: within(extensions, extensionType.signatureAlgorithms, (r) => uint16List(r.vector16(2))),
+    keyShares: within(extensions, extensionType.keyShare, parseKeyShares),
+    alpn: within(extensions, extensionType.applicationLayerProtocolNegotiation, parseProtocolNames),
+    pskModes: within(extensions, extensionType.pskKeyExchangeModes, (r) => [...r.vector8(1)]) ?? [],
+    preSharedKey: within(extensions, extensionType.preSharedKey, parsePreSharedKey),
   };
 }
 
-export interface ServerHello {
-  raw: Buffer;
-  random: Buffer;
-  sessionIdEcho: Buffer;
-  cipherSuite: number;
-  isHelloRetryRequest: boolean;
-  extensions: Map<number, Buffer>;
-  selectedVersion?: number;
-  keyShareGroup?: number;
-}
-
-/** ServerHello or HelloRetryRequest (RFC 8446 4.1.3 and 4.1.4). */
 export function parseServerHello(message: Buffer): ServerHello {
-  const body = bodyOf(message, handshakeType.server_hello);
-  body.uint16();
-  const random = body.take(32);
-  const sessionIdEcho = body.vector8();
-  const cipherSuite = body.uint16();
-  body.uint8();
-  const { extensions } = readExtensions(body.vector16());
-  body.end();
-  const version = extensions.get(extensionType.supported_versions);
-  const share = extensions.get(extensionType.key_share);
+  const reader = messageBody(message, handshakeType.serverHello, 'ServerHello');
+  if (reader.uint16() !== tls12) throw new TlsAlertError('illegal_parameter', 'ServerHello has a wrong legacy version');
+  const random = reader.bytes(randomLength);
+  const sessionIdEcho = reader.vector8(0, 32);
+  const cipherSuite = reader.uint16();
+  if (reader.uint8() !== 0) throw new TlsAlertError('illegal_parameter', 'ServerHello selects a compression method');
+  const extensions = parseExtensions(reader, 'ServerHello');
+  reader.end('ServerHello');
+  const isRetry = random.equals(helloRetryRequestRandom);
   return {
     raw: message,
     random,
     sessionIdEcho,
     cipherSuite,
-    isHelloRetryRequest: random.equals(helloRetryRandom),
+    isHelloRetryRequest: isRetry,
     extensions,
-    selectedVersion: version && new Reader(version).uint16(),
-    keyShareGroup: share && new Reader(share).uint16(),
+    selectedVersion: within(extensions, extensionType.supportedVersions, (r) => r.uint16()),
+    keyShareGroup: within(extensions, extensionType.keyShare, (r) => {
+      const group = r.uint16();
+      if (!isRetry) r.vector16(1);
+      return group;
+    }),
   };
 }
 
-/** RFC 8446 4.3.1. */
-export function parseEncryptedExtensions(message: Buffer): { extensions: Map<number, Buffer>; alpn?: string } {
-  const body = bodyOf(message, handshakeType.encrypted_extensions);
-  const { extensions } = readExtensions(body.vector16());
-  body.end();
-  const protocols = extensions.get(extensionType.alpn);
-  if (!protocols) return { extensions };
-  const reader = new Reader(protocols);
-  const chosen = readProtocols(reader);
-  reader.end();
-  if (chosen.length !== 1) throw new TlsAlertError('decode_error', 'one ALPN protocol is chosen, not more');
-  return { extensions, alpn: chosen[0] };
+/** Whether a whole handshake message is a HelloRetryRequest: a ServerHello with the one special random. */
+export function isHelloRetryRequest(message: Buffer): boolean {
+  const randomStart = handshakeHeaderLength + 2;
+  return (
+    message[0] === handshakeType.serverHello &&
+    message.subarray(randomStart, randomStart + randomLength).equals(helloRetryRequestRandom)
+  );
 }
 
-/** RFC 8446 4.4.2. */
+/** RFC 8446 4.3.1. `alpn` is the one protocol the server selected. */
+export function parseEncryptedExtensions(message: Buffer): { extensions: Map<number, Buffer>; alpn?: string } {
+  const reader = messageBody(message, handshakeType.encryptedExtensions, 'EncryptedExtensions');
+  const extensions = parseExtensions(reader, 'EncryptedExtensions');
+  reader.end('EncryptedExtensions');
+  const protocols = within(extensions, extensionType.applicationLayerProtocolNegotiation, parseProtocolNames);
+  if (protocols !== undefined && protocols.length !== 1) {
+    throw new TlsAlertError('illegal_parameter', 'the server selected several application protocols');
+  }
+  return { extensions, alpn: protocols?.[0] };
+}
+
+/** RFC 8446 4.4.2, entries leaf first. */
 export function parseCertificate(message: Buffer): {
   context: Buffer;
   entries: { certificate: Buffer; extensions: Buffer }[];
 } {
-  const body = bodyOf(message, handshakeType.certificate);
-  const context = body.vector8();
-  const entries = readList(body.vector24(), (reader) => ({
-    certificate: reader.vector24(),
-    extensions: reader.vector16(),
-  }));
-  body.end();
+  const reader = messageBody(message, handshakeType.certificate, 'Certificate');
+  const context = reader.vector8();
+  const list = new Reader(reader.vector24());
+  reader.end('Certificate');
+  const entries: { certificate: Buffer; extensions: Buffer }[] = [];
+  while (list.remaining > 0) entries.push({ certificate: list.vector24(1), extensions: list.vector16() });
   return { context, entries };
 }
 
-/** Takes whole messages apart; truncated or trailing bytes are `decode_error`. */
+/** Cuts concatenated handshake messages apart, each with its header; refuses a last one that is not whole. */
 export function splitHandshakeMessages(bytes: Buffer): Buffer[] {
-  return readList(bytes, (reader) => {
-    const header = reader.take(4);
-    const body = reader.take(header.readUIntBE(1, 3));
-    return bytes.subarray(header.byteOffset - bytes.byteOffset, body.byteOffset - bytes.byteOffset + body.length);
-  });
-}
-
-/** What a client may change in its second ClientHello (RFC 8446 4.1.2), all else being equal. */
-const changeable: ReadonlySet<number> = new Set([
-  extensionType.key_share,
-  extensionType.early_data,
-  extensionType.cookie,
-  extensionType.pre_shared_key,
-  21, // padding, RFC 7685
-]);
-
-/** @throws TlsAlertError `illegal_parameter` when the second ClientHello is not the first one, mended as the retry asked */
-export function checkRetriedClientHello(first: ClientHello, second: ClientHello, retry: ServerHello): void {
-  const same =
-    first.legacyVersion === second.legacyVersion &&
-    first.random.equals(second.random) &&
-    first.sessionId.equals(second.sessionId) &&
-    first.cipherSuites.join() === second.cipherSuites.join() &&
-    first.compressionMethods.equals(second.compressionMethods);
-  const fixed = (hello: ClientHello) => hello.extensionOrder.filter((type) => !changeable.has(type));
-  const sameExtensions =
-    fixed(first).length === fixed(second).length &&
-    fixed(first).every(
-      (type) =>
-        second.extensions.has(type) &&
-        (first.extensions.get(type) as Buffer).equals(second.extensions.get(type) as Buffer),
-    );
-  if (!same || !sameExtensions)
-    throw new TlsAlertError('illegal_parameter', 'the second ClientHello differs from the first');
-  if (second.extensions.has(extensionType.early_data))
-    throw new TlsAlertError('illegal_parameter', 'early data after a HelloRetryRequest');
-  const shares = second.keyShares;
-  if (retry.keyShareGroup !== undefined && (shares?.size !== 1 || !shares.has(retry.keyShareGroup))) {
-    throw new TlsAlertError('illegal_parameter', 'the second ClientHello lacks the key share asked for');
+  const messages: Buffer[] = [];
+  let start = 0;
+  while (start < bytes.length) {
+    const reader = new Reader(bytes.subarray(start));
+    reader.uint8();
+    const end = start + handshakeHeaderLength + reader.vector24().length;
+    messages.push(bytes.subarray(start, end));
+    start = end;
   }
+  return messages;
 }
 
-function bodyOf(message: Buffer, type: number): Reader {
+function messageBody(message: Buffer, type: number, name: string): Reader {
   const reader = new Reader(message);
-  if (reader.uint8() !== type) throw new TlsAlertError('unexpected_message', 'another handshake message was expected');
+  if (reader.uint8() !== type) throw new TlsAlertError('unexpected_message', `the message is no ${name}`);
   const body = new Reader(reader.vector24());
-  reader.end();
+  reader.end(name);
   return body;
 }
 
-function readExtensions(bytes: Buffer): { extensions: Map<number, Buffer>; order: number[] } {
+function parseExtensions(reader: Reader, where: string): Map<number, Buffer> {
+  const list = new Reader(reader.vector16());
   const extensions = new Map<number, Buffer>();
-  for (const [type, data] of readList(bytes, (reader) => [reader.uint16(), reader.vector16()] as const)) {
-    if (extensions.has(type)) throw new TlsAlertError('illegal_parameter', `extension ${type} comes twice`);
+  while (list.remaining > 0) {
+    const type = list.uint16();
+    const data = list.vector16();
+    // RFC 8446 4.2: no type twice in one block.
+    if (extensions.has(type)) throw new TlsAlertError('illegal_parameter', `${where} repeats extension ${type}`);
     extensions.set(type, data);
   }
-  return { extensions, order: [...extensions.keys()] };
+  return extensions;
 }
 
-/** RFC 6066 3: the one host_name, as ASCII. */
-function readServerName(reader: Reader): string | undefined {
-  const names = readList(reader.vector16(), (item) => ({ type: item.uint8(), name: item.vector16() }));
-  const hosts = names.filter(({ type }) => type === 0);
-  if (hosts.length > 1) throw new TlsAlertError('illegal_parameter', 'more than one server name');
-  return hosts[0]?.name.toString('latin1');
+/** Parses one extension's data to its end, or gives `undefined` where the extension is absent. */
+function within<T>(extensions: ReadonlyMap<number, Buffer>, type: number, parse: (reader: Reader) => T): T | undefined {
+  const data = extensions.get(type);
+  if (data === undefined) return undefined;
+  const reader = new Reader(data);
+  const value = parse(reader);
+  reader.end(`extension ${type}`);
+  return value;
 }
 
-/** RFC 7301 3.1. */
-function readProtocols(reader: Reader): string[] {
-  return readList(reader.vector16(), (item) => {
-    const protocol = item.vector8();
-    if (protocol.length === 0) throw new TlsAlertError('decode_error', 'an empty ALPN protocol');
-    return protocol.toString('latin1');
-  });
+function uint16List(bytes: Buffer): number[] {
+  if (bytes.length % 2 !== 0) throw new TlsAlertError('decode_error', 'a list of 16-bit values has an odd length');
+  const values: number[] = [];
+  for (let offset = 0; offset < bytes.length; offset += 2) values.push(bytes.readUInt16BE(offset));
+  return values;
 }
 
-function readKeyShares(reader: Reader): Map<number, Buffer> {
+/** RFC 6066 3: in practice a list of exactly one host_name; unknown name types cannot be skipped and are refused. */
+function parseServerName(reader: Reader): string {
+  const list = new Reader(reader.vector16(1));
+  if (list.uint8() !== 0) throw new TlsAlertError('decode_error', 'server_name has an unknown name type');
+  const name = list.vector16(1);
+  list.end('server_name');
+  if (name.some((byte) => byte <= 0x20 || byte >= 0x7f)) {
+    throw new TlsAlertError('illegal_parameter', 'server_name is not a host name');
+  }
+  return name.toString('latin1').toLowerCase();
+}
+
+function parseKeyShares(reader: Reader): Map<number, Buffer> {
+  const list = new Reader(reader.vector16());
   const shares = new Map<number, Buffer>();
-  for (const [group, share] of readList(reader.vector16(), (item) => [item.uint16(), item.vector16()] as const)) {
-    if (shares.has(group)) throw new TlsAlertError('illegal_parameter', 'two key shares of one group');
+  while (list.remaining > 0) {
+    const group = list.uint16();
+    const share = list.vector16(1);
+    // RFC 8446 4.2.8: not several for one group.
+    if (shares.has(group)) throw new TlsAlertError('illegal_parameter', `key_share repeats group ${group}`);
     shares.set(group, share);
   }
   return shares;
 }
 
-function readPreSharedKey(reader: Reader): PreSharedKeyOffer {
-  const identities = readList(reader.vector16(), (item) => ({
-    identity: item.vector16(),
-    obfuscatedTicketAge: item.uint32(),
-  }));
-  const bindersLength = reader.left;
-  const binders = readList(reader.vector16(), (item) => item.vector8());
-  if (binders.length !== identities.length)
-    throw new TlsAlertError('illegal_parameter', 'a binder for each identity is needed');
+/** RFC 7301 3.1. */
+function parseProtocolNames(reader: Reader): string[] {
+  const list = new Reader(reader.vector16(2));
+  const names: string[] = [];
+  while (list.remaining > 0) names.push(list.vector8(1).toString('latin1'));
+  return names;
+}
+
+function parsePreSharedKey(reader: Reader): PreSharedKeyOffer {
+  const identityList = new Reader(reader.vector16(7));
+  const identities: { identity: Buffer; obfuscatedTicketAge: number }[] = [];
+  while (identityList.remaining > 0) {
+    identities.push({ identity: identityList.vector16(1), obfuscatedTicketAge: identityList.uint32() });
+  }
+  const bindersLength = reader.remaining;
+  const binderList = new Reader(reader.vector16(33));
+  const binders: Buffer[] = [];
+  while (binderList.remaining > 0) binders.push(binderList.vector8(32));
+  if (binders.length !== identities.length) {
+    throw new TlsAlertError('illegal_parameter', 'pre_shared_key has not one binder for each identity');
+  }
   return { identities, binders, bindersLength };
 }

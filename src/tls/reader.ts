@@ -1,60 +1,70 @@
 import { TlsAlertError } from './alerts.js';
 
-/** Reads the TLS presentation language (RFC 8446 3) from a buffer, without copying. Running short is `decode_error`. */
+/**
+ * Reads the presentation language of RFC 8446 3 from a buffer, without copying. Every method throws
+ * `TlsAlertError` `decode_error` when the bytes do not suffice.
+ */
 export class Reader {
-  #at = 0;
+  readonly #bytes: Buffer;
+  #offset = 0;
 
-  constructor(private readonly bytes: Buffer) {}
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
 
-  get left(): number {
-    return this.bytes.length - this.#at;
+  get remaining(): number {
+    return this.#bytes.length - this.#offset;
   }
 
   uint8(): number {
-    return this.take(1)[0] as number;
+    return this.#bytes.readUInt8(this.#advance(1));
   }
 
   uint16(): number {
-    return this.take(2).readUInt16BE();
+    return this.#bytes.readUInt16BE(this.#advance(2));
   }
 
   uint24(): number {
-    return this.take(3).readUIntBE(0, 3);
+    return this.#bytes.readUIntBE(this.#advance(3), 3);
   }
 
   uint32(): number {
-    return this.take(4).readUInt32BE();
+    return this.#bytes.readUInt32BE(this.#advance(4));
   }
 
-  take(length: number): Buffer {
-    if (length > this.left) throw new TlsAlertError('decode_error', 'the message is too short');
-    const at = this.#at;
-    this.#at += length;
-    return this.bytes.subarray(at, this.#at);
+  bytes(length: number): Buffer {
+    const start = this.#advance(length);
+    return this.#bytes.subarray(start, start + length);
   }
 
-  /** A vector with a length of 1, 2 or 3 bytes in front. */
-  vector8(): Buffer {
-    return this.take(this.uint8());
+  /** `opaque x<min..max>` with a length of one byte; so on for two and three. */
+  vector8(min = 0, max = 0xff): Buffer {
+    return this.#vector(this.uint8(), min, max);
   }
 
-  vector16(): Buffer {
-    return this.take(this.uint16());
+  vector16(min = 0, max = 0xffff): Buffer {
+    return this.#vector(this.uint16(), min, max);
   }
 
-  vector24(): Buffer {
-    return this.take(this.uint24());
+  vector24(min = 0, max = 0xffffff): Buffer {
+    return this.#vector(this.uint24(), min, max);
   }
 
-  end(): void {
-    if (this.left > 0) throw new TlsAlertError('decode_error', 'the message is too long');
+  /** Throws unless everything was read. */
+  end(what: string): void {
+    if (this.remaining > 0) throw new TlsAlertError('decode_error', `${what} has trailing bytes`);
   }
-}
 
-/** Reads all of `bytes` with `read`, item after item. */
-export function readList<T>(bytes: Buffer, read: (reader: Reader) => T): T[] {
-  const reader = new Reader(bytes);
-  const items: T[] = [];
-  while (reader.left > 0) items.push(read(reader));
-  return items;
+  #vector(length: number, min: number, max: number): Buffer {
+    if (length < min || length > max)
+      throw new TlsAlertError('decode_error', `a vector of ${length} bytes is not allowed`);
+    return this.bytes(length);
+  }
+
+  #advance(length: number): number {
+    const start = this.#offset;
+    if (length > this.#bytes.length - start) throw new TlsAlertError('decode_error', 'the message is too short');
+    this.#offset = start + length;
+    return start;
+  }
 }

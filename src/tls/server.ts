@@ -1,417 +1,501 @@
 import { Duplex } from 'node:stream';
-import { type AlertName, TlsAlertError, alerts, plaintextAlertRecord } from './alerts.js';
-import { contentType, handshakeType } from './constants.js';
-import { TlsStreamError } from './errors.js';
-import * as build from './handshake-messages.js';
-import { type HandshakeOptions, ServerHandshake } from './handshake.js';
+import { TlsAlertError, alertName, plaintextAlertRecord } from './alerts.js';
+import {
+  type CipherSuite,
+  alertCodes,
+  cipherSuites,
+  contentType,
+  defaultHandshakeTimeoutMs,
+  handshakeHeaderLength,
+  handshakeType,
+  maxKeyUpdatesInRow,
+  maxRecordsPerKey,
+  maxWarningAlerts,
+  streamHighWaterMark,
+} from './constants.js';
+import { TlsError } from './errors.js';
+import { abandon, endWithAlert } from './final-alert.js';
+import { HandshakeJoiner } from './handshake-joiner.js';
+import { ServerHandshake, type ToBeSigned } from './handshake.js';
+import { InboundRecords } from './inbound-records.js';
+import { defaultGroups } from './key-exchange.js';
 import { exportKeyingMaterial } from './key-schedule.js';
-import { RecordCipher } from './record-cipher.js';
-import { RecordReader, type TlsRecord } from './record-reader.js';
+import { OutboundRecords } from './outbound-records.js';
+import { type RecordOpener } from './record-protection.js';
+import { signatureSchemeName } from './schemes.js';
+import { type TicketKeys } from './tickets.js';
 
-export interface TlsServerOptions extends HandshakeOptions {
-  /** Milliseconds until the client must have finished its handshake. */
-  handshakeTimeoutMs?: number;
+export interface SignRequest {
+  /** The number and IANA name of the signature scheme. */
+  readonly scheme: number;
+  readonly schemeName: string;
+  /**
+   * The handshake messages ClientHello, [HelloRetryRequest, ClientHello,] ServerHello, EncryptedExtensions, Certificate,
+   * each with its header, and nothing else.
+   */
+  readonly transcript: Buffer;
+  /** The content of CertificateVerify that is signed (RFC 8446 4.4.3). */
+  readonly content: Buffer;
+  readonly serverName: string | undefined;
+  /** Aborted when the connection ends before the signature is there. */
+  readonly signal: AbortSignal;
 }
 
-const defaultHandshakeTimeoutMs = 10_000;
-const maxPlaintext = 16_384;
-/** Bytes of one handshake message from a client: the ClientHello is the longest. */
-const maxHandshakeMessage = 16_384;
-/** Bytes of early data that are skipped. */
-const maxEarlyData = 262_144;
-/** Records without content, and key updates, that a peer may send in a row. */
-const maxIdleRecords = 32;
-/** Bytes kept back while the signature is awaited. */
-const maxHeldBack = 65_536;
-const highWaterMark = 131_072;
-/** How long the other end has to read an alert, or the last bytes. */
-const closeTimeoutMs = 2_000;
+export interface TlsServerOptions {
+  /** DER, leaf first. */
+  chain: Buffer[];
+  /** Numbers of signature schemes that fit the leaf's key, most preferred first. */
+  schemes: number[];
+  /** Gives the signature of `content` in TLS form. A rejection ends the handshake with `internal_error`. */
+  sign(request: SignRequest): Promise<Buffer>;
+  /** Protocols, most preferred first. Without a list the client's is ignored. */
+  alpn?: string[];
+  /** `false` ends the handshake with `unrecognized_name`. Names are in lower case. */
+  acceptServerName?(name: string | undefined): boolean;
+  /** Without them no tickets are given out. */
+  tickets?: TicketKeys;
+  /** Most preferred first. */
+  cipherSuites?: number[];
+  groups?: number[];
+  handshakeTimeoutMs?: number;
+  /** Records sealed before the key is renewed. */
+  maxRecordsPerKey?: number;
+}
+
+type Callback = (error?: Error | null) => void;
+/** What one step through the input came to; a buffer is application data. */
+type Step = Buffer | 'secure' | 'end' | 'handled';
+
+const defaultCipherSuites: readonly number[] = [...cipherSuites.keys()];
 
 /**
- * A TLS 1.3 server (RFC 8446) over any duplex stream, whose CertificateVerify is signed by an async function. It is the
- * plaintext side: what is read was authentic, and `end` comes only after the peer's close_notify. Each direction ends on
- * its own.
+ * The server's end of a TLS 1.3 connection (RFC 8446) over any Duplex, which it takes over: a transport with
+ * `allowHalfOpen` off is switched to on. Emits `secure` when the handshake is done; writes wait for that.
  *
- * Emits `secure` once the handshake is done. Fails with TlsAlertError (a fault, told to the peer), TlsStreamError, or
- * the error of the transport.
+ * `end()` sends close_notify and ends the transport's writing while reading goes on; the peer's close_notify gives
+ * 'end' while writing goes on. Errors: `TlsAlertError` for a fault in TLS, with the alert that was sent; `TlsError` for
+ * another end, by its `code`; the transport's own errors as they come.
  */
 export class TlsServerStream extends Duplex {
+  /** The negotiated application protocol. This and the next three are set before `secure`. */
+  alpnProtocol: string | undefined;
+  /** The name the client asked for, in lower case. */
+  serverName: string | undefined;
+  /** Whether a ticket replaced the signature. */
+  resumed = false;
+  cipherSuite: CipherSuite | undefined;
+
   readonly #transport: Duplex;
-  readonly #handshake: ServerHandshake;
-  readonly #abort = new AbortController();
-  readonly #records = new RecordReader();
-  readonly #deadline: NodeJS.Timeout;
-  #messages: Buffer = Buffer.alloc(0);
-  #reads: RecordCipher | undefined;
-  #writes: RecordCipher | undefined;
-  #readLimit = Infinity;
-  #writeLimit = Infinity;
-  #outgoing: Buffer[] = [];
-  /** The signature is awaited: no record is looked at. */
-  #waiting = false;
-  #readable = true;
-  #gotCloseNotify = false;
-  #sentAlert = false;
-  #earlyDataLeft = 0;
-  #changeCipherSpecs = 0;
-  #idleRecords = 0;
-  /** Writes and the end that came before the handshake was done. */
-  #afterHandshake: (() => void)[] = [];
+  readonly #options: TlsServerOptions;
+  readonly #inbound = new InboundRecords();
+  readonly #joiner = new HandshakeJoiner();
+  /** Until the handshake is done. */
+  #handshake: ServerHandshake | undefined;
+  #outbound: OutboundRecords | undefined;
+  #opener: RecordOpener | undefined;
+  #exporterSecret: Buffer | undefined;
+  #deadline: NodeJS.Timeout | undefined;
+  #signing: AbortController | undefined;
+
+  /** Whether our reader wants more. */
+  #demand = false;
+  #stepping = false;
+  #inputEnded = false;
+  #transportEnded = false;
+  #truncated = false;
+  #closeSent = false;
+  /** Whether the transport has passed on all we had to send, close_notify included. */
+  #outputEnded = false;
+  #keyUpdateOwed = false;
+  #keyUpdatesInRow = 0;
+  #warnings = 0;
+  #waitingWrite: { chunks: Buffer[]; callback: Callback } | undefined;
+  #waitingFinal: Callback | undefined;
 
   constructor(transport: Duplex, options: TlsServerOptions) {
-    super({ allowHalfOpen: true, readableHighWaterMark: highWaterMark, writableHighWaterMark: highWaterMark });
+    super({ readableHighWaterMark: streamHighWaterMark, writableHighWaterMark: streamHighWaterMark });
     this.#transport = transport;
-    this.#handshake = new ServerHandshake(options, {
-      send: (messages) => this.#sendHandshake(messages),
-      sendChangeCipherSpec: () => this.#outgoing.push(Buffer.from([contentType.change_cipher_spec, 3, 3, 0, 1, 1])),
-      flush: () => this.#flush(),
-      protectWrites: (suite, secret) => {
-        this.#writes = new RecordCipher(suite, secret);
-        this.#writeLimit = suite.recordLimit;
-      },
-      protectReads: (suite, secret) => {
-        this.#reads = new RecordCipher(suite, secret);
-        this.#readLimit = suite.recordLimit;
-      },
-      skipEarlyData: () => (this.#earlyDataLeft = maxEarlyData),
-      signal: this.#abort.signal,
+    this.#options = options;
+    this.#handshake = new ServerHandshake({
+      ...options,
+      acceptServerName: (name) => options.acceptServerName?.(name) ?? true,
+      cipherSuites: options.cipherSuites ?? defaultCipherSuites,
+      groups: options.groups ?? defaultGroups,
     });
+    transport.allowHalfOpen = true;
+    transport.on('data', this.#onData);
+    transport.on('end', this.#onEnd);
+    transport.on('error', this.#onError);
+    transport.on('close', this.#onClose);
+    transport.on('drain', this.#onDrain);
     const timeout = options.handshakeTimeoutMs ?? defaultHandshakeTimeoutMs;
     this.#deadline = setTimeout(() => {
-      this.destroy(new TlsStreamError('ERR_TLS_HANDSHAKE_TIMEOUT', `no handshake within ${timeout} ms`));
+      this.destroy(new TlsError('ERR_TLS_HANDSHAKE_TIMEOUT', `no TLS handshake within ${timeout} ms`));
     }, timeout);
-    transport.on('data', this.#onData).on('end', this.#onEnd).on('error', this.#onError).on('close', this.#onClose);
-    transport.resume();
+    this.#steerTransport();
+    if (transport.destroyed) process.nextTick(this.#onClose);
+    else if (transport.readableEnded) process.nextTick(this.#onEnd);
   }
 
-  /** The ALPN protocol agreed on, if any. */
-  get alpnProtocol(): string | undefined {
-    return this.#handshake.alpnProtocol;
-  }
-
-  /** The name the client asked for. */
-  get serverName(): string | undefined {
-    return this.#handshake.serverName;
-  }
-
-  /** Whether a ticket spared the signature. */
-  get resumed(): boolean {
-    return this.#handshake.resumed;
-  }
-
-  /** IANA name, once it is chosen. */
-  get cipherSuite(): string | undefined {
-    return this.#handshake.suite?.name;
-  }
-
-  /** RFC 8446 7.5. @throws Error before `secure` */
+  /**
+   * Keying material bound to this connection (RFC 8446 7.5, RFC 5705), `length` bytes. Throws `TlsError`
+   * `ERR_TLS_INVALID_STATE` before `secure`.
+   */
   exportKeyingMaterial(length: number, label: string, context: Buffer = Buffer.alloc(0)): Buffer {
-    const { exporterSecret, suite, isDone } = this.#handshake;
-    if (!exporterSecret || !isDone) throw new Error('there is no keying material before the handshake is done');
-    return exportKeyingMaterial(suite.hash, exporterSecret, length, label, context);
+    if (this.cipherSuite === undefined || this.#exporterSecret === undefined) throw notReady();
+    return exportKeyingMaterial(this.cipherSuite.hash, this.#exporterSecret, label, context, length);
   }
 
-  /** Changes our keys, and has the peer change its own where asked to (RFC 8446 4.6.3). @throws Error before `secure` */
+  /**
+   * Renews our sending key, and asks the peer to renew its own (RFC 8446 4.6.3). Throws `TlsError`
+   * `ERR_TLS_INVALID_STATE` before `secure` and after the end of writing.
+   */
   updateKeys(requestPeer = false): void {
-    if (!this.#handshake.isDone || !this.#writes) throw new Error('keys are updated after the handshake only');
-    this.#sendHandshake(build.keyUpdate(requestPeer));
-    this.#writes.update();
-    this.#flush();
+    if (this.#handshake !== undefined || this.#outbound === undefined || this.#closeSent || this.destroyed) {
+      throw notReady();
+    }
+    this.#writePieces(this.#outbound.updateKeys(requestPeer));
   }
 
-  // What comes in
+  /** Also tells a truncated stream its error once the last byte before the cut was read. */
+  override read(size?: number): unknown {
+    const chunk: unknown = super.read(size);
+    if (this.#truncated && this.readableLength === 0) process.nextTick(() => this.#failTruncated());
+    return chunk;
+  }
+
+  override _read(): void {
+    this.#demand = true;
+    this.#pump();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: Callback): void {
+    this.#send([chunk], callback);
+  }
+
+  override _writev(writes: { chunk: Buffer }[], callback: Callback): void {
+    this.#send(
+      writes.map(({ chunk }) => chunk),
+      callback,
+    );
+  }
+
+  override _final(callback: Callback): void {
+    if (this.#handshake !== undefined || this.#outbound === undefined) {
+      this.#waitingFinal = callback;
+      return;
+    }
+    this.#closeSent = true;
+    this.#transport.end(Buffer.concat(this.#outbound.alert('close_notify')), (error?: Error | null) => {
+      this.#outputEnded = true;
+      callback(error);
+    });
+  }
+
+  override _destroy(error: Error | null, callback: Callback): void {
+    clearTimeout(this.#deadline);
+    this.#signing?.abort();
+    this.#detach();
+    const { callback: writeCallback } = this.#waitingWrite ?? {};
+    this.#waitingWrite = undefined;
+    writeCallback?.(error ?? new TlsError('ERR_TLS_TRANSPORT_CLOSED', 'the connection was destroyed'));
+    const transport = this.#transport;
+    if (error instanceof TlsAlertError && !transport.destroyed && transport.writable) {
+      endWithAlert(transport, this.#lastAlert(error), () => callback(error));
+    } else {
+      abandon(transport);
+      callback(error);
+    }
+  }
+
+  // Transport events
 
   readonly #onData = (chunk: Buffer): void => {
-    if (this.#gotCloseNotify) return;
-    this.#records.push(chunk);
-    if (this.#waiting) {
-      if (this.#records.buffered > maxHeldBack) this.#transport.pause();
-    } else this.#readRecords();
+    if (this.#inputEnded) return;
+    this.#inbound.push(chunk);
+    this.#pump();
   };
 
   readonly #onEnd = (): void => {
-    if (this.#gotCloseNotify) return;
-    this.destroy(new TlsStreamError('ERR_TLS_TRUNCATED', 'the connection ended without close_notify'));
+    this.#transportEnded = true;
+    this.#pump();
   };
 
   readonly #onError = (error: Error): void => {
     this.destroy(error);
   };
 
+  /** Not an error when nothing more has to pass; what was received before a regular end may still be unread. */
   readonly #onClose = (): void => {
-    if (this.#gotCloseNotify && this.writableFinished) this.destroy();
-    else this.destroy(new TlsStreamError('ERR_TLS_TRUNCATED', 'the connection closed'));
+    if (this.#outputEnded && (this.#inputEnded || this.#transportEnded)) return;
+    if (this.#transportEnded && (this.#truncated || !this.#inputEnded)) this.#failTruncated();
+    else this.destroy(new TlsError('ERR_TLS_TRANSPORT_CLOSED', 'the transport was closed'));
   };
 
-  #readRecords(): void {
+  readonly #onDrain = (): void => {
+    this.#payKeyUpdate();
+  };
+
+  #detach(): void {
+    const transport = this.#transport;
+    transport.off('data', this.#onData);
+    transport.off('end', this.#onEnd);
+    transport.off('error', this.#onError);
+    transport.off('close', this.#onClose);
+    transport.off('drain', this.#onDrain);
+  }
+
+  // Input
+
+  /**
+   * Works through the input as far as it goes and as our reader wants it. What listeners throw is not caught: only
+   * `#step` is guarded.
+   */
+  #pump(): void {
+    if (this.#stepping) return;
+    this.#stepping = true;
     try {
-      while (!this.#waiting && this.#readable && !this.destroyed && !this.#gotCloseNotify) {
-        const record = this.#records.next(this.#reads !== undefined);
-        if (!record) return;
-        this.#receive(record);
+      while (this.#wantsInput()) {
+        const step = this.#guardedStep();
+        if (step === undefined) {
+          if (this.#transportEnded) this.#endTruncated();
+          break;
+        }
+        if (step === 'secure') this.emit('secure');
+        else if (step === 'end') this.push(null);
+        else if (step !== 'handled') this.#demand = this.push(step);
       }
-    } catch (error) {
-      this.#fail(error);
+    } finally {
+      this.#stepping = false;
     }
+    this.#steerTransport();
   }
 
-  #receive(record: TlsRecord): void {
-    if (record.type === contentType.change_cipher_spec) return this.#receiveChangeCipherSpec(record.body);
-    if (!this.#reads) {
-      if (record.type === contentType.application_data && this.#earlyDataLeft > 0) return this.#skipEarlyData(record);
-      return this.#receiveContent(record.type, record.body);
-    }
-    // A client that failed before it had keys says so in plain text.
-    const plainAlert = record.type === contentType.alert && !this.#handshake.isDone && record.body.length === 2;
-    if (plainAlert) return this.#receiveAlert(record.body);
-    if (record.type !== contentType.application_data)
-      throw new TlsAlertError('unexpected_message', 'an unprotected record');
-    const inner = this.#reads.open(record.header, record.body);
-    if (!inner) {
-      if (this.#earlyDataLeft > 0 && !this.#handshake.isDone) return this.#skipEarlyData(record);
-      throw new TlsAlertError('bad_record_mac', 'a record is not authentic');
-    }
-    this.#earlyDataLeft = 0;
-    if (this.#reads.sequence === this.#readLimit && this.#handshake.isDone) this.updateKeys(true);
-    let end = inner.length - 1;
-    while (end >= 0 && inner[end] === 0) end--;
-    if (end < 0) throw new TlsAlertError('unexpected_message', 'a record of padding alone');
-    if (end > maxPlaintext) throw new TlsAlertError('record_overflow', 'the plaintext is too long');
-    this.#receiveContent(inner[end] as number, inner.subarray(0, end));
+  #wantsInput(): boolean {
+    return !this.destroyed && !this.#inputEnded && (this.#demand || this.#handshake !== undefined);
   }
 
-  #receiveContent(type: number, content: Buffer): void {
-    if (type === contentType.handshake) return this.#receiveHandshake(content);
-    if (this.#messages.length > 0) throw new TlsAlertError('unexpected_message', 'a handshake message is interrupted');
-    if (type === contentType.alert) return this.#receiveAlert(content);
-    if (type !== contentType.application_data || !this.#handshake.isDone)
-      throw new TlsAlertError('unexpected_message', `content type ${type}`);
-    if (content.length === 0) return this.#countIdle('empty records');
-    this.#idleRecords = 0;
-    if (!this.push(content)) {
-      this.#readable = false;
+  /** A reader that stops stops the transport. After close_notify what comes is dropped (RFC 8446 6.1), not held up. */
+  #steerTransport(): void {
+    if (this.destroyed) return;
+    if (this.#inputEnded || this.#wantsInput()) {
+      if (this.#transport.isPaused()) this.#transport.resume();
+    } else {
       this.#transport.pause();
     }
   }
 
-  #receiveHandshake(content: Buffer): void {
-    if (content.length === 0) throw new TlsAlertError('unexpected_message', 'an empty handshake record');
-    this.#messages = this.#messages.length === 0 ? content : Buffer.concat([this.#messages, content]);
-    while (this.#messages.length >= 4) {
-      const length = 4 + this.#messages.readUIntBE(1, 3);
-      if (length > maxHandshakeMessage)
-        throw new TlsAlertError('decode_error', `a handshake message of ${length} bytes`);
-      if (this.#messages.length < length) return;
-      const message = this.#messages.subarray(0, length);
-      this.#messages = this.#messages.subarray(length);
-      const changesKeys = !this.#handshake.awaitsHello || message[0] === handshakeType.client_hello;
-      if (changesKeys && this.#messages.length > 0)
-        throw new TlsAlertError('unexpected_message', 'a message across a change of keys');
-      if (this.#handshake.isDone) this.#receiveKeyUpdate(message);
-      else this.#advance(message);
+  #guardedStep(): Step | undefined {
+    try {
+      return this.#step();
+    } catch (error) {
+      this.#fail(error);
+      return 'handled';
     }
   }
 
-  #advance(message: Buffer): void {
-    const pending = this.#handshake.receive(message);
-    if (pending) {
-      this.#waiting = true;
-      pending.then(
-        () => {
-          this.#waiting = false;
-          if (this.destroyed) return;
-          this.#readRecords();
-          this.#transport.resume();
-        },
-        (error: unknown) => this.#fail(error),
-      );
-    } else if (this.#handshake.isDone) {
-      clearTimeout(this.#deadline);
-      this.emit('secure');
-      for (const go of this.#afterHandshake.splice(0)) go();
+  /** Takes one content from the input; `undefined` until more comes. */
+  #step(): Step | undefined {
+    const record = this.#inbound.next();
+    if (record === undefined) return undefined;
+    const { type, content } = record;
+    switch (type) {
+      case contentType.applicationData:
+        if (this.#handshake !== undefined || this.#joiner.incomplete) {
+          throw new TlsAlertError('unexpected_message', 'application data within the handshake');
+        }
+        this.#keyUpdatesInRow = 0;
+        return content;
+      case contentType.handshake:
+        return this.#takeFragment(content);
+      case contentType.alert:
+        return this.#takeAlert(content);
+      default:
+        throw new TlsAlertError('unexpected_message', `a record of type ${type}`);
     }
   }
 
-  #receiveKeyUpdate(message: Buffer): void {
-    if (message[0] !== handshakeType.key_update)
-      throw new TlsAlertError('unexpected_message', `handshake message ${message[0]}`);
-    if (message.length !== 5) throw new TlsAlertError('decode_error', 'the length of KeyUpdate');
-    const request = message[4] as number;
-    if (request > 1) throw new TlsAlertError('illegal_parameter', 'KeyUpdate.request_update');
-    this.#countIdle('key updates');
-    this.#reads?.update();
-    if (request === 1 && !this.writableEnded) this.updateKeys();
+  #takeFragment(fragment: Buffer): Step {
+    const { message, rest } = this.#joiner.take(fragment, (type) => this.#maxMessageLength(type));
+    if (message === undefined) return 'handled';
+    // Every message a client may send comes before a change of keys, and so must end its record (RFC 8446 5.1).
+    if (rest.length > 0) throw new TlsAlertError('unexpected_message', 'a handshake message does not end its record');
+    if (message[0] === handshakeType.clientHello) return this.#takeClientHello(message);
+    if (message[0] === handshakeType.finished) return this.#takeFinished(message);
+    return this.#takeKeyUpdate(message);
   }
 
-  /** RFC 8446 5 and D.4: exactly the one byte, between the ClientHello and the client's Finished. */
-  #receiveChangeCipherSpec(body: Buffer): void {
-    const allowed =
-      !this.#handshake.isDone &&
-      (this.#reads !== undefined || this.#outgoingBegan) &&
-      body.length === 1 &&
-      body[0] === 1;
-    if (!allowed || ++this.#changeCipherSpecs > 2) throw new TlsAlertError('unexpected_message', 'change_cipher_spec');
+  #maxMessageLength(type: number): number {
+    if (this.#handshake !== undefined) return this.#handshake.maxMessageLength(type);
+    if (type === handshakeType.keyUpdate) return handshakeHeaderLength + 1;
+    throw new TlsAlertError('unexpected_message', `handshake message ${type} after the handshake`);
   }
 
-  #outgoingBegan = false;
+  #takeAlert(content: Buffer): Step {
+    if (content.length !== 2) throw new TlsAlertError('decode_error', 'an alert has two bytes');
+    const code = content.readUInt8(1);
+    const alert = alertName(code);
+    if (code === alertCodes.close_notify && this.#handshake === undefined) {
+      this.#inputEnded = true;
+      return 'end';
+    }
+    if (code === alertCodes.user_canceled) {
+      if (++this.#warnings > maxWarningAlerts) throw new TlsAlertError('unexpected_message', 'too many warnings');
+      return 'handled';
+    }
+    // The level is to be ignored: every other alert is fatal (RFC 8446 6).
+    const message = `the peer ended the connection with alert ${alert ?? code}`;
+    this.destroy(new TlsError('ERR_TLS_ALERT_RECEIVED', message, { alert }));
+    return 'handled';
+  }
 
-  #receiveAlert(body: Buffer): void {
-    if (body.length !== 2) throw new TlsAlertError('decode_error', 'the length of an alert');
-    const code = body[1] as number;
-    if (code === alerts.user_canceled) return this.#countIdle('warnings');
-    if (code === alerts.close_notify) {
-      this.#gotCloseNotify = true;
-      this.#transport.resume();
-      if (this.#handshake.isDone) this.push(null);
-      else this.destroy(new TlsStreamError('ERR_TLS_PEER_ALERT', 'the client left before the handshake was done'));
+  #takeKeyUpdate(message: Buffer): Step {
+    const request = message[handshakeHeaderLength];
+    if (message.length !== handshakeHeaderLength + 1) throw new TlsAlertError('decode_error', 'KeyUpdate is empty');
+    if (request !== 0 && request !== 1)
+      throw new TlsAlertError('illegal_parameter', 'KeyUpdate asks for nothing known');
+    if (++this.#keyUpdatesInRow > maxKeyUpdatesInRow) {
+      throw new TlsAlertError('unexpected_message', 'too many KeyUpdates');
+    }
+    this.#opener?.update();
+    if (request === 1) {
+      this.#keyUpdateOwed = true;
+      this.#payKeyUpdate();
+    }
+    return 'handled';
+  }
+
+  // Handshake
+
+  #takeClientHello(message: Buffer): Step {
+    const handshake = this.#handshake as ServerHandshake;
+    const outcome = handshake.takeClientHello(message);
+    this.#inbound.afterHello(outcome.offersEarlyData);
+    if (outcome.kind === 'retry') this.#transport.write(outcome.bytes);
+    else if (outcome.kind === 'resume') this.#sendFlight(handshake, undefined);
+    else this.#sign(handshake, outcome.request);
+    return 'handled';
+  }
+
+  /** Input goes on being read meanwhile, so that a client that leaves is noticed and the signature called off. */
+  #sign(handshake: ServerHandshake, { scheme, transcript, content }: ToBeSigned): void {
+    const controller = (this.#signing = new AbortController());
+    const request: SignRequest = {
+      scheme,
+      schemeName: signatureSchemeName(scheme) ?? `0x${scheme.toString(16)}`,
+      transcript,
+      content,
+      serverName: handshake.serverName,
+      signal: controller.signal,
+    };
+    const signature = new Promise<Buffer>((resolve) => resolve(this.#options.sign(request)));
+    signature
+      .then((bytes) => {
+        this.#signing = undefined;
+        if (!this.destroyed) this.#sendFlight(handshake, bytes);
+      })
+      .catch((cause: unknown) => {
+        this.#fail(new TlsAlertError('internal_error', 'the handshake could not be signed', { cause }));
+      });
+  }
+
+  #sendFlight(handshake: ServerHandshake, signature: Buffer | undefined): void {
+    const { records, opener, sealer, exporterSecret } = handshake.buildFlight(signature);
+    this.#outbound = new OutboundRecords(sealer, this.#options.maxRecordsPerKey ?? maxRecordsPerKey);
+    this.#exporterSecret = exporterSecret;
+    this.#inbound.protect(opener);
+    this.#writePieces(records);
+  }
+
+  #takeFinished(message: Buffer): Step {
+    const handshake = this.#handshake as ServerHandshake;
+    const outbound = this.#outbound as OutboundRecords;
+    const { opener, tickets } = handshake.takeFinished(message);
+    this.#inbound.protect(opener);
+    this.#inbound.afterFinished();
+    this.#opener = opener;
+    this.#handshake = undefined;
+    clearTimeout(this.#deadline);
+    this.alpnProtocol = handshake.alpn;
+    this.serverName = handshake.serverName;
+    this.resumed = handshake.resumed;
+    this.cipherSuite = handshake.suite;
+    if (tickets.length > 0) this.#writePieces(outbound.handshake(tickets));
+    this.#releaseWaiting();
+    return 'secure';
+  }
+
+  // Output
+
+  #releaseWaiting(): void {
+    const write = this.#waitingWrite;
+    const final = this.#waitingFinal;
+    this.#waitingWrite = undefined;
+    this.#waitingFinal = undefined;
+    if (write !== undefined) this.#send(write.chunks, write.callback);
+    if (final !== undefined) this._final(final);
+  }
+
+  #send(chunks: Buffer[], callback: Callback): void {
+    if (this.#handshake !== undefined || this.#outbound === undefined) {
+      this.#waitingWrite = { chunks, callback };
       return;
     }
-    const name = Object.entries(alerts).find(([, number]) => number === code)?.[0] ?? String(code);
-    this.#sentAlert = true;
-    this.destroy(new TlsStreamError('ERR_TLS_PEER_ALERT', `the client sent the alert ${name}`));
+    if (this.#keyUpdateOwed) this.#payKeyUpdate();
+    this.#writePieces(this.#outbound.applicationData(chunks), callback);
   }
 
-  #skipEarlyData({ body }: TlsRecord): void {
-    this.#earlyDataLeft -= body.length;
-    if (this.#earlyDataLeft < 0) throw new TlsAlertError('unexpected_message', 'too much early data');
-  }
-
-  #countIdle(what: string): void {
-    if (++this.#idleRecords > maxIdleRecords) throw new TlsAlertError('unexpected_message', `too many ${what}`);
-  }
-
-  // What goes out
-
-  #sendHandshake(messages: Buffer): void {
-    for (let at = 0; at < messages.length; at += maxPlaintext) {
-      const part = messages.subarray(at, at + maxPlaintext);
-      if (this.#writes) this.#writes.seal(contentType.handshake, part, this.#outgoing);
-      else
-        this.#outgoing.push(
-          Buffer.concat([Buffer.from([contentType.handshake, 3, 3]), build.uint16(part.length), part]),
-        );
-    }
-  }
-
-  #flush(done?: (error?: Error | null) => void): void {
-    this.#outgoingBegan = true;
-    const parts = this.#outgoing;
-    this.#outgoing = [];
-    if (this.#transport.destroyed) return done?.();
-    this.#transport.cork();
-    for (const part of parts.slice(0, -1)) this.#transport.write(part);
-    // The next turn, so that small writes of this one gather in one record.
-    this.#transport.write(parts.at(-1) ?? Buffer.alloc(0), (error) => process.nextTick(() => done?.(error)));
-    this.#transport.uncork();
-  }
-
-  #sendData(chunks: Buffer[], done: (error?: Error | null) => void): void {
-    const writes = this.#writes as RecordCipher;
-    for (const data of joinSmall(chunks)) {
-      for (let at = 0; at < data.length; at += maxPlaintext) {
-        writes.seal(
-          contentType.application_data,
-          data.length <= maxPlaintext ? data : data.subarray(at, at + maxPlaintext),
-          this.#outgoing,
-        );
-      }
-    }
-    if (writes.sequence >= this.#writeLimit) {
-      this.#sendHandshake(build.keyUpdate(false));
-      writes.update();
-    }
-    this.#flush(done);
-  }
-
-  #whenDone(go: () => void): void {
-    if (this.#handshake.isDone) go();
-    else this.#afterHandshake.push(go);
-  }
-
-  /** Ends the connection by an alert, or by `internal_error` where the fault is ours. */
-  #fail(error: unknown): void {
-    if (this.destroyed) return;
-    const alert: AlertName = error instanceof TlsAlertError ? error.alert : 'internal_error';
-    this.#outgoing = [];
-    if (this.#writes) this.#writes.seal(contentType.alert, Buffer.from([2, alerts[alert]]), this.#outgoing);
-    else this.#outgoing.push(plaintextAlertRecord(alert));
-    this.#sentAlert = true;
-    this.#transport.write(Buffer.concat(this.#outgoing.splice(0)));
-    this.destroy(error as Error);
-  }
-
-  // Duplex
-
-  override _read(): void {
-    if (this.#readable) return;
-    this.#readable = true;
-    if (!this.#waiting) this.#readRecords();
-    if (this.#readable) this.#transport.resume();
-  }
-
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#whenDone(() => this.#sendData([chunk], done));
-  }
-
-  override _writev(chunks: { chunk: Buffer }[], done: (error?: Error | null) => void): void {
-    this.#whenDone(() =>
-      this.#sendData(
-        chunks.map(({ chunk }) => chunk),
-        done,
-      ),
-    );
-  }
-
-  override _final(done: (error?: Error | null) => void): void {
-    this.#whenDone(() => {
-      this.#writes?.seal(contentType.alert, Buffer.from([1, alerts.close_notify]), this.#outgoing);
-      this.#flush();
-      this.#transport.end(done);
-    });
-  }
-
-  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
-    clearTimeout(this.#deadline);
-    this.#abort.abort();
-    this.#afterHandshake = [];
+  /** The callback comes when the transport has passed all on, which is our backpressure. */
+  #writePieces(pieces: readonly Buffer[], callback?: Callback): void {
     const transport = this.#transport;
-    transport.off('data', this.#onData).off('end', this.#onEnd).off('error', this.#onError).off('close', this.#onClose);
-    transport.on('error', () => {});
-    // Only what was said completely, or an alert, is worth waiting for.
-    if (transport.writableEnded || this.#sentAlert) closeGently(transport);
-    else transport.destroy();
-    done(error);
+    const last = pieces.at(-1);
+    if (last === undefined) {
+      callback?.();
+      return;
+    }
+    transport.cork();
+    for (let index = 0; index < pieces.length - 1; index++) transport.write(pieces[index]);
+    transport.write(last, callback);
+    transport.uncork();
+  }
+
+  /** One answer serves all requests that came since the last (RFC 8446 4.6.3), so a peer cannot make us pile them up. */
+  #payKeyUpdate(): void {
+    if (!this.#keyUpdateOwed || this.#outbound === undefined || this.#closeSent || this.#transport.writableNeedDrain) {
+      return;
+    }
+    this.#keyUpdateOwed = false;
+    this.#writePieces(this.#outbound.updateKeys(false));
+  }
+
+  // Ends
+
+  #fail(error: unknown): void {
+    const fault =
+      error instanceof TlsAlertError
+        ? error
+        : new TlsAlertError('internal_error', 'the connection cannot go on', { cause: error });
+    this.destroy(fault);
+  }
+
+  #lastAlert(error: TlsAlertError): Buffer {
+    return this.#outbound === undefined
+      ? plaintextAlertRecord(error.alert)
+      : Buffer.concat(this.#outbound.alert(error.alert));
+  }
+
+  /** The transport ended without close_notify. What was received is still read; then comes the error. */
+  #endTruncated(): void {
+    this.#inputEnded = true;
+    this.#truncated = true;
+    if (this.readableLength === 0) this.#failTruncated();
+  }
+
+  #failTruncated(): void {
+    this.destroy(new TlsError('ERR_TLS_TRUNCATED', 'the connection ended without close_notify'));
   }
 }
 
-/** Lets what was written reach the other end before the connection goes, for a bounded time. */
-function closeGently(transport: Duplex): void {
-  if (transport.destroyed) return;
-  const timer = setTimeout(() => transport.destroy(), closeTimeoutMs);
-  transport.once('close', () => clearTimeout(timer));
-  transport.once('end', () => transport.destroy());
-  transport.end();
-  transport.resume();
-  if (transport.readableEnded) transport.once('finish', () => transport.destroy());
-  if (transport.readableEnded && transport.writableFinished) transport.destroy();
-}
-
-/** Joins neighbours that fit one record together. */
-function joinSmall(chunks: Buffer[]): Buffer[] {
-  if (chunks.length === 1) return chunks;
-  const joined: Buffer[] = [];
-  let gathered: Buffer[] = [];
-  let size = 0;
-  const close = () => {
-    if (size > 0) joined.push(gathered.length === 1 ? (gathered[0] as Buffer) : Buffer.concat(gathered, size));
-    gathered = [];
-    size = 0;
-  };
-  for (const chunk of chunks) {
-    if (size + chunk.length > maxPlaintext) close();
-    gathered.push(chunk);
-    size += chunk.length;
-  }
-  close();
-  return joined;
+function notReady(): TlsError {
+  return new TlsError('ERR_TLS_INVALID_STATE', 'the connection is not open for this');
 }

@@ -1,26 +1,64 @@
 import { type Hash, createHash } from 'node:crypto';
-import { type HashName, handshakeType } from './constants.js';
+import { type HashName, handshakeHeaderLength, handshakeType } from './constants.js';
+import { isHelloRetryRequest } from './messages.js';
 
-const context = Buffer.concat([Buffer.alloc(64, 0x20), Buffer.from('TLS 1.3, server CertificateVerify\0', 'latin1')]);
+const certificateVerifyPrefix = Buffer.concat([
+  Buffer.alloc(64, 0x20),
+  Buffer.from('TLS 1.3, server CertificateVerify\0', 'latin1'),
+]);
 
-/** What a server's CertificateVerify signs (RFC 8446 4.4.3). */
+/** What a server's CertificateVerify signs for the transcript hash up to its Certificate (RFC 8446 4.4.3). */
 export function certificateVerifyContent(transcriptHash: Buffer): Buffer {
-  return Buffer.concat([context, transcriptHash]);
+  return Buffer.concat([certificateVerifyPrefix, transcriptHash]);
 }
 
-/** The message that stands for the first ClientHello once it was answered by a HelloRetryRequest (RFC 8446 4.4.1). */
-export function messageHash(hash: HashName, clientHello: Buffer): Buffer {
-  const digest = createHash(hash).update(clientHello).digest();
-  return Buffer.concat([Buffer.from([handshakeType.message_hash, 0, 0, digest.length]), digest]);
+/** The running hash over the handshake messages (RFC 8446 4.4.1). */
+export class Transcript {
+  #hash: Hash;
+  readonly #name: HashName;
+
+  constructor(name: HashName) {
+    this.#name = name;
+    this.#hash = createHash(name);
+  }
+
+  /** Takes one message (or several in a row) with its header. */
+  update(message: Buffer): void {
+    this.#hash.update(message);
+  }
+
+  /** After a HelloRetryRequest the first ClientHello counts as a `message_hash` message of its hash. */
+  updateRetried(firstClientHello: Buffer): void {
+    this.#hash.update(messageHash(this.#name, firstClientHello));
+  }
+
+  /** The hash so far; `partial` counts as if it followed, as a PSK binder wants it (RFC 8446 4.2.11.2). */
+  digest(partial?: Buffer): Buffer {
+    const copy = this.#hash.copy();
+    if (partial !== undefined) copy.update(partial);
+    return copy.digest();
+  }
 }
 
 /**
- * The transcript hash over whole messages; where the second is a HelloRetryRequest (a ServerHello followed by another
- * ClientHello), the first goes in as its message_hash.
+ * The transcript hash of whole handshake messages in their order. When the second is a HelloRetryRequest, the first
+ * is replaced by its `message_hash` (RFC 8446 4.4.1).
  */
-export function transcriptHash(hash: HashName, messages: Buffer[]): Buffer {
-  const retried = messages[1]?.[0] === handshakeType.server_hello && messages[2]?.[0] === handshakeType.client_hello;
-  const running: Hash = createHash(hash);
-  messages.forEach((message, index) => running.update(retried && index === 0 ? messageHash(hash, message) : message));
-  return running.digest();
+export function transcriptHash(name: HashName, messages: readonly Buffer[]): Buffer {
+  const transcript = new Transcript(name);
+  const second = messages[1];
+  const retried = second !== undefined && isHelloRetryRequest(second);
+  messages.forEach((message, index) => {
+    if (index === 0 && retried) transcript.updateRetried(message);
+    else transcript.update(message);
+  });
+  return transcript.digest();
+}
+
+function messageHash(name: HashName, firstClientHello: Buffer): Buffer {
+  const digest = createHash(name).update(firstClientHello).digest();
+  const header = Buffer.alloc(handshakeHeaderLength);
+  header.writeUInt8(handshakeType.messageHash, 0);
+  header.writeUIntBE(digest.length, 1, 3);
+  return Buffer.concat([header, digest]);
 }

@@ -64,6 +64,12 @@ test('a root host that cannot have tenants or a certificate is refused', () => {
   }
 });
 
+test('further names of the API are host names', () => {
+  const argv = ['--portal-url', 'https://a.localhost', '--api-hosts', 'API.example.com, b.localhost'];
+  assert.deepEqual(readRelayConfig(argv, {}).apiHosts, ['api.example.com', 'b.localhost']);
+  assert.match(faultsOf([...argv.slice(0, 3), 'a b']).join(), /a b is not a host name/);
+});
+
 test('what is not built yet cannot be turned on by mistake', () => {
   const url = ['--portal-url', 'https://a.localhost'];
   assert.match(faultsOf(url, { ADMIN_WALLETS: '0x1' }).join(), /^ADMIN_WALLETS: /);

@@ -2,9 +2,19 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { after, before, test } from 'node:test';
+import { Agent, request } from 'undici';
 import { buffer } from 'node:stream/consumers';
 import { createHash, randomBytes } from 'node:crypto';
-import { type HeldLease, call, openSession, readAll, readBytes, register, sessionHeaders } from '../support/by-hand.js';
+import {
+  type HeldLease,
+  call,
+  ended,
+  openSession,
+  readAll,
+  readBytes,
+  register,
+  sessionHeaders,
+} from '../support/by-hand.js';
 import { type TestRelay, startTestRelay } from '../support/relay.js';
 import { clientHello, dialPublic, readOpening, visit } from '../support/tenant.js';
 
@@ -100,6 +110,18 @@ test('a ClientHello without end is refused at 16 KiB', async () => {
   assert.ok(answer.length === 0 || answer[0] === 21);
 });
 
+test('further names of the operator lead to the API', async () => {
+  const more = await startTestRelay({ apiHosts: ['status.portal.localhost'] });
+  try {
+    const dispatcher = new Agent({ connect: { ca: more.ca, servername: 'status.portal.localhost' } });
+    const answer = await request(`https://127.0.0.1:${more.publicPort}/healthz`, { dispatcher });
+    assert.deepEqual(await answer.body.json(), { ok: true, data: { status: 'ok' } });
+    await dispatcher.close();
+  } finally {
+    await more.stop();
+  }
+});
+
 test('a visitor waits for a session that comes late', async () => {
   const visitor = await dial();
   visitor.write(await clientHello(lease.hostname));
@@ -179,11 +201,12 @@ test('64 MB each way at once arrive whole, with readers slower than writers', as
 test('a side that breaks takes the other with it', async () => {
   const first = await joined();
   first.visitor.resetAndDestroy();
-  await once(first.tunnel.resume(), 'close');
+  await ended(first.tunnel);
   const second = await joined();
   second.visitor.on('error', () => {});
   second.tunnel.destroy();
-  await once(second.visitor.resume(), 'close');
+  assert.equal((await readAll(second.visitor)).length, 0);
+  second.visitor.destroy();
 });
 
 test('unregistering lets live connections finish', async () => {
@@ -194,14 +217,13 @@ test('unregistering lets live connections finish', async () => {
   assert.equal(String(await readBytes(visitor, 5)), 'after');
   visitor.end();
   tunnel.end();
-  await once(visitor.resume(), 'close');
+  await Promise.all([readAll(visitor), readAll(tunnel)]);
 });
 
 test('expiry cuts live connections, and the name is routed no more', async () => {
   const expiring = await register(relay, { name: 'expiring', ttl: 1 });
   const { visitor, tunnel } = await joined(expiring);
-  visitor.on('error', () => {});
-  await Promise.all([once(visitor.resume(), 'close'), once(tunnel.resume(), 'close')]);
+  await Promise.all([ended(visitor), ended(tunnel)]);
   const late = await dial();
   late.write(await clientHello(expiring.hostname));
   assert.deepEqual(await buffer(late), unrecognizedName);
@@ -211,7 +233,7 @@ test('a visitor that leaves before it is claimed costs no session', async () => 
   const quiet = await register(relay, { name: 'quiet', ttl: 600 });
   const { socket } = await openSession(relay, sessionHeaders(quiet.token));
   const visitor = visit(relay, `nobody.${relay.rootHost}`);
-  await once(visitor, 'close');
+  await ended(visitor);
   const { data } = (await call(relay, 'GET', `/tunnel/status?hostname=${quiet.hostname}`, { token: quiet.token })).body;
   assert.equal(data.service_alive, true);
   socket.destroy();

@@ -74,8 +74,8 @@ const ofType = (messages: Buffer[], type: number) => messages.find((message) => 
 test('an altered transcript is not signed', async (t) => {
   const alterations: [string, (messages: Buffer[]) => Buffer[]][] = [
     ['a byte of the ClientHello', (m) => (((m[0] as Buffer)[40] ^= 1), m)],
-    ['without the ServerHello', (m) => m.filter((message) => message[0] !== handshakeType.server_hello)],
-    ['ServerHello alone', (m) => [ofType(m, handshakeType.server_hello)]],
+    ['without the ServerHello', (m) => m.filter((message) => message[0] !== handshakeType.serverHello)],
+    ['ServerHello alone', (m) => [ofType(m, handshakeType.serverHello)]],
     ['messages in another order', (m) => [m[0], m[2], m[1], m[3]] as Buffer[]],
     ['a message more', (m) => [...m, Buffer.from([15, 0, 0, 0])]],
     ['a byte more', (m) => [...m, Buffer.from([0])]],

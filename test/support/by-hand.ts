@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type TLSSocket, connect } from 'node:tls';
 import { Wallet } from 'ethers';
@@ -145,10 +146,12 @@ async function readUntil(stream: TLSSocket, mark: string): Promise<Buffer> {
 }
 
 /** Settles once the other side has nothing more to say, in whichever way. */
-export async function ended(socket: TLSSocket): Promise<void> {
+export async function ended(socket: Socket): Promise<void> {
   socket.resume();
   socket.on('error', () => {});
-  if (!socket.readableEnded && !socket.destroyed) await Promise.race([once(socket, 'end'), once(socket, 'close')]);
+  if (!socket.readableEnded && !socket.destroyed) {
+    await new Promise<void>((resolve) => socket.once('end', resolve).once('close', resolve));
+  }
   socket.destroy();
 }
 

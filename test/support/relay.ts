@@ -33,6 +33,7 @@ export async function startTestRelay(overrides: Partial<RelayConfig> = {}): Prom
     stateDir,
     host: '127.0.0.1',
     apiPort: 0,
+    apiHosts: [],
     sniPort,
     maxLeaseTtlSeconds,
     digestSigning: false,

@@ -12,11 +12,12 @@ import { readClientHello, refuse } from './client-hello.js';
 import { splice } from './splice.js';
 
 export interface PublicListenerOptions {
-  rootHost: string;
+  /** Names that lead to the API: the root host, and what the operator added. */
+  apiHosts: ReadonlySet<string>;
   /** Sessions that take no binding may be claimed: digest signing is on. */
   unboundSessions: boolean;
   leaseAt(hostname: string): Lease | undefined;
-  /** Takes over a connection to the root host, its ClientHello still to be read. */
+  /** Takes over a connection to the API, its ClientHello still to be read. */
   toApi(socket: Socket): void;
 }
 
@@ -54,7 +55,7 @@ export class PublicListener {
     const hostname = hello.serverName?.toLowerCase();
     const lease = hostname === undefined ? undefined : this.options.leaseAt(hostname);
     if (lease) await this.#route(socket, hello, lease);
-    else if (hostname === this.options.rootHost) this.options.toApi(socket);
+    else if (hostname !== undefined && this.options.apiHosts.has(hostname)) this.options.toApi(socket);
     else refuse(socket, 'unrecognized_name');
   }
 

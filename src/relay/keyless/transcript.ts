@@ -47,14 +47,13 @@ export function checkTranscript(transcript: Buffer, expected: ExpectedHandshake)
 }
 
 function check(messages: Buffer[], expected: ExpectedHandshake): CheckedHandshake {
-  const { client_hello, server_hello, encrypted_extensions, certificate } = handshakeType;
   const retried = messages.length === 6;
-  const order = [
-    client_hello,
-    ...(retried ? [server_hello, client_hello] : []),
-    server_hello,
-    encrypted_extensions,
-    certificate,
+  const order: number[] = [
+    handshakeType.clientHello,
+    ...(retried ? [handshakeType.serverHello, handshakeType.clientHello] : []),
+    handshakeType.serverHello,
+    handshakeType.encryptedExtensions,
+    handshakeType.certificate,
   ];
   require(messages.length === order.length &&
     messages.every(
@@ -81,7 +80,7 @@ function check(messages: Buffer[], expected: ExpectedHandshake): CheckedHandshak
   require(!serverHello.isHelloRetryRequest, 'a second HelloRetryRequest');
   checkServerHello(serverHello, hello);
   require(!retry || retry.cipherSuite === serverHello.cipherSuite, 'the cipher suite changed after the retry');
-  require(!serverHello.extensions.has(extensionType.pre_shared_key), 'a resumed handshake has no CertificateVerify');
+  require(!serverHello.extensions.has(extensionType.preSharedKey), 'a resumed handshake has no CertificateVerify');
 
   const { alpn } = parseEncryptedExtensions(extensionsBytes);
   require(alpn === undefined ||

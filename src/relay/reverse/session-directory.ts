@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Lease } from '../leases/lease.js';
 import type { LeaseEnding } from '../leases/lease-book.js';
 import { lingerAfterLeaseMs } from '../constants.js';
@@ -16,7 +17,10 @@ export class LeaseSessions {
   readonly #ended = new AbortController();
   #linger: NodeJS.Timeout | undefined;
 
-  constructor(readonly lease: Lease) {}
+  constructor(readonly lease: Lease) {
+    // One listener a waiting visitor, which are bounded elsewhere.
+    setMaxListeners(0, this.#ended.signal);
+  }
 
   /** Aborted when the lease ends, so that nobody waits for a session of it any more. */
   get ended(): AbortSignal {

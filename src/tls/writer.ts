@@ -1,0 +1,55 @@
+/** Writes the presentation language of RFC 8446 3 into one growing buffer. Every method returns the writer. */
+export class Writer {
+  #bytes: Buffer;
+  #length = 0;
+
+  /** `capacity` in bytes is only a first guess. */
+  constructor(capacity = 256) {
+    this.#bytes = Buffer.allocUnsafe(capacity);
+  }
+
+  uint8(value: number): this {
+    this.#bytes.writeUInt8(value, this.#grow(1));
+    return this;
+  }
+
+  uint16(value: number): this {
+    this.#bytes.writeUInt16BE(value, this.#grow(2));
+    return this;
+  }
+
+  uint32(value: number): this {
+    this.#bytes.writeUInt32BE(value, this.#grow(4));
+    return this;
+  }
+
+  bytes(value: Buffer): this {
+    value.copy(this.#bytes, this.#grow(value.length));
+    return this;
+  }
+
+  /** A vector whose length takes `lengthBytes` bytes and whose content `write` writes. Throws if it grows too long. */
+  vector(lengthBytes: 1 | 2 | 3, write: (writer: this) => void): this {
+    const start = this.#grow(lengthBytes);
+    write(this);
+    const length = this.#length - start - lengthBytes;
+    this.#bytes.writeUIntBE(length, start, lengthBytes);
+    return this;
+  }
+
+  /** What was written, as a view: the writer is done with. */
+  finish(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  #grow(length: number): number {
+    const start = this.#length;
+    this.#length += length;
+    if (this.#length > this.#bytes.length) {
+      const grown = Buffer.allocUnsafe(Math.max(this.#length, 2 * this.#bytes.length));
+      this.#bytes.copy(grown, 0, 0, start);
+      this.#bytes = grown;
+    }
+    return start;
+  }
+}
