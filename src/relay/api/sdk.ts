@@ -38,7 +38,7 @@ export function sdkHandlers(parts: SdkParts): Handlers {
           key_id: signingKeyId,
           certificate_chain: parts.certificates.current.chainPem,
         },
-        transports: ['raw'],
+        transports: ['raw', 'websocket'],
       };
       response.json(success(data));
     },
