@@ -492,7 +492,7 @@ export interface paths {
         };
         /**
          * Tell whether the relay is up
-         * @description Answers while the relay can take requests.
+         * @description Answers while the relay takes new work. One that is going down, and only lets live connections finish, is `feature_unavailable`.
          */
         get: operations["getHealth"];
         put?: never;
@@ -2347,6 +2347,7 @@ export interface operations {
                 };
             };
             500: components["responses"]["Internal"];
+            503: components["responses"]["FeatureUnavailable"];
         };
     };
     getDiscovery: {

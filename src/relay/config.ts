@@ -4,7 +4,13 @@ import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parse as parseToml } from 'smol-toml';
-import { certificateReloadIntervalMs, defaultApiPort, defaultPublicPort, maxLeaseTtlSeconds } from './constants.js';
+import {
+  certificateReloadIntervalMs,
+  defaultApiPort,
+  defaultDrainTimeoutSeconds,
+  defaultPublicPort,
+  maxLeaseTtlSeconds,
+} from './constants.js';
 import type { CertificateFiles } from './certs/certificate-source.js';
 import { type LogLevel, logLevels } from './logger.js';
 
@@ -25,6 +31,8 @@ export interface RelayConfig {
   maxLeaseTtlSeconds: number;
   /** Sign any digest for any lease holder, as older Portal v2 clients ask for it. */
   digestSigning: boolean;
+  /** How long live connections may finish once the relay is told to stop. */
+  drainTimeoutSeconds: number;
   logLevel: LogLevel;
   certificateReloadIntervalMs: number;
   /** Hold every answer against the contract. */
@@ -106,6 +114,13 @@ export const relaySettings = {
     kind: 'switch',
     fallback: 'false',
     help: 'sign bare digests for older clients (see docs/operations.md first)',
+  },
+  drainTimeout: {
+    flag: 'drain-timeout',
+    env: 'DRAIN_TIMEOUT',
+    kind: 'number',
+    fallback: String(defaultDrainTimeoutSeconds),
+    help: 'how long live connections may finish at SIGTERM, in seconds',
   },
   logLevel: { flag: 'log-level', env: 'LOG_LEVEL', kind: 'text', fallback: 'info', help: logLevels.join(', ') },
 } as const satisfies Record<string, Setting>;
@@ -202,6 +217,7 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
     certificateFiles: certFile && keyFile ? { certFile: resolve(certFile), keyFile: resolve(keyFile) } : undefined,
     maxLeaseTtlSeconds: number('maxLeaseTtl', 1, 86_400),
     digestSigning: onOff('digestSigning'),
+    drainTimeoutSeconds: number('drainTimeout', 0, 86_400),
     logLevel,
     certificateReloadIntervalMs,
     validateResponses: false,

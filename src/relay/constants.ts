@@ -16,6 +16,8 @@ export const nameReservationMs = 300_000;
 export const leaseSweepIntervalMs = 1_000;
 /** How long live connections may go on once their lease was unregistered or replaced. */
 export const lingerAfterLeaseMs = 30_000;
+/** How long live connections may finish once the relay is told to stop. */
+export const defaultDrainTimeoutSeconds = 30;
 
 // Sign-in
 export const challengeTtlMs = 120_000;

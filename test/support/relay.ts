@@ -37,6 +37,7 @@ export async function startTestRelay(overrides: Partial<RelayConfig> = {}): Prom
     sniPort,
     maxLeaseTtlSeconds,
     digestSigning: false,
+    drainTimeoutSeconds: 30,
     logLevel: (process.env['TEST_LOG'] as RelayConfig['logLevel']) ?? 'silent',
     certificateReloadIntervalMs,
     validateResponses: true,

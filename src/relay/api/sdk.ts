@@ -5,13 +5,14 @@ import type { LeaseAuth } from '../auth/lease-auth.js';
 import type { AccessTokens } from '../auth/tokens.js';
 import type { CertificateSource } from '../certs/certificate-source.js';
 import { defaultLeaseTtlSeconds, protocolVersion, signingKeyId } from '../constants.js';
+import { refuseWhenDraining } from '../draining.js';
 import type { LeaseBook } from '../leases/lease-book.js';
 import type { Registration } from '../leases/registration.js';
 import type { Handlers } from './app.js';
 
 export interface SdkParts {
   rootHost: string;
-  publicPort: number;
+  publicPort(): number;
   releaseVersion: string;
   digestSigning: boolean;
   certificates: CertificateSource;
@@ -19,6 +20,7 @@ export interface SdkParts {
   leases: LeaseBook;
   tokens: AccessTokens;
   auth: LeaseAuth;
+  draining: AbortSignal;
 }
 
 export const tokenHeader = (request: Request) => request.get('x-portal-access-token');
@@ -44,6 +46,7 @@ export function sdkHandlers(parts: SdkParts): Handlers {
     },
 
     async createRegisterChallenge(request, response) {
+      refuseWhenDraining(parts.draining);
       const body = request.body as RequestBody<'createRegisterChallenge'>;
       const { id, message, expiresAt } = await registration.challenge(body, normalizeIp(request.ip));
       const data: SuccessData<'createRegisterChallenge'> = {
@@ -55,13 +58,14 @@ export function sdkHandlers(parts: SdkParts): Handlers {
     },
 
     async registerLease(request, response) {
+      refuseWhenDraining(parts.draining);
       const lease = await registration.complete(request.body as RequestBody<'registerLease'>, normalizeIp(request.ip));
       const data: SuccessData<'registerLease'> = {
         identity: lease.identity,
         hostname: lease.hostname,
         expires_at: rfc3339(lease.expiresAt),
         access_token: await tokens.issue(lease),
-        sni_port: parts.publicPort,
+        sni_port: parts.publicPort(),
       };
       response.status(201).json(success(data));
     },

@@ -14,12 +14,14 @@ export interface SystemParts {
   transcripts: TranscriptSigner;
   /** Only where the operator turned digest mode on. */
   digests?: DigestSigner;
+  draining: AbortSignal;
 }
 
 /** `/healthz`, `/v1/sign` and `/tunnel/status`. */
 export function systemHandlers(parts: SystemParts): Handlers {
   return {
     getHealth(_request, response) {
+      if (parts.draining.aborted) throw new ApiError('feature_unavailable', 'the relay is going down');
       response.json(success({ status: 'ok' } satisfies SuccessData<'getHealth'>));
     },
 

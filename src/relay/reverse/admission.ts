@@ -1,4 +1,5 @@
 import { ApiError } from '../../contract/index.js';
+import { refuseWhenDraining } from '../draining.js';
 import type { LeaseAuth } from '../auth/lease-auth.js';
 import type { LeaseSessions, SessionDirectory } from './session-directory.js';
 import type { ReverseSessionOptions } from './reverse-session.js';
@@ -23,14 +24,16 @@ export class ReverseAdmission {
     private readonly directory: SessionDirectory,
     /** Sessions without a binding can serve: digest signing is on. */
     private readonly unboundSessions: boolean,
+    private readonly draining: AbortSignal,
   ) {}
 
   /**
    * @throws ApiError `http11_only`, `unauthorized`, `lease_not_found`, `hostname_conflict`, `invalid_request`,
-   * `feature_unavailable` (a session that could never be claimed), `rate_limited` (the ready queue is full)
+   * `feature_unavailable` (a session that could never be claimed), `rate_limited` (the ready queue is full, or the relay is going down)
    */
   async admit(request: ConnectRequest): Promise<Admission> {
     if (request.httpVersion !== '1.1') throw new ApiError('http11_only', 'reverse sessions need HTTP/1.1');
+    refuseWhenDraining(this.draining);
     const lease = await this.auth.lease({ header: request.header('x-portal-access-token') });
     const options = {
       binding: isOn(request, 'x-portal-binding', '1'),
