@@ -61,7 +61,12 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
   const bindings = new Bindings();
   const leases = new LeaseBook(
     rootHost,
-    config.maxLeaseTtlSeconds,
+    {
+      maxTtlSeconds: config.maxLeaseTtlSeconds,
+      perSource: config.maxLeasesPerSource,
+      perWallet: config.maxLeasesPerWallet,
+      reservedNames: new Set(config.reservedNames),
+    },
     store,
     (lease, ending) => {
       logger.info({ hostname: lease.hostname, ending }, 'lease ended');
@@ -83,6 +88,8 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     {
       apiHosts: new Set([rootHost, ...config.apiHosts]),
       unboundSessions: config.digestSigning,
+      maxConnectionsPerSource: config.maxConnectionsPerSource,
+      maxConnectionsPerLease: config.maxConnectionsPerLease,
       leaseAt: (hostname) => (drain.signal.aborted ? undefined : leases.at(hostname)),
       toApi: (socket) => apiListener.accept(socket),
     },

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { ApiError } from '../../contract/index.js';
+import { normalizeIp } from '../addresses.js';
 import type { Logger } from '../logger.js';
 import type { ConnectRequest, ReverseAdmission } from '../reverse/admission.js';
 import { ReverseSession } from '../reverse/reverse-session.js';
@@ -41,14 +42,15 @@ export class ConnectEndpoint {
 
   /** The raw carrier: a plain GET, the first request of its connection. */
   async plain(socket: Socket, head: RequestHead): Promise<void> {
-    const request = { httpVersion: head.version, header: (name: string) => head.headers.get(name) };
+    const header = (name: string) => head.headers.get(name);
+    const request = { httpVersion: head.version, clientIp: normalizeIp(socket.remoteAddress), header };
     await this.#open(socket, request, head.rest, switchedInPlace);
   }
 
   /** `Upgrade: portal-reverse`, the raw carrier once more, or `websocket`. */
   async upgrade(socket: Duplex, message: IncomingMessage, rest: Buffer): Promise<void> {
     const header = (name: string) => message.headers[name] as string | undefined;
-    const request = { httpVersion: message.httpVersion, header };
+    const request = { httpVersion: message.httpVersion, clientIp: normalizeIp(message.socket.remoteAddress), header };
     if (header('upgrade')?.toLowerCase() === 'websocket') await this.#openWebSocket(socket, message, request, rest);
     else await this.#open(socket, request, rest, switchedProtocols);
   }

@@ -23,7 +23,12 @@ export interface SdkParts {
   draining: AbortSignal;
 }
 
-export const tokenHeader = (request: Request) => request.get('x-portal-access-token');
+export const clientIp = (request: Request) => normalizeIp(request.ip);
+export const credentials = (request: Request, body?: string) => ({
+  header: request.get('x-portal-access-token'),
+  body,
+  clientIp: clientIp(request),
+});
 export const rfc3339 = (ms: number) => new Date(ms).toISOString();
 
 /** `/sdk/*`: the life of a lease. */
@@ -48,7 +53,7 @@ export function sdkHandlers(parts: SdkParts): Handlers {
     async createRegisterChallenge(request, response) {
       refuseWhenDraining(parts.draining);
       const body = request.body as RequestBody<'createRegisterChallenge'>;
-      const { id, message, expiresAt } = await registration.challenge(body, normalizeIp(request.ip));
+      const { id, message, expiresAt } = await registration.challenge(body, clientIp(request));
       const data: SuccessData<'createRegisterChallenge'> = {
         challenge_id: id,
         expires_at: rfc3339(expiresAt),
@@ -59,7 +64,7 @@ export function sdkHandlers(parts: SdkParts): Handlers {
 
     async registerLease(request, response) {
       refuseWhenDraining(parts.draining);
-      const lease = await registration.complete(request.body as RequestBody<'registerLease'>, normalizeIp(request.ip));
+      const lease = await registration.complete(request.body as RequestBody<'registerLease'>, clientIp(request));
       const data: SuccessData<'registerLease'> = {
         identity: lease.identity,
         hostname: lease.hostname,
@@ -72,11 +77,11 @@ export function sdkHandlers(parts: SdkParts): Handlers {
 
     async renewLease(request, response) {
       const body = (request.body ?? {}) as RequestBody<'renewLease'>;
-      const lease = await auth.lease({ header: tokenHeader(request), body: body.access_token });
+      const lease = await auth.lease(credentials(request, body.access_token));
       await leases.renew(lease, {
         ttlSeconds: body.ttl ?? defaultLeaseTtlSeconds,
         metadata: body.metadata,
-        clientIp: normalizeIp(request.ip),
+        clientIp: clientIp(request),
         reportedIp: body.reported_ip,
       });
       const data: SuccessData<'renewLease'> = {
@@ -88,7 +93,7 @@ export function sdkHandlers(parts: SdkParts): Handlers {
 
     async unregisterLease(request, response) {
       const body = (request.body ?? {}) as RequestBody<'unregisterLease'>;
-      await leases.unregister(await auth.lease({ header: tokenHeader(request), body: body.access_token }));
+      await leases.unregister(await auth.lease(credentials(request, body.access_token)));
       response.json(success({}));
     },
 

@@ -8,6 +8,7 @@ import type { ReverseSessionOptions } from './reverse-session.js';
 export interface ConnectRequest {
   /** `1.1` */
   httpVersion: string;
+  clientIp: string;
   /** A header by its lower-case name. */
   header(name: string): string | undefined;
 }
@@ -34,7 +35,10 @@ export class ReverseAdmission {
   async admit(request: ConnectRequest): Promise<Admission> {
     if (request.httpVersion !== '1.1') throw new ApiError('http11_only', 'reverse sessions need HTTP/1.1');
     refuseWhenDraining(this.draining);
-    const lease = await this.auth.lease({ header: request.header('x-portal-access-token') });
+    const lease = await this.auth.lease({
+      header: request.header('x-portal-access-token'),
+      clientIp: request.clientIp,
+    });
     const options = {
       binding: isOn(request, 'x-portal-binding', '1'),
       proxy: isOn(request, 'x-portal-proxy', '2'),
