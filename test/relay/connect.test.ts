@@ -173,6 +173,24 @@ test('an Upgrade that the API does not know is ignored, as HTTP allows', async (
   assert.match(answer, /"status":"ok"/);
 });
 
+test('an Upgrade pipelined behind an unanswered request is refused in its turn', async () => {
+  const lease = await register(relay, { name: 'pipelined' });
+  const token = `X-Portal-Access-Token: ${lease.token}\r\nX-Portal-Binding: 1\r\n`;
+  for (const upgrade of [
+    'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n',
+    `GET /sdk/connect HTTP/1.1\r\nHost: x\r\n${token}Connection: Upgrade\r\nUpgrade: portal-reverse\r\n\r\n`,
+  ]) {
+    const socket = await connectTls(relay);
+    socket.write(`${'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(2)}${upgrade}`);
+    const answers = (await text(socket)).split('HTTP/1.1 ').slice(1);
+    assert.deepEqual(
+      answers.map((answer) => answer.slice(0, 3)),
+      ['200', '200', '400'],
+    );
+    assert.match(answers[2] ?? '', /"invalid_request"/);
+  }
+});
+
 test('what is no HTTP gets an envelope, and an endless head is too large', async () => {
   const nonsense = await connectTls(relay);
   nonsense.write('\x16\x03\x01 hello\r\n\r\n');

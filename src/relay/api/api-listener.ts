@@ -20,6 +20,8 @@ export class ApiListener {
   readonly #tls;
   /** TCP connections, from before their handshake on. */
   readonly #open = new Set<Socket>();
+  /** The last response not done yet of each connection that HTTP serves. */
+  readonly #answering = new WeakMap<Duplex, ServerResponse>();
 
   constructor(
     app: RequestListener,
@@ -32,6 +34,12 @@ export class ApiListener {
       requestTimeout: requestTimeoutMs,
     };
     this.#http = createServer(limits, app);
+    this.#http.prependListener('request', ({ socket }, response) => {
+      this.#answering.set(socket, response);
+      response.once('close', () => {
+        if (this.#answering.get(socket) === response) this.#answering.delete(socket);
+      });
+    });
     this.#http.on('upgrade', (request, socket, rest) => this.#upgrade(app, request, socket, rest));
     this.#http.on('clientError', (error: NodeJS.ErrnoException, socket) => {
       if (socket.writable) refuseWith(socket, malformed(error));
@@ -87,6 +95,13 @@ export class ApiListener {
   }
 
   #upgrade(app: RequestListener, request: IncomingMessage, socket: Duplex, rest: Buffer): void {
+    // Answers go out in order, and a connection cannot be switched while one before is still to be written to it.
+    const earlier = this.#answering.get(socket);
+    if (earlier) {
+      const early = new ApiError('invalid_request', 'an upgrade must wait for the answers to the requests before it');
+      earlier.once('close', () => refuseWith(socket, early));
+      return;
+    }
     if (request.method === 'GET' && connectPath.test(request.url ?? '')) {
       void this.connect.upgrade(socket, request, rest);
       return;
