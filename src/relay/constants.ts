@@ -31,6 +31,8 @@ export const maxTranscriptBytes = 65_536;
 export const maxRequestHeadBytes = 16_384;
 export const requestHeadTimeoutMs = 10_000;
 export const requestTimeoutMs = 30_000;
+/** How often requests under way are held against the two deadlines above. */
+export const requestCheckIntervalMs = 2_000;
 export const tlsHandshakeTimeoutMs = 10_000;
 
 // Reverse sessions and claims

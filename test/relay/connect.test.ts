@@ -202,6 +202,12 @@ test('what is no HTTP gets an envelope, and an endless head is too large', async
   }
 });
 
+test('a request whose head never comes to its end is given up', async () => {
+  const socket = await connectTls(relay);
+  socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n');
+  assert.match(await text(socket), /HTTP\/1\.1 400 [^]*did not arrive in time/);
+});
+
 test('other methods, other paths and parts not built yet say so', async () => {
   const wrong = await call(relay, 'DELETE', '/sdk/register');
   assert.deepEqual([wrong.status, wrong.body.error.code, wrong.headers['allow']], [405, 'method_not_allowed', 'POST']);

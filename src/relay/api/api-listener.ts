@@ -4,7 +4,13 @@ import type { Duplex } from 'node:stream';
 import { type TLSSocket, createServer as createTlsServer } from 'node:tls';
 import { ApiError } from '../../contract/index.js';
 import type { Certificate } from '../certs/certificate.js';
-import { maxRequestHeadBytes, requestHeadTimeoutMs, requestTimeoutMs, tlsHandshakeTimeoutMs } from '../constants.js';
+import {
+  maxRequestHeadBytes,
+  requestCheckIntervalMs,
+  requestHeadTimeoutMs,
+  requestTimeoutMs,
+  tlsHandshakeTimeoutMs,
+} from '../constants.js';
 import type { ConnectEndpoint } from './connect.js';
 import { refuseWith } from './raw-answers.js';
 import { peekRequest } from './request-head.js';
@@ -32,8 +38,11 @@ export class ApiListener {
       maxHeaderSize: maxRequestHeadBytes,
       headersTimeout: requestHeadTimeoutMs,
       requestTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: requestCheckIntervalMs,
     };
     this.#http = createServer(limits, app);
+    // This server never listens by itself, yet only from `listening` on does it keep its deadlines.
+    this.#http.emit('listening');
     this.#http.prependListener('request', ({ socket }, response) => {
       this.#answering.set(socket, response);
       response.once('close', () => {
@@ -79,6 +88,7 @@ export class ApiListener {
   /** Stops listening and ends what is open, reverse sessions included. */
   async stop(): Promise<void> {
     const closed = new Promise((resolve) => this.#tls.close(resolve));
+    this.#http.close();
     for (const socket of this.#open) socket.destroy();
     await closed;
   }
