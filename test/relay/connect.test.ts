@@ -2,7 +2,16 @@ import assert from 'node:assert/strict';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { Agent, request } from 'undici';
-import { call, connectTls, ended, openSession, readBytes, register, sessionHeaders } from '../support/by-hand.js';
+import {
+  call,
+  connectTls,
+  ended,
+  openSession,
+  readAll,
+  readBytes,
+  register,
+  sessionHeaders,
+} from '../support/by-hand.js';
 import { type TestRelay, startTestRelay } from '../support/relay.js';
 
 let relay: TestRelay;
@@ -171,6 +180,17 @@ test('an Upgrade that the API does not know is ignored, as HTTP allows', async (
   const answer = await text(socket);
   assert.match(answer, /^HTTP\/1\.1 200 OK/);
   assert.match(answer, /"status":"ok"/);
+});
+
+test('a client that keeps its side open after such an answer is not waited for', async () => {
+  const socket = await connectTls(relay);
+  socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n');
+  await readAll(socket);
+  socket.on('error', () => {});
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  const nudge = setInterval(() => socket.write('x'), 250);
+  await closed;
+  clearInterval(nudge);
 });
 
 test('an Upgrade pipelined behind an unanswered request is refused in its turn', async () => {

@@ -12,7 +12,7 @@ import {
   tlsHandshakeTimeoutMs,
 } from '../constants.js';
 import type { ConnectEndpoint } from './connect.js';
-import { refuseWith } from './raw-answers.js';
+import { closeSoon, refuseWith } from './raw-answers.js';
 import { peekRequest } from './request-head.js';
 
 const connectPath = /^\/sdk\/connect(?:\?|$)/;
@@ -121,7 +121,7 @@ export class ApiListener {
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
     response.assignSocket(socket as Socket);
-    response.once('finish', () => socket.end());
+    response.once('finish', () => closeSoon(socket));
     app(request, response);
   }
 }
