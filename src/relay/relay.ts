@@ -85,7 +85,11 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     bindings,
     logger,
   );
-  const publicPort = await listen(publicListener.server, config.host, config.sniPort);
+  const publicPort = await listen(publicListener.server, config.host, config.sniPort).catch(async (error: unknown) => {
+    leases.stop();
+    await store.close();
+    throw error;
+  });
   const app = createApp({
     handlers: {
       ...sdkHandlers({
