@@ -133,6 +133,21 @@ test('waiting visitors are let go when the lease ends', async () => {
   assert.ok(answer.equals(internalError) || answer.equals(unrecognizedName), answer.toString('hex'));
 });
 
+test('many waiting visitors are no leak to warn of', async () => {
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error) => warnings.push(warning);
+  process.on('warning', onWarning);
+  const busy = await register(relay, { name: 'busy', ttl: 600 });
+  const hello = await clientHello(busy.hostname);
+  const visitors = await Promise.all(Array.from({ length: 12 }, dial));
+  for (const visitor of visitors) visitor.write(hello);
+  await call(relay, 'POST', '/sdk/renew', { body: {}, token: busy.token });
+  await call(relay, 'POST', '/sdk/unregister', { body: {}, token: busy.token });
+  await Promise.all(visitors.map(ended));
+  process.off('warning', onWarning);
+  assert.deepEqual(warnings, []);
+});
+
 /** A visitor joined to the tunnel's end of a session, past the ClientHello; nothing here speaks TLS. */
 async function joined(held = lease) {
   const { socket: tunnel } = await openSession(relay, sessionHeaders(held.token));

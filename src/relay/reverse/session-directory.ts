@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Lease } from '../leases/lease.js';
 import type { LeaseEnding } from '../leases/lease-book.js';
 import { lingerAfterLeaseMs } from '../constants.js';
@@ -16,7 +17,10 @@ export class LeaseSessions {
   readonly #ended = new AbortController();
   #linger: NodeJS.Timeout | undefined;
 
-  constructor(readonly lease: Lease) {}
+  constructor(readonly lease: Lease) {
+    // One listener for each waiting claim, whose number has its own bound: many are no leak to warn of.
+    setMaxListeners(0, this.#ended.signal);
+  }
 
   /** Aborted when the lease ends, so that nobody waits for a session of it any more. */
   get ended(): AbortSignal {
