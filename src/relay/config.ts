@@ -124,6 +124,8 @@ type SettingName = keyof typeof relaySettings;
 export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayConfig {
   const faults: string[] = [];
   const flags = readFlags(argv);
+  // A variable that is set to nothing, as compose files do, is not set: '' would be port 0 and the working directory.
+  env = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const file = readFile(flags['config'] ?? env['PORTAL_CONFIG'], faults);
   for (const name of unavailableSettings) {
     const value = env[name] ?? file[name.toLowerCase()];
