@@ -228,6 +228,12 @@ test('a request whose head never comes to its end is given up', async () => {
   assert.match(await text(socket), /HTTP\/1\.1 400 [^]*did not arrive in time/);
 });
 
+test('a request target without a path gets an envelope', async () => {
+  const socket = await connectTls(relay);
+  socket.write('GET http:// HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+  assert.match(await text(socket), /^HTTP\/1\.1 400 [^]*"invalid_request"/);
+});
+
 test('other methods, other paths and parts not built yet say so', async () => {
   const wrong = await call(relay, 'DELETE', '/sdk/register');
   assert.deepEqual([wrong.status, wrong.body.error.code, wrong.headers['allow']], [405, 'method_not_allowed', 'POST']);
