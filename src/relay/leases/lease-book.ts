@@ -3,7 +3,7 @@ import { ApiError } from '../../contract/index.js';
 import { leaseSweepIntervalMs, nameReservationMs } from '../constants.js';
 import type { LeaseRecord, Metadata, Store } from '../store/store.js';
 import type { AccessTokenClaims } from '../auth/tokens.js';
-import { type Identity, type Lease, identityKey } from './lease.js';
+import { type Identity, type Lease, identityKey, knownMetadata } from './lease.js';
 
 export type LeaseEnding = 'unregistered' | 'replaced' | 'expired';
 
@@ -124,7 +124,7 @@ export class LeaseBook {
         ...lease,
         expiresAt: wholeSeconds(now, this.#ttl(terms.ttlSeconds)),
         expiryBeforeRestart: undefined,
-        metadata: terms.metadata ?? lease.metadata,
+        metadata: terms.metadata ? knownMetadata(terms.metadata) : lease.metadata,
         lastSeenAt: now,
         clientIp: terms.clientIp,
         reportedIp: terms.reportedIp ?? lease.reportedIp,
