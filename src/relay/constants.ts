@@ -46,6 +46,9 @@ export const maxWaitingClaims = 512;
 export const maxClientHelloBytes = 16_384;
 export const clientHelloTimeoutMs = 10_000;
 
+/** A connection idle for so long is probed by TCP: a peer that vanished without a word would hold it for ever. */
+export const tcpKeepaliveDelayMs = 60_000;
+
 // Keyless signing
 export const bindingBytes = 16;
 export const bindingTtlMs = 30_000;

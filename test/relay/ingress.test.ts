@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { after, before, test } from 'node:test';
 import { buffer } from 'node:stream/consumers';
@@ -158,6 +159,30 @@ async function joined(held = lease) {
   await readBytes(tunnel, hello.length);
   return { visitor, tunnel };
 }
+
+test(
+  'idle connections are probed, so that a peer that vanished is noticed',
+  { skip: process.platform !== 'linux' },
+  async () => {
+    const { visitor, tunnel } = await joined();
+    // /proc/net/tcp: local address, remote address, state, queues, `timer:when`; timer 02 is TCP's keepalive.
+    const timerAt = (localPort: number, remotePort: number | undefined) =>
+      readFileSync('/proc/net/tcp', 'latin1')
+        .split('\n')
+        .map((line) => line.trim().split(/\s+/))
+        .find(([, local, remote]) => local?.endsWith(hex(localPort)) && remote?.endsWith(hex(remotePort)))?.[5]
+        ?.slice(0, 2);
+    const hex = (port = 0) => `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+    for (const [port, client] of [
+      [relay.publicPort, visitor],
+      [relay.apiPort, tunnel],
+    ] as const) {
+      while (timerAt(port, client.localPort) === '01') await new Promise((resolve) => setTimeout(resolve, 20));
+      assert.equal(timerAt(port, client.localPort), '02');
+    }
+    visitor.destroy();
+  },
+);
 
 test('each direction ends on its own', async () => {
   const { visitor, tunnel } = await joined();

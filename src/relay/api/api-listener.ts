@@ -9,6 +9,7 @@ import {
   requestCheckIntervalMs,
   requestHeadTimeoutMs,
   requestTimeoutMs,
+  tcpKeepaliveDelayMs,
   tlsHandshakeTimeoutMs,
 } from '../constants.js';
 import type { ConnectEndpoint } from './connect.js';
@@ -61,6 +62,8 @@ export class ApiListener {
       handshakeTimeout: tlsHandshakeTimeoutMs,
       allowHalfOpen: true,
       noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: tcpKeepaliveDelayMs,
     });
     // A client that leaves amid its handshake goes unnoticed on half-open sockets until the handshake's deadline.
     this.#tls.on('connection', (socket: Socket) => {

@@ -1,7 +1,7 @@
 import { type Server, type Socket, createServer } from 'node:net';
 import type { ClientHello } from '../../tls/messages.js';
 import { normalizeIp } from '../addresses.js';
-import { claimTimeoutMs } from '../constants.js';
+import { claimTimeoutMs, tcpKeepaliveDelayMs } from '../constants.js';
 import type { Bindings } from '../keyless/bindings.js';
 import type { Lease } from '../leases/lease.js';
 import type { Logger } from '../logger.js';
@@ -31,7 +31,10 @@ export class PublicListener {
     private readonly bindings: Bindings,
     private readonly logger: Logger,
   ) {
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => void this.#serve(socket));
+    this.#server = createServer(
+      { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: tcpKeepaliveDelayMs },
+      (socket) => void this.#serve(socket),
+    );
   }
 
   get server(): Server {
