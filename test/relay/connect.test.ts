@@ -228,6 +228,12 @@ test('a request whose head never comes to its end is given up', async () => {
   assert.match(await text(socket), /HTTP\/1\.1 400 [^]*did not arrive in time/);
 });
 
+test('HEAD, which Allow offers, is answered as GET is, without the body', async () => {
+  const socket = await connectTls(relay);
+  socket.write('HEAD /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+  assert.match(await text(socket), /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\n$/);
+});
+
 test('a request target without a path gets an envelope', async () => {
   const socket = await connectTls(relay);
   socket.write('GET http:// HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
