@@ -1,0 +1,21 @@
+/** `npm test [-- PART ...]`: runs every test, or those whose path contains one of the parts given. */
+import { spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../test', import.meta.url));
+const parts = process.argv.slice(2);
+const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.test.js') && (parts.length === 0 || parts.some((part) => file.includes(part))))
+  .sort()
+  .map((file) => join(root, file));
+if (files.length === 0) {
+  process.stderr.write('no test matches\n');
+  process.exit(1);
+}
+const reporter = process.stdout.isTTY || process.env['CI'] ? ['--test-reporter=spec'] : [];
+// A file that hangs fails by itself, well before whoever waits for the whole run gives up.
+const options = ['--enable-source-maps', '--test-timeout=240000', ...reporter];
+const runner = spawn(process.execPath, [...options, '--test', ...files], { stdio: 'inherit' });
+runner.once('exit', (code, signal) => process.exit(signal ? 1 : (code ?? 1)));

@@ -1,0 +1,45 @@
+import { ConfigError, readRelayConfig, relaySettingsHelp } from '../relay/config.js';
+import { createLogger } from '../relay/logger.js';
+import { startRelay } from '../relay/relay.js';
+
+const help = `Usage: portal relay --portal-url URL [settings]
+
+Runs a relay. A setting is a flag, an environment variable or a line of the configuration file; the first of these wins.
+
+${relaySettingsHelp()}
+  --help                                      this text
+`;
+
+/**
+ * `portal relay`: runs until SIGINT or SIGTERM.
+ * @returns the exit code: 0 stopped, 1 could not start, 2 wrong configuration
+ */
+export async function relayCommand(argv: string[]): Promise<number> {
+  if (argv.includes('--help') || argv.includes('-h')) {
+    process.stdout.write(help);
+    return 0;
+  }
+  let config;
+  try {
+    config = readRelayConfig(argv, process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    for (const fault of error.faults) process.stderr.write(`portal relay: ${fault}\n`);
+    return 2;
+  }
+  const logger = createLogger(config.logLevel);
+  const signalled = new Promise<NodeJS.Signals>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve);
+  });
+  let relay;
+  try {
+    relay = await startRelay(config, logger);
+  } catch (error) {
+    process.stderr.write(`portal relay: ${(error as Error).message}\n`);
+    return 1;
+  }
+  const signal = await signalled;
+  logger.info({ signal }, 'relay stopping');
+  await relay.stop();
+  return 0;
+}

@@ -1,0 +1,17 @@
+import type { ApiError } from './errors.js';
+import type { components } from './operations.js';
+
+export type Failure = components['schemas']['Failure'];
+
+/** Longest `error.message` that the contract allows, in characters. */
+const maxMessageLength = 1024;
+
+/** The envelope of an answer. `error` is left out, though the contract would allow null. */
+export function success<Data>(data: Data): { ok: true; data: Data } {
+  return { ok: true, data };
+}
+
+/** The envelope of a failure: its code and message, never its cause. */
+export function failure(error: ApiError): Failure {
+  return { ok: false, error: { code: error.code, message: error.message.slice(0, maxMessageLength) } };
+}

@@ -1,0 +1,64 @@
+import { errorCatalogue, operationErrors, violationCodes, type ErrorCode } from '../../generated/errors.js';
+import type { OperationId } from './operations.js';
+
+export { errorCatalogue, operationErrors, violationCodes, type ErrorCode } from '../../generated/errors.js';
+
+/** What a caller can hope for by trying again; the contract's `ErrorCode` says what each word means. */
+export type Retry = (typeof errorCatalogue)[ErrorCode]['retry'];
+
+interface CatalogueEntry {
+  status: number;
+  otherStatuses?: readonly number[];
+  meaning: string;
+  retry: Retry;
+  retryAfterSeconds?: number;
+  action: string;
+}
+
+export interface ApiErrorOptions {
+  /** HTTP status, where the operation gives the code another one than the catalogue. */
+  status?: number;
+  /** Seconds, for `Retry-After`. */
+  retryAfterSeconds?: number;
+  /** What went wrong underneath. For the log, never for the answer. */
+  cause?: unknown;
+}
+
+/** A failure that the contract names. Whatever else is thrown is a bug and surfaces as `internal`. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly retry: Retry;
+  readonly retryAfterSeconds?: number;
+
+  /** @param message what the caller is told; by default the meaning of the code */
+  constructor(code: ErrorCode, message?: string, options: ApiErrorOptions = {}) {
+    const entry: CatalogueEntry = errorCatalogue[code];
+    super(message ?? entry.meaning, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.status = options.status ?? entry.status;
+    this.retry = entry.retry;
+    this.retryAfterSeconds = options.retryAfterSeconds ?? entry.retryAfterSeconds;
+  }
+}
+
+/** Whether a word, of an answer for example, is a code of the catalogue. */
+export function isErrorCode(word: unknown): word is ErrorCode {
+  return typeof word === 'string' && Object.hasOwn(errorCatalogue, word);
+}
+
+/**
+ * The code for a value that breaks its schema: its own (`x-error-code`), or `invalid_request`.
+ * @param pointer where the value stands in `{ body, params, query, headers }`, as `/body/identity/address`
+ */
+export function violationCode(operationId: OperationId, pointer: string): ErrorCode {
+  const codes: Partial<Record<OperationId, Record<string, ErrorCode>>> = violationCodes;
+  return codes[operationId]?.[pointer] ?? 'invalid_request';
+}
+
+/** Whether the contract lets an operation fail in this way. (express-openapi-validator does not look at answers from 500 up.) */
+export function isDeclared(operationId: OperationId, error: { code: ErrorCode; status: number }): boolean {
+  const statuses: Partial<Record<ErrorCode, readonly number[]>> = operationErrors[operationId];
+  return statuses[error.code]?.includes(error.status) ?? false;
+}

@@ -1,0 +1,4 @@
+export * from './document.js';
+export * from './envelope.js';
+export * from './errors.js';
+export * from './operations.js';

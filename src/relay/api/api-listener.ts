@@ -1,0 +1,115 @@
+import { type IncomingMessage, type RequestListener, ServerResponse, createServer } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type TLSSocket, createServer as createTlsServer } from 'node:tls';
+import { ApiError } from '../../contract/index.js';
+import type { Certificate } from '../certs/certificate.js';
+import { maxRequestHeadBytes, requestHeadTimeoutMs, requestTimeoutMs, tlsHandshakeTimeoutMs } from '../constants.js';
+import type { ConnectEndpoint } from './connect.js';
+import { refuseWith } from './raw-answers.js';
+import { peekRequest } from './request-head.js';
+
+const connectPath = /^\/sdk\/connect(?:\?|$)/;
+
+/**
+ * The HTTPS listener of the API: TLS by the relay's own certificate, HTTP/1.1 only, and the switch to raw bytes for
+ * reverse sessions. Connections to the root host that arrive on the public port join by `accept`.
+ */
+export class ApiListener {
+  readonly #http;
+  readonly #tls;
+  /** TCP connections, from before their handshake on. */
+  readonly #open = new Set<Socket>();
+
+  constructor(
+    app: RequestListener,
+    certificate: Certificate,
+    private readonly connect: ConnectEndpoint,
+  ) {
+    const limits = {
+      maxHeaderSize: maxRequestHeadBytes,
+      headersTimeout: requestHeadTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+    };
+    this.#http = createServer(limits, app);
+    this.#http.on('upgrade', (request, socket, rest) => this.#upgrade(app, request, socket, rest));
+    this.#http.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      if (socket.writable) refuseWith(socket, malformed(error));
+      else socket.destroy();
+    });
+    this.#tls = createTlsServer({
+      ...secureContext(certificate),
+      ALPNProtocols: ['http/1.1'],
+      minVersion: 'TLSv1.2',
+      handshakeTimeout: tlsHandshakeTimeoutMs,
+      allowHalfOpen: true,
+      noDelay: true,
+    });
+    // A client that leaves amid its handshake goes unnoticed on half-open sockets until the handshake's deadline.
+    this.#tls.on('connection', (socket: Socket) => {
+      this.#open.add(socket);
+      socket.once('close', () => this.#open.delete(socket));
+    });
+    this.#tls.on('secureConnection', (socket) => void this.#serve(socket));
+    this.#tls.on('tlsClientError', (_error, socket) => socket.destroy());
+  }
+
+  get server() {
+    return this.#tls;
+  }
+
+  /** Uses another certificate for the handshakes to come. */
+  setCertificate(certificate: Certificate): void {
+    this.#tls.setSecureContext(secureContext(certificate));
+  }
+
+  /** Serves a connection accepted elsewhere, from its ClientHello on. */
+  accept(socket: Socket): void {
+    this.#tls.emit('connection', socket);
+  }
+
+  /** Stops listening and ends what is open, reverse sessions included. */
+  async stop(): Promise<void> {
+    const closed = new Promise((resolve) => this.#tls.close(resolve));
+    for (const socket of this.#open) socket.destroy();
+    await closed;
+  }
+
+  async #serve(socket: TLSSocket): Promise<void> {
+    socket.on('error', () => socket.destroy());
+    const found = await peekRequest(socket);
+    if (found === 'gone') socket.destroy();
+    else if (found === 'http2') refuseWith(socket, new ApiError('http11_only', 'this relay speaks HTTP/1.1'));
+    else if (found === 'other') {
+      this.#http.emit('connection', socket);
+      process.nextTick(() => socket.resume());
+    } else await this.connect.plain(socket, found);
+  }
+
+  #upgrade(app: RequestListener, request: IncomingMessage, socket: Duplex, rest: Buffer): void {
+    if (request.method === 'GET' && connectPath.test(request.url ?? '')) {
+      void this.connect.upgrade(socket, request, rest);
+      return;
+    }
+    // RFC 9110 7.8: a server may ignore Upgrade. Node has parsed the request but let go of the connection, so the
+    // answer is its last.
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket as Socket);
+    response.once('finish', () => socket.end());
+    app(request, response);
+  }
+}
+
+function secureContext(certificate: Certificate) {
+  return { cert: certificate.chainPem, key: certificate.keyPem };
+}
+
+function malformed(error: NodeJS.ErrnoException): ApiError {
+  if (error.code === 'HPE_HEADER_OVERFLOW') {
+    return new ApiError('invalid_request', `the request head is longer than ${maxRequestHeadBytes} bytes`, {
+      status: 413,
+    });
+  }
+  return new ApiError('invalid_request', 'the request is not HTTP/1.1, or did not arrive in time');
+}

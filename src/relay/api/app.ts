@@ -1,0 +1,85 @@
+import express, { type Express, type Request, type RequestHandler, type Response } from 'express';
+import { middleware as validate } from 'express-openapi-validator';
+import { ApiError, type OperationId, listOperations, loadContract } from '../../contract/index.js';
+import { maxJsonBodyBytes, maxSignBodyBytes } from '../constants.js';
+import type { Logger } from '../logger.js';
+import { answerErrors } from './errors.js';
+
+/** Answers one operation of the contract; what it throws becomes the error envelope. */
+export type Handler = (request: Request, response: Response) => Promise<void> | void;
+export type Handlers = Partial<Record<OperationId, Handler>>;
+
+export interface AppOptions {
+  handlers: Handlers;
+  logger: Logger;
+  /** Holds answers against the contract as well: for tests, as it costs time. */
+  validateResponses: boolean;
+}
+
+/**
+ * The HTTP API, laid out by the contract: each of its paths is routed, each request validated against it, and an
+ * operation without a handler answers `feature_unavailable`.
+ */
+export function createApp({ handlers, logger, validateResponses }: AppOptions): Express {
+  const contract = loadContract();
+  const operations = listOperations(contract);
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.use(logRequests(logger));
+
+  for (const path of new Set(operations.map((operation) => operation.path))) {
+    const here = operations.filter((operation) => operation.path === path);
+    const route = app.route(expressPath(path));
+    for (const { method, operationId } of here) if (!handlers[operationId]) route[method](unavailable);
+    const allow = here
+      .flatMap(({ method }) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]))
+      .join(', ');
+    route.all((request, response, next) => {
+      if (allow.split(', ').includes(request.method)) return next();
+      response.set('Allow', allow);
+      throw new ApiError('method_not_allowed', `${request.method} is not for this endpoint, ${allow} is`);
+    });
+  }
+  app.use('/v1/sign', express.json({ limit: maxSignBodyBytes, inflate: false }));
+  app.use(express.json({ limit: maxJsonBodyBytes, inflate: false }));
+  app.use(
+    validate({
+      apiSpec: contract as never,
+      validateRequests: { allowUnknownQueryParameters: true },
+      validateResponses,
+      // Credentials are read by src/relay/auth alone, for upgrades and calls alike.
+      validateSecurity: false,
+    }),
+  );
+  for (const { method, path, operationId } of operations) {
+    const handler = handlers[operationId];
+    const route = app.route(expressPath(path));
+    if (handler) route[method](async (request: Request, response: Response) => handler(request, response));
+  }
+  app.use(() => {
+    throw new ApiError('not_found', 'no such endpoint');
+  });
+  app.use(answerErrors(logger));
+  return app;
+}
+
+/** `/admin/ips/{ip}/ban` as express writes it. */
+function expressPath(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1');
+}
+
+function unavailable(): void {
+  throw new ApiError('feature_unavailable', 'this release of the relay does not offer this yet');
+}
+
+function logRequests(logger: Logger): RequestHandler {
+  return (request, response, next) => {
+    const began = performance.now();
+    response.once('finish', () => {
+      const ms = Math.round(performance.now() - began);
+      logger.debug({ method: request.method, path: request.path, status: response.statusCode, ms }, 'request');
+    });
+    next();
+  };
+}

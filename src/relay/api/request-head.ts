@@ -1,0 +1,71 @@
+import type { Socket } from 'node:net';
+import { maxRequestHeadBytes, requestHeadTimeoutMs } from '../constants.js';
+
+/** The head of a plain `GET /sdk/connect`, read before any HTTP parser sees the connection. */
+export interface RequestHead {
+  version: string;
+  /** Lower-case names; a name that comes twice has both values, joined by a comma. */
+  headers: Map<string, string>;
+  /** Bytes that came behind the head. */
+  rest: Buffer;
+}
+
+const prefix = Buffer.from('GET /sdk/connect', 'latin1');
+const http2Preface = Buffer.from('PRI * HTTP/2.0\r\n', 'latin1');
+const headEnd = Buffer.from('\r\n\r\n', 'latin1');
+const requestLine = /^GET \/sdk\/connect(?:\?[\x21-\x7e]*)? HTTP\/(\d\.\d)$/;
+const headerLine = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*$/;
+
+/**
+ * Looks at the first request of a connection. A plain GET of the reverse session's path is read whole and returned: its
+ * connection becomes raw bytes, which Node's HTTP server could not let go of. Any other connection is given back as it
+ * was, for the HTTP server.
+ * @returns the head; `http2` for a client that speaks only that; `other` with the bytes put back; `gone` when the
+ * client closed or sent nothing in time
+ */
+export async function peekRequest(socket: Socket): Promise<RequestHead | 'http2' | 'other' | 'gone'> {
+  let bytes: Buffer = Buffer.alloc(0);
+  return await new Promise((resolve) => {
+    const settle = (found: RequestHead | 'http2' | 'other' | 'gone') => {
+      clearTimeout(deadline);
+      socket.off('data', onData).off('end', onEnd).off('close', onEnd);
+      socket.pause();
+      if (found === 'other') socket.unshift(bytes);
+      resolve(found);
+    };
+    const onData = (chunk: Buffer) => {
+      bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
+      if (startsLike(bytes, http2Preface)) return bytes.length >= http2Preface.length ? settle('http2') : undefined;
+      if (!startsLike(bytes, prefix)) return settle('other');
+      const end = bytes.indexOf(headEnd);
+      if (end >= 0)
+        return settle(parseHead(bytes.toString('latin1', 0, end), bytes.subarray(end + headEnd.length)) ?? 'other');
+      if (bytes.length > maxRequestHeadBytes) settle('other');
+    };
+    const onEnd = () => settle('gone');
+    const deadline = setTimeout(onEnd, requestHeadTimeoutMs);
+    socket.on('data', onData).on('end', onEnd).on('close', onEnd);
+  });
+}
+
+/** Whether the bytes so far could be, or are, the beginning of `wanted`. */
+function startsLike(bytes: Buffer, wanted: Buffer): boolean {
+  const length = Math.min(bytes.length, wanted.length);
+  return bytes.compare(wanted, 0, length, 0, length) === 0;
+}
+
+/** @returns undefined for what is malformed, another path, or wants an upgrade: the HTTP server has the answers to those */
+function parseHead(text: string, rest: Buffer): RequestHead | undefined {
+  const [first, ...lines] = text.split('\r\n');
+  const version = requestLine.exec(first ?? '')?.[1];
+  if (!version) return undefined;
+  const headers = new Map<string, string>();
+  for (const line of lines) {
+    const [, name, value] = headerLine.exec(line) ?? [];
+    if (name === undefined || value === undefined) return undefined;
+    const key = name.toLowerCase();
+    headers.set(key, headers.has(key) ? `${headers.get(key)}, ${value}` : value);
+  }
+  if (headers.has('upgrade') || headers.has('content-length') || headers.has('transfer-encoding')) return undefined;
+  return { version, headers, rest };
+}

@@ -1,0 +1,98 @@
+import type { Request } from 'express';
+import { ApiError, type RequestBody, type SuccessData, success } from '../../contract/index.js';
+import { normalizeIp } from '../addresses.js';
+import type { LeaseAuth } from '../auth/lease-auth.js';
+import type { AccessTokens } from '../auth/tokens.js';
+import type { CertificateSource } from '../certs/certificate-source.js';
+import { defaultLeaseTtlSeconds, protocolVersion, signingKeyId } from '../constants.js';
+import type { LeaseBook } from '../leases/lease-book.js';
+import type { Registration } from '../leases/registration.js';
+import type { Handlers } from './app.js';
+
+export interface SdkParts {
+  rootHost: string;
+  publicPort: number;
+  releaseVersion: string;
+  digestSigning: boolean;
+  certificates: CertificateSource;
+  registration: Registration;
+  leases: LeaseBook;
+  tokens: AccessTokens;
+  auth: LeaseAuth;
+}
+
+export const tokenHeader = (request: Request) => request.get('x-portal-access-token');
+export const rfc3339 = (ms: number) => new Date(ms).toISOString();
+
+/** `/sdk/*`: the life of a lease. */
+export function sdkHandlers(parts: SdkParts): Handlers {
+  const { registration, leases, tokens, auth } = parts;
+  return {
+    getDomain(_request, response) {
+      const data: SuccessData<'getDomain'> = {
+        protocol_version: protocolVersion,
+        release_version: parts.releaseVersion,
+        root_host: parts.rootHost,
+        keyless: {
+          modes: parts.digestSigning ? ['transcript', 'digest'] : ['transcript'],
+          key_id: signingKeyId,
+          certificate_chain: parts.certificates.current.chainPem,
+        },
+        transports: ['raw'],
+      };
+      response.json(success(data));
+    },
+
+    async createRegisterChallenge(request, response) {
+      const body = request.body as RequestBody<'createRegisterChallenge'>;
+      const { id, message, expiresAt } = await registration.challenge(body, normalizeIp(request.ip));
+      const data: SuccessData<'createRegisterChallenge'> = {
+        challenge_id: id,
+        expires_at: rfc3339(expiresAt),
+        siwe_message: message,
+      };
+      response.status(201).json(success(data));
+    },
+
+    async registerLease(request, response) {
+      const lease = await registration.complete(request.body as RequestBody<'registerLease'>, normalizeIp(request.ip));
+      const data: SuccessData<'registerLease'> = {
+        identity: lease.identity,
+        hostname: lease.hostname,
+        expires_at: rfc3339(lease.expiresAt),
+        access_token: await tokens.issue(lease),
+        sni_port: parts.publicPort,
+      };
+      response.status(201).json(success(data));
+    },
+
+    async renewLease(request, response) {
+      const body = (request.body ?? {}) as RequestBody<'renewLease'>;
+      const lease = await auth.lease({ header: tokenHeader(request), body: body.access_token });
+      await leases.renew(lease, {
+        ttlSeconds: body.ttl ?? defaultLeaseTtlSeconds,
+        metadata: body.metadata,
+        clientIp: normalizeIp(request.ip),
+        reportedIp: body.reported_ip,
+      });
+      const data: SuccessData<'renewLease'> = {
+        expires_at: rfc3339(lease.expiresAt),
+        access_token: await tokens.issue(lease),
+      };
+      response.json(success(data));
+    },
+
+    async unregisterLease(request, response) {
+      const body = (request.body ?? {}) as RequestBody<'unregisterLease'>;
+      await leases.unregister(await auth.lease({ header: tokenHeader(request), body: body.access_token }));
+      response.json(success({}));
+    },
+
+    openReverseSession() {
+      throw new ApiError(
+        'hijack_unsupported',
+        'without an upgrade, /sdk/connect must be the first request of its connection',
+      );
+    },
+  };
+}

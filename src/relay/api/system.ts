@@ -1,0 +1,51 @@
+import { ApiError, type RequestBody, type SuccessData, success } from '../../contract/index.js';
+import type { LeaseAuth } from '../auth/lease-auth.js';
+import type { LeaseBook } from '../leases/lease-book.js';
+import type { DigestRequest, DigestSigner } from '../keyless/digest-signer.js';
+import type { TranscriptRequest, TranscriptSigner } from '../keyless/transcript-signer.js';
+import type { SessionDirectory } from '../reverse/session-directory.js';
+import type { Handlers } from './app.js';
+import { tokenHeader } from './sdk.js';
+
+export interface SystemParts {
+  auth: LeaseAuth;
+  leases: LeaseBook;
+  directory: SessionDirectory;
+  transcripts: TranscriptSigner;
+  /** Only where the operator turned digest mode on. */
+  digests?: DigestSigner;
+}
+
+/** `/healthz`, `/v1/sign` and `/tunnel/status`. */
+export function systemHandlers(parts: SystemParts): Handlers {
+  return {
+    getHealth(_request, response) {
+      response.json(success({ status: 'ok' } satisfies SuccessData<'getHealth'>));
+    },
+
+    async signHandshake(request, response) {
+      const lease = await parts.auth.lease({ header: tokenHeader(request) });
+      const body = request.body as RequestBody<'signHandshake'>;
+      if ('transcript' in body) {
+        response.json(success(parts.transcripts.sign(body as TranscriptRequest, lease)));
+        return;
+      }
+      if (!parts.digests)
+        throw new ApiError('feature_unavailable', 'this relay signs transcripts only', { status: 404 });
+      response.json(parts.digests.sign(body as DigestRequest));
+    },
+
+    async getTunnelStatus(request, response) {
+      const lease = await parts.auth.lease({ header: tokenHeader(request) });
+      const hostname = String(request.query['hostname']).toLowerCase();
+      if (hostname !== lease.hostname)
+        throw new ApiError('unauthorized', 'the token is of a lease on another hostname');
+      const data: SuccessData<'getTunnelStatus'> = {
+        hostname,
+        registered: true,
+        service_alive: parts.directory.isAlive(lease),
+      };
+      response.json(success(data));
+    },
+  };
+}

@@ -1,0 +1,46 @@
+import { verifyMessage } from 'ethers';
+import { SiweMessage, generateNonce } from 'siwe';
+import { ApiError } from '../../contract/index.js';
+
+export interface SignInRequest {
+  /** EIP-55 address that must sign. */
+  address: string;
+  /** Ties the message to the challenge it was made for. */
+  requestId: string;
+  /** Milliseconds since the epoch. */
+  issuedAt: number;
+  expiresAt: number;
+}
+
+/**
+ * The EIP-4361 text of one sign-in. Domain and URI come from the relay's configured URL, never from a request's Host, so
+ * that what is signed here is of no use elsewhere.
+ * @param path of the endpoint that will spend the signature
+ */
+export function signInMessage(portalUrl: URL, path: string, request: SignInRequest): string {
+  return new SiweMessage({
+    domain: portalUrl.host,
+    address: request.address,
+    uri: new URL(path, portalUrl).href,
+    version: '1',
+    chainId: 1,
+    nonce: generateNonce(),
+    issuedAt: new Date(request.issuedAt).toISOString(),
+    expirationTime: new Date(request.expiresAt).toISOString(),
+    requestId: request.requestId,
+  }).prepareMessage();
+}
+
+/**
+ * Checks a personal_sign signature (EIP-191) of a plain account over a message that was issued here, to the letter.
+ * @throws ApiError `unauthorized`
+ */
+export function verifySignIn(message: string, signature: string, address: string): void {
+  let signer: string | undefined;
+  try {
+    signer = verifyMessage(message, signature);
+  } catch (cause) {
+    throw new ApiError('unauthorized', 'the signature is malformed', { cause });
+  }
+  if (signer !== address) throw new ApiError('unauthorized', 'the signature is of another account');
+}

@@ -1,0 +1,74 @@
+import { readFile } from 'node:fs/promises';
+import { oldCertificateGraceMs } from '../constants.js';
+import type { Logger } from '../logger.js';
+import { type Certificate, coversTenants, parseCertificatePem } from './certificate.js';
+
+export interface CertificateFiles {
+  certFile: string;
+  keyFile: string;
+}
+
+/** @throws Error in one line */
+export async function loadCertificate(files: CertificateFiles, rootHost: string): Promise<Certificate> {
+  const certificate = parseCertificatePem(
+    await readFile(files.certFile, 'utf8'),
+    await readFile(files.keyFile, 'utf8'),
+  );
+  if (!coversTenants(certificate, rootHost)) {
+    throw new Error(`${files.certFile} is not valid for both ${rootHost} and *.${rootHost}`);
+  }
+  return certificate;
+}
+
+/**
+ * The certificate in use, and for a while the one before it: handshakes that began with the old chain can still be
+ * signed.
+ */
+export class CertificateSource {
+  #previous: { certificate: Certificate; until: number } | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(private certificate: Certificate) {}
+
+  get current(): Certificate {
+    return this.certificate;
+  }
+
+  /** Those that may sign now, the current one first. */
+  usable(now = Date.now()): Certificate[] {
+    return this.#previous && this.#previous.until > now
+      ? [this.certificate, this.#previous.certificate]
+      : [this.certificate];
+  }
+
+  /**
+   * Reads the files again every `intervalMs`, and takes a pair over once it is whole and valid. Reading, not watching:
+   * this sees through symbolic links, renames and mounts.
+   */
+  watch(files: CertificateFiles, rootHost: string, intervalMs: number, logger: Logger, onChange: () => void): void {
+    let refused = '';
+    const look = async () => {
+      try {
+        const found = await loadCertificate(files, rootHost);
+        if (found.chainPem !== this.certificate.chainPem) {
+          this.#previous = { certificate: this.certificate, until: Date.now() + oldCertificateGraceMs };
+          this.certificate = found;
+          logger.info({ file: files.certFile, validTo: found.leaf.validTo }, 'certificate reloaded');
+          onChange();
+        }
+        refused = '';
+      } catch (error) {
+        const reason = (error as Error).message;
+        if (reason !== refused) logger.warn({ reason }, 'certificate not reloaded, the one in use stays');
+        refused = reason;
+      }
+      if (this.#timer) this.#timer = setTimeout(() => void look(), intervalMs);
+    };
+    this.#timer = setTimeout(() => void look(), intervalMs);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}

@@ -1,0 +1,269 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { homedir } from 'node:os';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { parse as parseToml } from 'smol-toml';
+import { certificateReloadIntervalMs, defaultApiPort, defaultPublicPort, maxLeaseTtlSeconds } from './constants.js';
+import type { CertificateFiles } from './certs/certificate-source.js';
+import { type LogLevel, logLevels } from './logger.js';
+
+/** What a relay is started with. */
+export interface RelayConfig {
+  /** Where the API is reached by others; its host is the root host. */
+  portalUrl: URL;
+  stateDir: string;
+  /** Address that both listeners bind. */
+  host: string;
+  apiPort: number;
+  /** The public TLS port, routed by SNI. */
+  sniPort: number;
+  /** Further names under which the public port leads to the API; the certificate should be valid for them. */
+  apiHosts: string[];
+  /** Absent: a development certificate, for root hosts under `localhost` only. */
+  certificateFiles?: CertificateFiles;
+  maxLeaseTtlSeconds: number;
+  /** Sign any digest for any lease holder, as older Portal v2 clients ask for it. */
+  digestSigning: boolean;
+  logLevel: LogLevel;
+  certificateReloadIntervalMs: number;
+  /** Hold every answer against the contract. */
+  validateResponses: boolean;
+}
+
+/** All that is wrong with a configuration, a line each. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+
+  constructor(readonly faults: string[]) {
+    super(faults.join('\n'));
+  }
+}
+
+interface Setting {
+  flag: string;
+  env: string;
+  /** `on/off` settings are flags without a value. */
+  kind: 'text' | 'number' | 'switch';
+  fallback?: string;
+  help: string;
+}
+
+/** Every setting, by flag, environment variable and key of the configuration file (the flag's name with `_`). */
+export const relaySettings = {
+  portalUrl: {
+    flag: 'portal-url',
+    env: 'PORTAL_URL',
+    kind: 'text',
+    help: 'public https URL of this relay; its host is the root host',
+  },
+  stateDir: {
+    flag: 'state-dir',
+    env: 'STATE_DIR',
+    kind: 'text',
+    fallback: '~/.local/state/portal-relay',
+    help: 'where identity, leases and certificates are kept',
+  },
+  host: { flag: 'host', env: 'HOST', kind: 'text', fallback: '::', help: 'address to listen on' },
+  apiPort: {
+    flag: 'api-port',
+    env: 'API_PORT',
+    kind: 'number',
+    fallback: String(defaultApiPort),
+    help: 'HTTPS port of the API',
+  },
+  sniPort: {
+    flag: 'sni-port',
+    env: 'SNI_PORT',
+    kind: 'number',
+    fallback: String(defaultPublicPort),
+    help: 'public TLS port, routed by server name',
+  },
+  apiHosts: {
+    flag: 'api-hosts',
+    env: 'API_HOSTS',
+    kind: 'text',
+    fallback: '',
+    help: 'further names of the API on the public port, separated by commas',
+  },
+  certFile: {
+    flag: 'cert-file',
+    env: 'CERT_FILE',
+    kind: 'text',
+    help: 'PEM certificate chain for the root host and *.root host',
+  },
+  keyFile: { flag: 'key-file', env: 'KEY_FILE', kind: 'text', help: 'PEM private key of the certificate' },
+  maxLeaseTtl: {
+    flag: 'max-lease-ttl',
+    env: 'MAX_LEASE_TTL',
+    kind: 'number',
+    fallback: String(maxLeaseTtlSeconds),
+    help: 'longest lease, in seconds',
+  },
+  digestSigning: {
+    flag: 'digest-signing',
+    env: 'DIGEST_SIGNING',
+    kind: 'switch',
+    fallback: 'false',
+    help: 'sign bare digests for older clients (see docs/operations.md first)',
+  },
+  logLevel: { flag: 'log-level', env: 'LOG_LEVEL', kind: 'text', fallback: 'info', help: logLevels.join(', ') },
+} as const satisfies Record<string, Setting>;
+
+/** Known by name, but not built yet: a relay that ignored them would not do what its operator asked for. */
+const unavailableSettings = [
+  'UDP_ENABLED',
+  'TCP_ENABLED',
+  'DISCOVERY',
+  'LANDING_PAGE_ENABLED',
+  'ADMIN_WALLETS',
+  'BOOTSTRAPS',
+  'TRUSTED_PROXY_CIDRS',
+  'MIN_PORT',
+  'MAX_PORT',
+];
+
+type SettingName = keyof typeof relaySettings;
+
+const hostName = /^[a-z0-9-]+(\.[a-z0-9-]+)*$/;
+
+/**
+ * Reads the configuration: flags win over the environment, the environment over the file (`--config`, TOML), the file
+ * over the defaults.
+ * @throws ConfigError with every fault found
+ */
+export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayConfig {
+  const faults: string[] = [];
+  const flags = readFlags(argv);
+  const file = readFile(flags['config'] ?? env['PORTAL_CONFIG'], faults);
+  for (const name of unavailableSettings) {
+    const value = env[name] ?? file[name.toLowerCase()];
+    if (value && !['false', '0', 'off'].includes(value)) faults.push(`${name}: this release does not offer it yet`);
+  }
+
+  const known = new Set([
+    ...Object.values(relaySettings).map(({ flag }) => flag.replaceAll('-', '_')),
+    ...unavailableSettings.map((name) => name.toLowerCase()),
+  ]);
+  for (const key of Object.keys(file))
+    if (!known.has(key)) faults.push(`${key}: not a setting (in the configuration file)`);
+
+  const text = (name: SettingName): string | undefined => {
+    const setting: Setting = relaySettings[name];
+    return flags[setting.flag] ?? env[setting.env] ?? file[setting.flag.replaceAll('-', '_')] ?? setting.fallback;
+  };
+  const fault = (name: SettingName, what: string) =>
+    faults.push(`--${relaySettings[name].flag} (${relaySettings[name].env}): ${what}`);
+  const number = (name: SettingName, min: number, max: number): number => {
+    const value = Number(text(name));
+    if (Number.isInteger(value) && value >= min && value <= max) return value;
+    fault(name, `must be a whole number from ${min} to ${max}`);
+    return min;
+  };
+  const onOff = (name: SettingName): boolean => {
+    const value = text(name) ?? 'false';
+    if (!['true', 'false', '1', '0', 'on', 'off'].includes(value)) fault(name, 'must be true or false');
+    return ['true', '1', 'on'].includes(value);
+  };
+
+  const portalUrl = readPortalUrl(text('portalUrl'), (what) => fault('portalUrl', what));
+  const [certFile, keyFile] = [text('certFile'), text('keyFile')];
+  if (Boolean(certFile) !== Boolean(keyFile))
+    fault(certFile ? 'keyFile' : 'certFile', 'certificate and key are given together');
+  for (const [name, path] of [
+    ['certFile', certFile],
+    ['keyFile', keyFile],
+  ] as const) {
+    if (path && !isFile(path)) fault(name, `${path} is not a file that can be read`);
+  }
+  if (portalUrl && !certFile && !portalUrl.hostname.endsWith('.localhost')) {
+    fault(
+      'certFile',
+      `a certificate for ${portalUrl.hostname} and *.${portalUrl.hostname} is needed (only names under localhost get a development one)`,
+    );
+  }
+  const logLevel = text('logLevel') as LogLevel;
+  if (!logLevels.includes(logLevel)) fault('logLevel', `must be one of ${logLevels.join(', ')}`);
+  const host = text('host') as string;
+  if (!isIP(host)) fault('host', 'must be an IP address');
+
+  const apiHosts = (text('apiHosts') as string)
+    .split(',')
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => name !== '');
+  for (const name of apiHosts) if (!hostName.test(name)) fault('apiHosts', `${name} is not a host name`);
+
+  const config: Omit<RelayConfig, 'portalUrl'> = {
+    stateDir: resolve((text('stateDir') as string).replace(/^~(?=\/)/, homedir())),
+    host,
+    apiPort: number('apiPort', 0, 65_535),
+    sniPort: number('sniPort', 0, 65_535),
+    apiHosts,
+    certificateFiles: certFile && keyFile ? { certFile: resolve(certFile), keyFile: resolve(keyFile) } : undefined,
+    maxLeaseTtlSeconds: number('maxLeaseTtl', 1, 86_400),
+    digestSigning: onOff('digestSigning'),
+    logLevel,
+    certificateReloadIntervalMs,
+    validateResponses: false,
+  };
+  if (faults.length > 0 || !portalUrl) throw new ConfigError(faults);
+  return { portalUrl, ...config };
+}
+
+/** The settings as text for `--help`. */
+export function relaySettingsHelp(): string {
+  const rows = Object.values(relaySettings).map((setting: Setting) => {
+    const head = `  --${setting.flag}${setting.kind === 'switch' ? '' : ' VALUE'}`;
+    const fallback = setting.fallback === undefined || setting.kind === 'switch' ? '' : ` [${setting.fallback}]`;
+    return `${head.padEnd(26)} ${setting.env.padEnd(16)} ${setting.help}${fallback}`;
+  });
+  return [
+    ...rows,
+    `${'  --config FILE'.padEnd(26)} ${'PORTAL_CONFIG'.padEnd(16)} TOML file with the same settings, as portal_url, state_dir, ...`,
+  ].join('\n');
+}
+
+function readFlags(argv: string[]): Record<string, string | undefined> {
+  const options: Record<string, { type: 'string' | 'boolean' }> = { config: { type: 'string' } };
+  for (const setting of Object.values(relaySettings))
+    options[setting.flag] = { type: setting.kind === 'switch' ? 'boolean' : 'string' };
+  try {
+    const { values } = parseArgs({ args: argv, options, allowPositionals: false });
+    return Object.fromEntries(Object.entries(values).map(([flag, value]) => [flag, String(value)]));
+  } catch (error) {
+    throw new ConfigError([(error as Error).message.split('. ')[0] as string]);
+  }
+}
+
+function readFile(path: string | undefined, faults: string[]): Record<string, string | undefined> {
+  if (path === undefined) return {};
+  try {
+    return Object.fromEntries(
+      Object.entries(parseToml(readFileSync(path, 'utf8'))).map(([key, value]) => [key, String(value)]),
+    );
+  } catch (error) {
+    faults.push(`--config (PORTAL_CONFIG): ${(error as Error).message.split('\n')[0]}`);
+    return {};
+  }
+}
+
+function readPortalUrl(text: string | undefined, fault: (what: string) => void): URL | undefined {
+  if (!text) return void fault('is needed, for example https://relay.example.com');
+  if (!URL.canParse(text)) return void fault(`${text} is not a URL`);
+  const url = new URL(text);
+  if (url.protocol !== 'https:' || url.pathname !== '/' || url.search || url.hash || url.username || url.password) {
+    return void fault('must be https:// and a host, with a port where it is not 443, and nothing else');
+  }
+  if (isIP(url.hostname.replace(/^\[|\]$/g, '')))
+    return void fault('must have a host name, not an address: tenants get names below it');
+  if (url.hostname === 'localhost') {
+    return void fault(
+      '*.localhost is refused as a certificate name by TLS libraries: use a name below it, such as portal.localhost',
+    );
+  }
+  return url;
+}
+
+function isFile(path: string): boolean {
+  return existsSync(path) && statSync(path).isFile();
+}

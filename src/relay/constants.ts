@@ -1,0 +1,60 @@
+/** Limits and defaults of the relay, each with its unit. */
+
+/** The protocol this relay speaks, as `GET /sdk/domain` reports it. */
+export const protocolVersion = '5';
+/** The only signing key there is, in both signing modes. */
+export const signingKeyId = 'relay-cert';
+
+export const defaultApiPort = 4017;
+export const defaultPublicPort = 443;
+
+// Leases
+export const defaultLeaseTtlSeconds = 30;
+export const maxLeaseTtlSeconds = 3_600;
+/** How long an expired name stays reserved for the identity that had it. */
+export const nameReservationMs = 300_000;
+export const leaseSweepIntervalMs = 1_000;
+/** How long live connections may go on once their lease was unregistered or replaced. */
+export const lingerAfterLeaseMs = 30_000;
+
+// Sign-in
+export const challengeTtlMs = 120_000;
+/** Open challenges held at once; past it, asking for another is `rate_limited`. */
+export const maxOpenChallenges = 20_000;
+export const maxTokenBytes = 4_096;
+
+// HTTP
+export const maxJsonBodyBytes = 65_536;
+/** A transcript of 64 KiB is 88 KiB in base64; the rest is the other fields. */
+export const maxSignBodyBytes = 98_304;
+export const maxTranscriptBytes = 65_536;
+export const maxRequestHeadBytes = 16_384;
+export const requestHeadTimeoutMs = 10_000;
+export const requestTimeoutMs = 30_000;
+export const tlsHandshakeTimeoutMs = 10_000;
+
+// Reverse sessions and claims
+export const readyQueueLimit = 8;
+export const keepaliveIntervalMs = 15_000;
+export const claimTimeoutMs = 10_000;
+/** Public connections of one lease that may wait for a reverse session at once. */
+export const maxWaitingClaims = 512;
+
+// Public ingress
+export const maxClientHelloBytes = 16_384;
+export const clientHelloTimeoutMs = 10_000;
+
+// Keyless signing
+export const bindingBytes = 16;
+export const bindingTtlMs = 30_000;
+/** How long a replaced certificate still signs. */
+export const oldCertificateGraceMs = 600_000;
+export const certificateReloadIntervalMs = 10_000;
+export const digestSkewSeconds = 30;
+export const maxDigestNonces = 100_000;
+
+// Calls by one source address
+export const challengeBurst = 120;
+export const challengesPerSecond = 2;
+/** Source addresses remembered by a rate limit. */
+export const maxRateLimitKeys = 50_000;

@@ -1,0 +1,119 @@
+import { type Server, type Socket, createServer } from 'node:net';
+import type { ClientHello } from '../../tls/messages.js';
+import { normalizeIp } from '../addresses.js';
+import { claimTimeoutMs } from '../constants.js';
+import type { Bindings } from '../keyless/bindings.js';
+import type { Lease } from '../leases/lease.js';
+import type { Logger } from '../logger.js';
+import { proxyHeader } from '../reverse/proxy-header.js';
+import { type ReverseSession, marker } from '../reverse/reverse-session.js';
+import type { LiveConnection, SessionDirectory } from '../reverse/session-directory.js';
+import { readClientHello, refuse } from './client-hello.js';
+import { splice } from './splice.js';
+
+export interface PublicListenerOptions {
+  /** Names that lead to the API: the root host, and what the operator added. */
+  apiHosts: ReadonlySet<string>;
+  /** Sessions that take no binding may be claimed: digest signing is on. */
+  unboundSessions: boolean;
+  leaseAt(hostname: string): Lease | undefined;
+  /** Takes over a connection to the API, its ClientHello still to be read. */
+  toApi(socket: Socket): void;
+}
+
+/** The public port: routes each TLS connection by the name in its ClientHello, and never answers a tenant's handshake. */
+export class PublicListener {
+  readonly #server: Server;
+  readonly #open = new Set<Socket>();
+
+  constructor(
+    private readonly options: PublicListenerOptions,
+    private readonly directory: SessionDirectory,
+    private readonly bindings: Bindings,
+    private readonly logger: Logger,
+  ) {
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => void this.#serve(socket));
+  }
+
+  get server(): Server {
+    return this.#server;
+  }
+
+  /** Stops listening and ends what is open. */
+  async stop(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    for (const socket of this.#open) socket.destroy();
+    await closed;
+  }
+
+  async #serve(socket: Socket): Promise<void> {
+    this.#open.add(socket);
+    socket.once('close', () => this.#open.delete(socket));
+    socket.on('error', () => {});
+    const hello = await readClientHello(socket);
+    if (!hello) return;
+    const hostname = hello.serverName?.toLowerCase();
+    const lease = hostname === undefined ? undefined : this.options.leaseAt(hostname);
+    if (lease) await this.#route(socket, hello, lease);
+    else if (hostname !== undefined && this.options.apiHosts.has(hostname)) this.options.toApi(socket);
+    else refuse(socket, 'unrecognized_name');
+  }
+
+  /** Claims a reverse session for the connection and splices the two until both are done. */
+  async #route(socket: Socket, hello: ClientHello, lease: Lease): Promise<void> {
+    const sessions = this.directory.of(lease);
+    const session = await this.#claim(socket, sessions.queue.claim.bind(sessions.queue), sessions.ended);
+    if (!session) {
+      if (!socket.destroyed) refuse(socket, 'internal_error');
+      return;
+    }
+    const stream = session.claim();
+    const binding = session.options.binding
+      ? this.bindings.issue({ hostname: lease.hostname, generation: lease.generation, clientHello: hello.raw })
+      : undefined;
+    if (binding) socket.once('close', () => this.bindings.revoke(binding));
+    const connection: LiveConnection = { cut: () => socket.destroy() };
+    sessions.live.add(connection);
+    stream.write(openingBytes(session, socket, binding));
+    const { forward, backward, error } = await splice(socket, stream);
+    sessions.release(connection);
+    this.logger.debug(
+      { hostname: lease.hostname, up: forward, down: backward, error: error?.message },
+      'connection done',
+    );
+  }
+
+  async #claim(
+    socket: Socket,
+    claim: (accepts: (session: ReverseSession) => boolean, signal: AbortSignal) => Promise<ReverseSession | undefined>,
+    leaseEnded: AbortSignal,
+  ): Promise<ReverseSession | undefined> {
+    const gone = new AbortController();
+    const giveUp = () => gone.abort();
+    const timer = setTimeout(giveUp, claimTimeoutMs);
+    socket.once('close', giveUp);
+    leaseEnded.addEventListener('abort', giveUp, { once: true });
+    try {
+      const session = await claim(({ options }) => options.binding || this.options.unboundSessions, gone.signal);
+      // The visitor may have left in the moment between: the session is unused, but no longer in the queue.
+      if (session && socket.destroyed) session.close();
+      return socket.destroyed ? undefined : session;
+    } finally {
+      clearTimeout(timer);
+      socket.off('close', giveUp);
+      leaseEnded.removeEventListener('abort', giveUp);
+    }
+  }
+}
+
+/** What a tunnel reads before the visitor's own bytes (docs/protocol.md). */
+function openingBytes(session: ReverseSession, socket: Socket, binding: Buffer | undefined): Buffer {
+  const parts: Buffer[] = [Buffer.from([marker.tenantTls])];
+  if (binding) parts.push(binding);
+  if (session.options.proxy) {
+    const source = { address: normalizeIp(socket.remoteAddress), port: socket.remotePort ?? 0 };
+    const destination = { address: normalizeIp(socket.localAddress), port: socket.localPort ?? 0 };
+    parts.push(proxyHeader(source, destination));
+  }
+  return Buffer.concat(parts);
+}

@@ -1,0 +1,237 @@
+import { randomBytes } from 'node:crypto';
+import { ApiError } from '../../contract/index.js';
+import { leaseSweepIntervalMs, nameReservationMs } from '../constants.js';
+import type { LeaseRecord, Metadata, Store } from '../store/store.js';
+import type { AccessTokenClaims } from '../auth/tokens.js';
+import { type Identity, type Lease, identityKey } from './lease.js';
+
+export type LeaseEnding = 'unregistered' | 'replaced' | 'expired';
+
+export interface LeaseTerms {
+  identity: Identity;
+  ttlSeconds: number;
+  metadata: Metadata;
+  clientIp: string;
+  reportedIp?: string;
+}
+
+/**
+ * Who holds which hostname. One hostname has one owner; the book in memory answers, the store remembers. Nothing is
+ * acknowledged before the store has it.
+ */
+export class LeaseBook {
+  readonly #leases = new Map<string, Lease>();
+  /** hostname -> whose it was, and until when (milliseconds) nobody else may take it. */
+  readonly #reserved = new Map<string, { key: string; generation: string; until: number }>();
+  /** Calls that change one hostname run one after the other. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+  #sweeper: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly rootHost: string,
+    private readonly maxTtlSeconds: number,
+    private readonly store: Store,
+    private readonly onEnded: (lease: Lease, ending: LeaseEnding) => void,
+    private readonly onFault: (error: unknown) => void,
+  ) {}
+
+  /** Brings back what was alive at the last write, for one fresh TTL, and starts ending what expires. */
+  async start(freshTtlSeconds: number): Promise<void> {
+    const now = Date.now();
+    const { leases, lastWriteAt } = await this.store.loadLeases();
+    for (const record of leases) {
+      if (record.expiresAt > lastWriteAt) {
+        const expiresAt = Math.max(record.expiresAt, wholeSeconds(now, freshTtlSeconds));
+        this.#leases.set(record.hostname, {
+          ...leaseFromRecord(record),
+          expiresAt,
+          expiryBeforeRestart: record.expiresAt,
+        });
+      } else {
+        this.#reserve(leaseFromRecord(record), record.expiresAt);
+      }
+    }
+    this.#sweeper = setInterval(() => this.#sweep(Date.now()), leaseSweepIntervalMs);
+  }
+
+  stop(): void {
+    clearInterval(this.#sweeper);
+  }
+
+  get size(): number {
+    return this.#leases.size;
+  }
+
+  hostnameOf(name: string): string {
+    return `${name}.${this.rootHost}`;
+  }
+
+  /** The live lease of a hostname, if there is one. */
+  at(hostname: string, now = Date.now()): Lease | undefined {
+    const lease = this.#leases.get(hostname);
+    return lease && lease.expiresAt > now ? lease : undefined;
+  }
+
+  /** @throws ApiError `hostname_conflict` while the name is held by, or kept for, another identity */
+  assertFree(identity: Identity, now = Date.now()): void {
+    const hostname = this.hostnameOf(identity.name);
+    const key = identityKey(identity);
+    const held = this.#leases.get(hostname);
+    if (held) this.#endIfExpired(held, now);
+    const reserved = this.#reserved.get(hostname);
+    const owner = this.at(hostname, now);
+    if (owner ? identityKey(owner.identity) !== key : reserved && reserved.until > now && reserved.key !== key) {
+      throw new ApiError('hostname_conflict', `${hostname} belongs to another identity`);
+    }
+  }
+
+  /** Takes the hostname, or replaces the identity's own lease on it. @throws ApiError `hostname_conflict` */
+  async register(terms: LeaseTerms): Promise<Lease> {
+    const hostname = this.hostnameOf(terms.identity.name);
+    return await this.#inTurn(hostname, async () => {
+      const now = Date.now();
+      this.assertFree(terms.identity, now);
+      const earlier = this.#leases.get(hostname);
+      const lease: Lease = {
+        identity: terms.identity,
+        hostname,
+        generation: randomBytes(12).toString('base64url'),
+        expiresAt: wholeSeconds(now, this.#ttl(terms.ttlSeconds)),
+        metadata: terms.metadata,
+        firstSeenAt:
+          earlier && identityKey(earlier.identity) === identityKey(terms.identity) ? earlier.firstSeenAt : now,
+        lastSeenAt: now,
+        clientIp: terms.clientIp,
+        reportedIp: terms.reportedIp,
+      };
+      await this.store.putLease(recordFromLease(lease), now);
+      this.#leases.set(hostname, lease);
+      this.#reserved.delete(hostname);
+      if (earlier) this.onEnded(earlier, 'replaced');
+      return lease;
+    });
+  }
+
+  /** Gives the lease a new expiry. @throws ApiError `lease_not_found`, `hostname_conflict` when it ended meanwhile */
+  async renew(
+    lease: Lease,
+    terms: { ttlSeconds: number; metadata?: Metadata; clientIp: string; reportedIp?: string },
+  ): Promise<void> {
+    await this.#inTurn(lease.hostname, async () => {
+      const now = Date.now();
+      this.#assertCurrent(lease, now);
+      const renewed: Lease = {
+        ...lease,
+        expiresAt: wholeSeconds(now, this.#ttl(terms.ttlSeconds)),
+        expiryBeforeRestart: undefined,
+        metadata: terms.metadata ?? lease.metadata,
+        lastSeenAt: now,
+        clientIp: terms.clientIp,
+        reportedIp: terms.reportedIp ?? lease.reportedIp,
+      };
+      await this.store.putLease(recordFromLease(renewed), now);
+      Object.assign(lease, renewed);
+    });
+  }
+
+  /** Gives the hostname back at once, to anybody. */
+  async unregister(lease: Lease): Promise<void> {
+    await this.#inTurn(lease.hostname, async () => {
+      const now = Date.now();
+      this.#assertCurrent(lease, now);
+      await this.store.deleteLease(lease.hostname, lease.generation, now);
+      this.#leases.delete(lease.hostname);
+      this.onEnded(lease, 'unregistered');
+    });
+  }
+
+  /**
+   * The live lease that a token stands for.
+   * @throws ApiError `lease_not_found` when it is gone or the token has expired, `hostname_conflict` when the same
+   * identity has registered again since
+   */
+  forToken(claims: AccessTokenClaims, now = Date.now()): Lease {
+    const name = claims.identityKey.slice(0, claims.identityKey.indexOf(':'));
+    const lease = this.at(this.hostnameOf(name), now);
+    if (!lease || identityKey(lease.identity) !== claims.identityKey) throw notFound();
+    if (lease.generation !== claims.generation) throw superseded();
+    const survivesRestart = lease.expiryBeforeRestart !== undefined && claims.expiresAt >= lease.expiryBeforeRestart;
+    if (claims.expiresAt <= now && !survivesRestart) throw notFound();
+    return lease;
+  }
+
+  #assertCurrent(lease: Lease, now: number): void {
+    const held = this.at(lease.hostname, now);
+    if (!held) throw notFound();
+    if (held.generation !== lease.generation) throw superseded();
+  }
+
+  #ttl(seconds: number): number {
+    return Math.min(seconds, this.maxTtlSeconds);
+  }
+
+  #sweep(now: number): void {
+    for (const lease of this.#leases.values()) this.#endIfExpired(lease, now);
+    for (const [hostname, reserved] of this.#reserved) {
+      if (reserved.until > now) continue;
+      this.#reserved.delete(hostname);
+      this.store.deleteLease(hostname, reserved.generation, now).catch(this.onFault);
+    }
+  }
+
+  #endIfExpired(lease: Lease, now: number): void {
+    if (lease.expiresAt > now) return;
+    this.#leases.delete(lease.hostname);
+    this.#reserve(lease, lease.expiresAt);
+    this.onEnded(lease, 'expired');
+  }
+
+  #reserve(lease: Lease, since: number): void {
+    const reservation = {
+      key: identityKey(lease.identity),
+      generation: lease.generation,
+      until: since + nameReservationMs,
+    };
+    this.#reserved.set(lease.hostname, reservation);
+  }
+
+  async #inTurn<T>(hostname: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#turns.get(hostname) ?? Promise.resolve();
+    const turn = before.then(work, work);
+    this.#turns.set(hostname, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.#turns.get(hostname) === turn) this.#turns.delete(hostname);
+    }
+  }
+}
+
+const superseded = () =>
+  new ApiError('hostname_conflict', 'this identity has registered again: the token is superseded');
+const notFound = () => new ApiError('lease_not_found', 'the lease has expired or was given back');
+
+/** Expiries are whole seconds, as a token's `exp` is. */
+function wholeSeconds(now: number, ttlSeconds: number): number {
+  return Math.floor(now / 1000 + ttlSeconds) * 1000;
+}
+
+function recordFromLease(lease: Lease): LeaseRecord {
+  return {
+    hostname: lease.hostname,
+    name: lease.identity.name,
+    address: lease.identity.address,
+    generation: lease.generation,
+    expiresAt: lease.expiresAt,
+    metadata: lease.metadata,
+    firstSeenAt: lease.firstSeenAt,
+    lastSeenAt: lease.lastSeenAt,
+    clientIp: lease.clientIp,
+    reportedIp: lease.reportedIp,
+  };
+}
+
+function leaseFromRecord(record: LeaseRecord): Lease {
+  const { name, address, ...rest } = record;
+  return { ...rest, identity: { name, address } };
+}

@@ -1,0 +1,47 @@
+import { getAddress } from 'ethers';
+import { ApiError } from '../../contract/index.js';
+import type { Metadata } from '../store/store.js';
+
+export interface Identity {
+  /** One DNS label, lower case. */
+  name: string;
+  /** EIP-55 checksum form. */
+  address: string;
+}
+
+/** An identity's right to a hostname until `expiresAt`. */
+export interface Lease {
+  readonly identity: Identity;
+  readonly hostname: string;
+  /** Changes with each registration: tokens of an earlier one are superseded. */
+  readonly generation: string;
+  /** Milliseconds since the epoch, whole seconds. */
+  expiresAt: number;
+  /** Where the lease outlived a restart: the expiry it had before, which its last token still bears. */
+  expiryBeforeRestart?: number;
+  metadata: Metadata;
+  readonly firstSeenAt: number;
+  lastSeenAt: number;
+  clientIp: string;
+  reportedIp?: string;
+}
+
+/** `name:address` in lower case: what tokens, policy and reservations go by. */
+export function identityKey(identity: Identity): string {
+  return `${identity.name}:${identity.address}`.toLowerCase();
+}
+
+const label = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/**
+ * Brings an identity as a client wrote it into its one form.
+ * @throws ApiError `invalid_request` for a name that is no DNS label, `invalid_address` for no Ethereum address
+ */
+export function parseIdentity(raw: { name: string; address: string }): Identity {
+  const name = raw.name.toLowerCase();
+  if (!label.test(name))
+    throw new ApiError('invalid_request', 'identity.name must be one DNS label: a-z, 0-9 and inner hyphens, 1 to 63');
+  if (!/^0x[0-9a-fA-F]{40}$/.test(raw.address))
+    throw new ApiError('invalid_address', 'identity.address must be 0x and 40 hex digits');
+  return { name, address: getAddress(raw.address.toLowerCase()) };
+}

@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+import { ApiError } from '../../contract/index.js';
+import { signInMessage, verifySignIn } from '../auth/siwe.js';
+import {
+  challengeBurst,
+  challengeTtlMs,
+  challengesPerSecond,
+  defaultLeaseTtlSeconds,
+  maxOpenChallenges,
+} from '../constants.js';
+import { sourceOf } from '../addresses.js';
+import { RateLimit } from '../rate-limit.js';
+import type { Metadata, Store } from '../store/store.js';
+import { type Identity, type Lease, parseIdentity } from './lease.js';
+import type { LeaseBook } from './lease-book.js';
+
+export interface RegistrationRequest {
+  identity: { name: string; address: string };
+  metadata?: Metadata;
+  ttl?: number;
+  udp_enabled?: boolean;
+  tcp_enabled?: boolean;
+}
+
+export interface Challenge {
+  id: string;
+  message: string;
+  /** Milliseconds since the epoch. */
+  expiresAt: number;
+}
+
+interface Asked {
+  identity: Identity;
+  metadata: Metadata;
+  ttlSeconds: number;
+}
+
+/** Proves an identity and gives it its lease: challenge, signature, registration (EIP-4361). */
+export class Registration {
+  readonly #perSource = new RateLimit(challengeBurst, challengesPerSecond);
+
+  constructor(
+    private readonly portalUrl: URL,
+    private readonly leases: LeaseBook,
+    private readonly store: Store,
+  ) {}
+
+  /**
+   * @throws ApiError `invalid_request`, `invalid_address`, `hostname_conflict`, `feature_unavailable` (TCP and UDP
+   * leases), `rate_limited`
+   */
+  async challenge(request: RegistrationRequest, clientIp: string): Promise<Challenge> {
+    this.#perSource.take(sourceOf(clientIp));
+    const identity = parseIdentity(request.identity);
+    if (request.tcp_enabled || request.udp_enabled) {
+      throw new ApiError('feature_unavailable', 'this relay offers HTTPS names only, no TCP or UDP ports');
+    }
+    this.leases.assertFree(identity);
+    const now = Date.now();
+    const id = randomUUID();
+    const expiresAt = now + challengeTtlMs;
+    const asked: Asked = {
+      identity,
+      metadata: request.metadata ?? {},
+      ttlSeconds: request.ttl ?? defaultLeaseTtlSeconds,
+    };
+    const message = signInMessage(this.portalUrl, '/sdk/register', {
+      address: identity.address,
+      requestId: id,
+      issuedAt: now,
+      expiresAt,
+    });
+    const kept = await this.store.putChallenge(
+      { id, message, expiresAt, request: JSON.stringify(asked) },
+      maxOpenChallenges,
+      now,
+    );
+    if (!kept) throw new ApiError('rate_limited', 'too many registrations are under way', { retryAfterSeconds: 10 });
+    return { id, message, expiresAt };
+  }
+
+  /**
+   * Spends a challenge, whatever comes of it, and takes the lease that it asked for.
+   * @throws ApiError `unauthorized` for a spent, unknown or expired challenge, another message than the one issued, or a
+   * signature of another account; `hostname_conflict`
+   */
+  async complete(
+    answer: { challenge_id: string; siwe_message: string; siwe_signature: string; reported_ip?: string },
+    clientIp: string,
+  ): Promise<Lease> {
+    const challenge = await this.store.takeChallenge(answer.challenge_id, Date.now());
+    if (!challenge) throw new ApiError('unauthorized', 'the challenge is unknown, spent or expired');
+    if (challenge.message !== answer.siwe_message)
+      throw new ApiError('unauthorized', 'the message is not the one issued');
+    const asked = JSON.parse(challenge.request) as Asked;
+    verifySignIn(challenge.message, answer.siwe_signature, asked.identity.address);
+    return await this.leases.register({ ...asked, clientIp, reportedIp: answer.reported_ip });
+  }
+}

@@ -1,0 +1,31 @@
+import { ApiError } from '../contract/index.js';
+import { maxRateLimitKeys } from './constants.js';
+
+/**
+ * A token bucket for each key. Holds a bounded number of keys: past it the one idle for longest is forgotten, which can
+ * only give that key its burst back.
+ */
+export class RateLimit {
+  readonly #buckets = new Map<string, { tokens: number; at: number }>();
+
+  /** @param burst calls at once; @param perSecond calls a second after that */
+  constructor(
+    private readonly burst: number,
+    private readonly perSecond: number,
+  ) {}
+
+  /** Takes one call of `key`. @throws ApiError `rate_limited` with the seconds until the next is free */
+  take(key: string, now = Date.now()): void {
+    const held = this.#buckets.get(key);
+    const refilled = held ? held.tokens + (Math.max(0, now - held.at) / 1000) * this.perSecond : this.burst;
+    const tokens = Math.min(this.burst, refilled);
+    this.#buckets.delete(key);
+    if (this.#buckets.size >= maxRateLimitKeys) this.#buckets.delete(this.#buckets.keys().next().value as string);
+    this.#buckets.set(key, { tokens: tokens < 1 ? tokens : tokens - 1, at: now });
+    if (tokens < 1) {
+      throw new ApiError('rate_limited', 'too many calls from this address', {
+        retryAfterSeconds: Math.ceil((1 - tokens) / this.perSecond),
+      });
+    }
+  }
+}

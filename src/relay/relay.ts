@@ -1,0 +1,149 @@
+import type { AddressInfo, Server } from 'node:net';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ApiListener } from './api/api-listener.js';
+import { createApp } from './api/app.js';
+import { ConnectEndpoint } from './api/connect.js';
+import { sdkHandlers } from './api/sdk.js';
+import { systemHandlers } from './api/system.js';
+import { LeaseAuth } from './auth/lease-auth.js';
+import { loadRelayKey } from './auth/relay-key.js';
+import { AccessTokens } from './auth/tokens.js';
+import { CertificateSource, loadCertificate } from './certs/certificate-source.js';
+import { developmentCaFile, developmentCertificate } from './certs/development-ca.js';
+import type { RelayConfig } from './config.js';
+import { defaultLeaseTtlSeconds } from './constants.js';
+import { PublicListener } from './ingress/public-listener.js';
+import { Bindings } from './keyless/bindings.js';
+import { DigestSigner } from './keyless/digest-signer.js';
+import { TranscriptSigner } from './keyless/transcript-signer.js';
+import { LeaseBook } from './leases/lease-book.js';
+import { Registration } from './leases/registration.js';
+import type { Logger } from './logger.js';
+import { ReverseAdmission } from './reverse/admission.js';
+import { SessionDirectory } from './reverse/session-directory.js';
+import { makePrivateDir } from './state-dir.js';
+import { SqliteStore } from './store/sqlite.js';
+
+/** A relay that is running. */
+export interface Relay {
+  apiPort: number;
+  publicPort: number;
+  /** The relay's Ethereum address. */
+  address: string;
+  /** PEM file of the development CA, where one is in use. */
+  developmentCaFile?: string;
+  /** Stops listening, ends every connection, and closes the store. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a relay: store, certificate, the API listener and the public one.
+ * @throws Error in one line when the state directory, the certificate or a port is not to be had
+ */
+export async function startRelay(config: RelayConfig, logger: Logger): Promise<Relay> {
+  const rootHost = config.portalUrl.hostname;
+  makePrivateDir(config.stateDir);
+  const key = loadRelayKey(join(config.stateDir, 'identity.json'));
+  const certificates = new CertificateSource(
+    config.certificateFiles
+      ? await loadCertificate(config.certificateFiles, rootHost)
+      : await developmentCertificate(config.stateDir, rootHost),
+  );
+  const store = new SqliteStore(join(config.stateDir, 'portal.db'));
+
+  const directory = new SessionDirectory();
+  const bindings = new Bindings();
+  const leases = new LeaseBook(
+    rootHost,
+    config.maxLeaseTtlSeconds,
+    store,
+    (lease, ending) => {
+      logger.info({ hostname: lease.hostname, ending }, 'lease ended');
+      directory.end(lease, ending);
+    },
+    (error) => logger.error({ err: error }, 'the store failed'),
+  );
+  await leases.start(defaultLeaseTtlSeconds);
+
+  const tokens = new AccessTokens(key, config.portalUrl.origin);
+  const auth = new LeaseAuth(tokens, leases);
+  const registration = new Registration(config.portalUrl, leases, store);
+  const admission = new ReverseAdmission(auth, directory, config.digestSigning);
+  const digests = config.digestSigning ? new DigestSigner(certificates) : undefined;
+  const transcripts = new TranscriptSigner(certificates, bindings);
+
+  // The public port may be any free one, so it listens first: registrations name it.
+  const publicListener = new PublicListener(
+    {
+      apiHosts: new Set([rootHost, ...config.apiHosts]),
+      unboundSessions: config.digestSigning,
+      leaseAt: (hostname) => leases.at(hostname),
+      toApi: (socket) => apiListener.accept(socket),
+    },
+    directory,
+    bindings,
+    logger,
+  );
+  const publicPort = await listen(publicListener.server, config.host, config.sniPort);
+  const app = createApp({
+    handlers: {
+      ...sdkHandlers({
+        rootHost,
+        publicPort,
+        releaseVersion: releaseVersion(),
+        digestSigning: config.digestSigning,
+        certificates,
+        registration,
+        leases,
+        tokens,
+        auth,
+      }),
+      ...systemHandlers({ auth, leases, directory, transcripts, digests }),
+    },
+    logger,
+    validateResponses: config.validateResponses,
+  });
+  const apiListener = new ApiListener(app, certificates.current, new ConnectEndpoint(admission, logger));
+
+  const stop = async () => {
+    leases.stop();
+    certificates.stop();
+    directory.close();
+    bindings.close();
+    await Promise.all([publicListener.stop(), apiListener.stop()]);
+    await store.close();
+  };
+  try {
+    const apiPort = await listen(apiListener.server, config.host, config.apiPort);
+    if (config.certificateFiles) {
+      const onChange = () => apiListener.setCertificate(certificates.current);
+      certificates.watch(config.certificateFiles, rootHost, config.certificateReloadIntervalMs, logger, onChange);
+    }
+    const caFile = config.certificateFiles ? undefined : developmentCaFile(config.stateDir);
+    logger.info(
+      { url: config.portalUrl.origin, rootHost, apiPort, publicPort, address: key.address, developmentCa: caFile },
+      'relay started',
+    );
+    return { apiPort, publicPort, address: key.address, developmentCaFile: caFile, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function listen(server: Server, host: string, port: number): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+function releaseVersion(): string {
+  const file = new URL('../../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}

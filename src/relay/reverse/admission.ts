@@ -1,0 +1,53 @@
+import { ApiError } from '../../contract/index.js';
+import type { LeaseAuth } from '../auth/lease-auth.js';
+import type { LeaseSessions, SessionDirectory } from './session-directory.js';
+import type { ReverseSessionOptions } from './reverse-session.js';
+
+/** What `GET /sdk/connect` says about itself, over whichever carrier. */
+export interface ConnectRequest {
+  /** `1.1` */
+  httpVersion: string;
+  /** A header by its lower-case name. */
+  header(name: string): string | undefined;
+}
+
+export interface Admission {
+  sessions: LeaseSessions;
+  options: ReverseSessionOptions;
+}
+
+/** Decides who may open a reverse session, before the connection is switched. */
+export class ReverseAdmission {
+  constructor(
+    private readonly auth: LeaseAuth,
+    private readonly directory: SessionDirectory,
+    /** Sessions without a binding can serve: digest signing is on. */
+    private readonly unboundSessions: boolean,
+  ) {}
+
+  /**
+   * @throws ApiError `http11_only`, `unauthorized`, `lease_not_found`, `hostname_conflict`, `invalid_request`,
+   * `feature_unavailable` (a session that could never be claimed), `rate_limited` (the ready queue is full)
+   */
+  async admit(request: ConnectRequest): Promise<Admission> {
+    if (request.httpVersion !== '1.1') throw new ApiError('http11_only', 'reverse sessions need HTTP/1.1');
+    const lease = await this.auth.lease({ header: request.header('x-portal-access-token') });
+    const options = {
+      binding: isOn(request, 'x-portal-binding', '1'),
+      proxy: isOn(request, 'x-portal-proxy', '2'),
+    };
+    if (!options.binding && !this.unboundSessions) {
+      throw new ApiError('feature_unavailable', 'send X-Portal-Binding: 1, this relay signs transcripts only');
+    }
+    const sessions = this.directory.of(lease);
+    sessions.queue.assertRoom();
+    return { sessions, options };
+  }
+}
+
+function isOn(request: ConnectRequest, name: string, on: string): boolean {
+  const value = request.header(name);
+  if (value !== undefined && value !== on)
+    throw new ApiError('invalid_request', `${name} must be ${on} where it is sent`);
+  return value === on;
+}

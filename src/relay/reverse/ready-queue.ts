@@ -1,0 +1,75 @@
+import { ApiError } from '../../contract/index.js';
+import { maxWaitingClaims, readyQueueLimit } from '../constants.js';
+import type { ReverseSession } from './reverse-session.js';
+
+interface Waiting {
+  accepts(session: ReverseSession): boolean;
+  resolve(session: ReverseSession): void;
+}
+
+/**
+ * The reverse sessions of one lease that are ready, oldest first, and the public connections that wait for one, first
+ * come first served.
+ */
+export class ReadyQueue {
+  readonly #ready: ReverseSession[] = [];
+  readonly #waiting = new Set<Waiting>();
+
+  get ready(): number {
+    return this.#ready.length;
+  }
+
+  /** @throws ApiError `rate_limited` when the queue is full */
+  assertRoom(): void {
+    if (this.#waiting.size === 0 && this.#ready.length >= readyQueueLimit) {
+      throw new ApiError('rate_limited', `${readyQueueLimit} sessions of this lease are ready already`, {
+        retryAfterSeconds: 1,
+      });
+    }
+  }
+
+  /** Hands the session to whoever waits longest, or keeps it until it is claimed or gone. */
+  add(session: ReverseSession): void {
+    for (const waiting of this.#waiting) {
+      if (!waiting.accepts(session)) continue;
+      this.#waiting.delete(waiting);
+      waiting.resolve(session);
+      return;
+    }
+    this.#ready.push(session);
+    session.once('gone', () => {
+      const index = this.#ready.indexOf(session);
+      if (index >= 0) this.#ready.splice(index, 1);
+    });
+  }
+
+  /**
+   * The oldest session that `accepts` takes, now or as soon as there is one.
+   * @param signal ends the wait
+   * @returns undefined when the wait ended first, or too many wait already
+   */
+  async claim(accepts: (session: ReverseSession) => boolean, signal: AbortSignal): Promise<ReverseSession | undefined> {
+    const index = this.#ready.findIndex(accepts);
+    if (index >= 0) return this.#ready.splice(index, 1)[0];
+    if (signal.aborted || this.#waiting.size >= maxWaitingClaims) return undefined;
+    return await new Promise((resolve) => {
+      const waiting: Waiting = {
+        accepts,
+        resolve: (session) => {
+          signal.removeEventListener('abort', giveUp);
+          resolve(session);
+        },
+      };
+      const giveUp = () => {
+        this.#waiting.delete(waiting);
+        resolve(undefined);
+      };
+      signal.addEventListener('abort', giveUp, { once: true });
+      this.#waiting.add(waiting);
+    });
+  }
+
+  close(): void {
+    for (const session of this.#ready.splice(0)) session.close();
+  }
+}

@@ -1,0 +1,68 @@
+import { EventEmitter } from 'node:events';
+import type { Duplex } from 'node:stream';
+import { keepaliveIntervalMs } from '../constants.js';
+
+/** First bytes from relay to tunnel (docs/protocol.md). */
+export const marker = { keepalive: 0x00, rawTcp: 0x01, tenantTls: 0x02 } as const;
+
+export interface ReverseSessionOptions {
+  /** The tunnel sent `X-Portal-Binding: 1`: 16 bytes follow `0x02`. */
+  binding: boolean;
+  /** The tunnel sent `X-Portal-Proxy: 2`: a PROXY protocol v2 header comes before the visitor's bytes. */
+  proxy: boolean;
+}
+
+const keepalive = Buffer.from([marker.keepalive]);
+
+/**
+ * A connection that a tunnel opened and that waits to be claimed. While it waits the relay sends a keepalive byte now
+ * and then; a tunnel has nothing to say yet, so that its bytes, its end or its silence on the wire end the session.
+ * Emits `gone` once, when it ended unclaimed.
+ */
+export class ReverseSession extends EventEmitter<{ gone: [] }> {
+  readonly #keepalive: NodeJS.Timeout;
+  #waiting = true;
+
+  constructor(
+    readonly stream: Duplex,
+    readonly options: ReverseSessionOptions,
+  ) {
+    super();
+    stream.on('error', this.#drop);
+    stream.on('close', this.#drop);
+    stream.on('end', this.#drop);
+    stream.on('data', this.#drop);
+    // Read on, or the other end's going away would go unnoticed.
+    stream.resume();
+    this.#keepalive = setInterval(() => {
+      // The last one has not left yet: nobody is reading at the other end.
+      if (stream.writableLength > 0) this.#drop();
+      else stream.write(keepalive);
+    }, keepaliveIntervalMs);
+  }
+
+  /** Takes the session out of waiting: from here on the stream is the caller's, paused and unread. */
+  claim(): Duplex {
+    this.#settle();
+    this.stream.pause();
+    return this.stream;
+  }
+
+  close(): void {
+    this.#drop();
+  }
+
+  readonly #drop = (): void => {
+    if (!this.#waiting) return;
+    this.#settle();
+    this.stream.on('error', () => {});
+    this.stream.destroy();
+    this.emit('gone');
+  };
+
+  #settle(): void {
+    this.#waiting = false;
+    clearInterval(this.#keepalive);
+    for (const event of ['error', 'close', 'end', 'data']) this.stream.off(event, this.#drop);
+  }
+}

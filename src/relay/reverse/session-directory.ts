@@ -1,0 +1,97 @@
+import { setMaxListeners } from 'node:events';
+import type { Lease } from '../leases/lease.js';
+import type { LeaseEnding } from '../leases/lease-book.js';
+import { lingerAfterLeaseMs } from '../constants.js';
+import { ReadyQueue } from './ready-queue.js';
+import type { ReverseSession } from './reverse-session.js';
+
+/** A public connection that is being served; `cut` ends it at once. */
+export interface LiveConnection {
+  cut(): void;
+}
+
+/** All that one registration of a lease has open here. */
+export class LeaseSessions {
+  readonly queue = new ReadyQueue();
+  readonly live = new Set<LiveConnection>();
+  readonly #ended = new AbortController();
+  #linger: NodeJS.Timeout | undefined;
+
+  constructor(readonly lease: Lease) {
+    // One listener a waiting visitor, which are bounded elsewhere.
+    setMaxListeners(0, this.#ended.signal);
+  }
+
+  /** Aborted when the lease ends, so that nobody waits for a session of it any more. */
+  get ended(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  /** Adds a ready session, unless the lease ended while it was on its way. */
+  add(session: ReverseSession): void {
+    if (this.#ended.signal.aborted) session.close();
+    else this.queue.add(session);
+  }
+
+  end(linger: boolean): void {
+    this.#ended.abort();
+    this.queue.close();
+    if (linger && this.live.size > 0) this.#linger = setTimeout(() => this.cut(), lingerAfterLeaseMs);
+    else this.cut();
+  }
+
+  cut(): void {
+    clearTimeout(this.#linger);
+    for (const connection of this.live) connection.cut();
+  }
+
+  release(connection: LiveConnection): void {
+    this.live.delete(connection);
+    if (this.live.size === 0) clearTimeout(this.#linger);
+  }
+}
+
+/**
+ * Where the reverse sessions of a hostname are. Ingress asks here and nowhere else, so that sessions held by another
+ * process or node would change this module, not the path.
+ */
+export class SessionDirectory {
+  readonly #byHostname = new Map<string, LeaseSessions>();
+  /** Ended leases whose connections are still finishing. */
+  readonly #lingering = new Set<LeaseSessions>();
+
+  /** The sessions of the lease as it is registered now, made at first need. */
+  of(lease: Lease): LeaseSessions {
+    const held = this.#byHostname.get(lease.hostname);
+    if (held?.lease.generation === lease.generation) return held;
+    const sessions = new LeaseSessions(lease);
+    this.#byHostname.set(lease.hostname, sessions);
+    return sessions;
+  }
+
+  /** Whether anything of the lease is ready or live. */
+  isAlive(lease: Lease): boolean {
+    const sessions = this.of(lease);
+    return sessions.queue.ready + sessions.live.size > 0;
+  }
+
+  /** An expired lease is cut; one that was given back or replaced lets its connections finish, for a bounded time. */
+  end(lease: Lease, ending: LeaseEnding): void {
+    const sessions = this.#byHostname.get(lease.hostname);
+    if (sessions?.lease.generation !== lease.generation) return;
+    this.#byHostname.delete(lease.hostname);
+    sessions.end(ending !== 'expired');
+    for (const lingering of this.#lingering) if (lingering.live.size === 0) this.#lingering.delete(lingering);
+    if (sessions.live.size > 0) this.#lingering.add(sessions);
+  }
+
+  /** Ends every session and connection. */
+  close(): void {
+    for (const sessions of [...this.#byHostname.values(), ...this.#lingering]) {
+      sessions.end(false);
+      sessions.cut();
+    }
+    this.#byHostname.clear();
+    this.#lingering.clear();
+  }
+}

@@ -1,0 +1,128 @@
+import { chmodSync, closeSync, openSync } from 'node:fs';
+import Database from 'libsql';
+import type { ChallengeRecord, LeaseRecord, Metadata, Store } from './store.js';
+
+const schema = `
+  CREATE TABLE IF NOT EXISTS challenges (
+    id TEXT PRIMARY KEY, message TEXT NOT NULL, request TEXT NOT NULL, expires_at INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS challenges_by_expiry ON challenges (expires_at);
+  CREATE TABLE IF NOT EXISTS leases (
+    hostname TEXT PRIMARY KEY, name TEXT NOT NULL, address TEXT NOT NULL, generation TEXT NOT NULL,
+    expires_at INTEGER NOT NULL, metadata TEXT NOT NULL, first_seen_at INTEGER NOT NULL, last_seen_at INTEGER NOT NULL,
+    client_ip TEXT NOT NULL, reported_ip TEXT
+  ) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+`;
+const schemaVersion = 1;
+
+interface LeaseRow {
+  hostname: string;
+  name: string;
+  address: string;
+  generation: string;
+  expires_at: number;
+  metadata: string;
+  first_seen_at: number;
+  last_seen_at: number;
+  client_ip: string;
+  reported_ip: string | null;
+}
+
+/** The embedded store: one SQLite file (mode 0600) in write-ahead mode. A commit survives the process being killed. */
+export class SqliteStore implements Store {
+  readonly #db: Database.Database;
+  readonly #statements;
+
+  /** @throws Error when the file cannot be opened or was written by a newer release */
+  constructor(file: string) {
+    closeSync(openSync(file, 'a', 0o600));
+    chmodSync(file, 0o600);
+    this.#db = new Database(file);
+    this.#db.pragma('journal_mode = WAL');
+    this.#db.pragma('synchronous = NORMAL');
+    const version = (this.#db.prepare('PRAGMA user_version').get() as { user_version: number }).user_version;
+    if (version > schemaVersion) throw new Error(`${file} was written by a newer release (schema ${version})`);
+    this.#db.exec(`${schema} PRAGMA user_version = ${schemaVersion};`);
+    this.#statements = {
+      dropStaleChallenges: this.#db.prepare('DELETE FROM challenges WHERE expires_at <= ?'),
+      countChallenges: this.#db.prepare('SELECT count(*) AS n FROM challenges'),
+      addChallenge: this.#db.prepare('INSERT INTO challenges (id, message, request, expires_at) VALUES (?, ?, ?, ?)'),
+      takeChallenge: this.#db.prepare('DELETE FROM challenges WHERE id = ? RETURNING id, message, request, expires_at'),
+      putLease: this.#db.prepare('INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
+      deleteLease: this.#db.prepare('DELETE FROM leases WHERE hostname = ? AND generation = ?'),
+      allLeases: this.#db.prepare('SELECT * FROM leases'),
+      touch: this.#db.prepare("INSERT OR REPLACE INTO meta VALUES ('last_write_at', ?)"),
+      lastWrite: this.#db.prepare("SELECT value FROM meta WHERE key = 'last_write_at'"),
+    };
+  }
+
+  async putChallenge(challenge: ChallengeRecord, limit: number, now: number): Promise<boolean> {
+    const { dropStaleChallenges, countChallenges, addChallenge } = this.#statements;
+    dropStaleChallenges.run(now);
+    if ((countChallenges.get() as { n: number }).n >= limit) return false;
+    addChallenge.run(challenge.id, challenge.message, challenge.request, challenge.expiresAt);
+    return true;
+  }
+
+  async takeChallenge(id: string, now: number): Promise<ChallengeRecord | undefined> {
+    const row = this.#statements.takeChallenge.get(id) as
+      (Omit<ChallengeRecord, 'expiresAt'> & { expires_at: number }) | undefined;
+    if (!row || row.expires_at <= now) return undefined;
+    return { id: row.id, message: row.message, request: row.request, expiresAt: row.expires_at };
+  }
+
+  async putLease(lease: LeaseRecord, now: number): Promise<void> {
+    this.#write(now, () =>
+      this.#statements.putLease.run(
+        lease.hostname,
+        lease.name,
+        lease.address,
+        lease.generation,
+        lease.expiresAt,
+        JSON.stringify(lease.metadata),
+        lease.firstSeenAt,
+        lease.lastSeenAt,
+        lease.clientIp,
+        lease.reportedIp ?? null,
+      ),
+    );
+  }
+
+  async deleteLease(hostname: string, generation: string, now: number): Promise<void> {
+    this.#write(now, () => this.#statements.deleteLease.run(hostname, generation));
+  }
+
+  async loadLeases(): Promise<{ leases: LeaseRecord[]; lastWriteAt: number }> {
+    const rows = this.#statements.allLeases.all() as LeaseRow[];
+    const last = this.#statements.lastWrite.get() as { value: number } | undefined;
+    return { leases: rows.map(fromRow), lastWriteAt: last?.value ?? 0 };
+  }
+
+  async close(): Promise<void> {
+    this.#db.close();
+  }
+
+  /** One transaction: the change and the moment of it, which decides at the next start what was alive. */
+  #write(now: number, change: () => void): void {
+    this.#db.transaction(() => {
+      change();
+      this.#statements.touch.run(now);
+    })();
+  }
+}
+
+function fromRow(row: LeaseRow): LeaseRecord {
+  return {
+    hostname: row.hostname,
+    name: row.name,
+    address: row.address,
+    generation: row.generation,
+    expiresAt: row.expires_at,
+    metadata: JSON.parse(row.metadata) as Metadata,
+    firstSeenAt: row.first_seen_at,
+    lastSeenAt: row.last_seen_at,
+    clientIp: row.client_ip,
+    reportedIp: row.reported_ip ?? undefined,
+  };
+}

@@ -1,0 +1,52 @@
+/** What the relay keeps over a restart. Times are milliseconds since the epoch. */
+
+export interface Metadata {
+  description?: string;
+  owner?: string;
+  thumbnail?: string;
+  tags?: string[];
+  hide?: boolean;
+}
+
+export interface LeaseRecord {
+  /** `name.<root host>`, the key: one hostname has one owner. */
+  hostname: string;
+  name: string;
+  /** EIP-55 checksum form. */
+  address: string;
+  /** Changes with each registration; the access token names it. */
+  generation: string;
+  expiresAt: number;
+  metadata: Metadata;
+  firstSeenAt: number;
+  lastSeenAt: number;
+  clientIp: string;
+  reportedIp?: string;
+}
+
+export interface ChallengeRecord {
+  id: string;
+  /** The exact EIP-4361 text that was issued. */
+  message: string;
+  expiresAt: number;
+  /** What was asked for, as JSON: the challenge carries it to the call that spends it. */
+  request: string;
+}
+
+/**
+ * The relay's memory. Every call is atomic, and settled only once what it wrote is kept. Engines: SQLite in the state
+ * directory; a shared one (keys with a TTL, take-once, claim-if-free) fits the same calls.
+ */
+export interface Store {
+  /** @returns false when `limit` challenges are open already */
+  putChallenge(challenge: ChallengeRecord, limit: number, now: number): Promise<boolean>;
+  /** Takes a challenge out: the second caller of two gets nothing, and so does one who comes too late. */
+  takeChallenge(id: string, now: number): Promise<ChallengeRecord | undefined>;
+
+  putLease(lease: LeaseRecord, now: number): Promise<void>;
+  deleteLease(hostname: string, generation: string, now: number): Promise<void>;
+  /** All leases held, expired ones included, and when anything was last written. */
+  loadLeases(): Promise<{ leases: LeaseRecord[]; lastWriteAt: number }>;
+
+  close(): Promise<void>;
+}

@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict';
+import { createHash, verify, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { isIPv4, isIPv6 } from 'node:net';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { contract } from './support/document.js';
+import { projectRoot } from './support/project.js';
+
+const document = readFileSync(join(projectRoot, 'docs/protocol.md'), 'utf8');
+
+/** The ```hex blocks of docs/protocol.md: name -> bytes. */
+const blocks = new Map(
+  [...document.matchAll(/^```hex (\S+)\n([\s\S]*?)^```$/gm)].map(([, name, text]) => {
+    const hex = text!.replaceAll(/#.*$/gm, '').replaceAll(/\s/g, '');
+    assert.match(hex, /^([0-9a-f]{2})+$/, name);
+    return [name!, Buffer.from(hex, 'hex')];
+  }),
+);
+
+function block(name: string): Buffer {
+  const bytes = blocks.get(name);
+  assert.ok(bytes, `docs/protocol.md has no block ${name}`);
+  return bytes;
+}
+
+const example = (name: string) => contract.components.examples[name].value;
+const sha256 = (bytes: Buffer): Buffer => createHash('sha256').update(bytes).digest();
+
+function handshakeMessages(bytes: Buffer): Buffer[] {
+  const messages: Buffer[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const end = at + 4 + bytes.readUIntBE(at + 1, 3);
+    assert.ok(end <= bytes.length, 'a message is cut');
+    messages.push(bytes.subarray(at, end));
+    at = end;
+  }
+  return messages;
+}
+
+/** Reads the start of a session as docs/protocol.md tells it. */
+function readStart(bytes: Buffer, asked: { binding?: boolean; proxy?: boolean }) {
+  let at = 0;
+  const take = (length: number): Buffer => bytes.subarray(at, (at += length));
+  let marker = take(1)[0];
+  while (marker === 0x00) marker = take(1)[0];
+  assert.ok(marker === 0x01 || marker === 0x02);
+  const binding = marker === 0x02 && asked.binding ? take(16) : undefined;
+  const proxy = asked.proxy ? take(16 + bytes.readUInt16BE(at + 14)) : undefined;
+  return { marker, binding, proxy, rest: bytes.subarray(at) };
+}
+
+test('the blocks are those that this test knows', () => {
+  assert.deepEqual([...blocks.keys()].sort(), [
+    'certificate-verify',
+    'certificate-verify-content',
+    'datagram',
+    'keepalive',
+    'message-hash',
+    'proxy-ipv4',
+    'proxy-ipv6',
+    'session-start',
+    'session-start-raw-tcp',
+    'session-start-with-binding',
+    'session-start-with-binding-and-proxy',
+    'transcript',
+    'transcript-hash',
+    'visitor-first-record',
+  ]);
+});
+
+test('a keepalive is one zero byte', () => {
+  assert.deepEqual([...block('keepalive')], [0]);
+});
+
+test('a raw TCP session starts with 0x01 and has no binding, asked for or not', () => {
+  const start = readStart(block('session-start-raw-tcp'), { binding: true });
+  assert.equal(start.marker, 0x01);
+  assert.equal(start.rest.toString(), 'GET / ');
+});
+
+test('a TLS session starts with 0x02, then what was asked for, then the ClientHello', () => {
+  const hello = block('visitor-first-record').subarray(0, 9);
+  const plain = readStart(block('session-start'), {});
+  assert.equal(plain.marker, 0x02);
+  assert.deepEqual(plain.rest, hello);
+
+  const bound = readStart(block('session-start-with-binding'), { binding: true });
+  assert.equal(bound.binding!.toString('base64'), example('sign_transcript_request').binding);
+  assert.deepEqual(bound.rest, hello);
+
+  const both = readStart(block('session-start-with-binding-and-proxy'), { binding: true, proxy: true });
+  assert.deepEqual(both.binding, bound.binding);
+  assert.deepEqual(both.proxy, block('proxy-ipv4'));
+  assert.deepEqual(both.rest, hello);
+});
+
+for (const [name, family, addressLength] of [
+  ['proxy-ipv4', 0x11, 4],
+  ['proxy-ipv6', 0x21, 16],
+] as const) {
+  test(`${name} is a PROXY version 2 header of the addresses in its commentary`, () => {
+    const header = block(name);
+    assert.equal(header.subarray(0, 12).toString('latin1'), '\r\n\r\n\0\r\nQUIT\n');
+    assert.equal(header[12], 0x21);
+    assert.equal(header[13], family);
+    assert.equal(header.readUInt16BE(14), 2 * addressLength + 4);
+    assert.equal(header.length, 16 + 2 * addressLength + 4);
+    assert.equal(header.readUInt16BE(16 + 2 * addressLength), 51234);
+    assert.equal(header.readUInt16BE(18 + 2 * addressLength), 443);
+    const said = [...document.matchAll(/# (?:source|destination) ([0-9a-f.:]+)$/gm)].map(([, address]) => address!);
+    const addresses = said.filter(addressLength === 4 ? isIPv4 : isIPv6).slice(0, 2);
+    assert.equal(addresses.length, 2);
+    const bytes = addressLength === 4 ? ipv4Bytes : ipv6Bytes;
+    assert.deepEqual(header.subarray(16, 16 + 2 * addressLength), Buffer.concat(addresses.map(bytes)));
+  });
+}
+
+function ipv4Bytes(address: string): Buffer {
+  return Buffer.from(address.split('.').map(Number));
+}
+
+function ipv6Bytes(address: string): Buffer {
+  const [head, tail] = address.split('::').map((half) => half.split(':').filter(Boolean));
+  const groups = [...head!, ...Array<string>(8 - head!.length - tail!.length).fill('0'), ...tail!];
+  return Buffer.from(groups.map((group) => group.padStart(4, '0')).join(''), 'hex');
+}
+
+test('the transcript is ClientHello, ServerHello, EncryptedExtensions, Certificate, as the contract shows it', () => {
+  const messages = handshakeMessages(block('transcript'));
+  assert.deepEqual(
+    messages.map((message) => message[0]),
+    [1, 2, 8, 11],
+  );
+  const record = block('visitor-first-record');
+  assert.deepEqual([record[0], record.readUInt16BE(3)], [22, record.length - 5]);
+  assert.deepEqual(messages[0], record.subarray(5));
+  assert.equal(example('sign_transcript_request').transcript, block('transcript').toString('base64'));
+});
+
+test('the signature of the contract is that of the documented content, by the certificate of the transcript', () => {
+  const messages = handshakeMessages(block('transcript'));
+  assert.deepEqual(block('transcript-hash'), sha256(block('transcript')));
+  const content = block('certificate-verify-content');
+  assert.deepEqual(
+    content,
+    Buffer.concat([
+      Buffer.alloc(64, 0x20),
+      Buffer.from('TLS 1.3, server CertificateVerify\0', 'latin1'),
+      block('transcript-hash'),
+    ]),
+  );
+
+  // Certificate: header 4, context 1, list length 3, then length 3 and the leaf
+  const certificate = messages[3]!;
+  const leaf = new X509Certificate(certificate.subarray(11, 11 + certificate.readUIntBE(8, 3)));
+  assert.equal(leaf.raw.compare(new X509Certificate(example('domain').data.keyless.certificate_chain).raw), 0);
+
+  const [message, ...others] = handshakeMessages(block('certificate-verify'));
+  assert.equal(others.length, 0);
+  assert.equal(message![0], 15);
+  assert.equal(message!.readUInt16BE(4), 0x0403);
+  const signature = message!.subarray(8);
+  assert.equal(message!.readUInt16BE(6), signature.length);
+  assert.equal(example('sign_transcript').data.signature, signature.toString('base64'));
+  assert.ok(verify('sha256', content, leaf.publicKey, signature));
+});
+
+test('after a retry the first ClientHello stands as its hash', () => {
+  const [clientHello] = handshakeMessages(block('transcript'));
+  assert.deepEqual(block('message-hash'), Buffer.concat([Buffer.from('fe000020', 'hex'), sha256(clientHello!)]));
+});
+
+test('a datagram is its flow in unsigned LEB128 and the payload', () => {
+  const bytes = block('datagram');
+  let flow = 0;
+  let at = 0;
+  do flow |= (bytes[at]! & 0x7f) << (7 * at);
+  while (bytes[at++]! & 0x80);
+  assert.equal(flow, 300);
+  assert.equal(bytes.subarray(at).toString(), 'hello');
+});
+
+test('what to do is said for every code', () => {
+  const section = document.slice(
+    document.indexOf('## What to do at each error'),
+    document.indexOf('## Limits and times'),
+  );
+  const elsewhere = ['invalid_ip', 'invalid_mode', 'not_found', 'method_not_allowed']; // not for a tunnel
+  for (const code of contract.components.schemas.ErrorCode.enum as string[]) {
+    if (elsewhere.includes(code)) continue;
+    const family = code.startsWith('udp_') ? 'udp_*' : code.startsWith('tcp_port_') ? 'tcp_port_*' : code;
+    assert.ok(section.includes(`\`${family}\``), code);
+  }
+});

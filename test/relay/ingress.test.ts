@@ -1,0 +1,240 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { after, before, test } from 'node:test';
+import { Agent, request } from 'undici';
+import { buffer } from 'node:stream/consumers';
+import { createHash, randomBytes } from 'node:crypto';
+import {
+  type HeldLease,
+  call,
+  ended,
+  openSession,
+  readAll,
+  readBytes,
+  register,
+  sessionHeaders,
+} from '../support/by-hand.js';
+import { type TestRelay, startTestRelay } from '../support/relay.js';
+import { clientHello, dialPublic, readOpening, visit } from '../support/tenant.js';
+
+let relay: TestRelay;
+let lease: HeldLease;
+before(async () => {
+  relay = await startTestRelay();
+  lease = await register(relay, { name: 'tenant', ttl: 600 });
+});
+after(() => relay.stop());
+
+const dial = () => dialPublic(relay);
+const alertRecord = (alert: number) => Buffer.from([21, 3, 3, 0, 2, 2, alert]);
+const unrecognizedName = alertRecord(112);
+const internalError = alertRecord(80);
+
+test('the ClientHello reaches the tunnel untouched, behind the marker and the binding', async () => {
+  const { socket } = await openSession(relay, sessionHeaders(lease.token));
+  const hello = await clientHello(lease.hostname);
+  const visitor = await dial();
+  visitor.write(hello);
+  await readOpening(socket);
+  assert.ok((await readBytes(socket, hello.length)).equals(hello));
+  visitor.destroy();
+});
+
+test('over any fragmentation: a byte at a time, and a record a byte', async () => {
+  const hello = await clientHello(lease.hostname);
+  const message = hello.subarray(5);
+  const records = Buffer.concat([...message].map((byte) => Buffer.from([22, 3, 1, 0, 1, byte])));
+  for (const bytes of [hello, records]) {
+    const { socket } = await openSession(relay, sessionHeaders(lease.token));
+    const visitor = await dial();
+    if (bytes === hello)
+      for (const byte of bytes) await new Promise((resolve) => visitor.write(Buffer.from([byte]), resolve));
+    else visitor.write(bytes);
+    await readOpening(socket);
+    assert.ok((await readBytes(socket, bytes.length)).equals(bytes));
+    visitor.destroy();
+  }
+});
+
+test("X-Portal-Proxy: 2 puts a PROXY v2 header with the visitor's address before its bytes", async () => {
+  const { socket } = await openSession(relay, { ...sessionHeaders(lease.token), 'X-Portal-Proxy': '2' });
+  const hello = await clientHello(lease.hostname);
+  const visitor = await dial();
+  visitor.write(hello);
+  await readOpening(socket);
+  const header = await readBytes(socket, 28);
+  assert.equal(header.toString('hex', 0, 16), '0d0a0d0a000d0a515549540a2111000c');
+  assert.equal([...header.subarray(16, 20)].join('.'), '127.0.0.1');
+  assert.equal(header.readUInt16BE(24), visitor.localPort);
+  assert.equal(header.readUInt16BE(26), relay.publicPort);
+  assert.ok((await readBytes(socket, hello.length)).equals(hello));
+  visitor.destroy();
+});
+
+test('names that nobody holds get unrecognized_name, and so does a ClientHello without one', async () => {
+  for (const hello of [
+    await clientHello(`nobody.${relay.rootHost}`),
+    await clientHello('example.com'),
+    await clientHello(`x.${lease.hostname}`),
+    await clientHello(''),
+  ]) {
+    const visitor = await dial();
+    visitor.write(hello);
+    assert.deepEqual(await buffer(visitor), unrecognizedName);
+  }
+});
+
+test('what is no ClientHello is closed at once, with an alert where it looked like TLS', async () => {
+  for (const bytes of [
+    Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+    randomBytes(64),
+    Buffer.from([22, 3, 1, 0, 4, 2, 0, 0, 0]),
+    Buffer.from([22, 3, 1, 0, 0]),
+  ]) {
+    const visitor = await dial();
+    visitor.on('error', () => {});
+    visitor.write(bytes);
+    const answer = await buffer(visitor).catch(() => Buffer.alloc(0));
+    assert.ok(answer.length === 0 || answer[0] === 21, answer.toString('hex'));
+  }
+});
+
+test('a ClientHello without end is refused at 16 KiB', async () => {
+  const visitor = await dial();
+  visitor.on('error', () => {});
+  const record = Buffer.concat([Buffer.from([22, 3, 1, 0x20, 0]), Buffer.alloc(0x2000)]);
+  record.set([1, 0, 0xff, 0xff], 5);
+  visitor.write(Buffer.concat([record, record, record]));
+  const answer = await buffer(visitor).catch(() => Buffer.alloc(0));
+  assert.ok(answer.length === 0 || answer[0] === 21);
+});
+
+test('further names of the operator lead to the API', async () => {
+  const more = await startTestRelay({ apiHosts: ['status.portal.localhost'] });
+  try {
+    const dispatcher = new Agent({ connect: { ca: more.ca, servername: 'status.portal.localhost' } });
+    const answer = await request(`https://127.0.0.1:${more.publicPort}/healthz`, { dispatcher });
+    assert.deepEqual(await answer.body.json(), { ok: true, data: { status: 'ok' } });
+    await dispatcher.close();
+  } finally {
+    await more.stop();
+  }
+});
+
+test('a visitor waits for a session that comes late', async () => {
+  const visitor = await dial();
+  visitor.write(await clientHello(lease.hostname));
+  const { socket } = await openSession(relay, sessionHeaders(lease.token));
+  await readOpening(socket);
+  visitor.destroy();
+});
+
+test('a visitor whom no session reaches in time gets internal_error', async () => {
+  const idle = await register(relay, { name: 'idle', ttl: 600 });
+  const visitor = await dial();
+  visitor.write(await clientHello(idle.hostname));
+  assert.deepEqual(await buffer(visitor), internalError);
+});
+
+test('waiting visitors are let go when the lease ends', async () => {
+  const short = await register(relay, { name: 'short', ttl: 600 });
+  const visitor = await dial();
+  visitor.write(await clientHello(short.hostname));
+  await call(relay, 'POST', '/sdk/unregister', { body: {}, token: short.token });
+  const answer = await buffer(visitor);
+  assert.ok(answer.equals(internalError) || answer.equals(unrecognizedName), answer.toString('hex'));
+});
+
+/** A visitor joined to the tunnel's end of a session, past the ClientHello; nothing here speaks TLS. */
+async function joined(held = lease) {
+  const { socket: tunnel } = await openSession(relay, sessionHeaders(held.token));
+  const hello = await clientHello(held.hostname);
+  const visitor = await dial();
+  visitor.write(hello);
+  await readOpening(tunnel);
+  await readBytes(tunnel, hello.length);
+  return { visitor, tunnel };
+}
+
+test('each direction ends on its own', async () => {
+  const { visitor, tunnel } = await joined();
+  visitor.end('last words');
+  assert.equal(String(await readAll(tunnel)), 'last words');
+  tunnel.write('still here, ');
+  tunnel.end('and done');
+  assert.equal(String(await readAll(visitor)), 'still here, and done');
+});
+
+test('64 MB each way at once arrive whole, with readers slower than writers', async () => {
+  const { visitor, tunnel } = await joined();
+  const total = 64 * 1024 * 1024;
+  const send = async (to: Socket) => {
+    const sent = createHash('sha256');
+    for (let at = 0; at < total; at += 1 << 16) {
+      const chunk = randomBytes(1 << 16);
+      sent.update(chunk);
+      if (!to.write(chunk)) await once(to, 'drain');
+    }
+    to.end();
+    return sent.digest('hex');
+  };
+  const receive = async (from: Socket) => {
+    const got = createHash('sha256');
+    let count = 0;
+    for await (const chunk of from) {
+      got.update(chunk as Buffer);
+      if (++count % 64 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    return got.digest('hex');
+  };
+  const [up, down, gotUp, gotDown] = await Promise.all([
+    send(visitor),
+    send(tunnel),
+    receive(tunnel),
+    receive(visitor),
+  ]);
+  assert.equal(gotUp, up);
+  assert.equal(gotDown, down);
+});
+
+test('a side that breaks takes the other with it', async () => {
+  const first = await joined();
+  first.visitor.resetAndDestroy();
+  await ended(first.tunnel);
+  const second = await joined();
+  second.visitor.on('error', () => {});
+  second.tunnel.destroy();
+  assert.equal((await readAll(second.visitor)).length, 0);
+  second.visitor.destroy();
+});
+
+test('unregistering lets live connections finish', async () => {
+  const leaving = await register(relay, { name: 'leaving', ttl: 600 });
+  const { visitor, tunnel } = await joined(leaving);
+  await call(relay, 'POST', '/sdk/unregister', { body: {}, token: leaving.token });
+  tunnel.write('after');
+  assert.equal(String(await readBytes(visitor, 5)), 'after');
+  visitor.end();
+  tunnel.end();
+  await Promise.all([readAll(visitor), readAll(tunnel)]);
+});
+
+test('expiry cuts live connections, and the name is routed no more', async () => {
+  const expiring = await register(relay, { name: 'expiring', ttl: 1 });
+  const { visitor, tunnel } = await joined(expiring);
+  await Promise.all([ended(visitor), ended(tunnel)]);
+  const late = await dial();
+  late.write(await clientHello(expiring.hostname));
+  assert.deepEqual(await buffer(late), unrecognizedName);
+});
+
+test('a visitor that leaves before it is claimed costs no session', async () => {
+  const quiet = await register(relay, { name: 'quiet', ttl: 600 });
+  const { socket } = await openSession(relay, sessionHeaders(quiet.token));
+  const visitor = visit(relay, `nobody.${relay.rootHost}`);
+  await ended(visitor);
+  const { data } = (await call(relay, 'GET', `/tunnel/status?hostname=${quiet.hostname}`, { token: quiet.token })).body;
+  assert.equal(data.service_alive, true);
+  socket.destroy();
+});

@@ -1,0 +1,260 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { createPublicKey } from 'node:crypto';
+import { text } from 'node:stream/consumers';
+import { SigningKey, Signature, hashMessage } from 'ethers';
+import { decodeJwt, decodeProtectedHeader } from 'jose';
+import { SiweMessage } from 'siwe';
+import { call, connectTls, freshWallet, register } from '../support/by-hand.js';
+import { type TestRelay, startTestRelay } from '../support/relay.js';
+
+let relay: TestRelay;
+before(async () => {
+  relay = await startTestRelay();
+});
+after(() => relay.stop());
+
+const challengeFor = async (name: string, address: string, more = {}) =>
+  await call(relay, 'POST', '/sdk/register/challenge', { body: { identity: { name, address }, ...more } });
+
+async function signedChallenge(name: string, wallet = freshWallet()) {
+  const { challenge_id, siwe_message } = (await challengeFor(name, wallet.address)).body.data;
+  return { challenge_id, siwe_message, siwe_signature: await wallet.signMessage(siwe_message) };
+}
+
+const refusedAs = (answer: Awaited<ReturnType<typeof call>>, status: number, code: string) => {
+  assert.equal(answer.body.error?.code, code, JSON.stringify(answer.body));
+  assert.equal(answer.status, status);
+  assert.equal(answer.body.ok, false);
+};
+
+test('a challenge is an EIP-4361 message of the configured URL, whatever Host the request names', async () => {
+  const { address } = freshWallet();
+  const body = JSON.stringify({ identity: { name: 'siwe', address } });
+  const socket = await connectTls(relay);
+  const head = `POST /sdk/register/challenge HTTP/1.1\r\nHost: evil.example\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n`;
+  socket.write(`${head}Connection: close\r\n\r\n${body}`);
+  const { data } = JSON.parse((await text(socket)).split('\r\n\r\n')[1] as string);
+  const message = new SiweMessage(data.siwe_message);
+  assert.equal(message.domain, new URL(relay.url).host);
+  assert.equal(message.uri, `${relay.url}/sdk/register`);
+  assert.equal(message.address, address);
+  assert.equal(message.chainId, 1);
+  assert.equal(message.version, '1');
+  assert.match(message.nonce, /^[a-zA-Z0-9]{8,}$/);
+  assert.equal(message.requestId, data.challenge_id);
+  assert.equal(Date.parse(message.expirationTime as string) - Date.parse(message.issuedAt as string), 120_000);
+  assert.equal(message.expirationTime, data.expires_at);
+});
+
+test('a signed challenge gives a lease and an ES256K token of the relay', async () => {
+  const lease = await register(relay, { name: 'Shop', ttl: 60 });
+  assert.equal(lease.hostname, `shop.${relay.rootHost}`);
+  const header = decodeProtectedHeader(lease.token);
+  assert.equal(header.alg, 'ES256K');
+  assert.equal(header.kid, relay.relay.address);
+  const claims = decodeJwt(lease.token);
+  assert.equal(claims.iss, relay.url);
+  assert.equal(claims.aud, 'portal-sdk');
+  assert.equal(claims.sub, `shop:${lease.wallet.address}`.toLowerCase());
+  assert.deepEqual(claims['identity'], { name: 'shop', address: lease.wallet.address });
+  assert.equal((claims.exp as number) * 1000, lease.expiresAt);
+  assert.ok(claims.jti);
+  assert.ok(lease.expiresAt - Date.now() > 55_000 && lease.expiresAt - Date.now() <= 60_000);
+});
+
+test('a lease is no longer than the relay allows', async () => {
+  const lease = await register(relay, { name: 'long', ttl: 86_400 });
+  assert.ok(lease.expiresAt - Date.now() <= 3_600_000);
+});
+
+test('a challenge is spent by its first use', async () => {
+  const body = await signedChallenge('once');
+  assert.equal((await call(relay, 'POST', '/sdk/register', { body })).status, 201);
+  refusedAs(await call(relay, 'POST', '/sdk/register', { body }), 401, 'unauthorized');
+});
+
+test('two registrations that race for one challenge get one lease', async () => {
+  const body = await signedChallenge('race');
+  const answers = await Promise.all([1, 2, 3, 4].map(() => call(relay, 'POST', '/sdk/register', { body })));
+  assert.deepEqual(answers.map(({ status }) => status).sort(), [201, 401, 401, 401]);
+});
+
+test('a signature of another account, or over another message, is refused and spends the challenge', async () => {
+  const wallet = freshWallet();
+  const mallory = freshWallet();
+  const { challenge_id, siwe_message } = (await challengeFor('stolen', wallet.address)).body.data;
+  const forged = { challenge_id, siwe_message, siwe_signature: await mallory.signMessage(siwe_message) };
+  refusedAs(await call(relay, 'POST', '/sdk/register', { body: forged }), 401, 'unauthorized');
+  const late = { challenge_id, siwe_message, siwe_signature: await wallet.signMessage(siwe_message) };
+  refusedAs(await call(relay, 'POST', '/sdk/register', { body: late }), 401, 'unauthorized');
+
+  const altered = await signedChallenge('altered', wallet);
+  altered.siwe_message = altered.siwe_message.replace('Chain ID: 1', 'Chain ID: 10');
+  altered.siwe_signature = await wallet.signMessage(altered.siwe_message);
+  refusedAs(await call(relay, 'POST', '/sdk/register', { body: altered }), 401, 'unauthorized');
+});
+
+test("another relay's challenge is refused", async () => {
+  const other = await startTestRelay();
+  try {
+    const wallet = freshWallet();
+    const answer = await call(other, 'POST', '/sdk/register/challenge', {
+      body: { identity: { name: 'moved', address: wallet.address } },
+    });
+    const { challenge_id, siwe_message } = answer.body.data;
+    const body = { challenge_id, siwe_message, siwe_signature: await wallet.signMessage(siwe_message) };
+    refusedAs(await call(relay, 'POST', '/sdk/register', { body }), 401, 'unauthorized');
+  } finally {
+    await other.stop();
+  }
+});
+
+test('a hostname has one owner; the same identity may register again', async () => {
+  const first = await register(relay, { name: 'owned' });
+  refusedAs(await challengeFor('OWNED', freshWallet().address), 409, 'hostname_conflict');
+  const second = await register(relay, { name: 'owned', wallet: first.wallet });
+  refusedAs(await call(relay, 'POST', '/sdk/renew', { body: {}, token: first.token }), 409, 'hostname_conflict');
+  assert.equal((await call(relay, 'POST', '/sdk/renew', { body: {}, token: second.token })).status, 200);
+});
+
+test('a name that was challenged by two accounts goes to the one that answers first', async () => {
+  const [first, second] = await Promise.all([signedChallenge('contested'), signedChallenge('contested')]);
+  assert.equal((await call(relay, 'POST', '/sdk/register', { body: first })).status, 201);
+  refusedAs(await call(relay, 'POST', '/sdk/register', { body: second }), 409, 'hostname_conflict');
+});
+
+test('renewing gives a new expiry and a new token, by header or body, but not by two that differ', async () => {
+  const lease = await register(relay, { name: 'renewed', ttl: 5 });
+  const byHeader = await call(relay, 'POST', '/sdk/renew', { body: { ttl: 50 }, token: lease.token });
+  assert.equal(byHeader.status, 200);
+  assert.ok(Date.parse(byHeader.body.data.expires_at) > lease.expiresAt + 40_000);
+  const next = byHeader.body.data.access_token;
+  assert.notEqual(next, lease.token);
+  assert.equal((await call(relay, 'POST', '/sdk/renew', { body: { access_token: next } })).status, 200);
+  assert.equal((await call(relay, 'POST', '/sdk/renew', { body: { access_token: next }, token: next })).status, 200);
+  refusedAs(
+    await call(relay, 'POST', '/sdk/renew', { body: { access_token: next }, token: lease.token }),
+    400,
+    'invalid_request',
+  );
+});
+
+test('no token, a forged one and one of another relay are unauthorized', async () => {
+  refusedAs(await call(relay, 'POST', '/sdk/renew', { body: {} }), 401, 'unauthorized');
+  refusedAs(await call(relay, 'POST', '/sdk/renew', { body: {}, token: 'a.b.c' }), 401, 'unauthorized');
+  refusedAs(await call(relay, 'POST', '/sdk/renew', { body: {}, token: 'x'.repeat(6_000) }), 401, 'unauthorized');
+  const lease = await register(relay, { name: 'forge' });
+  const [header, , signature] = lease.token.split('.') as [string, string, string];
+  const claims = { ...decodeJwt(lease.token), sub: `owned:${freshWallet().address}` };
+  const forged = `${header}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.${signature}`;
+  refusedAs(await call(relay, 'POST', '/sdk/renew', { body: {}, token: forged }), 401, 'unauthorized');
+  const none = `${Buffer.from('{"alg":"none"}').toString('base64url')}.${lease.token.split('.')[1]}.`;
+  refusedAs(await call(relay, 'POST', '/sdk/renew', { body: {}, token: none }), 401, 'unauthorized');
+
+  const other = await startTestRelay();
+  try {
+    const foreign = await register(other, { name: 'forge', wallet: lease.wallet });
+    refusedAs(await call(relay, 'POST', '/sdk/renew', { body: {}, token: foreign.token }), 401, 'unauthorized');
+  } finally {
+    await other.stop();
+  }
+});
+
+test('unregistering frees the name at once; its token finds no lease any more', async () => {
+  const lease = await register(relay, { name: 'freed' });
+  const answer = await call(relay, 'POST', '/sdk/unregister', { body: {}, token: lease.token });
+  assert.deepEqual([answer.status, answer.body], [200, { ok: true, data: {} }]);
+  refusedAs(await call(relay, 'POST', '/sdk/unregister', { body: {}, token: lease.token }), 404, 'lease_not_found');
+  await register(relay, { name: 'freed' });
+  refusedAs(await call(relay, 'POST', '/sdk/renew', { body: {}, token: lease.token }), 404, 'lease_not_found');
+});
+
+test('bad identities get the code that says what is wrong', async () => {
+  const { address } = freshWallet();
+  for (const name of ['', '-a', 'a-', 'a.b', 'ä', 'a_b', 'a'.repeat(64), 'a b', '*']) {
+    refusedAs(await challengeFor(name, address), 400, 'invalid_request');
+  }
+  for (const bad of ['', '0x', address.slice(2), `${address}0`, '0x' + 'g'.repeat(40)]) {
+    refusedAs(await challengeFor('fine', bad), 400, 'invalid_address');
+  }
+  assert.equal((await challengeFor('any-case', address.toLowerCase())).status, 201);
+  assert.equal((await challengeFor('any-case', `0x${address.slice(2).toUpperCase()}`)).status, 201);
+});
+
+test('TCP and UDP leases are not offered yet, and say so', async () => {
+  const { address } = freshWallet();
+  refusedAs(await challengeFor('ports', address, { tcp_enabled: true }), 503, 'feature_unavailable');
+  refusedAs(await challengeFor('ports', address, { udp_enabled: true }), 503, 'feature_unavailable');
+});
+
+test('bad bodies get invalid_json or invalid_request', async () => {
+  const post = async (body: string, headers = {}) =>
+    await call(relay, 'POST', '/sdk/register/challenge', { body, headers });
+  refusedAs(await post('{"identity":'), 400, 'invalid_json');
+  refusedAs(await post('{}'), 400, 'invalid_request');
+  refusedAs(await post('[]'), 400, 'invalid_request');
+  refusedAs(await post('{}', { 'content-type': 'text/plain' }), 415, 'invalid_request');
+  refusedAs(await post('{}', { 'content-encoding': 'gzip' }), 415, 'invalid_request');
+  refusedAs(
+    await post(JSON.stringify({ identity: { name: 'a', address: 'x'.repeat(70_000) } })),
+    413,
+    'invalid_request',
+  );
+  const tags = Array.from({ length: 100 }, () => 'tag');
+  refusedAs(await challengeFor('meta', freshWallet().address, { metadata: { tags } }), 400, 'invalid_request');
+});
+
+test('signatures of other shapes are refused without trouble', async () => {
+  for (const siwe_signature of [
+    '0x',
+    '0x00',
+    `0x${'00'.repeat(65)}`,
+    `0x${'ff'.repeat(65)}`,
+    'hello',
+    `0x${'11'.repeat(200)}`,
+  ]) {
+    const body = { ...(await signedChallenge('shapes')), siwe_signature };
+    const answer = await call(relay, 'POST', '/sdk/register', { body });
+    assert.ok([400, 401].includes(answer.status), `${siwe_signature.slice(0, 8)}: ${answer.status}`);
+    assert.ok(['invalid_request', 'unauthorized'].includes(answer.body.error.code));
+  }
+  // A signature over the bare text, without the EIP-191 prefix, is another signature.
+  const wallet = freshWallet();
+  const { challenge_id, siwe_message } = await signedChallenge('prefix', wallet);
+  const digest = hashMessage(`x${siwe_message}`);
+  const siwe_signature = Signature.from(new SigningKey(wallet.privateKey).sign(digest)).serialized;
+  refusedAs(
+    await call(relay, 'POST', '/sdk/register', { body: { challenge_id, siwe_message, siwe_signature } }),
+    401,
+    'unauthorized',
+  );
+});
+
+test('asking for challenges without end is rate_limited, with a time to come back', async () => {
+  const limited = await startTestRelay();
+  try {
+    const { address } = freshWallet();
+    const ask = () =>
+      call(limited, 'POST', '/sdk/register/challenge', { body: { identity: { name: 'flood', address } } });
+    const answers = [];
+    for (let round = 0; round < 30; round++) answers.push(...(await Promise.all(Array.from({ length: 8 }, ask))));
+    const refused = answers.filter(({ status }) => status !== 201);
+    assert.ok(refused.length > 0);
+    for (const answer of refused) {
+      refusedAs(answer, 429, 'rate_limited');
+      assert.ok(Number(answer.headers['retry-after']) >= 1);
+    }
+  } finally {
+    await limited.stop();
+  }
+});
+
+test('the domain says how to sign and shows the chain that tenants present', async () => {
+  const { body } = await call(relay, 'GET', '/sdk/domain');
+  assert.equal(body.data.protocol_version, '5');
+  assert.equal(body.data.root_host, relay.rootHost);
+  assert.deepEqual(body.data.keyless.modes, ['transcript']);
+  assert.deepEqual(body.data.transports, ['raw']);
+  assert.ok(createPublicKey(body.data.keyless.certificate_chain));
+});

@@ -1,0 +1,165 @@
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type TLSSocket, connect } from 'node:tls';
+import { Wallet } from 'ethers';
+import { Agent, request } from 'undici';
+import type { TestRelay } from './relay.js';
+
+// What a stranger's SDK would do, from the contract alone: HTTP, ethers and a TLS socket, none of our own client.
+
+export interface Answer {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  /** The parsed envelope. */
+  body: any; // eslint-disable-line @typescript-eslint/no-explicit-any
+}
+
+export interface Call {
+  body?: unknown;
+  token?: string;
+  headers?: Record<string, string>;
+}
+
+/** One request to the API listener on a connection of its own. A string body is sent as it is. */
+export async function call(
+  relay: TestRelay,
+  method: string,
+  path: string,
+  { body, token, headers }: Call = {},
+): Promise<Answer> {
+  const dispatcher = new Agent({ connect: { ca: relay.ca, servername: relay.rootHost } });
+  try {
+    const response = await request(`https://127.0.0.1:${relay.apiPort}${path}`, {
+      method: method as 'GET',
+      dispatcher,
+      headers: {
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(token === undefined ? {} : { 'x-portal-access-token': token }),
+        ...headers,
+      },
+      body: body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body),
+    });
+    const text = await response.body.text();
+    return { status: response.statusCode, headers: response.headers, body: text ? JSON.parse(text) : undefined };
+  } finally {
+    await dispatcher.close();
+  }
+}
+
+export interface HeldLease {
+  wallet: Wallet;
+  name: string;
+  hostname: string;
+  token: string;
+  expiresAt: number;
+}
+
+export interface RegisterOptions {
+  name: string;
+  wallet?: Wallet;
+  ttl?: number;
+}
+
+/** Challenge, signature and registration of a fresh account (or the one given). */
+export async function register(
+  relay: TestRelay,
+  { name, wallet = freshWallet(), ttl }: RegisterOptions,
+): Promise<HeldLease> {
+  const challenge = await call(relay, 'POST', '/sdk/register/challenge', {
+    body: { identity: { name, address: wallet.address }, ttl },
+  });
+  if (challenge.status !== 201) throw new Error(`challenge: ${JSON.stringify(challenge.body)}`);
+  const { challenge_id, siwe_message } = challenge.body.data;
+  const body = { challenge_id, siwe_message, siwe_signature: await wallet.signMessage(siwe_message) };
+  const registered = await call(relay, 'POST', '/sdk/register', { body });
+  if (registered.status !== 201) throw new Error(`register: ${JSON.stringify(registered.body)}`);
+  const { hostname, access_token, expires_at } = registered.body.data;
+  return { wallet, name, hostname, token: access_token, expiresAt: Date.parse(expires_at) };
+}
+
+export function freshWallet(): Wallet {
+  return new Wallet(Wallet.createRandom().privateKey);
+}
+
+/** A TLS connection to the API listener, or to another port of the relay. */
+export async function connectTls(relay: TestRelay, port = relay.apiPort): Promise<TLSSocket> {
+  const options = {
+    host: '127.0.0.1',
+    port,
+    servername: relay.rootHost,
+    ca: relay.ca,
+    ALPNProtocols: ['http/1.1'],
+    allowHalfOpen: true,
+  };
+  const socket = connect(options);
+  await once(socket, 'secureConnect');
+  socket.setNoDelay(true);
+  return socket;
+}
+
+export interface ConnectAnswer {
+  socket: TLSSocket;
+  status: number;
+  head: string;
+  /** The error envelope, where there is one. */
+  body?: any; // eslint-disable-line @typescript-eslint/no-explicit-any
+}
+
+/** Sends `GET /sdk/connect` over the raw carrier and reads the answer's head, and its body unless it switched. */
+export async function openSession(
+  relay: TestRelay,
+  headers: Record<string, string>,
+  port = relay.apiPort,
+): Promise<ConnectAnswer> {
+  const socket = await connectTls(relay, port);
+  const lines = Object.entries({ Host: relay.rootHost, ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.write(`GET /sdk/connect HTTP/1.1\r\n${lines.join('')}\r\n`);
+  const head = (await readUntil(socket, '\r\n\r\n')).toString('latin1');
+  const status = Number(head.split(' ')[1]);
+  const length = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0);
+  const body = length > 0 ? JSON.parse((await readBytes(socket, length)).toString()) : undefined;
+  return { socket, status, head, body };
+}
+
+export const sessionHeaders = (token: string) => ({ 'X-Portal-Access-Token': token, 'X-Portal-Binding': '1' });
+
+/** Reads exactly `length` bytes. @throws Error when the stream ends first */
+export async function readBytes(
+  stream: NodeJS.ReadableStream & { readableEnded?: boolean },
+  length: number,
+): Promise<Buffer> {
+  const readable = stream as TLSSocket;
+  for (;;) {
+    const bytes = readable.read(length) as Buffer | null;
+    if (bytes?.length === length) return bytes;
+    if (bytes) readable.unshift(bytes);
+    if (readable.readableEnded || readable.destroyed) throw new Error(`ended before ${length} bytes`);
+    await Promise.race([once(readable, 'readable'), once(readable, 'end'), once(readable, 'close')]);
+  }
+}
+
+async function readUntil(stream: TLSSocket, mark: string): Promise<Buffer> {
+  let bytes: Buffer = Buffer.alloc(0);
+  while (!bytes.includes(mark)) bytes = Buffer.concat([bytes, await readBytes(stream, 1)]);
+  return bytes;
+}
+
+/** Settles once the other side has nothing more to say, in whichever way. */
+export async function ended(socket: Socket): Promise<void> {
+  socket.resume();
+  socket.on('error', () => {});
+  if (!socket.readableEnded && !socket.destroyed) {
+    await new Promise<void>((resolve) => socket.once('end', resolve).once('close', resolve));
+  }
+  socket.destroy();
+}
+
+/** All that is read until the end, leaving the writing side as it is (unlike `for await`, which destroys the stream). */
+export async function readAll(stream: Duplex): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+  stream.resume();
+  if (!stream.readableEnded) await once(stream, 'end');
+  return Buffer.concat(chunks);
+}

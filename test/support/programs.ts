@@ -1,0 +1,40 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+export interface ProgramResult {
+  code: number | null;
+  stdout: Buffer;
+  stderr: string;
+}
+
+/** Runs a program to its end, its input closed or given, and killed after `timeoutMs`. */
+export async function runProgram(
+  command: string,
+  args: string[],
+  { input, timeoutMs = 60_000, env }: { input?: Buffer | string; timeoutMs?: number; env?: NodeJS.ProcessEnv } = {},
+): Promise<ProgramResult> {
+  const child = spawn(command, args, { stdio: 'pipe', timeout: timeoutMs, env: { ...process.env, ...env } });
+  const [out, err]: [Buffer[], Buffer[]] = [[], []];
+  child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
+  child.stdin.on('error', () => {});
+  child.stdin.end(input);
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, stdout: Buffer.concat(out), stderr: Buffer.concat(err).toString() };
+}
+
+/** Settles with what a running program has printed, once that matches. @throws Error when it ends first */
+export async function printed(child: ChildProcess, pattern: RegExp): Promise<string> {
+  let text = '';
+  return await new Promise((resolve, reject) => {
+    const onData = (chunk: Buffer) => {
+      text += chunk.toString();
+      if (!pattern.test(text)) return;
+      child.stdout?.off('data', onData);
+      child.stdout?.resume();
+      resolve(text);
+    };
+    child.stdout?.on('data', onData);
+    child.once('exit', (code) => reject(new Error(`it ended with ${code} before it printed ${pattern}: ${text}`)));
+  });
+}

@@ -1,0 +1,71 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { RelayConfig } from '../../src/relay/config.js';
+import { certificateReloadIntervalMs, maxLeaseTtlSeconds } from '../../src/relay/constants.js';
+import { createLogger } from '../../src/relay/logger.js';
+import { type Relay, startRelay } from '../../src/relay/relay.js';
+
+export interface TestRelay {
+  relay: Relay;
+  config: RelayConfig;
+  /** `https://portal.localhost:PORT`, the port being the public one. */
+  url: string;
+  rootHost: string;
+  apiPort: number;
+  publicPort: number;
+  /** PEM, and the file it is in. */
+  ca: string;
+  caFile: string;
+  /** The chain that tenants present, PEM. */
+  certificatePem: string;
+  /** Stops the relay; its state directory goes too, unless it was given. */
+  stop(): Promise<void>;
+}
+
+/** A relay on free loopback ports with a state directory of its own, its answers held against the contract. */
+export async function startTestRelay(overrides: Partial<RelayConfig> = {}): Promise<TestRelay> {
+  const stateDir = overrides.stateDir ?? mkdtempSync(join(tmpdir(), 'portal-relay-'));
+  const sniPort = overrides.sniPort ?? (await freePort());
+  const config: RelayConfig = {
+    portalUrl: new URL(`https://portal.localhost:${sniPort}`),
+    stateDir,
+    host: '127.0.0.1',
+    apiPort: 0,
+    apiHosts: [],
+    sniPort,
+    maxLeaseTtlSeconds,
+    digestSigning: false,
+    logLevel: (process.env['TEST_LOG'] as RelayConfig['logLevel']) ?? 'silent',
+    certificateReloadIntervalMs,
+    validateResponses: true,
+    ...overrides,
+  };
+  const relay = await startRelay(config, createLogger(config.logLevel));
+  const caFile = relay.developmentCaFile ?? config.certificateFiles?.certFile ?? '';
+  return {
+    relay,
+    config,
+    url: config.portalUrl.origin,
+    rootHost: config.portalUrl.hostname,
+    apiPort: relay.apiPort,
+    publicPort: relay.publicPort,
+    ca: readFileSync(caFile, 'utf8'),
+    caFile,
+    certificatePem: readFileSync(config.certificateFiles?.certFile ?? join(stateDir, 'development-cert.pem'), 'utf8'),
+    async stop() {
+      await relay.stop();
+      if (!overrides.stateDir) rmSync(stateDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A port that was free a moment ago: a relay's own URL must name its port before it listens. */
+export async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
