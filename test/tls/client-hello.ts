@@ -109,7 +109,8 @@ export function encodeHelloWithTicket(parts: HelloParts, offer: OfferedTicket, b
   const identities = new Writer()
     .vector(2, (w) => w.vector(2, (v) => v.bytes(offer.ticket)).uint32(offer.obfuscatedAge))
     .finish();
-  const binders = (binder: Buffer): Buffer => new Writer().vector(2, (w) => w.vector(1, (v) => v.bytes(binder))).finish();
+  const binders = (binder: Buffer): Buffer =>
+    new Writer().vector(2, (w) => w.vector(1, (v) => v.bytes(binder))).finish();
   const withBinder = (binder: Buffer): Buffer => {
     const extensions = new Map(parts.extensions);
     extensions.set(extensionType.preSharedKey, Buffer.concat([identities, binders(binder)]));

@@ -13,7 +13,8 @@ export interface Connection {
   readonly transport: Duplex;
   readonly signed: SignRequest[];
   readonly errors: Error[];
-  /** Settles when the server's stream is closed. */
+  /** Settle when the handshake is done, and when the server's stream is closed. */
+  readonly secured: Promise<void>;
   readonly closed: Promise<void>;
 }
 
@@ -24,8 +25,9 @@ export function connectInMemory(certificate: TestCertificate, overrides: Partial
   const errors: Error[] = [];
   const stream = new TlsServerStream(far, signingOptions(certificate, overrides, signed));
   stream.on('error', (error: Error) => errors.push(error));
+  const secured = new Promise<void>((resolve) => stream.once('secure', () => resolve()));
   const closed = new Promise<void>((resolve) => stream.once('close', () => resolve()));
-  return { client: new RawClient(near), stream, transport: far, signed, errors, closed };
+  return { client: new RawClient(near), stream, transport: far, signed, errors, secured, closed };
 }
 
 /** The same with a handshake that is done. */
@@ -38,8 +40,7 @@ export async function connectSecurely(
   const pair = makeKeyPair(namedGroup.secp256r1);
   connection.client.sendHello(encodeHello(helloParts([pair], options)));
   await connection.client.readFlight(pair);
-  const secure = new Promise<void>((resolve) => connection.stream.once('secure', () => resolve()));
   connection.client.finish();
-  await secure;
+  await connection.secured;
   return connection;
 }

@@ -1,19 +1,29 @@
 import assert from 'node:assert/strict';
+import { createCipheriv } from 'node:crypto';
 import { type Duplex } from 'node:stream';
 import { alertName } from '../../src/tls/alerts.js';
-import { type CipherSuite, cipherSuites, contentType, extensionType, handshakeType } from '../../src/tls/constants.js';
+import {
+  type CipherSuite,
+  cipherSuites,
+  contentType,
+  extensionType,
+  handshakeType,
+  maxPlaintextLength,
+} from '../../src/tls/constants.js';
 import {
   type ApplicationSecrets,
   type HandshakeSecrets,
   applicationSecrets,
   finishedMac,
   handshakeSecrets,
+  nextTrafficSecret,
   resumptionSecret,
   ticketPsk,
+  trafficKeys,
 } from '../../src/tls/key-schedule.js';
 import { type ServerHello, parseServerHello, splitHandshakeMessages } from '../../src/tls/messages.js';
 import { Reader } from '../../src/tls/reader.js';
-import { RecordOpener, RecordSealer } from '../../src/tls/record-protection.js';
+import { RecordOpener } from '../../src/tls/record-protection.js';
 import { RecordReader } from '../../src/tls/record-reader.js';
 import { encodeFinished } from '../../src/tls/server-messages.js';
 import { transcriptHash } from '../../src/tls/transcript.js';
@@ -27,6 +37,34 @@ export interface Ticket {
   readonly hash: 'sha256' | 'sha384';
 }
 
+/** Seals records under one traffic secret, whatever their inner plaintext is. */
+export class ClientSealer {
+  readonly #suite: CipherSuite;
+  #secret: Buffer;
+  #sequence = 0n;
+
+  constructor(suite: CipherSuite, secret: Buffer) {
+    this.#suite = suite;
+    this.#secret = secret;
+  }
+
+  /** `inner` is content, type and padding together. */
+  sealInner(inner: Buffer): Buffer {
+    const { key, iv } = trafficKeys(this.#suite, this.#secret);
+    const nonce = Buffer.from(iv);
+    nonce.writeBigUInt64BE(iv.readBigUInt64BE(4) ^ this.#sequence++, 4);
+    const header = Buffer.from([23, 3, 3, (inner.length + 16) >> 8, (inner.length + 16) & 0xff]);
+    const cipher = createCipheriv(this.#suite.aead as 'aes-128-gcm', key, nonce, { authTagLength: 16 });
+    cipher.setAAD(header);
+    return Buffer.concat([header, cipher.update(inner), cipher.final(), cipher.getAuthTag()]);
+  }
+
+  update(): void {
+    this.#secret = nextTrafficSecret(this.#suite.hash, this.#secret);
+    this.#sequence = 0n;
+  }
+}
+
 /**
  * A client that does what it is told, step by step, right or wrong: what no real client can be made to do. The right
  * parts of it are proven by the tests with real clients.
@@ -35,7 +73,7 @@ export class RawClient {
   readonly transport: Duplex;
   /** The handshake messages so far. */
   readonly messages: Buffer[] = [];
-  sealer: RecordSealer | undefined;
+  sealer: ClientSealer | undefined;
   opener: RecordOpener | undefined;
   suite: CipherSuite | undefined;
   #secrets: HandshakeSecrets | undefined;
@@ -67,19 +105,24 @@ export class RawClient {
   }
 
   seal(type: 21 | 22 | 23, content: Buffer): Buffer {
-    const pieces: Buffer[] = [];
     assert(this.sealer);
-    this.sealer.seal(type, content, pieces);
-    return Buffer.concat(pieces);
+    const records: Buffer[] = [];
+    for (let start = 0; start < content.length; start += maxPlaintextLength) {
+      const fragment = content.subarray(start, start + maxPlaintextLength);
+      records.push(this.sealer.sealInner(Buffer.concat([fragment, Buffer.from([type])])));
+    }
+    return Buffer.concat(records);
   }
 
-  /** The next record, opened where it is protected; `undefined` at the end. */
+  /** The next record, opened where the keys are known; `undefined` at the end. */
   async next(): Promise<{ type: number; content: Buffer } | undefined> {
     for (;;) {
       const record = this.#reader.next();
       if (record !== undefined) {
-        if (record.type !== contentType.applicationData) return { type: record.type, content: record.body };
-        const opened = this.opener?.open(record.header, record.body);
+        if (record.type !== contentType.applicationData || this.opener === undefined) {
+          return { type: record.type, content: record.body };
+        }
+        const opened = this.opener.open(record.header, record.body);
         assert(opened, 'a record of the server does not open');
         return opened;
       }
@@ -131,7 +174,7 @@ export class RawClient {
     const usedPsk = hello.extensions.has(extensionType.preSharedKey) ? psk : undefined;
     this.#secrets = handshakeSecrets(suite.hash, usedPsk, shared, transcriptHash(suite.hash, this.messages));
     this.opener = new RecordOpener(suite, this.#secrets.server);
-    this.sealer = new RecordSealer(suite, this.#secrets.client);
+    this.sealer = new ClientSealer(suite, this.#secrets.client);
     const types = [handshakeType.encryptedExtensions];
     if (usedPsk === undefined) types.push(handshakeType.certificate as 8, handshakeType.certificateVerify as 8);
     for (const type of types) this.messages.push(await this.#message(type));
@@ -140,11 +183,7 @@ export class RawClient {
     );
     assert.deepEqual(await this.#message(handshakeType.finished), expected);
     this.messages.push(expected);
-    this.#application = applicationSecrets(
-      suite.hash,
-      this.#secrets.master,
-      transcriptHash(suite.hash, this.messages),
-    );
+    this.#application = applicationSecrets(suite.hash, this.#secrets.master, transcriptHash(suite.hash, this.messages));
     this.opener = new RecordOpener(suite, this.#application.server);
     return hello;
   }
@@ -166,7 +205,7 @@ export class RawClient {
 
   useApplicationKeys(): void {
     assert(this.suite && this.#application);
-    this.sealer = new RecordSealer(this.suite, this.#application.client);
+    this.sealer = new ClientSealer(this.suite, this.#application.client);
   }
 
   /** The next NewSessionTicket. */
