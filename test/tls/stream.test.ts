@@ -391,7 +391,9 @@ describe('keys', () => {
     stream.end();
     assert.throws(() => stream.updateKeys(), { code: 'ERR_TLS_INVALID_STATE' });
     stream.destroy();
-    assert.throws(() => connectInMemory(certificate).stream.updateKeys(), { code: 'ERR_TLS_INVALID_STATE' });
+    const waiting = connectInMemory(certificate).stream;
+    assert.throws(() => waiting.updateKeys(), { code: 'ERR_TLS_INVALID_STATE' });
+    waiting.destroy();
   });
 
   it('of the server change before the limit of records', async () => {
