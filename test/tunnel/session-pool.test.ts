@@ -70,23 +70,30 @@ test('the pool grows while visitors take more than are ready, up to what a relay
   assert.ok(state.most <= 32, `${state.most} at once`);
 });
 
-test('a full queue makes the pool smaller, and a claim makes room', async (t) => {
+test('a full queue is no fault: the pool waits for a claim to make room', async (t) => {
   const { pool, state, claim } = bench(t);
   pool.start();
   await settle();
-  state.failures = Array.from(
-    { length: 40 },
-    () => new ApiError('rate_limited', undefined, { retryAfterSeconds: 600 }),
-  );
-  claim();
+  state.failures = [new ApiError('rate_limited', undefined, { retryAfterSeconds: 600 })];
   claim();
   await settle();
-  const before = state.dials;
+  assert.equal(pool.ready, 1);
+  assert.equal(state.dials, 3);
+  claim();
+  await settle();
+  assert.ok(pool.ready >= 2);
+  assert.equal(state.waits.length, 0);
+});
+
+test('too many requests, with no session ready, are answered by waiting as long as the relay says', async (t) => {
+  const { pool, state } = bench(t);
+  state.failures = Array.from({ length: 2 }, () => new ApiError('rate_limited', undefined, { retryAfterSeconds: 600 }));
+  pool.start();
+  await settle();
   assert.equal(pool.ready, 0);
+  assert.equal(state.dials, 2);
   assert.equal(state.waits.length, 1);
   assert.ok(state.waits[0]! >= 600_000);
-  await settle();
-  assert.equal(state.dials, before);
 });
 
 test('a relay that is out of reach is tried by one session at a time, after a while', async (t) => {
