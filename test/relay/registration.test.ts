@@ -255,6 +255,6 @@ test('the domain says how to sign and shows the chain that tenants present', asy
   assert.equal(body.data.protocol_version, '5');
   assert.equal(body.data.root_host, relay.rootHost);
   assert.deepEqual(body.data.keyless.modes, ['transcript']);
-  assert.deepEqual(body.data.transports, ['raw']);
+  assert.deepEqual(body.data.transports, ['raw', 'websocket']);
   assert.ok(createPublicKey(body.data.keyless.certificate_chain));
 });

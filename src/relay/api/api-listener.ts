@@ -4,7 +4,14 @@ import type { Duplex } from 'node:stream';
 import { type TLSSocket, createServer as createTlsServer } from 'node:tls';
 import { ApiError } from '../../contract/index.js';
 import type { Certificate } from '../certs/certificate.js';
-import { maxRequestHeadBytes, requestHeadTimeoutMs, requestTimeoutMs, tlsHandshakeTimeoutMs } from '../constants.js';
+import {
+  maxApiConnections,
+  maxRequestHeadBytes,
+  requestHeadTimeoutMs,
+  requestTimeoutMs,
+  tcpKeepAliveMs,
+  tlsHandshakeTimeoutMs,
+} from '../constants.js';
 import type { ConnectEndpoint } from './connect.js';
 import { refuseWith } from './raw-answers.js';
 import { peekRequest } from './request-head.js';
@@ -44,9 +51,12 @@ export class ApiListener {
       handshakeTimeout: tlsHandshakeTimeoutMs,
       allowHalfOpen: true,
       noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: tcpKeepAliveMs,
     });
     // A client that leaves amid its handshake goes unnoticed on half-open sockets until the handshake's deadline.
     this.#tls.on('connection', (socket: Socket) => {
+      if (this.#open.size >= maxApiConnections) socket.destroy();
       this.#open.add(socket);
       socket.once('close', () => this.#open.delete(socket));
     });

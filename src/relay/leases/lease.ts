@@ -22,6 +22,9 @@ export interface Lease {
   metadata: Metadata;
   readonly firstSeenAt: number;
   lastSeenAt: number;
+  /** Address that the registration came from. */
+  readonly registeredFrom: string;
+  /** Address of the last call. */
   clientIp: string;
   reportedIp?: string;
 }
