@@ -117,7 +117,7 @@ export class LeaseBook {
       const now = Date.now();
       this.assertFree(terms.identity, now);
       const earlier = this.#leases.get(hostname);
-      if (!earlier) this.#assertRoom(terms);
+      if (!earlier) this.#assertRoom(terms, now);
       const lease: Lease = {
         identity: terms.identity,
         hostname,
@@ -196,12 +196,13 @@ export class LeaseBook {
   }
 
   /** A replaced lease leaves as much room as it had taken, so only new names are counted. */
-  #assertRoom({ identity, clientIp }: LeaseTerms): void {
-    const full =
+  #assertRoom({ identity, clientIp }: LeaseTerms, now: number): void {
+    const full = () =>
       this.#leases.size >= maxLeases ||
       this.#bySource.count(sourceOf(clientIp)) >= this.limits.perSource ||
       this.#byWallet.count(identity.address) >= this.limits.perWallet;
-    if (full) throw new ApiError('rate_limited', 'too many leases', { retryAfterSeconds: defaultLeaseTtlSeconds });
+    if (full()) this.#sweep(now);
+    if (full()) throw new ApiError('rate_limited', 'too many leases', { retryAfterSeconds: defaultLeaseTtlSeconds });
   }
 
   #add(lease: Lease): void {
