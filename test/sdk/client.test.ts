@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
 import { test, type TestContext } from 'node:test';
 import {
   AnswerError,
@@ -175,7 +176,7 @@ test('a relay is given by https:// and its authority, and nothing else', () => {
 });
 
 /** Sends more than any answer may have, for as long as it is read. */
-function endless(_call: unknown, response: import('node:http').ServerResponse): void {
+function endless(_call: unknown, response: ServerResponse): void {
   const more = () => {
     while (!response.destroyed && response.write('x'.repeat(65_536)));
   };

@@ -16,6 +16,7 @@ function bench(t: TestContext) {
     claims: 0,
     refused: undefined as Error | undefined,
     waits: [] as number[],
+    hasRoom: true,
   };
   let dialing = 0;
   const pool = new SessionPool({
@@ -31,6 +32,7 @@ function bench(t: TestContext) {
       return stream;
     },
     onClaim: () => state.claims++,
+    hasRoom: () => state.hasRoom,
     onReady: () => {},
     onRefused: (error) => (state.refused = error),
     onWaiting: (_error, delayMs) => state.waits.push(delayMs),
@@ -116,6 +118,20 @@ test('sessions that are lost together are one failure', async (t) => {
   await settle();
   assert.equal(state.waits.length, 1);
   while (pool.ready < 2) await turn();
+});
+
+test('no sessions are opened while no more visitors can be served', async (t) => {
+  const { pool, state, claim } = bench(t);
+  pool.start();
+  await settle();
+  state.hasRoom = false;
+  claim();
+  await settle();
+  assert.equal(pool.ready, 1);
+  state.hasRoom = true;
+  pool.fill();
+  await settle();
+  assert.equal(pool.ready, 2);
 });
 
 test('waiting for approval keeps to the time that the relay gives', async (t) => {

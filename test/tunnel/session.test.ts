@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type TLSSocket } from 'node:tls';
 import type { AddressInfo } from 'node:net';
-import { Duplex, PassThrough } from 'node:stream';
+import { type Duplex, PassThrough } from 'node:stream';
 import { test, type TestContext } from 'node:test';
 import { AnswerError } from '../../src/sdk/index.js';
 import { RelayTransport } from '../../src/sdk/relay-transport.js';
