@@ -197,6 +197,8 @@ const hostName = /^[a-z0-9-]+(\.[a-z0-9-]+)*$/;
 export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayConfig {
   const faults: string[] = [];
   const flags = readFlags(argv);
+  // A variable that is set to nothing, as compose files do, is not set: '' would be port 0 and the working directory.
+  env = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const file = readFile(flags['config'] ?? env['PORTAL_CONFIG'], faults);
   for (const name of unavailableSettings) {
     const value = env[name] ?? file[name.toLowerCase()];

@@ -33,6 +33,8 @@ export const maxTranscriptBytes = 65_536;
 export const maxRequestHeadBytes = 16_384;
 export const requestHeadTimeoutMs = 10_000;
 export const requestTimeoutMs = 30_000;
+/** How often requests under way are held against the two deadlines above. */
+export const requestCheckIntervalMs = 2_000;
 export const tlsHandshakeTimeoutMs = 10_000;
 
 // Reverse sessions and claims
@@ -43,7 +45,7 @@ export const claimTimeoutMs = 10_000;
 export const maxWaitingClaims = 512;
 
 // Public ingress
-/** Idle time after which the kernel asks whether the other end is still there, on every listener. */
+/** A connection idle for so long is probed by TCP: a peer that vanished without a word would hold it for ever. */
 export const tcpKeepAliveMs = 60_000;
 export const maxClientHelloBytes = 16_384;
 export const clientHelloTimeoutMs = 10_000;

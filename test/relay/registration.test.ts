@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createPublicKey } from 'node:crypto';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { SigningKey, Signature, hashMessage } from 'ethers';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
+import Database from 'libsql';
 import { SiweMessage } from 'siwe';
 import { call, connectTls, freshWallet, register } from '../support/by-hand.js';
 import { type TestRelay, startTestRelay } from '../support/relay.js';
@@ -21,6 +23,23 @@ async function signedChallenge(name: string, wallet = freshWallet()) {
   const { challenge_id, siwe_message } = (await challengeFor(name, wallet.address)).body.data;
   return { challenge_id, siwe_message, siwe_signature: await wallet.signMessage(siwe_message) };
 }
+
+test('metadata that the contract does not know, and so does not bound, is not kept', async () => {
+  const wallet = freshWallet();
+  const metadata = { owner: 'me', other: 'x'.repeat(50_000) };
+  const { data } = (await challengeFor('bounded', wallet.address, { metadata })).body;
+  const body = { ...data, siwe_signature: await wallet.signMessage(data.siwe_message) };
+  const { access_token } = (await call(relay, 'POST', '/sdk/register', { body })).body.data;
+  const kept = () => {
+    const db = new Database(join(relay.config.stateDir, 'portal.db'), { readonly: true });
+    const row = db.prepare("SELECT metadata FROM leases WHERE name = 'bounded'").get() as { metadata: string };
+    db.close();
+    return JSON.parse(row.metadata) as unknown;
+  };
+  assert.deepEqual(kept(), { owner: 'me' });
+  assert.equal((await call(relay, 'POST', '/sdk/renew', { body: { access_token, metadata } })).status, 200);
+  assert.deepEqual(kept(), { owner: 'me' });
+});
 
 const refusedAs = (answer: Awaited<ReturnType<typeof call>>, status: number, code: string) => {
   assert.equal(answer.body.error?.code, code, JSON.stringify(answer.body));

@@ -7,13 +7,14 @@ import type { Certificate } from '../certs/certificate.js';
 import {
   maxApiConnections,
   maxRequestHeadBytes,
+  requestCheckIntervalMs,
   requestHeadTimeoutMs,
   requestTimeoutMs,
   tcpKeepAliveMs,
   tlsHandshakeTimeoutMs,
 } from '../constants.js';
 import type { ConnectEndpoint } from './connect.js';
-import { refuseWith } from './raw-answers.js';
+import { closeSoon, refuseWith } from './raw-answers.js';
 import { peekRequest } from './request-head.js';
 
 const connectPath = /^\/sdk\/connect(?:\?|$)/;
@@ -27,6 +28,8 @@ export class ApiListener {
   readonly #tls;
   /** TCP connections, from before their handshake on. */
   readonly #open = new Set<Socket>();
+  /** The last response not done yet of each connection that HTTP serves. */
+  readonly #answering = new WeakMap<Duplex, ServerResponse>();
 
   constructor(
     app: RequestListener,
@@ -37,8 +40,17 @@ export class ApiListener {
       maxHeaderSize: maxRequestHeadBytes,
       headersTimeout: requestHeadTimeoutMs,
       requestTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: requestCheckIntervalMs,
     };
     this.#http = createServer(limits, app);
+    // This server never listens by itself, yet only from `listening` on does it keep its deadlines.
+    this.#http.emit('listening');
+    this.#http.prependListener('request', ({ socket }, response) => {
+      this.#answering.set(socket, response);
+      response.once('close', () => {
+        if (this.#answering.get(socket) === response) this.#answering.delete(socket);
+      });
+    });
     this.#http.on('upgrade', (request, socket, rest) => this.#upgrade(app, request, socket, rest));
     this.#http.on('clientError', (error: NodeJS.ErrnoException, socket) => {
       if (socket.writable) refuseWith(socket, malformed(error));
@@ -81,6 +93,7 @@ export class ApiListener {
   /** Stops listening and ends what is open, reverse sessions included. */
   async stop(): Promise<void> {
     const closed = new Promise((resolve) => this.#tls.close(resolve));
+    this.#http.close();
     for (const socket of this.#open) socket.destroy();
     await closed;
   }
@@ -97,6 +110,13 @@ export class ApiListener {
   }
 
   #upgrade(app: RequestListener, request: IncomingMessage, socket: Duplex, rest: Buffer): void {
+    // Answers go out in order, and a connection cannot be switched while one before is still to be written to it.
+    const earlier = this.#answering.get(socket);
+    if (earlier) {
+      const early = new ApiError('invalid_request', 'an upgrade must wait for the answers to the requests before it');
+      earlier.once('close', () => refuseWith(socket, early));
+      return;
+    }
     if (request.method === 'GET' && connectPath.test(request.url ?? '')) {
       void this.connect.upgrade(socket, request, rest);
       return;
@@ -106,7 +126,7 @@ export class ApiListener {
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
     response.assignSocket(socket as Socket);
-    response.once('finish', () => socket.end());
+    response.once('finish', () => closeSoon(socket));
     app(request, response);
   }
 }

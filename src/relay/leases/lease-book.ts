@@ -13,7 +13,7 @@ import { RateLimit } from '../rate-limit.js';
 import type { LeaseRecord, Metadata, Store } from '../store/store.js';
 import { Tally } from '../tally.js';
 import type { AccessTokenClaims } from '../auth/tokens.js';
-import { type Identity, type Lease, identityKey } from './lease.js';
+import { type Identity, type Lease, identityKey, knownMetadata } from './lease.js';
 
 export type LeaseEnding = 'unregistered' | 'replaced' | 'expired';
 
@@ -153,7 +153,7 @@ export class LeaseBook {
         ...lease,
         expiresAt: wholeSeconds(now, this.#ttl(terms.ttlSeconds)),
         expiryBeforeRestart: undefined,
-        metadata: terms.metadata ?? lease.metadata,
+        metadata: terms.metadata ? knownMetadata(terms.metadata) : lease.metadata,
         lastSeenAt: now,
         clientIp: terms.clientIp,
         reportedIp: terms.reportedIp ?? lease.reportedIp,

@@ -34,6 +34,11 @@ export function identityKey(identity: Identity): string {
   return `${identity.name}:${identity.address}`.toLowerCase();
 }
 
+/** The fields that the contract knows; others, which nothing bounds, are not kept. */
+export function knownMetadata({ description, owner, thumbnail, tags, hide }: Metadata): Metadata {
+  return { description, owner, thumbnail, tags, hide };
+}
+
 const label = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /**
