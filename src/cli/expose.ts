@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { systemCode, UsageError } from '../sdk/errors.js';
-import { expose, type ExposeOptions } from '../tunnel/index.js';
+import type { ExposeOptions } from '../tunnel/index.js';
 import { ExposeOutput } from './expose-output.js';
 
 const help = `Usage: portal expose TARGET --relay URL [options]
@@ -43,6 +43,8 @@ export async function exposeCommand(argv: string[]): Promise<number> {
     return 2;
   }
 
+  // Late, for it brings much along: wrong usage should be told at once.
+  const { expose } = await import('../tunnel/index.js');
   const output = new ExposeOutput(process.stdout, process.stderr, options);
   const tunnel = expose(options);
   tunnel.on('status', (status) => output.status(status));
