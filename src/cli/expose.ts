@@ -13,6 +13,7 @@ or http://host:port. The public URL goes to stdout, what happens to stderr.
   --name NAME          PORTAL_NAME         first label of the public name [derived from the identity]
   --identity FILE      PORTAL_IDENTITY     whose name it is; made when missing [~/.config/portal/identity.json]
   --ca FILE            PORTAL_CA           PEM certificates to trust for the relay instead of the well-known ones
+  --carrier KIND       PORTAL_CARRIER      raw, ws, or auto: raw, and ws where a proxy lets only that through [auto]
   --ttl SECONDS        PORTAL_TTL          lease to ask for, renewed all the while [the relay's default]
   --description TEXT   PORTAL_DESCRIPTION  for the relay's listings, as are the next four
   --owner TEXT         PORTAL_OWNER
@@ -87,6 +88,7 @@ function readOptions(argv: string[], env: NodeJS.ProcessEnv): (ExposeOptions & {
     name: values.name ?? env.PORTAL_NAME,
     identityFile: values.identity ?? env.PORTAL_IDENTITY,
     ca: caFile === undefined ? undefined : readCertificates(caFile),
+    carrier: (values.carrier ?? env.PORTAL_CARRIER) as ExposeOptions['carrier'],
     metadata: Object.values(metadata).every((value) => value === undefined) ? undefined : metadata,
     ttl,
     closeGraceMs: grace === undefined ? undefined : grace * 1000,
@@ -104,6 +106,7 @@ function parse(argv: string[]) {
         name: { type: 'string' },
         identity: { type: 'string' },
         ca: { type: 'string' },
+        carrier: { type: 'string' },
         ttl: { type: 'string' },
         description: { type: 'string' },
         owner: { type: 'string' },
