@@ -7,7 +7,8 @@ import { ConnectEndpoint } from './api/connect.js';
 import { sdkHandlers } from './api/sdk.js';
 import { systemHandlers } from './api/system.js';
 import { LeaseAuth } from './auth/lease-auth.js';
-import { loadRelayKey } from './auth/relay-key.js';
+import { relayKeyFromHex } from './auth/relay-key.js';
+import { loadPrivateKeyFile } from '../sdk/identity-file.js';
 import { AccessTokens } from './auth/tokens.js';
 import { CertificateSource, loadCertificate } from './certs/certificate-source.js';
 import { developmentCaFile, developmentCertificate } from './certs/development-ca.js';
@@ -49,7 +50,7 @@ export interface Relay {
 export async function startRelay(config: RelayConfig, logger: Logger): Promise<Relay> {
   const rootHost = config.portalUrl.hostname;
   makePrivateDir(config.stateDir);
-  const key = loadRelayKey(join(config.stateDir, 'identity.json'));
+  const key = relayKeyFromHex(await loadPrivateKeyFile(join(config.stateDir, 'identity.json')));
   const certificates = new CertificateSource(
     config.certificateFiles
       ? await loadCertificate(config.certificateFiles, rootHost)

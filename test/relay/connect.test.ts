@@ -46,6 +46,38 @@ test('Upgrade: portal-reverse switches by 101, on the public port as well', asyn
   }
 });
 
+test('Content-Length: 0, and an Upgrade that Connection does not name, change nothing about a plain GET', async () => {
+  const lease = await register(relay, { name: 'plainer' });
+  const additions: Record<string, string>[] = [
+    { 'Content-Length': '0' },
+    { Upgrade: 'portal-reverse' },
+    { Upgrade: 'portal-reverse', Connection: 'keep-alive' },
+  ];
+  for (const more of additions) {
+    const { socket, status } = await openSession(relay, {
+      ...sessionHeaders(lease.token),
+      ...more,
+    });
+    assert.equal(status, 200, JSON.stringify(more));
+    socket.destroy();
+  }
+});
+
+test('a request without Host, one with an expectation and CONNECT are answered by the contract', async () => {
+  for (const [request, answer] of [
+    ['GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n', /^HTTP\/1\.1 200 [\s\S]*"ok":true/],
+    [
+      'GET /healthz HTTP/1.1\r\nHost: x\r\nExpect: tea\r\nConnection: close\r\n\r\n',
+      /^HTTP\/1\.1 200 [\s\S]*"ok":true/,
+    ],
+    ['CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n', /^HTTP\/1\.1 400 [\s\S]*"invalid_request"/],
+  ] as const) {
+    const socket = await connectTls(relay);
+    socket.write(request);
+    assert.match(await text(socket), answer, request);
+  }
+});
+
 test('the head may come a byte at a time', async () => {
   const lease = await register(relay, { name: 'slow-head' });
   const socket = await connectTls(relay);

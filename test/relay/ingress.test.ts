@@ -260,9 +260,10 @@ test('unregistering lets live connections finish', async () => {
   await Promise.all([readAll(visitor), readAll(tunnel)]);
 });
 
-test('expiry cuts live connections, and the name is routed no more', async () => {
-  const expiring = await register(relay, { name: 'expiring', ttl: 1 });
+test('expiry cuts live connections, and the name is routed no more', async (t) => {
+  const expiring = await register(relay, { name: 'expiring', ttl: 30 });
   const { visitor, tunnel } = await joined(expiring);
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 31_000 });
   await Promise.all([ended(visitor), ended(tunnel)]);
   const late = await dial();
   late.write(await clientHello(expiring.hostname));

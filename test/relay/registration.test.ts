@@ -224,6 +224,16 @@ test('bad bodies get invalid_json or invalid_request', async () => {
   refusedAs(await challengeFor('meta', freshWallet().address, { metadata: { tags } }), 400, 'invalid_request');
 });
 
+test('a body of another media type is never passed over', async () => {
+  const lease = await register(relay, { name: 'media' });
+  const headers = { 'content-type': 'text/plain' };
+  refusedAs(
+    await call(relay, 'POST', '/sdk/renew', { body: '{"ttl":5}', token: lease.token, headers }),
+    415,
+    'invalid_request',
+  );
+});
+
 test('signatures of other shapes are refused without trouble', async () => {
   for (const siwe_signature of [
     '0x',

@@ -50,6 +50,17 @@ test('a lease that lived at the last write renews after a restart, though its to
   );
 });
 
+test('a lease outlives two restarts in a row, though another one was renewed in between', async () => {
+  const [lease, other] = [
+    await register(relay, { name: 'kept', ttl: 30 }),
+    await register(relay, { name: 'busy', ttl: 30 }),
+  ];
+  await restart(60_000);
+  assert.equal((await renew(other.token)).status, 200);
+  await restart();
+  assert.equal((await renew(lease.token)).status, 200);
+});
+
 test('a lease that nobody renews after a restart ends with its one fresh TTL, its name reserved for 5 minutes', async () => {
   const lease = await register(relay, { name: 'left', ttl: 5 });
   await restart();

@@ -41,6 +41,8 @@ export class ApiListener {
       headersTimeout: requestHeadTimeoutMs,
       requestTimeout: requestTimeoutMs,
       connectionsCheckingInterval: requestCheckIntervalMs,
+      // Node would answer for itself, without an envelope; nothing here depends on Host.
+      requireHostHeader: false,
     };
     this.#http = createServer(limits, app);
     // This server never listens by itself, yet only from `listening` on does it keep its deadlines.
@@ -52,6 +54,11 @@ export class ApiListener {
       });
     });
     this.#http.on('upgrade', (request, socket, rest) => this.#upgrade(app, request, socket, rest));
+    // An expectation may be ignored (RFC 9110 10.1.1); Node's own refusal would be no envelope.
+    this.#http.on('checkExpectation', app);
+    this.#http.on('connect', (_request, socket) => {
+      refuseWith(socket, new ApiError('invalid_request', 'this is no proxy: CONNECT is not served'));
+    });
     this.#http.on('clientError', (error: NodeJS.ErrnoException, socket) => {
       if (socket.writable) refuseWith(socket, malformed(error));
       else socket.destroy();

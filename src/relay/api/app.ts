@@ -48,6 +48,7 @@ export function createApp({ handlers, logger, validateResponses }: AppOptions): 
   }
   app.use('/v1/sign', express.json({ limit: maxSignBodyBytes, inflate: false }));
   app.use(express.json({ limit: maxJsonBodyBytes, inflate: false }));
+  app.use(refuseOtherMedia);
   app.use(
     validate({
       apiSpec: contract as never,
@@ -81,6 +82,15 @@ function expressPath(path: string): string {
   return path.replaceAll(/\{(\w+)\}/g, ':$1');
 }
 
+/** A body that is not JSON by its media type would be passed over, where the contract lets a body be absent. */
+const refuseOtherMedia: RequestHandler = (request, _response, next) => {
+  const hasBody = Number(request.headers['content-length'] ?? 0) > 0 || 'transfer-encoding' in request.headers;
+  if (hasBody && request.body === undefined) {
+    throw new ApiError('invalid_request', 'the body must be application/json', { status: 415 });
+  }
+  next();
+};
+
 function unavailable(): void {
   throw new ApiError('feature_unavailable', 'this release of the relay does not offer this yet');
 }
@@ -90,7 +100,10 @@ function logRequests(logger: Logger): RequestHandler {
     const began = performance.now();
     response.once('finish', () => {
       const ms = Math.round(performance.now() - began);
-      logger.debug({ method: request.method, path: request.path, status: response.statusCode, ms }, 'request');
+      // The route, not the path: what a client writes there is not ours to keep.
+      const { openapi } = request as { openapi?: { openApiRoute?: string } };
+      const route = openapi?.openApiRoute ?? '(none)';
+      logger.debug({ method: request.method, route, status: response.statusCode, ms }, 'request');
     });
     next();
   };

@@ -65,14 +65,14 @@ export class LeaseBook {
   async start(freshTtlSeconds: number): Promise<void> {
     const now = Date.now();
     const { leases, lastWriteAt } = await this.store.loadLeases();
+    const alive: Lease[] = [];
     for (const record of leases) {
-      if (record.expiresAt > lastWriteAt) {
-        const expiresAt = Math.max(record.expiresAt, wholeSeconds(now, freshTtlSeconds));
-        this.#add({ ...leaseFromRecord(record), expiresAt, expiryBeforeRestart: record.expiresAt });
-      } else {
-        this.#reserve(leaseFromRecord(record), record.expiresAt);
-      }
+      const lease = leaseFromRecord(record);
+      if (record.expiresAt <= lastWriteAt) this.#reserve(lease, record.expiresAt);
+      else alive.push({ ...lease, expiresAt: Math.max(lease.expiresAt, wholeSeconds(now, freshTtlSeconds)) });
     }
+    await this.store.putLeases(alive.map(recordFromLease), now);
+    for (const lease of alive) this.#add(lease);
     this.#sweeper = setInterval(() => this.#sweep(Date.now()), leaseSweepIntervalMs);
   }
 
@@ -118,11 +118,13 @@ export class LeaseBook {
       this.assertFree(terms.identity, now);
       const earlier = this.#leases.get(hostname);
       if (!earlier) this.#assertRoom(terms, now);
+      const expiresAt = wholeSeconds(now, this.#ttl(terms.ttlSeconds));
       const lease: Lease = {
         identity: terms.identity,
         hostname,
         generation: randomBytes(12).toString('base64url'),
-        expiresAt: wholeSeconds(now, this.#ttl(terms.ttlSeconds)),
+        expiresAt,
+        tokenExpiresAt: expiresAt,
         metadata: terms.metadata,
         firstSeenAt:
           earlier && identityKey(earlier.identity) === identityKey(terms.identity) ? earlier.firstSeenAt : now,
@@ -131,7 +133,7 @@ export class LeaseBook {
         clientIp: terms.clientIp,
         reportedIp: terms.reportedIp,
       };
-      await this.store.putLease(recordFromLease(lease), now);
+      await this.store.putLeases([recordFromLease(lease)], now);
       if (earlier) this.#remove(earlier);
       this.#add(lease);
       this.#reserved.delete(hostname);
@@ -149,16 +151,17 @@ export class LeaseBook {
     await this.#inTurn(lease.hostname, async () => {
       const now = Date.now();
       this.#assertCurrent(lease, now);
+      const expiresAt = wholeSeconds(now, this.#ttl(terms.ttlSeconds));
       const renewed: Lease = {
         ...lease,
-        expiresAt: wholeSeconds(now, this.#ttl(terms.ttlSeconds)),
-        expiryBeforeRestart: undefined,
+        expiresAt,
+        tokenExpiresAt: expiresAt,
         metadata: terms.metadata ? knownMetadata(terms.metadata) : lease.metadata,
         lastSeenAt: now,
         clientIp: terms.clientIp,
         reportedIp: terms.reportedIp ?? lease.reportedIp,
       };
-      await this.store.putLease(recordFromLease(renewed), now);
+      await this.store.putLeases([recordFromLease(renewed)], now);
       Object.assign(lease, renewed);
     });
   }
@@ -184,8 +187,8 @@ export class LeaseBook {
     const lease = this.at(this.hostnameOf(name), now);
     if (!lease || identityKey(lease.identity) !== claims.identityKey) throw notFound();
     if (lease.generation !== claims.generation) throw superseded();
-    const survivesRestart = lease.expiryBeforeRestart !== undefined && claims.expiresAt >= lease.expiryBeforeRestart;
-    if (claims.expiresAt <= now && !survivesRestart) throw notFound();
+    // The last token lives as long as the lease does.
+    if (claims.expiresAt <= now && claims.expiresAt < lease.tokenExpiresAt) throw notFound();
     return lease;
   }
 
@@ -274,6 +277,7 @@ function recordFromLease(lease: Lease): LeaseRecord {
     address: lease.identity.address,
     generation: lease.generation,
     expiresAt: lease.expiresAt,
+    tokenExpiresAt: lease.tokenExpiresAt,
     metadata: lease.metadata,
     firstSeenAt: lease.firstSeenAt,
     lastSeenAt: lease.lastSeenAt,

@@ -17,8 +17,8 @@ export interface Lease {
   readonly generation: string;
   /** Milliseconds since the epoch, whole seconds. */
   expiresAt: number;
-  /** Where the lease outlived a restart: the expiry it had before, which its last token still bears. */
-  expiryBeforeRestart?: number;
+  /** The expiry that the last token issued bears: earlier than the lease's own where that outlived a restart. */
+  tokenExpiresAt: number;
   metadata: Metadata;
   readonly firstSeenAt: number;
   lastSeenAt: number;
