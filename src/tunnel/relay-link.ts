@@ -33,6 +33,8 @@ export interface ConnectionReport {
   received: number;
   sent: number;
   durationMs: number;
+  /** The service did not answer, and the visitor was told so. */
+  unavailable?: true;
   /** What broke it, when it did not end by itself. */
   error?: Error;
 }

@@ -72,6 +72,18 @@ for (const address of ['127.0.0.1', '::1']) {
   });
 }
 
+test('a process too busy to look does not take a service that is there for one that is not', async (t) => {
+  const server = createServer((socket) => socket.end());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const connecting = connectTarget(parseTarget((server.address() as AddressInfo).port), signal);
+  // As many visitors' handshakes at once do: longer than Node gives an address.
+  await new Promise((resolve) => setImmediate(resolve));
+  for (const until = Date.now() + 400; Date.now() < until;);
+  (await connecting).destroy();
+});
+
 test('a service that is not there is an error of the system', async () => {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -79,6 +91,8 @@ test('a service that is not there is an error of the system', async () => {
   server.close();
   await once(server, 'close');
   await assert.rejects(connectTarget({ host: '127.0.0.1', port }, signal), { code: 'ECONNREFUSED' });
-  await assert.rejects(connectTarget(parseTarget(port), signal));
+  await assert.rejects(connectTarget(parseTarget(port), signal), {
+    message: `localhost:${port} cannot be reached (ECONNREFUSED)`,
+  });
   await assert.rejects(connectTarget({ host: '127.0.0.1', port }, AbortSignal.abort(new Error('no more'))), /no more/);
 });
