@@ -132,6 +132,11 @@ export class RawClient {
     }
   }
 
+  /** Reads and drops all that comes, to the end. */
+  async discard(): Promise<void> {
+    while ((await this.#chunks.next()).done !== true);
+  }
+
   /** Reads on to the server's fatal alert and the end after it; the alert's name. */
   async alert(): Promise<string | undefined> {
     for (let record = await this.next(); record !== undefined; record = await this.next()) {
