@@ -66,7 +66,7 @@ export function createApp({ handlers, logger, validateResponses }: AppOptions): 
   app.use(() => {
     throw new ApiError('not_found', 'no such endpoint');
   });
-  app.use(answerErrors(logger));
+  app.use(answerErrors(logger, validateResponses));
   return (request, response) => {
     // Express routes nothing whose target has no path (`http://`), and would answer it with a page of its own.
     app(request as Request, response as Response, () => {
