@@ -1,0 +1,149 @@
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { systemCode, UsageError } from '../sdk/errors.js';
+import type { ExposeOptions } from '../tunnel/index.js';
+import { ExposeOutput } from './expose-output.js';
+
+const help = `Usage: portal expose TARGET --relay URL [options]
+
+Puts a local service on a public HTTPS name until it is interrupted. TARGET is a port (3000), host:port, [::1]:3000
+or http://host:port. The public URL goes to stdout, what happens to stderr.
+
+  --relay URL          PORTAL_RELAY        the relay, https://host[:port]
+  --name NAME          PORTAL_NAME         first label of the public name [derived from the identity]
+  --identity FILE      PORTAL_IDENTITY     whose name it is; made when missing [~/.config/portal/identity.json]
+  --ca FILE            PORTAL_CA           PEM certificates to trust for the relay instead of the well-known ones
+  --carrier KIND       PORTAL_CARRIER      raw, ws, or auto: raw, and ws where a proxy lets only that through [auto]
+  --ttl SECONDS        PORTAL_TTL          lease to ask for, renewed all the while [the relay's default]
+  --description TEXT   PORTAL_DESCRIPTION  for the relay's listings, as are the next four
+  --owner TEXT         PORTAL_OWNER
+  --thumbnail URL      PORTAL_THUMBNAIL
+  --tag TEXT           PORTAL_TAGS         may be given several times; in the environment, divided by commas
+  --hide               PORTAL_HIDE         keep the service out of listings
+  --grace SECONDS      PORTAL_GRACE        how long connections may finish after an interrupt [10]
+  --json                                   one line of JSON on stdout once it is up, events as JSON on stderr
+  --help                                   this text
+
+The first SIGINT or SIGTERM gives the name back and lets connections finish, the second ends at once.
+Exit code: 0 after an interrupt, 1 when the tunnel could not go on, 2 for wrong usage.
+`;
+
+/** `portal expose`. @returns the exit code */
+export async function exposeCommand(argv: string[]): Promise<number> {
+  let options: ExposeOptions & { json: boolean };
+  try {
+    const read = readOptions(argv, process.env);
+    if (read === 'help') {
+      process.stdout.write(help);
+      return 0;
+    }
+    options = read;
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`portal expose: ${error.message}\n`);
+    return 2;
+  }
+
+  // Late, for it brings much along: wrong usage should be told at once.
+  const { expose } = await import('../tunnel/index.js');
+  const output = new ExposeOutput(process.stdout, process.stderr, options);
+  const tunnel = expose(options);
+  tunnel.on('status', (status) => output.status(status));
+  tunnel.on('ready', (ready) => output.ready(ready));
+  tunnel.on('connection', (report) => output.connection(report));
+
+  let interrupts = 0;
+  const interrupt = () => void tunnel.close(++interrupts > 1 ? 0 : undefined);
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  const { error } = await tunnel.closed;
+  process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  if (error === undefined) return 0;
+  output.failed(error);
+  return error instanceof UsageError ? 2 : 1;
+}
+
+/** @throws UsageError with one clear line */
+function readOptions(argv: string[], env: NodeJS.ProcessEnv): (ExposeOptions & { json: boolean }) | 'help' {
+  const { values, positionals } = parse(argv);
+  if (values.help === true) return 'help';
+  const [target, ...more] = positionals;
+  if (target === undefined) throw new UsageError('give the service to expose, such as 3000 (see --help)');
+  if (more.length > 0) throw new UsageError(`one service only; what is ${JSON.stringify(more[0])}?`);
+  const relay = values.relay ?? env.PORTAL_RELAY;
+  if (relay === undefined || relay === '') throw new UsageError('give the relay: --relay URL, or PORTAL_RELAY');
+  const caFile = values.ca ?? env.PORTAL_CA;
+  const ttl = seconds('--ttl', values.ttl ?? env.PORTAL_TTL, 1);
+  const grace = seconds('--grace', values.grace ?? env.PORTAL_GRACE, 0);
+  const tags = values.tag ?? env.PORTAL_TAGS?.split(',').map((tag) => tag.trim());
+  const metadata = {
+    description: values.description ?? env.PORTAL_DESCRIPTION,
+    owner: values.owner ?? env.PORTAL_OWNER,
+    thumbnail: values.thumbnail ?? env.PORTAL_THUMBNAIL,
+    tags,
+    hide: values.hide ?? (isOn(env.PORTAL_HIDE) ? true : undefined),
+  };
+  return {
+    target,
+    relay,
+    name: values.name ?? env.PORTAL_NAME,
+    identityFile: values.identity ?? env.PORTAL_IDENTITY,
+    ca: caFile === undefined ? undefined : readCertificates(caFile),
+    carrier: (values.carrier ?? env.PORTAL_CARRIER) as ExposeOptions['carrier'],
+    metadata: Object.values(metadata).every((value) => value === undefined) ? undefined : metadata,
+    ttl,
+    closeGraceMs: grace === undefined ? undefined : grace * 1000,
+    json: values.json === true,
+  };
+}
+
+function parse(argv: string[]) {
+  try {
+    return parseArgs({
+      args: argv,
+      allowPositionals: true,
+      options: {
+        relay: { type: 'string' },
+        name: { type: 'string' },
+        identity: { type: 'string' },
+        ca: { type: 'string' },
+        carrier: { type: 'string' },
+        ttl: { type: 'string' },
+        description: { type: 'string' },
+        owner: { type: 'string' },
+        thumbnail: { type: 'string' },
+        tag: { type: 'string', multiple: true },
+        hide: { type: 'boolean' },
+        grace: { type: 'string' },
+        json: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+  } catch (error) {
+    // Node's first sentence says what is wrong; the rest is advice on quoting.
+    throw new UsageError((error as Error).message.split(/\. |\n/)[0]!, { cause: error });
+  }
+}
+
+function seconds(what: string, text: string | undefined, least: number): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < least || value > 86_400) {
+    throw new UsageError(`${what} is a number of seconds from ${least} to 86400, not ${JSON.stringify(text)}`);
+  }
+  return value;
+}
+
+function isOn(text: string | undefined): boolean {
+  return text !== undefined && ['1', 'true', 'yes', 'on'].includes(text.toLowerCase());
+}
+
+function readCertificates(path: string): Buffer {
+  let pem: Buffer;
+  try {
+    pem = readFileSync(path);
+  } catch (error) {
+    throw new UsageError(`--ca ${path}: ${systemCode(error) ?? 'cannot be read'}`, { cause: error });
+  }
+  if (!pem.includes('-----BEGIN CERTIFICATE-----')) throw new UsageError(`--ca ${path}: no PEM certificate in it`);
+  return pem;
+}

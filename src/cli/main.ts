@@ -1,0 +1,48 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+
+const help = `Usage: portal COMMAND [options]
+
+Puts a service on your machine on a public HTTPS name, through a relay that cannot read its traffic.
+
+  portal expose TARGET --relay URL    put a local service on a public name
+  portal relay --portal-url URL       run a relay
+  portal help                         this text
+  portal version                      the version of this program
+
+Each command explains itself with --help.
+`;
+
+/** Runs one command. @returns the exit code: 0 done, 1 failed, 2 used wrongly */
+async function main([command, ...rest]: string[]): Promise<number> {
+  switch (command) {
+    case 'expose':
+      return await (await import('./expose.js')).exposeCommand(rest);
+    case 'relay':
+      return await (await import('./relay.js')).relayCommand(rest);
+    case 'help':
+    case '--help':
+    case '-h':
+      process.stdout.write(help);
+      return 0;
+    case 'version':
+    case '--version':
+    case '-v':
+      process.stdout.write(`${packageVersion()}\n`);
+      return 0;
+    case undefined:
+      process.stderr.write(help);
+      return 2;
+    default:
+      process.stderr.write(`portal: no such command: ${JSON.stringify(command)}; see portal help\n`);
+      return 2;
+  }
+}
+
+/** From dist/src/cli/ the root of the package is three up. */
+function packageVersion(): string {
+  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,90 @@
+import { ApiError, isErrorCode } from '../contract/errors.js';
+import type { SuccessData } from '../contract/operations.js';
+import { AnswerError } from './errors.js';
+
+/** What a relay says goes into header lines, onto terminals and into timers: each field is checked before it is used. */
+
+const token = /^[\x21-\x7e]{1,4096}$/;
+const hostname = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
+const longestRetryAfterSeconds = 86_400;
+
+/**
+ * The error of an answer that is not a success.
+ * @param retryAfter the header of that name
+ */
+export function errorOfAnswer(
+  status: number,
+  body: unknown,
+  retryAfter: string | null | undefined,
+): ApiError | AnswerError {
+  const error = field(body, 'error');
+  const code = field(error, 'code');
+  if (field(body, 'ok') !== false || !isErrorCode(code)) {
+    return new AnswerError(`the answer, of status ${status}, is not one of a Portal relay`, status);
+  }
+  const message = field(error, 'message');
+  return new ApiError(code, typeof message === 'string' && message !== '' ? printable(message, 300) : undefined, {
+    status,
+    retryAfterSeconds: retryAfterSeconds(retryAfter),
+  });
+}
+
+/** Seconds of a `Retry-After` header in either of its forms (RFC 9110 10.2.3). */
+function retryAfterSeconds(header: string | null | undefined): number | undefined {
+  if (header == null) return undefined;
+  const seconds = /^\d{1,9}$/.test(header) ? Number(header) : Math.ceil((Date.parse(header) - Date.now()) / 1000);
+  return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0), longestRetryAfterSeconds) : undefined;
+}
+
+/** Cuts a relay's words to a length and strips what a terminal would obey. */
+export function printable(text: string, longest: number): string {
+  return text.slice(0, longest).replace(/[^\x20-\x7e\u00a0-\u1fff\u2030-\uffef]/gu, '?');
+}
+
+export function checkDomain(data: SuccessData<'getDomain'>): SuccessData<'getDomain'> {
+  need(typeof data.root_host === 'string' && hostname.test(data.root_host), 'root_host');
+  need(Array.isArray(data.transports) && data.transports.every((name) => typeof name === 'string'), 'transports');
+  if (data.keyless !== undefined) {
+    need(typeof data.keyless === 'object' && data.keyless !== null, 'keyless');
+    need(Array.isArray(data.keyless.modes), 'keyless.modes');
+    need(typeof data.keyless.key_id === 'string', 'keyless.key_id');
+    need(typeof data.keyless.certificate_chain === 'string', 'keyless.certificate_chain');
+  }
+  return data;
+}
+
+export function checkChallenge(data: SuccessData<'createRegisterChallenge'>): SuccessData<'createRegisterChallenge'> {
+  need(typeof data.challenge_id === 'string' && data.challenge_id.length <= 128, 'challenge_id');
+  need(typeof data.siwe_message === 'string' && data.siwe_message.length <= 4096, 'siwe_message');
+  return data;
+}
+
+export function checkLease(data: SuccessData<'registerLease'>): SuccessData<'registerLease'> {
+  need(typeof data.hostname === 'string' && hostname.test(data.hostname), 'hostname');
+  need(data.sni_port === undefined || isPort(data.sni_port), 'sni_port');
+  checkRenewal(data);
+  return data;
+}
+
+export function checkRenewal<Data extends SuccessData<'renewLease'>>(data: Data): Data {
+  need(typeof data.access_token === 'string' && token.test(data.access_token), 'access_token');
+  need(typeof data.expires_at === 'string' && !Number.isNaN(Date.parse(data.expires_at)), 'expires_at');
+  return data;
+}
+
+export function checkSignature(data: SuccessData<'signHandshake'>): SuccessData<'signHandshake'> {
+  need(typeof data.signature === 'string' && /^[A-Za-z0-9+/]{4,1366}={0,2}$/.test(data.signature), 'signature');
+  return data;
+}
+
+function isPort(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 65_535;
+}
+
+function need(condition: boolean, name: string): void {
+  if (!condition) throw new AnswerError(`the relay's answer has no usable ${name}`);
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+}

@@ -1,0 +1,21 @@
+/** Exponential backoff with full jitter: waits are drawn evenly from zero to a bound that doubles with each failure. */
+export class Backoff {
+  #failures = 0;
+
+  constructor(private readonly bounds: { firstMs: number; longestMs: number }) {}
+
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** Counts a failure and says how long to wait, in milliseconds. */
+  next(): number {
+    const bound = Math.min(this.bounds.longestMs, this.bounds.firstMs * 2 ** Math.min(this.#failures, 30));
+    this.#failures++;
+    return Math.random() * bound;
+  }
+
+  reset(): void {
+    this.#failures = 0;
+  }
+}

@@ -1,0 +1,55 @@
+import { AnswerError } from './errors.js';
+
+/** Any function that behaves like `fetch`. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+/** Statuses whose responses have no body (Fetch, 2.2.3). */
+const bodiless = new Set([101, 103, 204, 205, 304]);
+
+/**
+ * Puts bounds around a `fetch` for openapi-fetch: an answer is read whole, up to a size, and redirects are refused, for they
+ * would carry the lease's token to whoever the answer names.
+ * @throws AnswerError when an answer is a redirect, or larger than `maxBytes`
+ */
+export function boundedFetch(fetch: Fetch, maxBytes: number): (request: Request) => Promise<Response> {
+  return async (request) => {
+    const response = await fetch(request.url, {
+      method: request.method,
+      headers: Object.fromEntries(request.headers),
+      body: request.body === null ? undefined : await request.text(),
+      signal: request.signal,
+      redirect: 'manual',
+    });
+    if (response.type === 'opaqueredirect' || (response.status >= 300 && response.status < 400)) {
+      await response.body?.cancel();
+      throw new AnswerError('the answer is a redirect', response.status);
+    }
+    const body = await readBounded(response, maxBytes);
+    const headers = new Headers({ 'Content-Length': String(body.length) });
+    for (const name of ['Content-Type', 'Retry-After', 'Date']) {
+      const value = response.headers.get(name);
+      if (value !== null) headers.set(name, value);
+    }
+    return new Response(bodiless.has(response.status) ? null : body, { status: response.status, headers });
+  };
+}
+
+async function readBounded(response: Response, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  if (response.body !== null) {
+    // Leaving the loop cancels the stream and with it the transfer.
+    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+      length += chunk.length;
+      if (length > maxBytes) throw new AnswerError(`the answer is larger than ${maxBytes} bytes`, response.status);
+      chunks.push(chunk);
+    }
+  }
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return whole;
+}

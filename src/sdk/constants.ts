@@ -1,0 +1,40 @@
+/** Limits and defaults of the SDK, each with its unit. */
+
+/** Deadline of one call, from first byte out to last byte in. */
+export const callTimeoutMs = 10_000;
+/** Largest answer taken. A certificate chain of 64 KiB, JSON-escaped, is the largest thing in the contract. */
+export const maxAnswerBytes = 262_144;
+
+/** Name used when the relay was given without one is derived; a name given is one DNS label (RFC 1035 2.3.4). */
+export const maxNameLength = 63;
+
+/** A sign-in message that is valid for longer than this is not signed. The relay gives two minutes; the rest is clock skew. */
+export const maxSignInLifetimeMs = 600_000;
+
+/** A lease is renewed when this share of its life is over, less up to `renewJitterShare`. */
+export const renewShare = 0.5;
+export const renewJitterShare = 0.1;
+/** However long the lease: a replaced certificate signs for ten minutes, and its successor is fetched at each renewal. */
+export const maxRenewIntervalMs = 240_000;
+export const minRenewIntervalMs = 200;
+/** A relay that grants less or more is taken at these. */
+export const minLeaseMs = 1_000;
+export const maxLeaseMs = 86_400_000;
+
+/** First and longest wait when the relay cannot be reached. Short at most: service should be back seconds after the relay. */
+export const networkBackoff = { firstMs: 250, longestMs: 5_000 };
+/** The same when the relay grants tokens and then refuses them. */
+export const refusalBackoff = { firstMs: 1_000, longestMs: 60_000 };
+/** Longest wait after an answer that asks for patience without naming a time. */
+export const answerBackoffLongestMs = 60_000;
+/** Longest `Retry-After` obeyed: past it the tunnel asks again. */
+export const maxRetryAfterMs = 600_000;
+
+/** Deadline for the goodbye of a lease. */
+export const unregisterTimeoutMs = 3_000;
+
+/** Largest identity file read. */
+export const maxIdentityFileBytes = 4_096;
+
+/** How often a sleeping wait looks at the wall clock, which goes on while the machine is suspended. */
+export const wallClockCheckMs = 1_000;

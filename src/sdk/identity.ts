@@ -1,0 +1,30 @@
+import { getAddress, Wallet } from 'ethers';
+import { UsageError } from './errors.js';
+
+/** Who leases names: an Ethereum account that can sign text. Ethers' wallets and signers with a known address are such. */
+export interface Identity {
+  /** 0x and 40 hex digits. */
+  readonly address: string;
+  /** `personal_sign` (EIP-191): 0x and 130 hex digits. */
+  signMessage(text: string): Promise<string>;
+}
+
+/** @throws UsageError when it is not a secp256k1 key of 0x and 64 hex digits; the message does not repeat it */
+export function identityFromPrivateKey(privateKey: string): Identity {
+  let wallet: Wallet;
+  try {
+    wallet = new Wallet(privateKey);
+  } catch {
+    throw new UsageError('not a private key of 0x and 64 hex digits');
+  }
+  return { address: wallet.address, signMessage: (text) => wallet.signMessage(text) };
+}
+
+/** @returns the EIP-55 form. @throws UsageError */
+export function checksumAddress(address: string): string {
+  try {
+    return getAddress(address.toLowerCase());
+  } catch {
+    throw new UsageError(`not an Ethereum address: ${JSON.stringify(address)}`);
+  }
+}

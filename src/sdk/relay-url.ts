@@ -1,0 +1,20 @@
+import { UsageError } from './errors.js';
+
+/**
+ * Reads a relay's URL: `https://host[:port]`, the scheme may be left out.
+ * @throws UsageError when it is anything else: what a relay signs is tied to its authority, so paths have no place here
+ */
+export function parseRelayUrl(text: string): URL {
+  let url: URL;
+  try {
+    url = new URL(text.includes('://') ? text : `https://${text}`);
+  } catch {
+    throw new UsageError(`not a relay URL: ${JSON.stringify(text)}`);
+  }
+  if (url.protocol !== 'https:') throw new UsageError(`a relay URL begins with https://, not ${url.protocol}//`);
+  if (url.username !== '' || url.password !== '') throw new UsageError('a relay URL carries no credentials');
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') {
+    throw new UsageError(`a relay URL is https://host[:port] and nothing after it: ${JSON.stringify(text)}`);
+  }
+  return url;
+}

@@ -1,0 +1,18 @@
+import type { Duplex } from 'node:stream';
+
+export interface DialRequest {
+  accessToken: string;
+  signal: AbortSignal;
+}
+
+/** One way to open reverse sessions at a relay. */
+export interface Carrier {
+  /** As the relay lists it in `transports`. */
+  readonly name: string;
+  /**
+   * Opens a session, past the HTTP exchange: the first byte to be read is the relay's first marker. The stream ends its two
+   * directions separately, keeps backpressure, and has someone listening to its errors.
+   * @throws ApiError when the relay refuses; NetworkError; AnswerError; the signal's reason when aborted
+   */
+  dial(request: DialRequest): Promise<Duplex>;
+}

@@ -1,0 +1,75 @@
+import type { Duplex } from 'node:stream';
+import { bindingBytes, sessionSilenceMs, silenceCheckIntervalMs } from './constants.js';
+
+/** A reverse session that the relay has joined to a visitor. What the stream gives from here on is the visitor's. */
+export interface Claim {
+  readonly stream: Duplex;
+  /** For one request to `/v1/sign`. */
+  readonly binding: Buffer;
+}
+
+const keepalive = 0x00;
+const tenantTls = 0x02;
+
+/**
+ * Waits until the relay claims a session: reads keepalives, then the marker and the binding, and nothing beyond.
+ * @throws Error when the session ends, breaks, falls silent or brings anything else; the signal's reason when aborted.
+ *   The stream is destroyed then.
+ */
+export function awaitClaim(stream: Duplex, signal: AbortSignal): Promise<Claim> {
+  return new Promise((resolve, reject) => {
+    let heardAt = performance.now();
+    let heardAtWall = Date.now();
+    /** Marker and binding as far as they have come. */
+    let start = Buffer.alloc(0);
+
+    const settle = () => {
+      clearInterval(watch);
+      signal.removeEventListener('abort', onAbort);
+      stream.off('readable', onReadable).off('end', onEnd).off('close', onEnd);
+    };
+    const fail = (error: unknown) => {
+      settle();
+      stream.destroy();
+      reject(error instanceof Error ? error : new Error(String(error)));
+    };
+    const onAbort = () => fail(signal.reason);
+    const onEnd = () => fail(stream.errored ?? new Error('the relay closed the session'));
+    const onReadable = () => {
+      for (let chunk = stream.read() as Buffer | null; chunk !== null; chunk = stream.read() as Buffer | null) {
+        heardAt = performance.now();
+        heardAtWall = Date.now();
+        start = start.length === 0 ? skipKeepalives(chunk) : Buffer.concat([start, chunk]);
+        if (start.length === 0) continue;
+        if (start[0] !== tenantTls) {
+          fail(new Error(`the relay began a session with 0x${start[0]!.toString(16).padStart(2, '0')}`));
+          return;
+        }
+        if (start.length < 1 + bindingBytes) continue;
+        settle();
+        const rest = start.subarray(1 + bindingBytes);
+        if (rest.length > 0) stream.unshift(rest);
+        resolve({ stream, binding: Buffer.from(start.subarray(1, 1 + bindingBytes)) });
+        return;
+      }
+    };
+    // By both clocks: while the machine is suspended only the wall clock goes on, and the session is long gone.
+    const watch = setInterval(() => {
+      const silence = Math.max(performance.now() - heardAt, Date.now() - heardAtWall);
+      if (silence > sessionSilenceMs) fail(new Error('the session fell silent'));
+    }, silenceCheckIntervalMs);
+
+    if (signal.aborted) {
+      onAbort();
+      return;
+    }
+    signal.addEventListener('abort', onAbort, { once: true });
+    stream.on('readable', onReadable).on('end', onEnd).on('close', onEnd);
+    if (stream.destroyed || stream.readableEnded) onEnd();
+  });
+}
+
+function skipKeepalives(chunk: Buffer): Buffer<ArrayBuffer> {
+  const first = chunk.findIndex((byte) => byte !== keepalive);
+  return Buffer.from(first === -1 ? [] : chunk.subarray(first));
+}

@@ -1,0 +1,46 @@
+/** Limits and defaults of the tunnel, each with its unit. */
+
+// Reverse sessions
+/** Sessions that wait for visitors, at least and at most. The most is the relay's ready queue for a lease. */
+export const minReadySessions = 2;
+export const maxReadySessions = 8;
+/** Sessions being opened at once while visitors are seen to wait for them. */
+export const maxParallelDials = 32;
+/** From the first byte out to the end of the answer. */
+export const dialTimeoutMs = 10_000;
+/** A session that is claimed this soon after it was opened had a visitor waiting for it. */
+export const promptClaimMs = 100;
+/** The relay writes a byte about every 15 s; a session that was silent for three times as long is dead. */
+export const sessionSilenceMs = 45_000;
+export const silenceCheckIntervalMs = 5_000;
+/** Without a visitor for so long, the pool halves, and again after each interval. */
+export const poolIdleMs = 60_000;
+export const poolShrinkIntervalMs = 30_000;
+/** Failures further apart than this do not add up. */
+export const failureMemoryMs = 30_000;
+export const bindingBytes = 16;
+
+// Keyless signing
+export const signTimeoutMs = 8_000;
+/** The relay is not asked for its chain more often than this, whatever handshakes fail. */
+export const chainRefreshSpacingMs = 1_000;
+export const maxChainCertificates = 10;
+
+// Connections
+/** Visitors served at once; past it no sessions are opened, and the relay lets visitors wait. Each takes two sockets. */
+export const maxLiveConnections = 1_000;
+/** For the visitor's TLS handshake, the signature included. */
+export const handshakeTimeoutMs = 15_000;
+export const targetConnectTimeoutMs = 10_000;
+export const tcpKeepAliveMs = 30_000;
+/** Where the service has said its last, how long a silent visitor may keep its own direction open. */
+export const lingerAfterTargetEndMs = 120_000;
+/** Where the service is gone and its answer is out, how long a visitor who still speaks is listened to. */
+export const lingerAfterAnswerMs = 10_000;
+/** Where the service broke off, how long what it had said may take to reach the visitor. */
+export const flushAfterTargetFailureMs = 10_000;
+/** How long a visitor may take to fetch the page that says the service is down. */
+export const unavailablePageTimeoutMs = 15_000;
+
+// Shutdown
+export const closeGraceMs = 10_000;

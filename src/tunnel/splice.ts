@@ -1,0 +1,107 @@
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { flushAfterTargetFailureMs, lingerAfterAnswerMs, lingerAfterTargetEndMs } from './constants.js';
+
+export interface SpliceOutcome {
+  /** Bytes from the visitor to the service, and back. */
+  received: number;
+  sent: number;
+  /** What broke the connection, when it did not end by both sides saying their last. */
+  error?: Error;
+}
+
+/**
+ * Joins a visitor to the service: bytes, backpressure and the end of each direction pass on, nothing else is kept. Settles,
+ * never rejects, when both streams are closed.
+ *
+ * When one side breaks, the other is not left hanging, and learns that it was cut short: a visitor by the missing
+ * close_notify, once it has what the service had already said; a service in the middle of a visitor's message by a reset.
+ */
+export function splice(visitor: Duplex, target: Socket): Promise<SpliceOutcome> {
+  const outcome: SpliceOutcome = { received: 0, sent: 0 };
+  let visitorSpokeLast = false;
+  let open = 2;
+  /** Chunks that the visitor's stream has not passed on, and whether the service broke off behind them. */
+  let unwritten = 0;
+  let brokeOff = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  const toTarget = (chunk: Buffer) => {
+    outcome.received += chunk.length;
+    visitorSpokeLast = true;
+    timer?.refresh();
+    if (!target.write(chunk)) visitor.pause();
+  };
+  const toVisitor = (chunk: Buffer) => {
+    outcome.sent += chunk.length;
+    visitorSpokeLast = false;
+    unwritten++;
+    if (!visitor.write(chunk, written)) target.pause();
+  };
+  const written = () => {
+    if (--unwritten === 0 && brokeOff) visitor.destroy();
+  };
+  const discard = () => {
+    visitor.off('data', toTarget).on('data', () => undefined);
+    visitor.resume();
+  };
+  const limit = (ms: number) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => visitor.destroy(), ms);
+  };
+
+  visitor.on('data', toTarget);
+  visitor.on('drain', () => target.resume());
+  visitor.once('end', () => target.end());
+  visitor.once('error', (error) => (outcome.error ??= error));
+
+  target.on('data', toVisitor);
+  target.on('drain', () => visitor.resume());
+  target.once('end', () => {
+    visitor.end();
+    if (!visitor.readableEnded) limit(lingerAfterTargetEndMs);
+  });
+  target.once('error', (error) => (outcome.error ??= error));
+
+  return new Promise((resolve) => {
+    const onClosed = () => {
+      if (--open > 0) return;
+      clearTimeout(timer);
+      resolve(outcome);
+    };
+
+    whenClosed(visitor, () => {
+      if (!target.destroyed) {
+        // A clean end has ended the target's direction already; it may still be answering into the void.
+        if (visitorSpokeLast && !visitor.readableEnded) target.resetAndDestroy();
+        else target.destroy();
+      }
+      onClosed();
+    });
+
+    whenClosed(target, () => {
+      if (!visitor.destroyed && !(target.readableEnded && visitor.readableEnded)) {
+        // What the visitor still says has nowhere to go.
+        discard();
+        if (target.readableEnded) {
+          // The service closed after its answer, all of which is on its way. Closing at once would reset the connection
+          // under it, for the visitor still speaks.
+          limit(lingerAfterTargetEndMs);
+          if (visitor.writableFinished) limit(lingerAfterAnswerMs);
+          else visitor.once('finish', () => limit(lingerAfterAnswerMs));
+        } else if (unwritten === 0) {
+          visitor.destroy();
+        } else {
+          brokeOff = true;
+          limit(flushAfterTargetFailureMs);
+        }
+      }
+      onClosed();
+    });
+  });
+}
+
+function whenClosed(stream: Duplex, listener: () => void): void {
+  if (stream.closed) listener();
+  else stream.once('close', listener);
+}

@@ -1,0 +1,37 @@
+import { once } from 'node:events';
+import { type SignRequest, type TicketKeys, TlsServerStream } from '../tls/index.js';
+import type { Claim } from './claim.js';
+import { handshakeTimeoutMs } from './constants.js';
+import type { RelayCertificate } from './keyless.js';
+
+export interface TenantTls {
+  hostname: string;
+  certificate: RelayCertificate;
+  tickets: TicketKeys;
+  sign(request: SignRequest, binding: Buffer): Promise<Buffer>;
+}
+
+/**
+ * Ends a visitor's TLS on top of a claimed session: the relay carries ciphertext only.
+ * @returns the visitor's plain stream, its handshake done
+ * @throws TlsAlertError and whatever else breaks a handshake; the session is gone then
+ */
+export async function acceptVisitor(claim: Claim, tls: TenantTls): Promise<TlsServerStream> {
+  const stream = new TlsServerStream(claim.stream, {
+    chain: tls.certificate.chain,
+    schemes: tls.certificate.schemes,
+    sign: (request) => tls.sign(request, claim.binding),
+    // With a certificate that tenants share, h2 would let browsers send one tenant's requests to another.
+    alpn: ['http/1.1'],
+    acceptServerName: (name) => name?.toLowerCase() === tls.hostname,
+    tickets: tls.tickets,
+    handshakeTimeoutMs,
+  });
+  try {
+    await once(stream, 'secure');
+  } catch (error) {
+    stream.on('error', () => undefined).destroy();
+    throw error;
+  }
+  return stream;
+}
