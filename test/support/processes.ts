@@ -1,0 +1,93 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { printed } from './programs.js';
+
+const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+
+/** `portal COMMAND` as a process of its own, killed with the test at the latest. */
+function portal(t: TestContext, args: string[]): ChildProcess {
+  const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stderr?.resume();
+  t.after(() => kill(child, 'SIGKILL'));
+  return child;
+}
+
+export interface RelayProcess {
+  child: ChildProcess;
+  ca: string;
+}
+
+/** Settles once it listens. @param urlPort of `PORTAL_URL`, where that is not the public port */
+export async function startRelayProcess(
+  t: TestContext,
+  dir: string,
+  port: number,
+  urlPort = port,
+): Promise<RelayProcess> {
+  const flags = ['--portal-url', `https://portal.localhost:${urlPort}`, '--state-dir', dir, '--host', '127.0.0.1'];
+  const child = portal(t, ['relay', ...flags, '--sni-port', String(port), '--api-port', '0']);
+  await new Promise<void>((resolve, reject) => {
+    let text = '';
+    child.once('exit', (code) => reject(new Error(`the relay ended with ${code}: ${text}`)));
+    child.stderr?.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+      if (text.includes('relay started')) resolve();
+    });
+  });
+  return { child, ca: readFileSync(join(dir, 'development-ca.pem'), 'utf8') };
+}
+
+/** Settles once visitors are served. */
+export async function startTunnelProcess(
+  t: TestContext,
+  {
+    target,
+    relayPort,
+    name,
+    identity,
+    caFile,
+    ttlSeconds,
+  }: { target: number; relayPort: number; name: string; identity: string; caFile: string; ttlSeconds: number },
+): Promise<ChildProcess> {
+  const relay = `https://portal.localhost:${relayPort}`;
+  const child = portal(t, [
+    'expose',
+    String(target),
+    '--relay',
+    relay,
+    '--name',
+    name,
+    '--identity',
+    identity,
+    '--ca',
+    caFile,
+    '--ttl',
+    String(ttlSeconds),
+  ]);
+  await printed(child, /^https:/m);
+  return child;
+}
+
+/** Sends a signal and waits for the end that it brings. */
+export async function kill(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill(signal);
+  await exited;
+}
+
+/** Sockets that a process has open (Linux). */
+export function openSockets(child: ChildProcess): number {
+  const dir = `/proc/${child.pid}/fd`;
+  return readdirSync(dir).filter((fd) => {
+    try {
+      return readlinkSync(join(dir, fd)).startsWith('socket:');
+    } catch {
+      return false; // closed meanwhile
+    }
+  }).length;
+}
