@@ -1,4 +1,4 @@
-import type { ConnectionReport, ExposeOptions, TunnelReady, TunnelStatus } from '../tunnel/index.js';
+import type { ConnectionReport, ExposeOptions, ProbeReport, TunnelReady, TunnelStatus } from '../tunnel/index.js';
 
 /**
  * What `portal expose` says. On stdout the public URL and nothing else: a bare line, a line of JSON, or, for a person at a
@@ -7,6 +7,7 @@ import type { ConnectionReport, ExposeOptions, TunnelReady, TunnelStatus } from 
 export class ExposeOutput {
   #announced: string | undefined;
   #lastFailure: string | undefined;
+  #lastProbe: string | undefined;
 
   constructor(
     private readonly out: NodeJS.WriteStream,
@@ -37,6 +38,14 @@ export class ExposeOutput {
   connection({ error, received, sent }: ConnectionReport): void {
     if (error !== undefined)
       this.#event('connection_broken', `a connection broke: ${error.message}`, { received, sent });
+  }
+
+  /** To people a result only when it is new to them; an interception each time. */
+  probe({ result, message, hostname }: ProbeReport): void {
+    const known = message === this.#lastProbe && result !== 'mismatch';
+    this.#lastProbe = message;
+    if (known && !this.options.json) return;
+    this.#event('probe', result === 'mismatch' ? `WARNING: ${message}` : message, { result, hostname });
   }
 
   failed(error: Error): void {

@@ -21,11 +21,13 @@ or http://host:port. The public URL goes to stdout, what happens to stderr.
   --tag TEXT           PORTAL_TAGS         may be given several times; in the environment, divided by commas
   --hide               PORTAL_HIDE         keep the service out of listings
   --grace SECONDS      PORTAL_GRACE        how long connections may finish after an interrupt [10]
+  --no-probe           PORTAL_NO_PROBE     do not look, now and then, whether visitors' TLS really ends here
+  --ban-mitm           PORTAL_BAN_MITM     leave the relay when it does not, instead of only saying so
   --json                                   one line of JSON on stdout once it is up, events as JSON on stderr
   --help                                   this text
 
 The first SIGINT or SIGTERM gives the name back and lets connections finish, the second ends at once.
-Exit code: 0 after an interrupt, 1 when the tunnel could not go on, 2 for wrong usage.
+Exit code: 0 after an interrupt, 1 when the tunnel could not go on, 2 for wrong usage, 3 when --ban-mitm left the relay.
 `;
 
 /** `portal expose`. @returns the exit code */
@@ -45,12 +47,13 @@ export async function exposeCommand(argv: string[]): Promise<number> {
   }
 
   // Late, for it brings much along: wrong usage should be told at once.
-  const { expose } = await import('../tunnel/index.js');
+  const { expose, InterceptionError } = await import('../tunnel/index.js');
   const output = new ExposeOutput(process.stdout, process.stderr, options);
   const tunnel = expose(options);
   tunnel.on('status', (status) => output.status(status));
   tunnel.on('ready', (ready) => output.ready(ready));
   tunnel.on('connection', (report) => output.connection(report));
+  tunnel.on('probe', (report) => output.probe(report));
 
   let interrupts = 0;
   const interrupt = () => void tunnel.close(++interrupts > 1 ? 0 : undefined);
@@ -59,6 +62,7 @@ export async function exposeCommand(argv: string[]): Promise<number> {
   process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   if (error === undefined) return 0;
   output.failed(error);
+  if (error instanceof InterceptionError) return 3;
   return error instanceof UsageError ? 2 : 1;
 }
 
@@ -92,6 +96,8 @@ function readOptions(argv: string[], env: NodeJS.ProcessEnv): (ExposeOptions & {
     metadata: Object.values(metadata).every((value) => value === undefined) ? undefined : metadata,
     ttl,
     closeGraceMs: grace === undefined ? undefined : grace * 1000,
+    probe: values['no-probe'] !== true && !isOn(env.PORTAL_NO_PROBE),
+    banMitm: values['ban-mitm'] ?? isOn(env.PORTAL_BAN_MITM),
     json: values.json === true,
   };
 }
@@ -114,6 +120,8 @@ function parse(argv: string[]) {
         tag: { type: 'string', multiple: true },
         hide: { type: 'boolean' },
         grace: { type: 'string' },
+        'no-probe': { type: 'boolean' },
+        'ban-mitm': { type: 'boolean' },
         json: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },

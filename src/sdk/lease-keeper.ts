@@ -116,6 +116,11 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
     if (registration === this.#current) this.#prove();
   }
 
+  /** Renews without waiting for the time to come: `renewed`, `lost`, or the end of `run` tells what the relay said. */
+  renewNow(): void {
+    this.#wake.abort();
+  }
+
   /** Gives the lease back, where there is one. Best effort: it would end by itself. */
   async unregister(): Promise<void> {
     const registration = this.#current;
@@ -215,7 +220,7 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
     return this.#networkBackoff.next();
   }
 
-  /** Ends early when a refusal is told. */
+  /** Ends early when a refusal is told or a renewal is wanted. */
   async #sleep(ms: number, signal: AbortSignal): Promise<void> {
     if (this.#refusal === undefined && !signal.aborted) await sleep(ms, this.#wake.signal);
     if (this.#wake.signal.aborted) this.#wake = new AbortController();

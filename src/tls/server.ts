@@ -36,7 +36,9 @@ const defaultCipherSuites: readonly number[] = [...cipherSuites.keys()];
 
 /**
  * The server's end of a TLS 1.3 connection (RFC 8446) over any Duplex, which it takes over: a transport with
- * `allowHalfOpen` off is switched to on. Emits `secure` when the handshake is done; writes wait for that.
+ * `allowHalfOpen` off is switched to on. Emits `secure` when the handshake is done; writes wait for that. Before it comes
+ * `keys`: keying material can be exported from here on, and the flight that lets the client do the same is about to leave.
+ * Whoever the client is has not shown yet that it holds the keys.
  *
  * `end()` sends close_notify and ends the transport's writing while reading goes on; the peer's close_notify gives
  * 'end' while writing goes on. Errors: `TlsAlertError` for a fault in TLS, with the alert that was sent; `TlsError` for
@@ -105,7 +107,7 @@ export class TlsServerStream extends Duplex {
 
   /**
    * Keying material bound to this connection (RFC 8446 7.5, RFC 5705), `length` bytes. Throws `TlsError`
-   * `ERR_TLS_INVALID_STATE` before `secure`.
+   * `ERR_TLS_INVALID_STATE` before `keys`.
    */
   exportKeyingMaterial(length: number, label: string, context: Buffer = Buffer.alloc(0)): Buffer {
     if (this.cipherSuite === undefined || this.#exporterSecret === undefined) throw notReady();
@@ -369,7 +371,9 @@ export class TlsServerStream extends Duplex {
     const { records, opener, sealer, exporterSecret } = handshake.buildFlight(signature);
     this.#outbound = new OutboundRecords(sealer, this.#options.maxRecordsPerKey ?? maxRecordsPerKey);
     this.#exporterSecret = exporterSecret;
+    this.cipherSuite = handshake.suite;
     this.#inbound.protect(opener);
+    this.emit('keys');
     this.#writePieces(records);
   }
 
@@ -385,7 +389,6 @@ export class TlsServerStream extends Duplex {
     this.alpnProtocol = handshake.alpn;
     this.serverName = handshake.serverName;
     this.resumed = handshake.resumed;
-    this.cipherSuite = handshake.suite;
     if (tickets.length > 0) this.#writePieces(outbound.handshake(tickets));
     this.#releaseWaiting();
     return 'secure';

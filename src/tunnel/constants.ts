@@ -42,5 +42,18 @@ export const flushAfterTargetFailureMs = 10_000;
 /** How long a visitor may take to fetch the page that says the service is down. */
 export const unavailablePageTimeoutMs = 15_000;
 
+// Self-probe
+/** Between the beginnings of two probes of the tunnel's own public name, at least. */
+export const probeIntervalMs = 30_000;
+/** Longest part of it that a probe waits by chance, so that it does not always follow a visitor at once. */
+export const maxProbeDelayMs = 5_000;
+/** For the probe's TLS handshake: the relay's wait for a session, and the signature. */
+export const visitTimeoutMs = 15_000;
+export const visitCloseTimeoutMs = 2_000;
+/** Sessions that began during one probe's handshake and are kept to be compared with it. */
+export const maxWitnessedSessions = 4_096;
+/** How long the relay may take to renew the lease before a mismatch counts for nothing. */
+export const probeConfirmTimeoutMs = 30_000;
+
 // Shutdown
 export const closeGraceMs = 10_000;

@@ -15,6 +15,8 @@ import { closeGraceMs } from './constants.js';
 import { LocalService } from './local-service.js';
 import { RawCarrier } from './raw-carrier.js';
 import { RelayLink, type ConnectionReport } from './relay-link.js';
+import type { InterceptionError, ProbeReport, ProbeTimes } from './self-probe.js';
+import { visit } from './visit.js';
 import { WebSocketCarrier } from './websocket-carrier.js';
 import { describeTarget, parseTarget } from './target.js';
 
@@ -40,6 +42,13 @@ export interface ExposeOptions {
   metadata?: Metadata;
   /** Seconds of lease to ask for; the relay's default without. Renewed for as long as the tunnel runs. */
   ttl?: number;
+  /**
+   * Whether, and when, the tunnel visits its own public name to see whether TLS ends here: after visitors came, every 30 s
+   * at most. On by default.
+   */
+  probe?: boolean | ProbeTimes;
+  /** Ends the tunnel, with an `InterceptionError`, once a probe shows that visitors' TLS ends elsewhere. */
+  banMitm?: boolean;
   /** Aborting closes the tunnel as `close()` does. */
   signal?: AbortSignal;
   /** How long live connections may go on after that, in milliseconds; 10 s by default. */
@@ -88,6 +97,8 @@ export interface TunnelEvents {
   status: [status: TunnelStatus];
   /** A visitor's connection is over. */
   connection: [report: ConnectionReport];
+  /** The tunnel has visited its own public name. */
+  probe: [report: ProbeReport];
   closed: [end: TunnelEnd];
 }
 
@@ -100,6 +111,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   #graceMs: number;
   #hurry: (() => void) | undefined;
   #ready: TunnelReady | undefined;
+  #interception: InterceptionError | undefined;
 
   /** @internal */
   constructor(options: ExposeOptions) {
@@ -157,7 +169,8 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   }
 
   async #serve(): Promise<void> {
-    const { target, relay, identityFile, metadata, ttl, ca } = this.#options;
+    const { target, relay, identityFile, metadata, ttl, ca, probe = true, banMitm = false } = this.#options;
+    if (banMitm && probe === false) throw new UsageError('without probes there is no interception to be seen');
     const relayUrl = parseRelayUrl(relay.toString());
     const service = new LocalService(parseTarget(target));
     const chosenName = this.#options.name === undefined ? undefined : checkName(this.#options.name);
@@ -171,6 +184,10 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       metadata,
       ttl,
       service,
+      probe:
+        probe === false
+          ? undefined
+          : { ...(probe === true ? {} : probe), visit: (url, signal) => visit(url, ca, signal) },
     });
     this.#report(link, service, relayUrl);
     this.#status({ state: 'connecting', message: `connecting to ${relayUrl.host}` });
@@ -178,6 +195,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     try {
       await link.run();
       await left;
+      if (this.#interception !== undefined) throw this.#interception;
     } finally {
       this.#leaving.abort();
       await left;
@@ -225,11 +243,22 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     });
     link.on('waiting', (call, error, retryInMs) => this.#status(waitingStatus(call, error, retryInMs)));
     link.on('connection', (report) => this.emit('connection', report));
+    link.on('probe', (report) => {
+      this.emit('probe', report);
+      if (this.#options.banMitm === true && report.result === 'mismatch') this.#ban(link, report.error);
+    });
     const target = describeTarget(service.target);
     service.on('down', (error) =>
       this.#status({ state: 'target_down', message: `${target} does not answer; visitors are told so`, error }),
     );
     service.on('up', () => this.#status({ state: 'target_up', message: `${target} answers again` }));
+  }
+
+  /** Leaves, and spares the live connections no time: somebody reads them. */
+  #ban(link: RelayLink, error: InterceptionError): void {
+    this.#interception = error;
+    link.cut();
+    this.#leaving.abort();
   }
 
   #status(status: TunnelStatus): void {

@@ -12,3 +12,4 @@ export {
   type TunnelStatus,
 } from './expose.js';
 export type { ConnectionReport } from './relay-link.js';
+export { InterceptionError, type ProbeReport, type ProbeResult, type ProbeTimes } from './self-probe.js';

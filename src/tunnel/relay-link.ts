@@ -1,18 +1,21 @@
-import { EventEmitter, setMaxListeners } from 'node:events';
+import { EventEmitter, once, setMaxListeners } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { ApiError } from '../contract/errors.js';
 import type { PortalClient } from '../sdk/client.js';
+import { withDeadline } from '../sdk/deadline.js';
 import type { Identity } from '../sdk/identity.js';
 import { LeaseKeeper, type Metadata, type Registration } from '../sdk/lease-keeper.js';
 import { reactTo, type LeaseCall } from '../sdk/reactions.js';
 import { type SignRequest, TicketKeys } from '../tls/index.js';
 import type { Carrier } from './carrier.js';
 import type { Claim } from './claim.js';
-import { maxLiveConnections } from './constants.js';
+import { maxLiveConnections, probeConfirmTimeoutMs } from './constants.js';
 import { Keyless, type RelayCertificate } from './keyless.js';
 import type { LocalService } from './local-service.js';
+import { type ProbeReport, type ProbeTimes, SelfProbe } from './self-probe.js';
 import { SessionPool } from './session-pool.js';
 import { acceptVisitor } from './tenant-connection.js';
+import type { Visit } from './visit.js';
 
 export interface RelayLinkOptions {
   client: PortalClient;
@@ -22,6 +25,8 @@ export interface RelayLinkOptions {
   metadata?: Metadata;
   ttl?: number;
   service: LocalService;
+  /** How the own public name is visited, and when; no self-probe without. */
+  probe?: ProbeTimes & { visit(url: URL, signal: AbortSignal): Promise<Visit> };
 }
 
 /** How one visitor's connection went. */
@@ -46,6 +51,7 @@ export interface RelayLinkEvents {
   lost: [registration: Registration, error: Error];
   waiting: [call: LeaseCall, error: Error, delayMs: number];
   connection: [report: ConnectionReport];
+  probe: [report: ProbeReport];
 }
 
 /** What ties a service to one relay: its lease, its reverse sessions, and the visitors that come through them. */
@@ -59,6 +65,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
   /** Ends live connections. */
   readonly #cut = new AbortController();
   readonly #live = new Set<Promise<void>>();
+  readonly #probe: SelfProbe<Registration> | undefined;
   #pool: SessionPool | undefined;
 
   constructor(options: RelayLinkOptions) {
@@ -66,7 +73,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     this.#options = options;
     // One listener a connection.
     setMaxListeners(0, this.#cut.signal);
-    const { client, carrier, identity, name, metadata, ttl } = options;
+    const { client, carrier, identity, name, metadata, ttl, probe } = options;
     this.#keyless = new Keyless(client);
     this.#keeper = new LeaseKeeper({
       client,
@@ -76,6 +83,14 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       ttl,
       prepare: (signal) => this.#keyless.refresh(carrier.name, signal),
     });
+    if (probe !== undefined) {
+      this.#probe = new SelfProbe<Registration>({
+        ...probe,
+        target: () => (this.#live.size < maxLiveConnections ? this.#keeper.current : undefined),
+        confirm: (registration, signal) => this.#confirm(registration, signal),
+        report: (report) => this.emit('probe', report),
+      });
+    }
     this.#keeper.on('registered', (registration) => {
       this.emit('registered', registration);
       this.#openPool(registration);
@@ -103,6 +118,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     try {
       await this.#keeper.run(this.#leave.signal);
     } finally {
+      this.#probe?.stop();
       this.#pool?.stop();
     }
   }
@@ -110,6 +126,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
   /** Gives the lease back and closes the sessions that wait. Connections that live go on. */
   async leave(): Promise<void> {
     this.#leave.abort(new Error('the tunnel closes'));
+    this.#probe?.stop();
     // The relay stops sending visitors before their sessions go.
     await this.#keeper.unregister();
     this.#pool?.stop();
@@ -157,6 +174,8 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     const startedAt = performance.now();
     const report: ConnectionReport = { hostname: registration.hostname, received: 0, sent: 0, durationMs: 0 };
     let stream: Duplex = claim.stream;
+    /** For sessions that began during a probe. */
+    let exporter: string | undefined;
     const cut = () => stream.destroy();
     this.#cut.signal.addEventListener('abort', cut, { once: true });
     try {
@@ -167,8 +186,15 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
         certificate,
         tickets: this.#tickets,
         sign: (request, binding) => this.#sign(registration, certificate, request, binding),
+        onKeys: (session) => (exporter = this.#probe?.witness(session)),
       });
       stream = visitor;
+      if (this.#probe?.isOwn(exporter) === true) {
+        await dismiss(visitor);
+        return;
+      }
+      // Whoever ends TLS between a probe and this tunnel comes during the probe; not to be taken for traffic.
+      if (exporter === undefined) this.#probe?.visited();
       report.resumed = visitor.resumed;
       Object.assign(report, await this.#options.service.serve(visitor, this.#cut.signal));
     } catch (error) {
@@ -177,8 +203,26 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     } finally {
       this.#cut.signal.removeEventListener('abort', cut);
     }
+    if (this.#probe?.isOwn(exporter) === true) return;
     report.durationMs = performance.now() - startedAt;
     this.emit('connection', report);
+  }
+
+  /**
+   * A relay that renews a lease says that nobody else has its name; one that will not loses the tunnel, so that this
+   * cannot be refused for the sake of a probe alone.
+   */
+  async #confirm(registration: Registration, signal: AbortSignal): Promise<void> {
+    const expired = () => new Error('the relay does not renew the lease meanwhile');
+    await withDeadline(probeConfirmTimeoutMs, signal, expired, async (confirmSignal) => {
+      if (this.#keeper.current !== registration) throw new Error('the lease was lost meanwhile');
+      const askedAt = Date.now();
+      this.#keeper.renewNow();
+      // A renewal that was under way already tells about an earlier moment.
+      do await once(this.#keeper, 'renewed', { signal: confirmSignal });
+      while (registration.grantedAt < askedAt);
+      if (this.#keeper.current !== registration) throw new Error('the lease was lost meanwhile');
+    });
   }
 
   async #sign(
@@ -206,4 +250,12 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       throw error;
     }
   }
+}
+
+/** Ends a visit that wanted nothing. */
+async function dismiss(visitor: Duplex): Promise<void> {
+  visitor.on('error', () => undefined).resume();
+  const closed = new Promise((resolve) => visitor.once('close', resolve));
+  visitor.end(() => visitor.destroy());
+  await closed;
 }

@@ -9,6 +9,8 @@ export interface TenantTls {
   certificate: RelayCertificate;
   tickets: TicketKeys;
   sign(request: SignRequest, binding: Buffer): Promise<Buffer>;
+  /** The session has its keys, and the visitor does not have them yet. */
+  onKeys(stream: TlsServerStream): void;
 }
 
 /**
@@ -27,6 +29,7 @@ export async function acceptVisitor(claim: Claim, tls: TenantTls): Promise<TlsSe
     tickets: tls.tickets,
     handshakeTimeoutMs,
   });
+  stream.once('keys', () => tls.onKeys(stream));
   try {
     await once(stream, 'secure');
   } catch (error) {

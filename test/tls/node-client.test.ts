@@ -137,6 +137,23 @@ describe('Node’s TLS client', () => {
       await once(socket, 'close');
     }));
 
+  it('can export before its client can', async () => {
+    const noted: Buffer[] = [];
+    const note = (stream: TlsServerStream) => {
+      stream.once('keys', () => noted.push(stream.exportKeyingMaterial(32, 'label')));
+    };
+    await withServer({}, note, async (server) => {
+      const socket = connectTls(clientOptions({ port: server.port }));
+      await new Promise<void>((resolve) => {
+        socket.once('secureConnect', () => {
+          assert.deepEqual(noted, [socket.exportKeyingMaterial(32, 'label', Buffer.alloc(0))]);
+          resolve();
+        });
+      });
+      socket.destroy();
+    });
+  });
+
   it('goes on reading after it ended, and the server after it did', () =>
     withServer(
       {},
