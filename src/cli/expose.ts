@@ -61,8 +61,11 @@ export async function exposeCommand(argv: string[]): Promise<number> {
   const { error } = await tunnel.closed;
   process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   if (error === undefined) return 0;
+  if (error instanceof InterceptionError) {
+    output.failed(new Error(`left the relay: ${error.message}`, { cause: error }));
+    return 3;
+  }
   output.failed(error);
-  if (error instanceof InterceptionError) return 3;
   return error instanceof UsageError ? 2 : 1;
 }
 

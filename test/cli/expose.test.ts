@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { after, before, test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { startInterceptedRelay } from '../support/interceptor.js';
 import { startTestRelay, type TestRelay } from '../support/relay.js';
 import { get, open, startHttpService, temporaryDirectory } from '../support/tunnel.js';
 
@@ -214,3 +215,23 @@ async function seen(child: ChildProcess, pattern: RegExp): Promise<void> {
 async function* on(stream: NodeJS.ReadableStream): AsyncGenerator<unknown[]> {
   for (;;) yield await once(stream, 'data');
 }
+
+test('with --ban-mitm it leaves a relay that ends TLS itself, says so, and exits with 3', async (t) => {
+  const intercepted = await startInterceptedRelay(t);
+  const service = await startHttpService(t, (_request, response) => response.end('here'));
+  const args = [`${service.port}`, '--relay', intercepted.relay.url, '--ca', intercepted.relay.caFile, '--ban-mitm'];
+  const { firstLine, over } = portal(t, ['expose', ...args]);
+  const hostname = hostnameOf(await firstLine);
+  assert.equal((await get(intercepted.relay, hostname)).body, 'here');
+  const { code, stderr } = await over;
+  assert.equal(code, 3);
+  assert.match(stderr, new RegExp(`WARNING: TLS for ${hostname} does not end in this tunnel`));
+  assert.match(stderr, /portal expose: left the relay: TLS for/);
+});
+
+test('--ban-mitm without probes is wrong usage', async (t) => {
+  const { over } = portal(t, ['expose', '3000', '--relay', relay.url, '--no-probe', '--ban-mitm']);
+  const { code, stderr } = await over;
+  assert.equal(code, 2);
+  assert.match(stderr, /probe/);
+});

@@ -121,9 +121,8 @@ test('with banMitm the tunnel gives the name back, cuts who is being read, and e
   const intercepted = await startInterceptedRelay(t);
   const { tunnel, hostname } = await exposed(t, intercepted.relay, { ...eager, banMitm: true, closeGraceMs: 600_000 });
   const visitor = await visitTls(intercepted.relay, hostname);
-  visitor.on('error', () => undefined);
-  visitor.resume();
-  const cut = once(visitor, 'close');
+  t.after(() => visitor.destroy());
+  const cut = new Promise((resolve) => visitor.once('end', resolve).once('error', resolve).resume());
   const { error } = await tunnel.closed;
   assert.ok(error instanceof InterceptionError);
   await cut;
