@@ -19,6 +19,12 @@ or http://host:port. The public URL goes to stdout, what happens to stderr.
   --thumbnail URL      PORTAL_THUMBNAIL
   --tag TEXT           PORTAL_TAGS         may be given several times; in the environment, divided by commas
   --hide               PORTAL_HIDE         keep the service out of listings
+  --http               PORTAL_HTTP         pass requests on, not bytes: X-Forwarded-For, -Host and -Proto are set, a visitor's
+                                           own are dropped; so it is for http:// targets
+  --host-header HOST   PORTAL_HOST_HEADER  the Host that the service is sent, for one that checks it; "rewrite" for its own
+                                           address; implies --http
+  --proxy-protocol     PORTAL_PROXY_PROTOCOL
+                                           begin connections to the service with a PROXY v2 header that names the visitor
   --grace SECONDS      PORTAL_GRACE        how long connections may finish after an interrupt [10]
   --json                                   one line of JSON on stdout once it is up, events as JSON on stderr
   --help                                   this text
@@ -89,6 +95,9 @@ function readOptions(argv: string[], env: NodeJS.ProcessEnv): (ExposeOptions & {
     ca: caFile === undefined ? undefined : readCertificates(caFile),
     metadata: Object.values(metadata).every((value) => value === undefined) ? undefined : metadata,
     ttl,
+    http: values.http ?? (isOn(env.PORTAL_HTTP) ? true : undefined),
+    hostHeader: values['host-header'] ?? (env.PORTAL_HOST_HEADER || undefined),
+    proxyProtocol: values['proxy-protocol'] ?? isOn(env.PORTAL_PROXY_PROTOCOL),
     closeGraceMs: grace === undefined ? undefined : grace * 1000,
     json: values.json === true,
   };
@@ -110,6 +119,9 @@ function parse(argv: string[]) {
         thumbnail: { type: 'string' },
         tag: { type: 'string', multiple: true },
         hide: { type: 'boolean' },
+        http: { type: 'boolean' },
+        'host-header': { type: 'string' },
+        'proxy-protocol': { type: 'boolean' },
         grace: { type: 'string' },
         json: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },

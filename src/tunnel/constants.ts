@@ -42,5 +42,11 @@ export const flushAfterTargetFailureMs = 10_000;
 /** How long a visitor may take to fetch the page that says the service is down. */
 export const unavailablePageTimeoutMs = 15_000;
 
+// HTTP
+/** Of a request or an answer. */
+export const maxHttpHeadBytes = 65_536;
+/** From one answer's end, or the connection's begin, to the end of the next request's head. */
+export const httpIdleTimeoutMs = 75_000;
+
 // Shutdown
 export const closeGraceMs = 10_000;

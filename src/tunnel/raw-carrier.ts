@@ -54,6 +54,7 @@ export class RawCarrier implements Carrier {
           Upgrade: protocol,
           'X-Portal-Access-Token': accessToken,
           'X-Portal-Binding': '1',
+          'X-Portal-Proxy': '2',
         },
       });
       request.once('upgrade', (response, upgraded, head) => {

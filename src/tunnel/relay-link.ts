@@ -11,6 +11,7 @@ import type { Claim } from './claim.js';
 import { maxLiveConnections } from './constants.js';
 import { Keyless, type RelayCertificate } from './keyless.js';
 import type { LocalService } from './local-service.js';
+import type { Endpoint } from '../streams/proxy-protocol.js';
 import { SessionPool } from './session-pool.js';
 import { acceptVisitor } from './tenant-connection.js';
 
@@ -27,6 +28,8 @@ export interface RelayLinkOptions {
 /** How one visitor's connection went. */
 export interface ConnectionReport {
   hostname: string;
+  /** Who it was, as the relay says; absent where it cannot tell. */
+  visitor?: Endpoint;
   /** Whether a ticket spared the relay's signature; undefined when the handshake failed. */
   resumed?: boolean;
   /** Bytes from the visitor, and to it. */
@@ -153,7 +156,13 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
 
   async #serve(claim: Claim, registration: Registration): Promise<void> {
     const startedAt = performance.now();
-    const report: ConnectionReport = { hostname: registration.hostname, received: 0, sent: 0, durationMs: 0 };
+    const report: ConnectionReport = {
+      hostname: registration.hostname,
+      visitor: claim.addresses?.source,
+      received: 0,
+      sent: 0,
+      durationMs: 0,
+    };
     let stream: Duplex = claim.stream;
     const cut = () => stream.destroy();
     this.#cut.signal.addEventListener('abort', cut, { once: true });
@@ -168,7 +177,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       });
       stream = visitor;
       report.resumed = visitor.resumed;
-      Object.assign(report, await this.#options.service.serve(visitor, this.#cut.signal));
+      Object.assign(report, await this.#options.service.serve(visitor, claim.addresses, this.#cut.signal));
     } catch (error) {
       report.error = error as Error;
       stream.destroy();
