@@ -35,9 +35,13 @@ export class ExposeOutput {
   }
 
   /** Only those that broke: the service logs the rest. */
-  connection({ error, received, sent }: ConnectionReport): void {
+  connection({ error, visitor, received, sent }: ConnectionReport): void {
     if (error !== undefined)
-      this.#event('connection_broken', `a connection broke: ${error.message}`, { received, sent });
+      this.#event('connection_broken', `a connection broke: ${error.message}`, {
+        from: visitor?.address,
+        received,
+        sent,
+      });
   }
 
   /** To people a result only when it is new to them; an interception each time. */

@@ -20,6 +20,12 @@ or http://host:port. The public URL goes to stdout, what happens to stderr.
   --thumbnail URL      PORTAL_THUMBNAIL
   --tag TEXT           PORTAL_TAGS         may be given several times; in the environment, divided by commas
   --hide               PORTAL_HIDE         keep the service out of listings
+  --http               PORTAL_HTTP         pass requests on, not bytes: X-Forwarded-For, -Host and -Proto are set, a visitor's
+                                           own are dropped; so it is for http:// targets
+  --host-header HOST   PORTAL_HOST_HEADER  the Host that the service is sent, for one that checks it; "rewrite" for its own
+                                           address; implies --http
+  --proxy-protocol     PORTAL_PROXY_PROTOCOL
+                                           begin connections to the service with a PROXY v2 header that names the visitor
   --grace SECONDS      PORTAL_GRACE        how long connections may finish after an interrupt [10]
   --no-probe           PORTAL_NO_PROBE     do not look, now and then, whether visitors' TLS really ends here
   --ban-mitm           PORTAL_BAN_MITM     leave the relay when it does not, instead of only saying so
@@ -98,6 +104,9 @@ function readOptions(argv: string[], env: NodeJS.ProcessEnv): (ExposeOptions & {
     carrier: (values.carrier ?? env.PORTAL_CARRIER) as ExposeOptions['carrier'],
     metadata: Object.values(metadata).every((value) => value === undefined) ? undefined : metadata,
     ttl,
+    http: values.http ?? (isOn(env.PORTAL_HTTP) ? true : undefined),
+    hostHeader: values['host-header'] ?? (env.PORTAL_HOST_HEADER || undefined),
+    proxyProtocol: values['proxy-protocol'] ?? isOn(env.PORTAL_PROXY_PROTOCOL),
     closeGraceMs: grace === undefined ? undefined : grace * 1000,
     probe: values['no-probe'] !== true && !isOn(env.PORTAL_NO_PROBE),
     banMitm: values['ban-mitm'] ?? isOn(env.PORTAL_BAN_MITM),
@@ -122,6 +131,9 @@ function parse(argv: string[]) {
         thumbnail: { type: 'string' },
         tag: { type: 'string', multiple: true },
         hide: { type: 'boolean' },
+        http: { type: 'boolean' },
+        'host-header': { type: 'string' },
+        'proxy-protocol': { type: 'boolean' },
         grace: { type: 'string' },
         'no-probe': { type: 'boolean' },
         'ban-mitm': { type: 'boolean' },

@@ -8,7 +8,7 @@ const help = `Usage: portal relay --portal-url URL [settings]
 Runs a relay. A setting is a flag, an environment variable or a line of the configuration file; the first of these wins.
 
 ${relaySettingsHelp()}
-  --help                                      this text
+  --help                                                            this text
 `;
 
 /**

@@ -17,6 +17,7 @@ import {
   maxLeaseTtlSeconds,
 } from './constants.js';
 import type { CertificateFiles } from './certs/certificate-source.js';
+import { isCidr } from './address-list.js';
 import { type LogLevel, logLevels } from './logger.js';
 
 /** What a relay is started with. */
@@ -31,6 +32,10 @@ export interface RelayConfig {
   sniPort: number;
   /** Further names under which the public port leads to the API; the certificate should be valid for them. */
   apiHosts: string[];
+  /** Balancers in front of the public port, as addresses and ranges: their connections begin with a PROXY header. */
+  proxyProtocolFrom: string[];
+  /** Proxies in front of the API, likewise, whose X-Forwarded-For is believed. */
+  trustedProxies: string[];
   /** Absent: a development certificate, for root hosts under `localhost` only. */
   certificateFiles?: CertificateFiles;
   maxLeaseTtlSeconds: number;
@@ -106,6 +111,20 @@ export const relaySettings = {
     fallback: '',
     help: 'further names of the API on the public port, separated by commas',
   },
+  proxyProtocolFrom: {
+    flag: 'proxy-protocol-from',
+    env: 'PROXY_PROTOCOL_CIDRS',
+    kind: 'text',
+    fallback: '',
+    help: 'balancers, as CIDRs, that must send a PROXY header on the public port',
+  },
+  trustedProxies: {
+    flag: 'trusted-proxies',
+    env: 'TRUSTED_PROXY_CIDRS',
+    kind: 'text',
+    fallback: '',
+    help: 'proxies, as CIDRs, whose X-Forwarded-For the API believes',
+  },
   certFile: {
     flag: 'cert-file',
     env: 'CERT_FILE',
@@ -180,7 +199,6 @@ const unavailableSettings = [
   'LANDING_PAGE_ENABLED',
   'ADMIN_WALLETS',
   'BOOTSTRAPS',
-  'TRUSTED_PROXY_CIDRS',
   'MIN_PORT',
   'MAX_PORT',
 ];
@@ -258,6 +276,11 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
       .filter((item) => item !== '');
   const apiHosts = list('apiHosts');
   for (const name of apiHosts) if (!hostName.test(name)) fault('apiHosts', `${name} is not a host name`);
+  const cidrs = (name: SettingName): string[] => {
+    const items = list(name);
+    for (const item of items) if (!isCidr(item)) fault(name, `${item} is not an address or a CIDR, as 192.0.2.0/24 is`);
+    return items;
+  };
 
   const config: Omit<RelayConfig, 'portalUrl'> = {
     stateDir: resolve((text('stateDir') as string).replace(/^~(?=\/)/, homedir())),
@@ -265,6 +288,8 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
     apiPort: number('apiPort', 0, 65_535),
     sniPort: number('sniPort', 0, 65_535),
     apiHosts,
+    proxyProtocolFrom: cidrs('proxyProtocolFrom'),
+    trustedProxies: cidrs('trustedProxies'),
     certificateFiles: certFile && keyFile ? { certFile: resolve(certFile), keyFile: resolve(keyFile) } : undefined,
     maxLeaseTtlSeconds: number('maxLeaseTtl', 1, 86_400),
     reservedNames: list('reservedNames'),
@@ -286,12 +311,12 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
 export function relaySettingsHelp(): string {
   const rows = Object.values(relaySettings).map((setting: Setting) => {
     const head = `  --${setting.flag}${setting.kind === 'switch' ? '' : ' VALUE'}`;
-    const fallback = setting.fallback === undefined || setting.kind === 'switch' ? '' : ` [${setting.fallback}]`;
-    return `${head.padEnd(26)} ${setting.env.padEnd(16)} ${setting.help}${fallback}`;
+    const fallback = !setting.fallback || setting.kind === 'switch' ? '' : ` [${setting.fallback}]`;
+    return `${head.padEnd(35)} ${setting.env.padEnd(28)} ${setting.help}${fallback}`;
   });
   return [
     ...rows,
-    `${'  --config FILE'.padEnd(26)} ${'PORTAL_CONFIG'.padEnd(16)} TOML file with the same settings, as portal_url, state_dir, ...`,
+    `${'  --config FILE'.padEnd(35)} ${'PORTAL_CONFIG'.padEnd(28)} TOML file with the same settings, as portal_url, state_dir, ...`,
   ].join('\n');
 }
 

@@ -49,6 +49,8 @@ export const maxWaitingClaims = 512;
 export const tcpKeepAliveMs = 60_000;
 export const maxClientHelloBytes = 16_384;
 export const clientHelloTimeoutMs = 10_000;
+/** A balancer says whom it passes on before anything else. */
+export const proxyHeaderTimeoutMs = 5_000;
 
 // Keyless signing
 export const bindingBytes = 16;

@@ -2,7 +2,9 @@ import type { AddressInfo, Server } from 'node:net';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ApiListener } from './api/api-listener.js';
+import { addressList } from './address-list.js';
 import { createApp } from './api/app.js';
+import { ClientAddresses } from './api/client-address.js';
 import { ConnectEndpoint } from './api/connect.js';
 import { sdkHandlers } from './api/sdk.js';
 import { systemHandlers } from './api/system.js';
@@ -92,13 +94,16 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
       maxConnectionsPerSource: config.maxConnectionsPerSource,
       maxConnectionsPerLease: config.maxConnectionsPerLease,
       leaseAt: (hostname) => (drain.signal.aborted ? undefined : leases.at(hostname)),
-      toApi: (socket) => apiListener.accept(socket),
+      isBalancer: addressList(config.proxyProtocolFrom),
+      toApi: (socket, passedOnFor) => apiListener.accept(socket, passedOnFor),
     },
     directory,
     bindings,
     logger,
   );
+  const addresses = new ClientAddresses(addressList(config.trustedProxies));
   const app = createApp({
+    addresses,
     handlers: {
       ...sdkHandlers({
         rootHost,
@@ -117,8 +122,8 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     logger,
     validateResponses: config.validateResponses,
   });
-  const connect = new ConnectEndpoint(admission, logger);
-  const apiListener = new ApiListener(app, certificates.current, connect);
+  const connect = new ConnectEndpoint(admission, addresses, logger);
+  const apiListener = new ApiListener(app, certificates.current, connect, addresses);
 
   const stop = async () => {
     leases.stop();

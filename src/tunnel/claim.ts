@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { parseProxyHeader, type ProxiedAddresses } from '../streams/proxy-protocol.js';
 import { bindingBytes, sessionSilenceMs, silenceCheckIntervalMs } from './constants.js';
 
 /** A reverse session that the relay has joined to a visitor. What the stream gives from here on is the visitor's. */
@@ -6,13 +7,16 @@ export interface Claim {
   readonly stream: Duplex;
   /** For one request to `/v1/sign`. */
   readonly binding: Buffer;
+  /** Whom the relay says it is; absent where it cannot tell. */
+  readonly addresses?: ProxiedAddresses;
 }
 
 const keepalive = 0x00;
 const tenantTls = 0x02;
 
 /**
- * Waits until the relay claims a session: reads keepalives, then the marker and the binding, and nothing beyond.
+ * Waits until the relay claims a session: reads keepalives, then the marker, the binding and the PROXY header that were
+ * asked for, and nothing beyond.
  * @throws Error when the session ends, breaks, falls silent or brings anything else; the signal's reason when aborted.
  *   The stream is destroyed then.
  */
@@ -20,7 +24,7 @@ export function awaitClaim(stream: Duplex, signal: AbortSignal): Promise<Claim> 
   return new Promise((resolve, reject) => {
     let heardAt = performance.now();
     let heardAtWall = Date.now();
-    /** Marker and binding as far as they have come. */
+    /** Marker, binding and PROXY header as far as they have come. */
     let start = Buffer.alloc(0);
 
     const settle = () => {
@@ -45,11 +49,23 @@ export function awaitClaim(stream: Duplex, signal: AbortSignal): Promise<Claim> 
           fail(new Error(`the relay began a session with 0x${start[0]!.toString(16).padStart(2, '0')}`));
           return;
         }
-        if (start.length < 1 + bindingBytes) continue;
+        if (start.length <= 1 + bindingBytes) continue;
+        let header: ReturnType<typeof parseProxyHeader>;
+        try {
+          header = parseProxyHeader(start.subarray(1 + bindingBytes), 'v2');
+        } catch (error) {
+          fail(error);
+          return;
+        }
+        if (header === undefined) continue;
         settle();
-        const rest = start.subarray(1 + bindingBytes);
+        const rest = start.subarray(1 + bindingBytes + header.length);
         if (rest.length > 0) stream.unshift(rest);
-        resolve({ stream, binding: Buffer.from(start.subarray(1, 1 + bindingBytes)) });
+        resolve({
+          stream,
+          binding: Buffer.from(start.subarray(1, 1 + bindingBytes)),
+          addresses: header.addresses,
+        });
         return;
       }
     };

@@ -55,5 +55,11 @@ export const maxWitnessedSessions = 4_096;
 /** How long the relay may take to renew the lease before a mismatch counts for nothing. */
 export const probeConfirmTimeoutMs = 30_000;
 
+// HTTP
+/** Of a request or an answer. */
+export const maxHttpHeadBytes = 65_536;
+/** From one answer's end, or the connection's begin, to the end of the next request's head. */
+export const httpIdleTimeoutMs = 75_000;
+
 // Shutdown
 export const closeGraceMs = 10_000;

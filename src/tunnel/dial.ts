@@ -10,7 +10,7 @@ import { dialTimeoutMs } from './constants.js';
 
 /** What every carrier says of itself in its request. */
 export function sessionHeaders(accessToken: string): Record<string, string> {
-  return { 'X-Portal-Access-Token': accessToken, 'X-Portal-Binding': '1' };
+  return { 'X-Portal-Access-Token': accessToken, 'X-Portal-Binding': '1', 'X-Portal-Proxy': '2' };
 }
 
 /**

@@ -2,23 +2,24 @@ import { EventEmitter } from 'node:events';
 import { ApiError } from '../contract/errors.js';
 import { createPortalClient } from '../sdk/client.js';
 import { defaultIdentityFile, loadIdentityFile } from '../sdk/identity-file.js';
+import { UsageError } from '../sdk/errors.js';
 import type { Identity } from '../sdk/identity.js';
 import type { Metadata } from '../sdk/lease-keeper.js';
 import { checkName, nameOfAddress } from '../sdk/name.js';
 import type { LeaseCall } from '../sdk/reactions.js';
-import { UsageError } from '../sdk/errors.js';
 import { parseRelayUrl } from '../sdk/relay-url.js';
 import { RelayTransport } from '../sdk/relay-transport.js';
 import { AutoCarrier } from './auto-carrier.js';
 import type { Carrier } from './carrier.js';
 import { closeGraceMs } from './constants.js';
-import { LocalService } from './local-service.js';
+import { checkHostHeader } from './forwarded-headers.js';
+import { LocalService, type ServiceOptions } from './local-service.js';
 import { RawCarrier } from './raw-carrier.js';
 import { RelayLink, type ConnectionReport } from './relay-link.js';
 import type { InterceptionError, ProbeReport, ProbeTimes } from './self-probe.js';
 import { visit } from './visit.js';
 import { WebSocketCarrier } from './websocket-carrier.js';
-import { describeTarget, parseTarget } from './target.js';
+import { describeTarget, parseTarget, type Target } from './target.js';
 
 export interface ExposeOptions {
   /** The local service: `3000`, `host:port`, `[::1]:3000` or `http://host:port`. */
@@ -40,6 +41,15 @@ export interface ExposeOptions {
   carrier?: 'auto' | 'raw' | 'ws';
   /** For the relay's listings. */
   metadata?: Metadata;
+  /** Begin each connection to the service with a PROXY protocol v2 header that names the visitor. */
+  proxyProtocol?: boolean;
+  /**
+   * Pass requests on instead of bytes, with X-Forwarded-For, -Host and -Proto set and the visitor's own dropped. So it is for
+   * `http://` targets unless this is false; for others only when this is true, or `hostHeader` is given.
+   */
+  http?: boolean;
+  /** The Host that the service is sent, for one that checks it; `rewrite` for the target's own. */
+  hostHeader?: string;
   /** Seconds of lease to ask for; the relay's default without. Renewed for as long as the tunnel runs. */
   ttl?: number;
   /**
@@ -172,7 +182,8 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     const { target, relay, identityFile, metadata, ttl, ca, probe = true, banMitm = false } = this.#options;
     if (banMitm && probe === false) throw new UsageError('without probes there is no interception to be seen');
     const relayUrl = parseRelayUrl(relay.toString());
-    const service = new LocalService(parseTarget(target));
+    const localTarget = parseTarget(target);
+    const service = new LocalService(localTarget, serviceOptions(this.#options, localTarget));
     const chosenName = this.#options.name === undefined ? undefined : checkName(this.#options.name);
     const identity = this.#options.identity ?? (await loadIdentityFile(identityFile ?? defaultIdentityFile()));
     const transport = new RelayTransport({ ca });
@@ -264,6 +275,15 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   #status(status: TunnelStatus): void {
     this.emit('status', status);
   }
+}
+
+/** @throws UsageError when the options contradict each other */
+function serviceOptions({ proxyProtocol, http, hostHeader }: ExposeOptions, target: Target): ServiceOptions {
+  if (hostHeader !== undefined && http === false) throw new UsageError('a Host header can only be set over HTTP');
+  const isHttp = http ?? (hostHeader !== undefined || target.speaksHttp === true);
+  if (!isHttp) return { proxyProtocol };
+  const host = hostHeader === 'rewrite' ? describeTarget(target) : hostHeader;
+  return { proxyProtocol, http: { hostHeader: host === undefined ? undefined : checkHostHeader(host) } };
 }
 
 function waitingStatus(call: LeaseCall, error: Error, retryInMs: number): TunnelStatus {

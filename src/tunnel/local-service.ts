@@ -1,5 +1,8 @@
 import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
+import { type ProxiedAddresses, proxyHeader } from '../streams/proxy-protocol.js';
+import type { Socket } from 'node:net';
+import { HttpForwarder, type HttpOptions } from './http-forwarder.js';
 import { splice, type SpliceOutcome } from './splice.js';
 import { connectTarget, type Target } from './target.js';
 import { UnavailablePage } from './unavailable-page.js';
@@ -10,32 +13,47 @@ export interface LocalServiceEvents {
   up: [];
 }
 
+export interface ServiceOptions {
+  /** Each connection to the service begins with a PROXY protocol v2 header that names the visitor. */
+  proxyProtocol?: boolean;
+  /** Requests are passed on one by one, instead of bytes. */
+  http?: HttpOptions;
+}
+
 /** The service behind the tunnel: where visitors are led to. Whether it is up shows anew at each visitor. */
 export class LocalService extends EventEmitter<LocalServiceEvents> {
   readonly #page = new UnavailablePage();
+  readonly #http: HttpForwarder | undefined;
   #isDown = false;
 
-  constructor(readonly target: Target) {
+  constructor(
+    readonly target: Target,
+    private readonly options: ServiceOptions = {},
+  ) {
     super();
+    if (options.http) this.#http = new HttpForwarder(options.http);
   }
 
-  /** Serves one visitor to the end. Rejects only with the signal's reason; the stream is the caller's to destroy then. */
-  async serve(visitor: Duplex, signal: AbortSignal): Promise<SpliceOutcome & { unavailable?: true }> {
-    let socket;
+  /**
+   * Serves one visitor to the end. Rejects only with the signal's reason; the stream is the caller's to destroy then.
+   * @param addresses of the visitor, where they are known
+   */
+  async serve(
+    visitor: Duplex,
+    addresses: ProxiedAddresses | undefined,
+    signal: AbortSignal,
+  ): Promise<SpliceOutcome & { unavailable?: true }> {
+    if (this.#http) {
+      const connect = () => this.#connect(addresses, signal);
+      return await this.#http.serve(visitor, { address: addresses?.source.address, connect, signal });
+    }
+    let socket: Socket;
     try {
-      socket = await connectTarget(this.target, signal);
+      socket = await this.#connect(addresses, signal);
     } catch (error) {
       signal.throwIfAborted();
-      if (!this.#isDown) {
-        this.#isDown = true;
-        this.emit('down', error as Error);
-      }
       await this.#page.serve(visitor);
       return { received: 0, sent: 0, unavailable: true };
-    }
-    if (this.#isDown) {
-      this.#isDown = false;
-      this.emit('up');
     }
     const cut = () => socket.destroy();
     signal.addEventListener('abort', cut, { once: true });
@@ -44,5 +62,25 @@ export class LocalService extends EventEmitter<LocalServiceEvents> {
     } finally {
       signal.removeEventListener('abort', cut);
     }
+  }
+
+  /** A new connection to the service, for one visitor. */
+  async #connect(addresses: ProxiedAddresses | undefined, signal: AbortSignal): Promise<Socket> {
+    let socket: Socket;
+    try {
+      socket = await connectTarget(this.target, signal);
+    } catch (error) {
+      if (!signal.aborted && !this.#isDown) {
+        this.#isDown = true;
+        this.emit('down', error as Error);
+      }
+      throw error;
+    }
+    if (this.#isDown) {
+      this.#isDown = false;
+      this.emit('up');
+    }
+    if (this.options.proxyProtocol) socket.write(proxyHeader(addresses));
+    return socket;
   }
 }

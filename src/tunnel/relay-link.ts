@@ -13,6 +13,7 @@ import { maxLiveConnections, probeConfirmTimeoutMs } from './constants.js';
 import { Keyless, type RelayCertificate } from './keyless.js';
 import type { LocalService } from './local-service.js';
 import { type ProbeReport, type ProbeTimes, SelfProbe } from './self-probe.js';
+import type { Endpoint } from '../streams/proxy-protocol.js';
 import { SessionPool } from './session-pool.js';
 import { acceptVisitor } from './tenant-connection.js';
 import type { Visit } from './visit.js';
@@ -32,6 +33,8 @@ export interface RelayLinkOptions {
 /** How one visitor's connection went. */
 export interface ConnectionReport {
   hostname: string;
+  /** Who it was, as the relay says; absent where it cannot tell. */
+  visitor?: Endpoint;
   /** Whether a ticket spared the relay's signature; undefined when the handshake failed. */
   resumed?: boolean;
   /** Bytes from the visitor, and to it. */
@@ -172,7 +175,13 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
 
   async #serve(claim: Claim, registration: Registration): Promise<void> {
     const startedAt = performance.now();
-    const report: ConnectionReport = { hostname: registration.hostname, received: 0, sent: 0, durationMs: 0 };
+    const report: ConnectionReport = {
+      hostname: registration.hostname,
+      visitor: claim.addresses?.source,
+      received: 0,
+      sent: 0,
+      durationMs: 0,
+    };
     let stream: Duplex = claim.stream;
     /** For sessions that began during a probe. */
     let exporter: string | undefined;
@@ -196,7 +205,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       // Whoever ends TLS between a probe and this tunnel comes during the probe; not to be taken for traffic.
       if (exporter === undefined) this.#probe?.visited();
       report.resumed = visitor.resumed;
-      Object.assign(report, await this.#options.service.serve(visitor, this.#cut.signal));
+      Object.assign(report, await this.#options.service.serve(visitor, claim.addresses, this.#cut.signal));
     } catch (error) {
       report.error = error as Error;
       stream.destroy();

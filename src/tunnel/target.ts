@@ -8,6 +8,8 @@ export interface Target {
   /** A name or an address, without brackets. */
   readonly host: string;
   readonly port: number;
+  /** It was given as `http://`. */
+  readonly speaksHttp?: true;
 }
 
 const forms = '3000, host:3000, [::1]:3000 or http://host:3000';
@@ -32,7 +34,7 @@ export function parseTarget(text: string | number): Target {
   const host = match?.[1] ?? match?.[2];
   const port = match?.[3] ?? (scheme === 'http' ? '80' : undefined);
   if (host === undefined || port === undefined) throw new UsageError(`target ${JSON.stringify(given)} is not ${forms}`);
-  return { host, port: checkPort(port, given) };
+  return { host, port: checkPort(port, given), ...(scheme === 'http' && { speaksHttp: true }) };
 }
 
 function checkPort(digits: string, target: string): number {

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { unavailablePageTimeoutMs } from './constants.js';
 
@@ -14,21 +14,24 @@ const page = `<!doctype html>
 </html>
 `;
 
+/** Answers a request whose service does not, as the last on its connection. */
+export function answerUnavailable(response: ServerResponse): void {
+  response.writeHead(503, {
+    'Content-Type': 'text/html; charset=utf-8',
+    'Content-Length': Buffer.byteLength(page),
+    'Cache-Control': 'no-store',
+    'Retry-After': '5',
+    Connection: 'close',
+  });
+  response.end(page);
+}
+
 /** Answers visitors over HTTP while the service itself cannot. */
 export class UnavailablePage {
   readonly #server: Server;
 
   constructor() {
-    this.#server = createServer((_request, response) => {
-      response.writeHead(503, {
-        'Content-Type': 'text/html; charset=utf-8',
-        'Content-Length': Buffer.byteLength(page),
-        'Cache-Control': 'no-store',
-        'Retry-After': '5',
-        Connection: 'close',
-      });
-      response.end(page);
-    });
+    this.#server = createServer((_request, response) => answerUnavailable(response));
   }
 
   /** Answers the one request of a connection and ends it. Settles, never rejects, when the stream is closed. */

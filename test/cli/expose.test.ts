@@ -208,6 +208,21 @@ test('help and version go to stdout', async (t) => {
   assert.match(nothing.stderr, /^Usage: portal/);
 });
 
+test('flags for the visitor address reach the service, and impossible ones are wrong usage', async (t) => {
+  const service = await startHttpService(t, (request, response) =>
+    response.end(`${request.headers.host} ${request.headers['x-forwarded-for']}`),
+  );
+  const args = ['expose', `127.0.0.1:${service.port}`, '--relay', relay.url, '--ca', relay.caFile];
+  const { child, firstLine, over } = portal(t, [...args, '--host-header', 'rewrite']);
+  const { body } = await get(relay, hostnameOf(await firstLine), '/', { headers: { 'X-Forwarded-For': '6.6.6.6' } });
+  assert.equal(body, `127.0.0.1:${service.port} 127.0.0.1`);
+  child.kill('SIGINT');
+  await over;
+  const wrong = await portal(t, [...args, '--host-header', 'a b']).over;
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.stderr, /Host header/);
+});
+
 async function seen(child: ChildProcess, pattern: RegExp): Promise<void> {
   for await (const [chunk] of on(child.stderr!)) if (pattern.test(String(chunk))) return;
 }

@@ -79,6 +79,21 @@ test('further names of the API are host names', () => {
   assert.match(faultsOf([...argv.slice(0, 3), 'a b']).join(), /a b is not a host name/);
 });
 
+test('balancers and proxies are addresses and CIDRs; each that is none is told', () => {
+  const url = ['--portal-url', 'https://a.localhost'];
+  const env = { TRUSTED_PROXY_CIDRS: '10.0.0.0/8, 2001:DB8::/32', PROXY_PROTOCOL_CIDRS: '192.0.2.1' };
+  const config = readRelayConfig(url, env);
+  assert.deepEqual(config.trustedProxies, ['10.0.0.0/8', '2001:db8::/32']);
+  assert.deepEqual(config.proxyProtocolFrom, ['192.0.2.1']);
+  const wrong = ['10.0.0.0/33', '10.0.0', '::/129', '10.0.0.1/', 'all', 'fe80::1%eth0'];
+  const faults = faultsOf([...url, '--trusted-proxies', wrong.join(',')], { PROXY_PROTOCOL_CIDRS: '10.0.0.0/-1' });
+  assert.equal(faults.length, wrong.length + 1, faults.join('\n'));
+  assert.match(
+    faults.join('\n'),
+    /--trusted-proxies \(TRUSTED_PROXY_CIDRS\): 10\.0\.0\.0\/33 is not an address or a CIDR/,
+  );
+});
+
 test('what is not built yet cannot be turned on by mistake', () => {
   const url = ['--portal-url', 'https://a.localhost'];
   assert.match(faultsOf(url, { ADMIN_WALLETS: '0x1' }).join(), /^ADMIN_WALLETS: /);

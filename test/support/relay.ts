@@ -34,6 +34,8 @@ export async function startTestRelay(overrides: Partial<RelayConfig> = {}): Prom
     host: '127.0.0.1',
     apiPort: 0,
     apiHosts: [],
+    proxyProtocolFrom: [],
+    trustedProxies: [],
     sniPort,
     maxLeaseTtlSeconds,
     reservedNames: ['www'],

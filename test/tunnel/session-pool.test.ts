@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { test, type TestContext } from 'node:test';
 import { ApiError, NetworkError } from '../../src/sdk/index.js';
+import { proxyHeader } from '../../src/streams/proxy-protocol.js';
 import { SessionPool } from '../../src/tunnel/session-pool.js';
 
 /** A pool whose sessions are streams in memory, and what it did. */
@@ -39,7 +40,8 @@ function bench(t: TestContext) {
   });
   t.after(() => pool.stop());
   /** Claims the oldest session that waits. */
-  const claim = () => streams.shift()!.write(Buffer.concat([Buffer.from([2]), Buffer.alloc(16)]));
+  const claim = () =>
+    streams.shift()!.write(Buffer.concat([Buffer.from([2]), Buffer.alloc(16), proxyHeader(undefined)]));
   return { pool, state, claim };
 }
 
@@ -157,7 +159,7 @@ for (const code of [
     await settle();
     state.failures = [new ApiError(code)];
     const [waiting] = state.streams.slice(1);
-    state.streams.shift()!.write(Buffer.concat([Buffer.from([2]), Buffer.alloc(16)]));
+    state.streams.shift()!.write(Buffer.concat([Buffer.from([2]), Buffer.alloc(16), proxyHeader(undefined)]));
     await settle();
     assert.equal((state.refused as ApiError).code, code);
     assert.equal(pool.ready, 0);

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { type Duplex, PassThrough } from 'node:stream';
 import { test, type TestContext } from 'node:test';
 import { AnswerError } from '../../src/sdk/index.js';
+import { proxyHeader } from '../../src/streams/proxy-protocol.js';
 import { RelayTransport } from '../../src/sdk/relay-transport.js';
 import { awaitClaim } from '../../src/tunnel/claim.js';
 import { RawCarrier } from '../../src/tunnel/raw-carrier.js';
@@ -14,6 +15,11 @@ import { certificateFiles } from '../support/certificates.js';
 
 const open = new AbortController().signal;
 const switched = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: portal-reverse\r\n\r\n';
+const addresses = {
+  source: { address: '203.0.113.50', port: 51234 },
+  destination: { address: '198.51.100.10', port: 443 },
+};
+const proxy = proxyHeader(addresses);
 const binding = Buffer.from('9708e85fdfcef0ad1e8526ce6a42a23e', 'hex');
 
 /** A TLS server that says what it is told to once it has the request's head, and a carrier that dials it. */
@@ -64,6 +70,7 @@ test('a session is asked for as the protocol says, and what follows the head is 
     'Upgrade: portal-reverse',
     'X-Portal-Access-Token: the-token',
     'X-Portal-Binding: 1',
+    'X-Portal-Proxy: 2',
   ]);
 });
 
@@ -135,7 +142,7 @@ test('a connection that closes without an answer, and one that is given up, are 
 });
 
 test('a claim is read whichever way its bytes fall, and not a byte further', async () => {
-  const bytes = Buffer.concat([Buffer.from([0, 0, 2]), binding, Buffer.from('ClientHello')]);
+  const bytes = Buffer.concat([Buffer.from([0, 0, 2]), binding, proxy, Buffer.from('ClientHello')]);
   for (let cut = 0; cut <= bytes.length; cut++) {
     const stream = new PassThrough();
     const claimed = awaitClaim(stream, open);
@@ -144,6 +151,7 @@ test('a claim is read whichever way its bytes fall, and not a byte further', asy
     stream.write(bytes.subarray(cut));
     const claim = await claimed;
     assert.deepEqual(claim.binding, binding);
+    assert.deepEqual(claim.addresses, addresses);
     assert.equal((await readBytes(claim.stream, 11)).toString(), 'ClientHello');
     assert.equal(stream.readableLength, 0);
     stream.destroy();
@@ -152,10 +160,46 @@ test('a claim is read whichever way its bytes fall, and not a byte further', asy
 
 test('a zero byte in the binding is no keepalive', async () => {
   const stream = new PassThrough();
-  stream.write(Buffer.concat([Buffer.from([2]), Buffer.alloc(16), Buffer.from([0x16])]));
+  stream.write(Buffer.concat([Buffer.from([2]), Buffer.alloc(16), proxy, Buffer.from([0x16])]));
   const claim = await awaitClaim(stream, open);
   assert.deepEqual(claim.binding, Buffer.alloc(16));
   assert.deepEqual(claim.stream.read(), Buffer.from([0x16]));
+});
+
+test('a PROXY header may be without addresses, and may have more behind them', async () => {
+  const tlv = Buffer.concat([
+    proxy.subarray(0, 14),
+    Buffer.from([0, 16]),
+    proxy.subarray(16),
+    Buffer.from([4, 0, 1, 0]),
+  ]);
+  for (const [header, expected] of [
+    [proxyHeader(undefined), undefined],
+    [tlv, addresses],
+  ] as const) {
+    const stream = new PassThrough();
+    stream.write(Buffer.concat([Buffer.from([2]), binding, header, Buffer.from([0x16])]));
+    const claim = await awaitClaim(stream, open);
+    assert.deepEqual(claim.addresses, expected);
+    assert.deepEqual(claim.stream.read(), Buffer.from([0x16]));
+  }
+});
+
+test('anything but a PROXY header of TCP behind the binding ends the session', async () => {
+  const broken = [
+    Buffer.from([0x16, 3, 1]),
+    Buffer.from('PROXY TCP4 203.0.113.50 198.51.100.10 51234 443\r\n'),
+    Buffer.concat([proxy.subarray(0, 12), Buffer.from([0x22, 0x11, 0, 12])]),
+    Buffer.concat([proxy.subarray(0, 12), Buffer.from([0x21, 0x12, 0, 12])]),
+    Buffer.concat([proxy.subarray(0, 12), Buffer.from([0x21, 0x11, 2, 25])]),
+    Buffer.concat([proxy.subarray(0, 12), Buffer.from([0x21, 0x21, 0, 12])]),
+  ];
+  for (const header of broken) {
+    const stream = new PassThrough();
+    stream.write(Buffer.concat([Buffer.from([2]), binding, header]));
+    await assert.rejects(awaitClaim(stream, open), { name: 'ProxyProtocolError' });
+    assert.ok(stream.destroyed);
+  }
 });
 
 test('any other first byte, an end and a fault end the session', async () => {

@@ -19,7 +19,8 @@ test('a target is a port, host:port, [address]:port or http://host[:port]', () =
     ['HTTP://host', 'host', 80],
     ['http://[::1]', '::1', 80],
   ] as const) {
-    assert.deepEqual(parseTarget(text), { host, port }, String(text));
+    const http = String(text).toLowerCase().startsWith('http') ? { speaksHttp: true } : {};
+    assert.deepEqual(parseTarget(text), { host, port, ...http }, String(text));
   }
   assert.equal(describeTarget(parseTarget('[::1]:3000')), '[::1]:3000');
 });

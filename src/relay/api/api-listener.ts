@@ -13,6 +13,7 @@ import {
   tcpKeepAliveMs,
   tlsHandshakeTimeoutMs,
 } from '../constants.js';
+import type { ClientAddresses } from './client-address.js';
 import type { ConnectEndpoint } from './connect.js';
 import { closeSoon, refuseWith } from './raw-answers.js';
 import { peekRequest } from './request-head.js';
@@ -30,11 +31,14 @@ export class ApiListener {
   readonly #open = new Set<Socket>();
   /** The last response not done yet of each connection that HTTP serves. */
   readonly #answering = new WeakMap<Duplex, ServerResponse>();
+  /** Visitors' addresses that balancers said, by the ends of their connection: TLS makes another socket of each. */
+  readonly #passedOnFor = new Map<string, string>();
 
   constructor(
     app: RequestListener,
     certificate: Certificate,
     private readonly connect: ConnectEndpoint,
+    private readonly addresses: ClientAddresses,
   ) {
     const limits = {
       maxHeaderSize: maxRequestHeadBytes,
@@ -92,8 +96,16 @@ export class ApiListener {
     this.#tls.setSecureContext(secureContext(certificate));
   }
 
-  /** Serves a connection accepted elsewhere, from its ClientHello on. */
-  accept(socket: Socket): void {
+  /**
+   * Serves a connection accepted elsewhere, from its ClientHello on.
+   * @param passedOnFor the address that counts, where the connection's other end only passes it on
+   */
+  accept(socket: Socket, passedOnFor?: string): void {
+    if (passedOnFor !== undefined) {
+      const ends = endsOf(socket);
+      this.#passedOnFor.set(ends, passedOnFor);
+      socket.once('close', () => this.#passedOnFor.delete(ends));
+    }
     this.#tls.emit('connection', socket);
   }
 
@@ -107,6 +119,8 @@ export class ApiListener {
 
   async #serve(socket: TLSSocket): Promise<void> {
     socket.on('error', () => socket.destroy());
+    const passedOnFor = this.#passedOnFor.get(endsOf(socket));
+    if (passedOnFor !== undefined) this.addresses.note(socket, passedOnFor);
     const found = await peekRequest(socket);
     if (found === 'gone') socket.destroy();
     else if (found === 'http2') refuseWith(socket, new ApiError('http11_only', 'this relay speaks HTTP/1.1'));
@@ -136,6 +150,11 @@ export class ApiListener {
     response.once('finish', () => closeSoon(socket));
     app(request, response);
   }
+}
+
+/** No two open connections have both ends in common. */
+function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return [remoteAddress, remotePort, localAddress, localPort].join(' ');
 }
 
 function secureContext(certificate: Certificate) {

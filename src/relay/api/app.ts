@@ -4,6 +4,7 @@ import { middleware as validate } from 'express-openapi-validator';
 import { ApiError, type OperationId, failure, listOperations, loadContract } from '../../contract/index.js';
 import { maxJsonBodyBytes, maxSignBodyBytes } from '../constants.js';
 import type { Logger } from '../logger.js';
+import type { ClientAddresses } from './client-address.js';
 import { answerErrors } from './errors.js';
 
 /** Answers one operation of the contract; what it throws becomes the error envelope. */
@@ -12,6 +13,7 @@ export type Handlers = Partial<Record<OperationId, Handler>>;
 
 export interface AppOptions {
   handlers: Handlers;
+  addresses: ClientAddresses;
   logger: Logger;
   /** Holds answers against the contract as well: for tests, as it costs time. */
   validateResponses: boolean;
@@ -21,12 +23,18 @@ export interface AppOptions {
  * The HTTP API, laid out by the contract: each of its paths is routed, each request validated against it, and an
  * operation without a handler answers `feature_unavailable`.
  */
-export function createApp({ handlers, logger, validateResponses }: AppOptions): RequestListener {
+export function createApp({ handlers, addresses, logger, validateResponses }: AppOptions): RequestListener {
   const contract = loadContract();
   const operations = listOperations(contract);
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
+  app.use((request, _response, next) => {
+    // Instead of express's own reading, so that calls and upgrades have one.
+    const ip = addresses.of(request.socket, request.get('x-forwarded-for'));
+    Object.defineProperty(request, 'ip', { value: ip });
+    next();
+  });
   app.use(logRequests(logger));
 
   for (const path of new Set(operations.map((operation) => operation.path))) {
@@ -98,12 +106,13 @@ function unavailable(): void {
 function logRequests(logger: Logger): RequestHandler {
   return (request, response, next) => {
     const began = performance.now();
+    const from = request.ip;
     response.once('finish', () => {
       const ms = Math.round(performance.now() - began);
       // The route, not the path: what a client writes there is not ours to keep.
       const { openapi } = request as { openapi?: { openApiRoute?: string } };
       const route = openapi?.openApiRoute ?? '(none)';
-      logger.debug({ method: request.method, route, status: response.statusCode, ms }, 'request');
+      logger.debug({ from, method: request.method, route, status: response.statusCode, ms }, 'request');
     });
     next();
   };

@@ -3,11 +3,11 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { ApiError } from '../../contract/index.js';
-import { normalizeIp } from '../addresses.js';
 import type { Logger } from '../logger.js';
 import type { ConnectRequest, ReverseAdmission } from '../reverse/admission.js';
 import { ReverseSession } from '../reverse/reverse-session.js';
 import { WebSocketStream, maxWebSocketMessageBytes } from '../../streams/websocket-stream.js';
+import type { ClientAddresses } from './client-address.js';
 import { asApiError } from './errors.js';
 import { refuseWith } from './raw-answers.js';
 import type { RequestHead } from './request-head.js';
@@ -32,6 +32,7 @@ export class ConnectEndpoint {
 
   constructor(
     private readonly admission: ReverseAdmission,
+    private readonly addresses: ClientAddresses,
     private readonly logger: Logger,
   ) {
     // What is no WebSocket handshake (RFC 6455 4.2.1).
@@ -43,14 +44,16 @@ export class ConnectEndpoint {
   /** The raw carrier: a plain GET, the first request of its connection. */
   async plain(socket: Socket, head: RequestHead): Promise<void> {
     const header = (name: string) => head.headers.get(name);
-    const request = { httpVersion: head.version, clientIp: normalizeIp(socket.remoteAddress), header };
+    const clientIp = this.addresses.of(socket, header('x-forwarded-for'));
+    const request = { httpVersion: head.version, clientIp, header };
     await this.#open(socket, request, head.rest, switchedInPlace);
   }
 
   /** `Upgrade: portal-reverse`, the raw carrier once more, or `websocket`. */
   async upgrade(socket: Duplex, message: IncomingMessage, rest: Buffer): Promise<void> {
     const header = (name: string) => message.headers[name] as string | undefined;
-    const request = { httpVersion: message.httpVersion, clientIp: normalizeIp(message.socket.remoteAddress), header };
+    const clientIp = this.addresses.of(message.socket, header('x-forwarded-for'));
+    const request = { httpVersion: message.httpVersion, clientIp, header };
     if (header('upgrade')?.toLowerCase() === 'websocket') await this.#openWebSocket(socket, message, request, rest);
     else await this.#open(socket, request, rest, switchedProtocols);
   }

@@ -1,6 +1,5 @@
 import type { Request } from 'express';
 import { ApiError, type RequestBody, type SuccessData, success } from '../../contract/index.js';
-import { normalizeIp } from '../addresses.js';
 import type { LeaseAuth } from '../auth/lease-auth.js';
 import type { AccessTokens } from '../auth/tokens.js';
 import type { CertificateSource } from '../certs/certificate-source.js';
@@ -23,7 +22,8 @@ export interface SdkParts {
   draining: AbortSignal;
 }
 
-export const clientIp = (request: Request) => normalizeIp(request.ip);
+/** What `createApp` has put there: the address that counts, or none when the client is gone. */
+export const clientIp = (request: Request) => request.ip ?? '';
 export const credentials = (request: Request, body?: string) => ({
   header: request.get('x-portal-access-token'),
   body,

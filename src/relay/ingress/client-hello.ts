@@ -34,6 +34,8 @@ export async function readClientHello(socket: Socket): Promise<ClientHello | und
     };
     const deadline = setTimeout(onEnd, clientHelloTimeoutMs);
     socket.on('data', onData).on('end', onEnd).on('error', onEnd).on('close', onEnd);
+    // It may have been paused behind a PROXY header.
+    socket.resume();
   });
 }
 

@@ -1,6 +1,9 @@
 import { type Server, type Socket, createServer } from 'node:net';
 import type { ClientHello } from '../../tls/messages.js';
-import { normalizeIp, sourceOf } from '../addresses.js';
+import { normalizeIp } from '../../streams/ip-address.js';
+import { type ProxiedAddresses, proxyHeader } from '../../streams/proxy-protocol.js';
+import type { AddressList } from '../address-list.js';
+import { sourceOf } from '../addresses.js';
 import {
   claimTimeoutMs,
   maxHelloWaits,
@@ -11,11 +14,11 @@ import {
 import type { Bindings } from '../keyless/bindings.js';
 import type { Lease } from '../leases/lease.js';
 import type { Logger } from '../logger.js';
-import { proxyHeader } from '../reverse/proxy-header.js';
 import { type ReverseSession, marker } from '../reverse/reverse-session.js';
 import type { LiveConnection, SessionDirectory } from '../reverse/session-directory.js';
 import { Tally } from '../tally.js';
 import { readClientHello, refuse } from './client-hello.js';
+import { readProxyHeader } from './proxied.js';
 import { splice } from './splice.js';
 
 export interface PublicListenerOptions {
@@ -26,8 +29,13 @@ export interface PublicListenerOptions {
   leaseAt(hostname: string): Lease | undefined;
   maxConnectionsPerSource: number;
   maxConnectionsPerLease: number;
-  /** Takes over a connection to the API, its ClientHello still to be read. */
-  toApi(socket: Socket): void;
+  /** Balancers, whose every connection must begin with a PROXY header. */
+  isBalancer: AddressList;
+  /**
+   * Takes over a connection to the API, its ClientHello still to be read.
+   * @param passedOnFor the visitor's address, where a balancer said it
+   */
+  toApi(socket: Socket, passedOnFor: string | undefined): void;
 }
 
 /** The public port: routes each TLS connection by the name in its ClientHello, and never answers a tenant's handshake. */
@@ -63,37 +71,54 @@ export class PublicListener {
 
   async #serve(socket: Socket): Promise<void> {
     socket.on('error', () => {});
-    const source = sourceOf(normalizeIp(socket.remoteAddress));
     // No alert: it would cost more than the connection that is not served.
-    if (this.#open.size >= maxPublicConnections || !this.#bySource.add(source)) return void socket.destroy();
+    if (this.#open.size >= maxPublicConnections) return void socket.destroy();
     this.#open.add(socket);
-    socket.once('close', () => {
-      this.#open.delete(socket);
-      this.#bySource.remove(source);
-    });
+    socket.once('close', () => this.#open.delete(socket));
+    const ends = endsOf(socket);
+    let passedOn: ProxiedAddresses | undefined;
+    if (this.options.isBalancer(ends.source.address)) {
+      const header = await this.#awaiting(socket, () => readProxyHeader(socket));
+      if (!header || socket.destroyed) return;
+      passedOn = header.addresses;
+    }
+    const addresses = passedOn ?? ends;
+    const source = sourceOf(addresses.source.address);
+    if (!this.#bySource.add(source)) return void socket.destroy();
+    socket.once('close', () => this.#bySource.remove(source));
     const hello = await this.#hello(socket, source);
     if (!hello) return;
     const hostname = hello.serverName?.toLowerCase();
     const lease = hostname === undefined ? undefined : this.options.leaseAt(hostname);
-    if (lease) await this.#route(socket, hello, lease);
-    else if (hostname !== undefined && this.options.apiHosts.has(hostname)) this.options.toApi(socket);
+    if (lease) await this.#route(socket, addresses, hello, lease);
+    else if (hostname !== undefined && this.options.apiHosts.has(hostname))
+      this.options.toApi(socket, passedOn?.source.address);
     else refuse(socket, 'unrecognized_name');
   }
 
   /** Reads the ClientHello, unless too many are awaited already. */
   async #hello(socket: Socket, source: string): Promise<ClientHello | undefined> {
-    if (this.#awaitedInAll >= maxHelloWaits || !this.#awaited.add(source)) return void socket.destroy();
-    this.#awaitedInAll++;
+    if (!this.#awaited.add(source)) return void socket.destroy();
     try {
-      return await readClientHello(socket);
+      return await this.#awaiting(socket, () => readClientHello(socket));
     } finally {
-      this.#awaitedInAll--;
       this.#awaited.remove(source);
     }
   }
 
+  /** Waits for the first words of a connection, unless too many are waited for already. */
+  async #awaiting<T>(socket: Socket, read: () => Promise<T | undefined>): Promise<T | undefined> {
+    if (this.#awaitedInAll >= maxHelloWaits) return void socket.destroy();
+    this.#awaitedInAll++;
+    try {
+      return await read();
+    } finally {
+      this.#awaitedInAll--;
+    }
+  }
+
   /** Claims a reverse session for the connection and splices the two until both are done. */
-  async #route(socket: Socket, hello: ClientHello, lease: Lease): Promise<void> {
+  async #route(socket: Socket, addresses: ProxiedAddresses, hello: ClientHello, lease: Lease): Promise<void> {
     const sessions = this.directory.of(lease);
     if (sessions.live.size >= this.options.maxConnectionsPerLease) return refuse(socket, 'internal_error');
     const session = await this.#claim(socket, sessions.queue.claim.bind(sessions.queue), sessions.ended);
@@ -108,11 +133,11 @@ export class PublicListener {
     if (binding) socket.once('close', () => this.bindings.revoke(binding));
     const connection: LiveConnection = { cut: () => socket.destroy() };
     sessions.live.add(connection);
-    stream.write(openingBytes(session, socket, binding));
+    stream.write(openingBytes(session, addresses, binding));
     const { forward, backward, error } = await splice(socket, stream);
     sessions.release(connection);
     this.logger.debug(
-      { hostname: lease.hostname, up: forward, down: backward, error: error?.message },
+      { hostname: lease.hostname, from: addresses.source.address, up: forward, down: backward, error: error?.message },
       'connection done',
     );
   }
@@ -141,13 +166,16 @@ export class PublicListener {
 }
 
 /** What a tunnel reads before the visitor's own bytes (docs/protocol.md). */
-function openingBytes(session: ReverseSession, socket: Socket, binding: Buffer | undefined): Buffer {
+function openingBytes(session: ReverseSession, addresses: ProxiedAddresses, binding: Buffer | undefined): Buffer {
   const parts: Buffer[] = [Buffer.from([marker.tenantTls])];
   if (binding) parts.push(binding);
-  if (session.options.proxy) {
-    const source = { address: normalizeIp(socket.remoteAddress), port: socket.remotePort ?? 0 };
-    const destination = { address: normalizeIp(socket.localAddress), port: socket.localPort ?? 0 };
-    parts.push(proxyHeader(source, destination));
-  }
+  if (session.options.proxy) parts.push(proxyHeader(addresses));
   return Buffer.concat(parts);
+}
+
+function endsOf(socket: Socket): ProxiedAddresses {
+  return {
+    source: { address: normalizeIp(socket.remoteAddress), port: socket.remotePort ?? 0 },
+    destination: { address: normalizeIp(socket.localAddress), port: socket.localPort ?? 0 },
+  };
 }

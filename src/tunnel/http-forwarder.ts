@@ -1,0 +1,53 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { httpIdleTimeoutMs, maxHttpHeadBytes } from './constants.js';
+import { HttpVisit } from './http-visit.js';
+import type { SpliceOutcome } from './splice.js';
+
+export interface HttpOptions {
+  /** What the service gets instead of the visitor's Host. */
+  hostHeader?: string;
+}
+
+export interface HttpVisitor {
+  /** Where it is known. */
+  address: string | undefined;
+  /** A new connection to the service. */
+  connect(): Promise<Socket>;
+  signal: AbortSignal;
+}
+
+/**
+ * Passes visitors' requests on to the service one by one, so that headers can be set. Both sides are parsed and written by
+ * Node, so that the service sees the requests that were seen here; bodies stream.
+ */
+export class HttpForwarder {
+  readonly #server: Server;
+  readonly #visits = new WeakMap<Duplex, HttpVisit>();
+
+  constructor(private readonly options: HttpOptions) {
+    // The server never listens, so that it keeps no deadlines; visits do. This one is only told to visitors.
+    this.#server = createServer({ maxHeaderSize: maxHttpHeadBytes, keepAliveTimeout: httpIdleTimeoutMs });
+    const visitOf = (request: IncomingMessage) => this.#visits.get(request.socket) as HttpVisit;
+    this.#server.on('request', (request, response) => visitOf(request).forward(request, response));
+    this.#server.on('checkContinue', (request, response) => visitOf(request).forward(request, response));
+    this.#server.on('checkExpectation', (request, response) => visitOf(request).forward(request, response));
+    this.#server.on('clientError', (_error, socket) => this.#visits.get(socket)?.malformed());
+    this.#server.on('upgrade', (request, _socket, head) => visitOf(request).upgrade(request, head));
+  }
+
+  /** Serves a visitor's connection until it is closed. Never rejects. */
+  async serve(visitor: Duplex, { address, connect, signal }: HttpVisitor): Promise<SpliceOutcome> {
+    const visit = new HttpVisit(visitor, connect, { address, hostHeader: this.options.hostHeader });
+    this.#visits.set(visitor, visit);
+    const cut = () => visitor.destroy();
+    signal.addEventListener('abort', cut, { once: true });
+    try {
+      this.#server.emit('connection', visitor);
+      return await visit.over;
+    } finally {
+      signal.removeEventListener('abort', cut);
+    }
+  }
+}
