@@ -7,6 +7,10 @@ import { type Route, settle } from './route.js';
 import { concurrently } from './rounds.js';
 import { bulk, bulkWithSlowReaders } from './scenarios/bulk.js';
 import { connections } from './scenarios/connections.js';
+import { controlPlane } from './scenarios/control-plane.js';
+import { latency } from './scenarios/latency.js';
+import { memory } from './scenarios/memory.js';
+import { requests } from './scenarios/requests.js';
 import type { Bench, BenchOptions, Scenario } from './scenarios/scenario.js';
 import { tenantTls } from './scenarios/tenant-tls.js';
 import type { ServiceOptions, ServicePorts } from './service.js';
@@ -18,7 +22,11 @@ import { Workshop } from './workshop.js';
 const scenarios: Record<string, Scenario> = {
   bulk,
   'slow-readers': bulkWithSlowReaders,
+  requests,
+  latency,
   connections,
+  memory,
+  'control-plane': controlPlane,
   'tenant-tls': tenantTls,
 };
 

@@ -16,7 +16,7 @@ export async function startSplice(
   leg: 'net' | 'tls',
   servicePort: number,
   waiting = usuallyWaiting,
-): Promise<Route & { relayPid: number }> {
+): Promise<Route & { relayPid: number; stop(): Promise<void> }> {
   const { certFile, keyFile, caFile, ca } = certificate;
   const relayOptions: SpliceRelayOptions = { leg, certFile, keyFile };
   const relay = await workshop.startScript<SpliceRelayPorts>('splice-relay', relayOptions, [
@@ -41,5 +41,9 @@ export async function startSplice(
     relayCpu: () => cpuSeconds(relay.pid),
     agentCpu: () => cpuSeconds(agent.pid),
     relayPid: relay.pid,
+    async stop() {
+      await workshop.stop(agent);
+      await workshop.stop(relay);
+    },
   };
 }
