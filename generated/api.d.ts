@@ -119,7 +119,7 @@ export interface paths {
          *
          *     - **Raw**: a plain GET, the first request on its connection, answered with 200 and an empty body; after the head come raw bytes.
          *       With `Connection: Upgrade` and `Upgrade: portal-reverse` the answer is 101.
-         *     - **WebSocket**: `Upgrade: websocket` with the subprotocol `portal.reverse` (`x-stability: unstable`).
+         *     - **WebSocket**: `Upgrade: websocket` with the subprotocol `portal.reverse`.
          *
          *     A full ready queue is `rate_limited`. Where digest signing is off, a session without `X-Portal-Binding: 1` could never serve tenant TLS and
          *     is `feature_unavailable`, unless its lease has a TCP port.
@@ -492,7 +492,7 @@ export interface paths {
         };
         /**
          * Tell whether the relay is up
-         * @description Answers while the relay can take requests.
+         * @description Answers while the relay takes new work. One that is going down, and only lets live connections finish, is `feature_unavailable`.
          */
         get: operations["getHealth"];
         put?: never;
@@ -2347,6 +2347,7 @@ export interface operations {
                 };
             };
             500: components["responses"]["Internal"];
+            503: components["responses"]["FeatureUnavailable"];
         };
     };
     getDiscovery: {

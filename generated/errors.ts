@@ -345,7 +345,7 @@ export const operationErrors = {
     internal: [500],
     feature_unavailable: [503],
   },
-  getHealth: { internal: [500] },
+  getHealth: { internal: [500], feature_unavailable: [503] },
   getDiscovery: { internal: [500], feature_unavailable: [503] },
   announceRelay: {
     invalid_json: [400],

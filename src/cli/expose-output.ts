@@ -6,6 +6,7 @@ import type { ConnectionReport, ExposeOptions, TunnelReady, TunnelStatus } from 
  */
 export class ExposeOutput {
   #announced: string | undefined;
+  #lastFailure: string | undefined;
 
   constructor(
     private readonly out: NodeJS.WriteStream,
@@ -14,6 +15,7 @@ export class ExposeOutput {
   ) {}
 
   ready({ url, hostname, relay }: TunnelReady): void {
+    this.#lastFailure = undefined;
     this.#event('ready', `serving at ${url}`, { url });
     if (this.#announced === url) return;
     this.#announced = url;
@@ -23,7 +25,11 @@ export class ExposeOutput {
     } else this.out.write(`${url}\n`);
   }
 
-  status({ state, message, retryInMs }: TunnelStatus): void {
+  status({ state, message, error, retryInMs }: TunnelStatus): void {
+    // A relay that is away for an hour is told once, unless to a program.
+    const repeated = state === 'retrying' && error?.message === this.#lastFailure;
+    this.#lastFailure = state === 'retrying' ? error?.message : undefined;
+    if (repeated && !this.options.json) return;
     this.#event(state, message, retryInMs === undefined ? {} : { retry_in_ms: Math.round(retryInMs) });
   }
 

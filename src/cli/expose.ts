@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { systemCode, UsageError } from '../sdk/errors.js';
-import { expose, type ExposeOptions } from '../tunnel/index.js';
+import type { ExposeOptions } from '../tunnel/index.js';
 import { ExposeOutput } from './expose-output.js';
 
 const help = `Usage: portal expose TARGET --relay URL [options]
@@ -13,6 +13,7 @@ or http://host:port. The public URL goes to stdout, what happens to stderr.
   --name NAME          PORTAL_NAME         first label of the public name [derived from the identity]
   --identity FILE      PORTAL_IDENTITY     whose name it is; made when missing [~/.config/portal/identity.json]
   --ca FILE            PORTAL_CA           PEM certificates to trust for the relay instead of the well-known ones
+  --carrier KIND       PORTAL_CARRIER      raw, ws, or auto: raw, and ws where a proxy lets only that through [auto]
   --ttl SECONDS        PORTAL_TTL          lease to ask for, renewed all the while [the relay's default]
   --description TEXT   PORTAL_DESCRIPTION  for the relay's listings, as are the next four
   --owner TEXT         PORTAL_OWNER
@@ -43,6 +44,8 @@ export async function exposeCommand(argv: string[]): Promise<number> {
     return 2;
   }
 
+  // Late, for it brings much along: wrong usage should be told at once.
+  const { expose } = await import('../tunnel/index.js');
   const output = new ExposeOutput(process.stdout, process.stderr, options);
   const tunnel = expose(options);
   tunnel.on('status', (status) => output.status(status));
@@ -85,6 +88,7 @@ function readOptions(argv: string[], env: NodeJS.ProcessEnv): (ExposeOptions & {
     name: values.name ?? env.PORTAL_NAME,
     identityFile: values.identity ?? env.PORTAL_IDENTITY,
     ca: caFile === undefined ? undefined : readCertificates(caFile),
+    carrier: (values.carrier ?? env.PORTAL_CARRIER) as ExposeOptions['carrier'],
     metadata: Object.values(metadata).every((value) => value === undefined) ? undefined : metadata,
     ttl,
     closeGraceMs: grace === undefined ? undefined : grace * 1000,
@@ -102,6 +106,7 @@ function parse(argv: string[]) {
         name: { type: 'string' },
         identity: { type: 'string' },
         ca: { type: 'string' },
+        carrier: { type: 'string' },
         ttl: { type: 'string' },
         description: { type: 'string' },
         owner: { type: 'string' },

@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { ConfigError, readRelayConfig, relaySettingsHelp } from '../relay/config.js';
 import { createLogger } from '../relay/logger.js';
 import { startRelay } from '../relay/relay.js';
@@ -11,7 +12,7 @@ ${relaySettingsHelp()}
 `;
 
 /**
- * `portal relay`: runs until SIGINT or SIGTERM.
+ * `portal relay`: runs until SIGINT or SIGTERM, and then lets live connections finish, for a bounded time.
  * @returns the exit code: 0 stopped, 1 could not start, 2 wrong configuration
  */
 export async function relayCommand(argv: string[]): Promise<number> {
@@ -28,9 +29,9 @@ export async function relayCommand(argv: string[]): Promise<number> {
     return 2;
   }
   const logger = createLogger(config.logLevel);
-  const signalled = new Promise<NodeJS.Signals>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve);
-  });
+  const signals = new EventEmitter<{ signal: [NodeJS.Signals] }>();
+  const signalled = once(signals, 'signal');
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => signals.emit('signal', signal));
   let relay;
   try {
     relay = await startRelay(config, logger);
@@ -38,8 +39,14 @@ export async function relayCommand(argv: string[]): Promise<number> {
     process.stderr.write(`portal relay: ${(error as Error).message}\n`);
     return 1;
   }
-  const signal = await signalled;
-  logger.info({ signal }, 'relay stopping');
+  const [signal] = await signalled;
+  logger.info({ signal, seconds: config.drainTimeoutSeconds }, 'relay draining, a second signal ends it at once');
+  const enough = new AbortController();
+  const timer = setTimeout(() => enough.abort(), config.drainTimeoutSeconds * 1000);
+  signals.once('signal', () => enough.abort());
+  await relay.drain(enough.signal);
+  clearTimeout(timer);
   await relay.stop();
+  logger.info('relay stopped');
   return 0;
 }

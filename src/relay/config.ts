@@ -4,7 +4,18 @@ import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parse as parseToml } from 'smol-toml';
-import { certificateReloadIntervalMs, defaultApiPort, defaultPublicPort, maxLeaseTtlSeconds } from './constants.js';
+import {
+  certificateReloadIntervalMs,
+  defaultApiPort,
+  defaultDrainTimeoutSeconds,
+  defaultMaxConnectionsPerLease,
+  defaultMaxConnectionsPerSource,
+  defaultMaxLeasesPerSource,
+  defaultMaxLeasesPerWallet,
+  defaultReservedNames,
+  defaultPublicPort,
+  maxLeaseTtlSeconds,
+} from './constants.js';
 import type { CertificateFiles } from './certs/certificate-source.js';
 import { type LogLevel, logLevels } from './logger.js';
 
@@ -23,8 +34,17 @@ export interface RelayConfig {
   /** Absent: a development certificate, for root hosts under `localhost` only. */
   certificateFiles?: CertificateFiles;
   maxLeaseTtlSeconds: number;
+  /** Labels that nobody can lease. */
+  reservedNames: string[];
+  maxLeasesPerSource: number;
+  maxLeasesPerWallet: number;
+  /** Public connections open at once. */
+  maxConnectionsPerSource: number;
+  maxConnectionsPerLease: number;
   /** Sign any digest for any lease holder, as older Portal v2 clients ask for it. */
   digestSigning: boolean;
+  /** How long live connections may finish once the relay is told to stop. */
+  drainTimeoutSeconds: number;
   logLevel: LogLevel;
   certificateReloadIntervalMs: number;
   /** Hold every answer against the contract. */
@@ -100,12 +120,54 @@ export const relaySettings = {
     fallback: String(maxLeaseTtlSeconds),
     help: 'longest lease, in seconds',
   },
+  reservedNames: {
+    flag: 'reserved-names',
+    env: 'RESERVED_NAMES',
+    kind: 'text',
+    fallback: defaultReservedNames.join(','),
+    help: 'names that nobody can lease, separated by commas',
+  },
+  maxLeasesPerSource: {
+    flag: 'max-leases-per-address',
+    env: 'MAX_LEASES_PER_ADDRESS',
+    kind: 'number',
+    fallback: String(defaultMaxLeasesPerSource),
+    help: 'live leases by source address',
+  },
+  maxLeasesPerWallet: {
+    flag: 'max-leases-per-wallet',
+    env: 'MAX_LEASES_PER_WALLET',
+    kind: 'number',
+    fallback: String(defaultMaxLeasesPerWallet),
+    help: 'live leases by Ethereum address',
+  },
+  maxConnectionsPerSource: {
+    flag: 'max-connections-per-address',
+    env: 'MAX_CONNECTIONS_PER_ADDRESS',
+    kind: 'number',
+    fallback: String(defaultMaxConnectionsPerSource),
+    help: 'public connections by source address',
+  },
+  maxConnectionsPerLease: {
+    flag: 'max-connections-per-lease',
+    env: 'MAX_CONNECTIONS_PER_LEASE',
+    kind: 'number',
+    fallback: String(defaultMaxConnectionsPerLease),
+    help: 'public connections served at once by lease',
+  },
   digestSigning: {
     flag: 'digest-signing',
     env: 'DIGEST_SIGNING',
     kind: 'switch',
     fallback: 'false',
     help: 'sign bare digests for older clients (see docs/operations.md first)',
+  },
+  drainTimeout: {
+    flag: 'drain-timeout',
+    env: 'DRAIN_TIMEOUT',
+    kind: 'number',
+    fallback: String(defaultDrainTimeoutSeconds),
+    help: 'how long live connections may finish at SIGTERM, in seconds',
   },
   logLevel: { flag: 'log-level', env: 'LOG_LEVEL', kind: 'text', fallback: 'info', help: logLevels.join(', ') },
 } as const satisfies Record<string, Setting>;
@@ -135,6 +197,8 @@ const hostName = /^[a-z0-9-]+(\.[a-z0-9-]+)*$/;
 export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayConfig {
   const faults: string[] = [];
   const flags = readFlags(argv);
+  // A variable that is set to nothing, as compose files do, is not set: '' would be port 0 and the working directory.
+  env = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const file = readFile(flags['config'] ?? env['PORTAL_CONFIG'], faults);
   for (const name of unavailableSettings) {
     const value = env[name] ?? file[name.toLowerCase()];
@@ -187,10 +251,12 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
   const host = text('host') as string;
   if (!isIP(host)) fault('host', 'must be an IP address');
 
-  const apiHosts = (text('apiHosts') as string)
-    .split(',')
-    .map((name) => name.trim().toLowerCase())
-    .filter((name) => name !== '');
+  const list = (name: SettingName): string[] =>
+    (text(name) as string)
+      .split(',')
+      .map((item) => item.trim().toLowerCase())
+      .filter((item) => item !== '');
+  const apiHosts = list('apiHosts');
   for (const name of apiHosts) if (!hostName.test(name)) fault('apiHosts', `${name} is not a host name`);
 
   const config: Omit<RelayConfig, 'portalUrl'> = {
@@ -201,7 +267,13 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
     apiHosts,
     certificateFiles: certFile && keyFile ? { certFile: resolve(certFile), keyFile: resolve(keyFile) } : undefined,
     maxLeaseTtlSeconds: number('maxLeaseTtl', 1, 86_400),
+    reservedNames: list('reservedNames'),
+    maxLeasesPerSource: number('maxLeasesPerSource', 1, 1_000_000),
+    maxLeasesPerWallet: number('maxLeasesPerWallet', 1, 1_000_000),
+    maxConnectionsPerSource: number('maxConnectionsPerSource', 1, 1_000_000),
+    maxConnectionsPerLease: number('maxConnectionsPerLease', 1, 1_000_000),
     digestSigning: onOff('digestSigning'),
+    drainTimeoutSeconds: number('drainTimeout', 0, 86_400),
     logLevel,
     certificateReloadIntervalMs,
     validateResponses: false,

@@ -16,6 +16,8 @@ export const nameReservationMs = 300_000;
 export const leaseSweepIntervalMs = 1_000;
 /** How long live connections may go on once their lease was unregistered or replaced. */
 export const lingerAfterLeaseMs = 30_000;
+/** How long live connections may finish once the relay is told to stop. */
+export const defaultDrainTimeoutSeconds = 30;
 
 // Sign-in
 export const challengeTtlMs = 120_000;
@@ -31,6 +33,8 @@ export const maxTranscriptBytes = 65_536;
 export const maxRequestHeadBytes = 16_384;
 export const requestHeadTimeoutMs = 10_000;
 export const requestTimeoutMs = 30_000;
+/** How often requests under way are held against the two deadlines above. */
+export const requestCheckIntervalMs = 2_000;
 export const tlsHandshakeTimeoutMs = 10_000;
 
 // Reverse sessions and claims
@@ -41,6 +45,8 @@ export const claimTimeoutMs = 10_000;
 export const maxWaitingClaims = 512;
 
 // Public ingress
+/** A connection idle for so long is probed by TCP: a peer that vanished without a word would hold it for ever. */
+export const tcpKeepAliveMs = 60_000;
 export const maxClientHelloBytes = 16_384;
 export const clientHelloTimeoutMs = 10_000;
 
@@ -53,7 +59,51 @@ export const certificateReloadIntervalMs = 10_000;
 export const digestSkewSeconds = 30;
 export const maxDigestNonces = 100_000;
 
+// By source address (an IPv6 /64 is one), as the defaults of settings
+export const defaultMaxConnectionsPerSource = 1_024;
+export const defaultMaxConnectionsPerLease = 2_048;
+export const defaultMaxLeasesPerSource = 256;
+/** By Ethereum address. */
+export const defaultMaxLeasesPerWallet = 64;
+/** Names that software looks up by itself, or that visitors would take for the relay's own. */
+export const defaultReservedNames = [
+  '_acme-challenge',
+  'account',
+  'admin',
+  'api',
+  'app',
+  'auth',
+  'autoconfig',
+  'autodiscover',
+  'isatap',
+  'localhost',
+  'login',
+  'mail',
+  'mta-sts',
+  'ns1',
+  'ns2',
+  'portal',
+  'relay',
+  'root',
+  'status',
+  'wpad',
+  'www',
+];
+
+// In all
+export const maxLeases = 50_000;
+export const maxPublicConnections = 50_000;
+export const maxApiConnections = 100_000;
+/** Public connections whose ClientHello is still awaited, by source address and in all. */
+export const maxHelloWaitsPerSource = 256;
+export const maxHelloWaits = 8_192;
+
 // Calls by one source address
+export const tokenFailureBurst = 100;
+export const tokenFailuresPerSecond = 5;
+export const renewalBurst = 20;
+/** By lease. */
+export const renewalsPerSecond = 1;
 export const challengeBurst = 120;
 export const challengesPerSecond = 2;
 /** Source addresses remembered by a rate limit. */

@@ -14,18 +14,29 @@ export class RateLimit {
     private readonly perSecond: number,
   ) {}
 
+  /** @throws ApiError `rate_limited` when `key` has no call left; takes none */
+  check(key: string, now = Date.now()): void {
+    const tokens = this.#tokens(key, now);
+    if (tokens < 1) throw this.#refusal(tokens);
+  }
+
   /** Takes one call of `key`. @throws ApiError `rate_limited` with the seconds until the next is free */
   take(key: string, now = Date.now()): void {
-    const held = this.#buckets.get(key);
-    const refilled = held ? held.tokens + (Math.max(0, now - held.at) / 1000) * this.perSecond : this.burst;
-    const tokens = Math.min(this.burst, refilled);
+    const tokens = this.#tokens(key, now);
     this.#buckets.delete(key);
     if (this.#buckets.size >= maxRateLimitKeys) this.#buckets.delete(this.#buckets.keys().next().value as string);
     this.#buckets.set(key, { tokens: tokens < 1 ? tokens : tokens - 1, at: now });
-    if (tokens < 1) {
-      throw new ApiError('rate_limited', 'too many calls from this address', {
-        retryAfterSeconds: Math.ceil((1 - tokens) / this.perSecond),
-      });
-    }
+    if (tokens < 1) throw this.#refusal(tokens);
+  }
+
+  #tokens(key: string, now: number): number {
+    const held = this.#buckets.get(key);
+    if (!held) return this.burst;
+    return Math.min(this.burst, held.tokens + (Math.max(0, now - held.at) / 1000) * this.perSecond);
+  }
+
+  #refusal(tokens: number): ApiError {
+    const retryAfterSeconds = Math.ceil((1 - tokens) / this.perSecond);
+    return new ApiError('rate_limited', 'too many calls', { retryAfterSeconds });
   }
 }

@@ -7,7 +7,8 @@ import { ConnectEndpoint } from './api/connect.js';
 import { sdkHandlers } from './api/sdk.js';
 import { systemHandlers } from './api/system.js';
 import { LeaseAuth } from './auth/lease-auth.js';
-import { loadRelayKey } from './auth/relay-key.js';
+import { relayKeyFromHex } from './auth/relay-key.js';
+import { loadPrivateKeyFile } from '../sdk/identity-file.js';
 import { AccessTokens } from './auth/tokens.js';
 import { CertificateSource, loadCertificate } from './certs/certificate-source.js';
 import { developmentCaFile, developmentCertificate } from './certs/development-ca.js';
@@ -33,6 +34,11 @@ export interface Relay {
   address: string;
   /** PEM file of the development CA, where one is in use. */
   developmentCaFile?: string;
+  /**
+   * Takes no new work: visitors, registrations and reverse sessions are refused, sessions that wait are closed, so that
+   * tunnels move on. Settles when no connection is left, or at the signal.
+   */
+  drain(signal: AbortSignal): Promise<void>;
   /** Stops listening, ends every connection, and closes the store. */
   stop(): Promise<void>;
 }
@@ -44,7 +50,7 @@ export interface Relay {
 export async function startRelay(config: RelayConfig, logger: Logger): Promise<Relay> {
   const rootHost = config.portalUrl.hostname;
   makePrivateDir(config.stateDir);
-  const key = loadRelayKey(join(config.stateDir, 'identity.json'));
+  const key = relayKeyFromHex(await loadPrivateKeyFile(join(config.stateDir, 'identity.json')));
   const certificates = new CertificateSource(
     config.certificateFiles
       ? await loadCertificate(config.certificateFiles, rootHost)
@@ -56,7 +62,12 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
   const bindings = new Bindings();
   const leases = new LeaseBook(
     rootHost,
-    config.maxLeaseTtlSeconds,
+    {
+      maxTtlSeconds: config.maxLeaseTtlSeconds,
+      perSource: config.maxLeasesPerSource,
+      perWallet: config.maxLeasesPerWallet,
+      reservedNames: new Set(config.reservedNames),
+    },
     store,
     (lease, ending) => {
       logger.info({ hostname: lease.hostname, ending }, 'lease ended');
@@ -64,33 +75,34 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     },
     (error) => logger.error({ err: error }, 'the store failed'),
   );
-  await leases.start(defaultLeaseTtlSeconds);
 
+  /** Aborted once the relay takes no new work. */
+  const drain = new AbortController();
   const tokens = new AccessTokens(key, config.portalUrl.origin);
   const auth = new LeaseAuth(tokens, leases);
   const registration = new Registration(config.portalUrl, leases, store);
-  const admission = new ReverseAdmission(auth, directory, config.digestSigning);
+  const admission = new ReverseAdmission(auth, directory, config.digestSigning, drain.signal);
   const digests = config.digestSigning ? new DigestSigner(certificates) : undefined;
   const transcripts = new TranscriptSigner(certificates, bindings);
 
-  // The public port may be any free one, so it listens first: registrations name it.
   const publicListener = new PublicListener(
     {
       apiHosts: new Set([rootHost, ...config.apiHosts]),
       unboundSessions: config.digestSigning,
-      leaseAt: (hostname) => leases.at(hostname),
+      maxConnectionsPerSource: config.maxConnectionsPerSource,
+      maxConnectionsPerLease: config.maxConnectionsPerLease,
+      leaseAt: (hostname) => (drain.signal.aborted ? undefined : leases.at(hostname)),
       toApi: (socket) => apiListener.accept(socket),
     },
     directory,
     bindings,
     logger,
   );
-  const publicPort = await listen(publicListener.server, config.host, config.sniPort);
   const app = createApp({
     handlers: {
       ...sdkHandlers({
         rootHost,
-        publicPort,
+        publicPort: () => portOf(publicListener.server),
         releaseVersion: releaseVersion(),
         digestSigning: config.digestSigning,
         certificates,
@@ -98,13 +110,15 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
         leases,
         tokens,
         auth,
+        draining: drain.signal,
       }),
-      ...systemHandlers({ auth, leases, directory, transcripts, digests }),
+      ...systemHandlers({ auth, leases, directory, transcripts, digests, draining: drain.signal }),
     },
     logger,
     validateResponses: config.validateResponses,
   });
-  const apiListener = new ApiListener(app, certificates.current, new ConnectEndpoint(admission, logger));
+  const connect = new ConnectEndpoint(admission, logger);
+  const apiListener = new ApiListener(app, certificates.current, connect);
 
   const stop = async () => {
     leases.stop();
@@ -115,24 +129,37 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     await store.close();
   };
   try {
-    const apiPort = await listen(apiListener.server, config.host, config.apiPort);
-    if (config.certificateFiles) {
-      const onChange = () => apiListener.setCertificate(certificates.current);
-      certificates.watch(config.certificateFiles, rootHost, config.certificateReloadIntervalMs, logger, onChange);
-    }
-    const caFile = config.certificateFiles ? undefined : developmentCaFile(config.stateDir);
-    logger.info(
-      { url: config.portalUrl.origin, rootHost, apiPort, publicPort, address: key.address, developmentCa: caFile },
-      'relay started',
-    );
-    return { apiPort, publicPort, address: key.address, developmentCaFile: caFile, stop };
+    await leases.start(defaultLeaseTtlSeconds);
+    await listen(publicListener.server, config.host, config.sniPort);
+    await listen(apiListener.server, config.host, config.apiPort);
   } catch (error) {
     await stop();
     throw error;
   }
+  if (config.certificateFiles) {
+    const onChange = () => apiListener.setCertificate(certificates.current);
+    certificates.watch(config.certificateFiles, rootHost, config.certificateReloadIntervalMs, logger, onChange);
+  }
+  const [apiPort, publicPort] = [portOf(apiListener.server), portOf(publicListener.server)];
+  const caFile = config.certificateFiles ? undefined : developmentCaFile(config.stateDir);
+  logger.info(
+    { url: config.portalUrl.origin, rootHost, apiPort, publicPort, address: key.address, developmentCa: caFile },
+    'relay started',
+  );
+  return {
+    apiPort,
+    publicPort,
+    address: key.address,
+    developmentCaFile: caFile,
+    async drain(signal) {
+      drain.abort();
+      await directory.drain(signal);
+    },
+    stop,
+  };
 }
 
-async function listen(server: Server, host: string, port: number): Promise<number> {
+async function listen(server: Server, host: string, port: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen({ host, port }, () => {
@@ -140,6 +167,9 @@ async function listen(server: Server, host: string, port: number): Promise<numbe
       resolve();
     });
   });
+}
+
+function portOf(server: Server): number {
   return (server.address() as AddressInfo).port;
 }
 

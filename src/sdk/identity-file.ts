@@ -21,20 +21,25 @@ export function defaultIdentityFile(env: NodeJS.ProcessEnv = process.env): strin
  * @throws UsageError when the file cannot be used: readable by others, not an identity, key and address that do not agree
  */
 export async function loadIdentityFile(path: string): Promise<Identity> {
+  return identityFromPrivateKey(await loadPrivateKeyFile(path));
+}
+
+/** As `loadIdentityFile`, for who needs the key itself: 0x and 64 hex digits. */
+export async function loadPrivateKeyFile(path: string): Promise<string> {
   try {
-    return await readIdentity(path);
+    return await readPrivateKey(path);
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw asUsageError(path, error);
   }
   try {
     await createIdentity(path);
-    return await readIdentity(path);
+    return await readPrivateKey(path);
   } catch (error) {
     throw asUsageError(path, error);
   }
 }
 
-async function readIdentity(path: string): Promise<Identity> {
+async function readPrivateKey(path: string): Promise<string> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const status = await file.stat();
@@ -43,7 +48,7 @@ async function readIdentity(path: string): Promise<Identity> {
       throw new UsageError(`others may read it; chmod 600 ${path}`);
     }
     if (status.size > maxIdentityFileBytes) throw new UsageError('too large for an identity');
-    return parseIdentity(await readText(file));
+    return parsePrivateKey(await readText(file));
   } finally {
     await file.close();
   }
@@ -54,7 +59,7 @@ async function readText(file: FileHandle): Promise<string> {
   return buffer.toString('utf8', 0, bytesRead);
 }
 
-function parseIdentity(text: string): Identity {
+function parsePrivateKey(text: string): string {
   let fields: { address?: unknown; private_key?: unknown } | null;
   try {
     fields = JSON.parse(text) as typeof fields;
@@ -65,10 +70,10 @@ function parseIdentity(text: string): Identity {
   if (typeof address !== 'string' || typeof privateKey !== 'string') {
     throw new UsageError('needs "address" and "private_key"');
   }
-  const identity = identityFromPrivateKey(privateKey);
-  if (identity.address.toLowerCase() !== address.toLowerCase())
+  if (identityFromPrivateKey(privateKey).address.toLowerCase() !== address.toLowerCase()) {
     throw new UsageError('its address is not that of its key');
-  return identity;
+  }
+  return privateKey;
 }
 
 /** Written beside and linked into place, so that the file is never seen half-written; whoever comes second keeps the first's. */

@@ -1,4 +1,4 @@
-import { getAddress, SigningKey, Wallet } from 'ethers';
+import { getAddress, Wallet } from 'ethers';
 import { UsageError } from './errors.js';
 
 /** Who leases names: an Ethereum account that can sign text. Ethers' wallets and signers with a known address are such. */
@@ -11,13 +11,12 @@ export interface Identity {
 
 /** @throws UsageError when it is not a secp256k1 key of 0x and 64 hex digits; the message does not repeat it */
 export function identityFromPrivateKey(privateKey: string): Identity {
-  let key: SigningKey;
+  let wallet: Wallet;
   try {
-    key = new SigningKey(privateKey);
+    wallet = new Wallet(privateKey);
   } catch {
     throw new UsageError('not a private key of 0x and 64 hex digits');
   }
-  const wallet = new Wallet(key);
   return { address: wallet.address, signMessage: (text) => wallet.signMessage(text) };
 }
 

@@ -8,6 +8,19 @@ const loopback: LookupAddress[] = [
 ];
 
 /**
+ * How long one address of several is tried before the next is tried beside it (RFC 8305), in milliseconds. Node's 250 are
+ * over before a busy process has looked at its sockets, and then a connection that stands counts as failed.
+ */
+const attemptTimeoutMs = 3_000;
+
+/** For `net.connect` and `tls.connect`: every address of a name is tried, and names under `localhost` are this machine. */
+export const addressOptions = {
+  lookup: lookupWithLoopback,
+  autoSelectFamily: true,
+  autoSelectFamilyAttemptTimeout: attemptTimeoutMs,
+};
+
+/**
  * A `lookup` for `net.connect` and `tls.connect`: `localhost` and names under it are the loopback addresses, whatever the
  * system's resolver makes of them (RFC 6761 6.3); every other name is looked up as usual.
  */

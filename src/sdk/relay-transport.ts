@@ -2,7 +2,7 @@ import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { Agent, fetch as undiciFetch } from 'undici';
 import type { Fetch } from './bounded-fetch.js';
 import { asNetworkError } from './errors.js';
-import { lookupWithLoopback } from './loopback.js';
+import { addressOptions } from './loopback.js';
 
 /** Connections kept for calls to one relay. Handshakes of visitors wait for a signature each, a few at a time. */
 const maxCallConnections = 16;
@@ -27,8 +27,7 @@ export class RelayTransport {
   constructor(options: RelayTransportOptions = {}) {
     this.#tls = {
       ...(options.ca === undefined ? {} : { ca: options.ca }),
-      lookup: lookupWithLoopback,
-      autoSelectFamily: true,
+      ...addressOptions,
       minVersion: 'TLSv1.2',
     } as ConnectionOptions;
     this.#agent = new Agent({

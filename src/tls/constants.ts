@@ -169,5 +169,7 @@ export const maxTicketsTried = 4;
 export const ticketsAfterFullHandshake = 2;
 export const ticketsAfterResumption = 1;
 
+/** Bytes up to which the pieces of one write are joined into one buffer. */
+export const joinedWriteLength = 8_192;
 /** Bytes buffered in each direction before the other side is made to wait. */
 export const streamHighWaterMark = 65_536;

@@ -11,15 +11,20 @@ const ignore = (): void => undefined;
 export function endWithAlert(transport: Duplex, bytes: Buffer, done: () => void): void {
   const finish = (): void => {
     clearTimeout(timer);
-    transport.off('end', finish);
+    transport.off('end', finishWhenEnded);
+    transport.off('finish', finishWhenEnded);
     transport.off('close', finish);
     abandon(transport);
     done();
   };
+  const finishWhenEnded = (): void => {
+    if (transport.readableEnded && transport.writableFinished) finish();
+  };
   const timer = setTimeout(finish, alertLingerMs);
   transport.on('error', ignore);
   transport.once('close', () => transport.off('error', ignore));
-  transport.once('end', finish);
+  transport.once('end', finishWhenEnded);
+  transport.once('finish', finishWhenEnded);
   transport.once('close', finish);
   transport.end(bytes);
   // What the peer still sends is of no interest, but has to be read for its end to be seen.

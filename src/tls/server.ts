@@ -8,6 +8,7 @@ import {
   defaultHandshakeTimeoutMs,
   handshakeHeaderLength,
   handshakeType,
+  joinedWriteLength,
   maxKeyUpdatesInRow,
   maxRecordsPerKey,
   maxWarningAlerts,
@@ -23,44 +24,9 @@ import { exportKeyingMaterial } from './key-schedule.js';
 import { OutboundRecords } from './outbound-records.js';
 import { type RecordOpener } from './record-protection.js';
 import { signatureSchemeName } from './schemes.js';
-import { type TicketKeys } from './tickets.js';
+import { type SignRequest, type TlsServerOptions } from './server-options.js';
 
-export interface SignRequest {
-  /** The number and IANA name of the signature scheme. */
-  readonly scheme: number;
-  readonly schemeName: string;
-  /**
-   * The handshake messages ClientHello, [HelloRetryRequest, ClientHello,] ServerHello, EncryptedExtensions, Certificate,
-   * each with its header, and nothing else.
-   */
-  readonly transcript: Buffer;
-  /** The content of CertificateVerify that is signed (RFC 8446 4.4.3). */
-  readonly content: Buffer;
-  readonly serverName: string | undefined;
-  /** Aborted when the connection ends before the signature is there. */
-  readonly signal: AbortSignal;
-}
-
-export interface TlsServerOptions {
-  /** DER, leaf first. */
-  chain: Buffer[];
-  /** Numbers of signature schemes that fit the leaf's key, most preferred first. */
-  schemes: number[];
-  /** Gives the signature of `content` in TLS form. A rejection ends the handshake with `internal_error`. */
-  sign(request: SignRequest): Promise<Buffer>;
-  /** Protocols, most preferred first. Without a list the client's is ignored. */
-  alpn?: string[];
-  /** `false` ends the handshake with `unrecognized_name`. Names are in lower case. */
-  acceptServerName?(name: string | undefined): boolean;
-  /** Without them no tickets are given out. */
-  tickets?: TicketKeys;
-  /** Most preferred first. */
-  cipherSuites?: number[];
-  groups?: number[];
-  handshakeTimeoutMs?: number;
-  /** Records sealed before the key is renewed. */
-  maxRecordsPerKey?: number;
-}
+export { type SignRequest, type TlsServerOptions } from './server-options.js';
 
 type Callback = (error?: Error | null) => void;
 /** What one step through the input came to; a buffer is application data. */
@@ -445,17 +411,20 @@ export class TlsServerStream extends Duplex {
     this.#writePieces(this.#outbound.applicationData(chunks), callback);
   }
 
-  /** The callback comes when the transport has passed all on, which is our backpressure. */
+  /**
+   * The callback comes when the transport has passed all on, which is our backpressure. Little is joined first: one
+   * plain write costs less than a gathering one.
+   */
   #writePieces(pieces: readonly Buffer[], callback?: Callback): void {
     const transport = this.#transport;
-    const last = pieces.at(-1);
-    if (last === undefined) {
-      callback?.();
+    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    if (length <= joinedWriteLength) {
+      transport.write(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces, length), callback);
       return;
     }
     transport.cork();
     for (let index = 0; index < pieces.length - 1; index++) transport.write(pieces[index]);
-    transport.write(last, callback);
+    transport.write(pieces.at(-1), callback);
     transport.uncork();
   }
 

@@ -9,22 +9,26 @@ export class Writer {
   }
 
   uint8(value: number): this {
-    this.#bytes.writeUInt8(value, this.#grow(1));
+    const start = this.#grow(1);
+    this.#bytes.writeUInt8(value, start);
     return this;
   }
 
   uint16(value: number): this {
-    this.#bytes.writeUInt16BE(value, this.#grow(2));
+    const start = this.#grow(2);
+    this.#bytes.writeUInt16BE(value, start);
     return this;
   }
 
   uint32(value: number): this {
-    this.#bytes.writeUInt32BE(value, this.#grow(4));
+    const start = this.#grow(4);
+    this.#bytes.writeUInt32BE(value, start);
     return this;
   }
 
   bytes(value: Buffer): this {
-    value.copy(this.#bytes, this.#grow(value.length));
+    const start = this.#grow(value.length);
+    value.copy(this.#bytes, start);
     return this;
   }
 
@@ -42,6 +46,7 @@ export class Writer {
     return this.#bytes.subarray(0, this.#length);
   }
 
+  /** Makes room and returns where it starts. May replace `#bytes`, so it goes before any use of that. */
   #grow(length: number): number {
     const start = this.#length;
     this.#length += length;

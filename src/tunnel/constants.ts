@@ -27,6 +27,8 @@ export const chainRefreshSpacingMs = 1_000;
 export const maxChainCertificates = 10;
 
 // Connections
+/** Visitors served at once; past it no sessions are opened, and the relay lets visitors wait. Each takes two sockets. */
+export const maxLiveConnections = 1_000;
 /** For the visitor's TLS handshake, the signature included. */
 export const handshakeTimeoutMs = 15_000;
 export const targetConnectTimeoutMs = 10_000;

@@ -6,12 +6,16 @@ import type { Identity } from '../sdk/identity.js';
 import type { Metadata } from '../sdk/lease-keeper.js';
 import { checkName, nameOfAddress } from '../sdk/name.js';
 import type { LeaseCall } from '../sdk/reactions.js';
+import { UsageError } from '../sdk/errors.js';
 import { parseRelayUrl } from '../sdk/relay-url.js';
 import { RelayTransport } from '../sdk/relay-transport.js';
+import { AutoCarrier } from './auto-carrier.js';
+import type { Carrier } from './carrier.js';
 import { closeGraceMs } from './constants.js';
 import { LocalService } from './local-service.js';
 import { RawCarrier } from './raw-carrier.js';
 import { RelayLink, type ConnectionReport } from './relay-link.js';
+import { WebSocketCarrier } from './websocket-carrier.js';
 import { describeTarget, parseTarget } from './target.js';
 
 export interface ExposeOptions {
@@ -27,6 +31,11 @@ export interface ExposeOptions {
   identityFile?: string;
   /** PEM certificates to trust for the relay instead of the well-known ones. */
   ca?: string | Buffer;
+  /**
+   * How reverse sessions reach the relay: `raw`, `ws`, or, by default, `auto`: raw, and over WebSocket where something on
+   * the way lets only that through.
+   */
+  carrier?: 'auto' | 'raw' | 'ws';
   /** For the relay's listings. */
   metadata?: Metadata;
   /** Seconds of lease to ask for; the relay's default without. Renewed for as long as the tunnel runs. */
@@ -54,6 +63,8 @@ export type TunnelState =
   | 'awaiting_approval'
   /** The lease is gone and another is sought. */
   | 'lease_lost'
+  /** Something on the way does not let the raw carrier through. */
+  | 'carrier_changed'
   | 'target_down'
   | 'target_up'
   | 'closing';
@@ -154,7 +165,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     const transport = new RelayTransport({ ca });
     const link = new RelayLink({
       client: createPortalClient({ relay: relayUrl, fetch: transport.fetch }),
-      carrier: new RawCarrier(relayUrl, transport),
+      carrier: this.#carrier(relayUrl, transport),
       identity,
       name: chosenName ?? nameOfAddress(identity.address),
       metadata,
@@ -172,6 +183,18 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       await left;
       await transport.close();
     }
+  }
+
+  #carrier(relay: URL, transport: RelayTransport): Carrier {
+    const raw = new RawCarrier(relay, transport);
+    const webSocket = new WebSocketCarrier(relay, transport);
+    const wanted = this.#options.carrier ?? 'auto';
+    if (wanted === 'raw') return raw;
+    if (wanted === 'ws') return webSocket;
+    if (wanted !== 'auto') throw new UsageError(`the carrier is auto, raw or ws, not ${JSON.stringify(wanted)}`);
+    return new AutoCarrier(raw, webSocket, (reason) => {
+      this.#status({ state: 'carrier_changed', message: `going on over WebSocket: ${reason.message}`, error: reason });
+    });
   }
 
   /** Waits for the wish to leave, then gives back the lease and waits for the live connections, as long as they may. */

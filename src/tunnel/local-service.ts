@@ -20,7 +20,7 @@ export class LocalService extends EventEmitter<LocalServiceEvents> {
   }
 
   /** Serves one visitor to the end. Rejects only with the signal's reason; the stream is the caller's to destroy then. */
-  async serve(visitor: Duplex, signal: AbortSignal): Promise<SpliceOutcome> {
+  async serve(visitor: Duplex, signal: AbortSignal): Promise<SpliceOutcome & { unavailable?: true }> {
     let socket;
     try {
       socket = await connectTarget(this.target, signal);
@@ -31,7 +31,7 @@ export class LocalService extends EventEmitter<LocalServiceEvents> {
         this.emit('down', error as Error);
       }
       await this.#page.serve(visitor);
-      return { received: 0, sent: 0, error: error as Error };
+      return { received: 0, sent: 0, unavailable: true };
     }
     if (this.#isDown) {
       this.#isDown = false;

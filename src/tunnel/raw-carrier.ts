@@ -1,13 +1,11 @@
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpRequest } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { errorOfAnswer } from '../sdk/answers.js';
-import { maxAnswerBytes } from '../sdk/constants.js';
-import { withDeadline } from '../sdk/deadline.js';
-import { AnswerError, asNetworkError, NetworkError } from '../sdk/errors.js';
+import { AnswerError, asNetworkError } from '../sdk/errors.js';
 import type { RelayTransport } from '../sdk/relay-transport.js';
 import type { Carrier, DialRequest } from './carrier.js';
-import { dialTimeoutMs, tcpKeepAliveMs } from './constants.js';
+import { tcpKeepAliveMs } from './constants.js';
+import { dialRelay, readRefusal, sessionHeaders } from './dial.js';
 
 const protocol = 'portal-reverse';
 const maxHeadBytes = 16_384;
@@ -22,23 +20,7 @@ export class RawCarrier implements Carrier {
   ) {}
 
   async dial({ accessToken, signal }: DialRequest): Promise<Duplex> {
-    const expired = () =>
-      new NetworkError('timeout', `${this.relay.host} did not open a session within ${dialTimeoutMs / 1000} s`);
-    return await withDeadline(dialTimeoutMs, signal, expired, async (dialSignal) => {
-      // The token leaves this process only after the relay's certificate was verified.
-      const socket = await this.transport.connect(this.relay, dialSignal);
-      socket.on('error', () => undefined);
-      const giveUp = () => socket.destroy();
-      dialSignal.addEventListener('abort', giveUp, { once: true });
-      try {
-        return await this.#upgrade(socket, accessToken);
-      } catch (error) {
-        socket.destroy();
-        throw error;
-      } finally {
-        dialSignal.removeEventListener('abort', giveUp);
-      }
-    });
+    return await dialRelay(this.relay, this.transport, signal, (socket) => this.#upgrade(socket, accessToken));
   }
 
   #upgrade(socket: TLSSocket, accessToken: string): Promise<Duplex> {
@@ -48,13 +30,7 @@ export class RawCarrier implements Carrier {
         createConnection: () => socket,
         maxHeaderSize: maxHeadBytes,
         setHost: false,
-        headers: {
-          Host: this.relay.host,
-          Connection: 'Upgrade',
-          Upgrade: protocol,
-          'X-Portal-Access-Token': accessToken,
-          'X-Portal-Binding': '1',
-        },
+        headers: { Host: this.relay.host, Connection: 'Upgrade', Upgrade: protocol, ...sessionHeaders(accessToken) },
       });
       request.once('upgrade', (response, upgraded, head) => {
         if (response.headers.upgrade?.toLowerCase() !== protocol) {
@@ -72,23 +48,4 @@ export class RawCarrier implements Carrier {
       request.end();
     });
   }
-}
-
-/** The error that an ordinary answer to `GET /sdk/connect` stands for. */
-async function readRefusal(response: IncomingMessage): Promise<Error> {
-  const status = response.statusCode ?? 0;
-  let text = '';
-  response.setEncoding('utf8');
-  for await (const chunk of response) {
-    text += chunk as string;
-    if (text.length > maxAnswerBytes)
-      return new AnswerError(`the answer is larger than ${maxAnswerBytes} bytes`, status);
-  }
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch {
-    body = undefined;
-  }
-  return errorOfAnswer(status, body, response.headers['retry-after']);
 }

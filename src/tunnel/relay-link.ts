@@ -8,6 +8,7 @@ import { reactTo, type LeaseCall } from '../sdk/reactions.js';
 import { type SignRequest, TicketKeys } from '../tls/index.js';
 import type { Carrier } from './carrier.js';
 import type { Claim } from './claim.js';
+import { maxLiveConnections } from './constants.js';
 import { Keyless, type RelayCertificate } from './keyless.js';
 import type { LocalService } from './local-service.js';
 import { SessionPool } from './session-pool.js';
@@ -32,6 +33,8 @@ export interface ConnectionReport {
   received: number;
   sent: number;
   durationMs: number;
+  /** The service did not answer, and the visitor was told so. */
+  unavailable?: true;
   /** What broke it, when it did not end by itself. */
   error?: Error;
 }
@@ -134,9 +137,13 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
         this.emit('online', registration);
       },
       onClaim: (claim) => {
-        const served = this.#serve(claim, registration).finally(() => this.#live.delete(served));
+        const served = this.#serve(claim, registration).finally(() => {
+          this.#live.delete(served);
+          if (this.#live.size === maxLiveConnections - 1) this.#pool?.fill();
+        });
         this.#live.add(served);
       },
+      hasRoom: () => this.#live.size < maxLiveConnections,
       onRefused: (error) => this.#keeper.refused(registration, 'connect', error),
       onWaiting: (error, delayMs) => {
         isOnline = false;

@@ -19,6 +19,8 @@ export interface SessionPoolOptions {
   /** Opens one session. */
   dial(signal: AbortSignal): Promise<Duplex>;
   onClaim(claim: Claim): void;
+  /** Whether another visitor could be served. Call `fill` when there is room again. */
+  hasRoom(): boolean;
   /** A session was opened: the relay accepts the token. */
   onReady(): void;
   /** The relay refused in a way that opening again will not mend. The pool opens no more sessions after this. */
@@ -61,7 +63,7 @@ export class SessionPool {
 
   start(): void {
     this.#shrink = setInterval(() => this.#shrinkWhenIdle(), poolShrinkIntervalMs);
-    this.#fill();
+    this.fill();
   }
 
   /** Opens no more sessions and closes those that wait. Claimed ones are no longer the pool's. */
@@ -72,8 +74,9 @@ export class SessionPool {
     for (const session of this.#ready) session.abort(this.#stop.signal.reason);
   }
 
-  #fill(): void {
-    if (this.#stop.signal.aborted || performance.now() < this.#blockedUntil) return;
+  /** Opens sessions as far as they are wanted and possible now. */
+  fill(): void {
+    if (this.#stop.signal.aborted || performance.now() < this.#blockedUntil || !this.#options.hasRoom()) return;
     const parallel = this.#trying ? 1 : maxParallelDials;
     while (this.#ready.size + this.#dialing < this.#wanted + this.#extra && this.#dialing < parallel) void this.#open();
   }
@@ -99,7 +102,7 @@ export class SessionPool {
     this.#ready.add(session);
     const claimed = awaitClaim(stream, session.signal);
     this.#options.onReady();
-    this.#fill();
+    this.fill();
     try {
       const claim = await claimed;
       this.#ready.delete(session);
@@ -120,7 +123,7 @@ export class SessionPool {
     if (this.#ready.size < this.#wanted / 2) this.#wanted = Math.min(this.#wanted * 2, maxReadySessions);
     // The queue was full; now there is room in it.
     if (this.#queueWasFull) this.#block(0);
-    this.#fill();
+    this.fill();
   }
 
   #onDialFailed(error: Error): void {
@@ -159,7 +162,7 @@ export class SessionPool {
     this.#blockedUntil = performance.now() + ms;
     clearTimeout(this.#unblock);
     // A timer may fire a little early by the finer clock.
-    this.#unblock = setTimeout(() => this.#fill(), Math.ceil(ms) + 1);
+    this.#unblock = setTimeout(() => this.fill(), Math.ceil(ms) + 1);
   }
 
   #shrinkWhenIdle(): void {

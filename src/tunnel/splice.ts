@@ -21,6 +21,9 @@ export function splice(visitor: Duplex, target: Socket): Promise<SpliceOutcome> 
   const outcome: SpliceOutcome = { received: 0, sent: 0 };
   let visitorSpokeLast = false;
   let open = 2;
+  /** Chunks that the visitor's stream has not passed on, and whether the service broke off behind them. */
+  let unwritten = 0;
+  let brokeOff = false;
   let timer: NodeJS.Timeout | undefined;
 
   const toTarget = (chunk: Buffer) => {
@@ -32,7 +35,11 @@ export function splice(visitor: Duplex, target: Socket): Promise<SpliceOutcome> 
   const toVisitor = (chunk: Buffer) => {
     outcome.sent += chunk.length;
     visitorSpokeLast = false;
-    if (!visitor.write(chunk)) target.pause();
+    unwritten++;
+    if (!visitor.write(chunk, written)) target.pause();
+  };
+  const written = () => {
+    if (--unwritten === 0 && brokeOff) visitor.destroy();
   };
   const discard = () => {
     visitor.off('data', toTarget).on('data', () => undefined);
@@ -82,10 +89,10 @@ export function splice(visitor: Duplex, target: Socket): Promise<SpliceOutcome> 
           limit(lingerAfterTargetEndMs);
           if (visitor.writableFinished) limit(lingerAfterAnswerMs);
           else visitor.once('finish', () => limit(lingerAfterAnswerMs));
-        } else if (visitor.writableLength === 0) {
+        } else if (unwritten === 0) {
           visitor.destroy();
         } else {
-          visitor.once('drain', () => visitor.destroy());
+          brokeOff = true;
           limit(flushAfterTargetFailureMs);
         }
       }

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
-import { UsageError } from '../sdk/errors.js';
-import { lookupWithLoopback } from '../sdk/loopback.js';
+import { systemCode, UsageError } from '../sdk/errors.js';
+import { addressOptions } from '../sdk/loopback.js';
 import { targetConnectTimeoutMs, tcpKeepAliveMs } from './constants.js';
 
 /** A service that is reached by TCP. */
@@ -47,15 +47,14 @@ export function describeTarget({ host, port }: Target): string {
 
 /**
  * Connects to the service, trying each of its addresses; its two directions end separately.
- * @throws the system's error; the signal's reason when aborted
+ * @throws Error with the system's `code`; the signal's reason when aborted
  */
 export async function connectTarget(target: Target, signal: AbortSignal): Promise<Socket> {
   signal.throwIfAborted();
   const socket = connect({
     host: target.host,
     port: target.port,
-    lookup: lookupWithLoopback,
-    autoSelectFamily: true,
+    ...addressOptions,
     allowHalfOpen: true,
     noDelay: true,
     keepAlive: true,
@@ -65,12 +64,17 @@ export async function connectTarget(target: Target, signal: AbortSignal): Promis
     const settle = () => {
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
-      socket.off('connect', onConnect).off('error', fail);
+      socket.off('connect', onConnect).off('error', unreachable);
     };
     const fail = (error: unknown) => {
       settle();
       socket.on('error', () => undefined).destroy();
       reject(error instanceof Error ? error : new Error(String(error)));
+    };
+    const unreachable = (error: Error) => {
+      const code = systemCode(error);
+      const message = `${describeTarget(target)} cannot be reached${code === undefined ? '' : ` (${code})`}`;
+      fail(Object.assign(new Error(message, { cause: error }), { code }));
     };
     const onAbort = () => fail(signal.reason);
     const onConnect = () => {
@@ -78,10 +82,10 @@ export async function connectTarget(target: Target, signal: AbortSignal): Promis
       resolve(socket);
     };
     const timer = setTimeout(
-      () => fail(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })),
+      () => unreachable(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })),
       targetConnectTimeoutMs,
     );
     signal.addEventListener('abort', onAbort, { once: true });
-    socket.once('connect', onConnect).once('error', fail);
+    socket.once('connect', onConnect).once('error', unreachable);
   });
 }

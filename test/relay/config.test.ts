@@ -33,6 +33,15 @@ test('flags win over the environment, the environment over the file, the file ov
   }
 });
 
+test('a variable set to nothing counts as not set', () => {
+  const names = ['API_PORT', 'SNI_PORT', 'STATE_DIR', 'HOST', 'LOG_LEVEL', 'DIGEST_SIGNING', 'PORTAL_CONFIG'];
+  const argv = ['--portal-url', 'https://a.localhost'];
+  assert.deepEqual(
+    readRelayConfig(argv, Object.fromEntries(names.map((name) => [name, '']))),
+    readRelayConfig(argv, {}),
+  );
+});
+
 test('every fault is told, a line each, by flag and variable', () => {
   const faults = faultsOf([
     '--portal-url',

@@ -2,7 +2,16 @@ import assert from 'node:assert/strict';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { Agent, request } from 'undici';
-import { call, connectTls, ended, openSession, readBytes, register, sessionHeaders } from '../support/by-hand.js';
+import {
+  call,
+  connectTls,
+  ended,
+  openSession,
+  readAll,
+  readBytes,
+  register,
+  sessionHeaders,
+} from '../support/by-hand.js';
 import { type TestRelay, startTestRelay } from '../support/relay.js';
 
 let relay: TestRelay;
@@ -37,6 +46,38 @@ test('Upgrade: portal-reverse switches by 101, on the public port as well', asyn
   }
 });
 
+test('Content-Length: 0, and an Upgrade that Connection does not name, change nothing about a plain GET', async () => {
+  const lease = await register(relay, { name: 'plainer' });
+  const additions: Record<string, string>[] = [
+    { 'Content-Length': '0' },
+    { Upgrade: 'portal-reverse' },
+    { Upgrade: 'portal-reverse', Connection: 'keep-alive' },
+  ];
+  for (const more of additions) {
+    const { socket, status } = await openSession(relay, {
+      ...sessionHeaders(lease.token),
+      ...more,
+    });
+    assert.equal(status, 200, JSON.stringify(more));
+    socket.destroy();
+  }
+});
+
+test('a request without Host, one with an expectation and CONNECT are answered by the contract', async () => {
+  for (const [request, answer] of [
+    ['GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n', /^HTTP\/1\.1 200 [\s\S]*"ok":true/],
+    [
+      'GET /healthz HTTP/1.1\r\nHost: x\r\nExpect: tea\r\nConnection: close\r\n\r\n',
+      /^HTTP\/1\.1 200 [\s\S]*"ok":true/,
+    ],
+    ['CONNECT example.com:443 HTTP/1.1\r\nHost: example.com\r\n\r\n', /^HTTP\/1\.1 400 [\s\S]*"invalid_request"/],
+  ] as const) {
+    const socket = await connectTls(relay);
+    socket.write(request);
+    assert.match(await text(socket), answer, request);
+  }
+});
+
 test('the head may come a byte at a time', async () => {
   const lease = await register(relay, { name: 'slow-head' });
   const socket = await connectTls(relay);
@@ -55,7 +96,6 @@ test('refusals before the switch are ordinary envelopes', async () => {
     [{ ...sessionHeaders(lease.token), 'X-Portal-Binding': '2' }, 400, 'invalid_request'],
     [{ ...sessionHeaders(lease.token), 'X-Portal-Proxy': '1' }, 400, 'invalid_request'],
     [{ ...sessionHeaders(lease.token), Connection: 'Upgrade', Upgrade: 'spdy' }, 400, 'invalid_request'],
-    [{ ...sessionHeaders(lease.token), Connection: 'Upgrade', Upgrade: 'websocket' }, 503, 'feature_unavailable'],
   ];
   for (const [headers, status, code] of cases) {
     const answer = await openSession(relay, headers);
@@ -173,6 +213,35 @@ test('an Upgrade that the API does not know is ignored, as HTTP allows', async (
   assert.match(answer, /"status":"ok"/);
 });
 
+test('a client that keeps its side open after such an answer is not waited for', async () => {
+  const socket = await connectTls(relay);
+  socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n');
+  await readAll(socket);
+  socket.on('error', () => {});
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  const nudge = setInterval(() => socket.write('x'), 250);
+  await closed;
+  clearInterval(nudge);
+});
+
+test('an Upgrade pipelined behind an unanswered request is refused in its turn', async () => {
+  const lease = await register(relay, { name: 'pipelined' });
+  const token = `X-Portal-Access-Token: ${lease.token}\r\nX-Portal-Binding: 1\r\n`;
+  for (const upgrade of [
+    'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n',
+    `GET /sdk/connect HTTP/1.1\r\nHost: x\r\n${token}Connection: Upgrade\r\nUpgrade: portal-reverse\r\n\r\n`,
+  ]) {
+    const socket = await connectTls(relay);
+    socket.write(`${'GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(2)}${upgrade}`);
+    const answers = (await text(socket)).split('HTTP/1.1 ').slice(1);
+    assert.deepEqual(
+      answers.map((answer) => answer.slice(0, 3)),
+      ['200', '200', '400'],
+    );
+    assert.match(answers[2] ?? '', /"invalid_request"/);
+  }
+});
+
 test('what is no HTTP gets an envelope, and an endless head is too large', async () => {
   const nonsense = await connectTls(relay);
   nonsense.write('\x16\x03\x01 hello\r\n\r\n');
@@ -182,6 +251,24 @@ test('what is no HTTP gets an envelope, and an endless head is too large', async
     endless.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nX-Long: ${'a'.repeat(40_000)}`);
     assert.match(await text(endless), /^HTTP\/1\.1 413 [\s\S]*"invalid_request"/, path);
   }
+});
+
+test('a request whose head never comes to its end is given up', async () => {
+  const socket = await connectTls(relay);
+  socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n');
+  assert.match(await text(socket), /HTTP\/1\.1 400 [^]*did not arrive in time/);
+});
+
+test('HEAD, which Allow offers, is answered as GET is, without the body', async () => {
+  const socket = await connectTls(relay);
+  socket.write('HEAD /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+  assert.match(await text(socket), /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\n$/);
+});
+
+test('a request target without a path gets an envelope', async () => {
+  const socket = await connectTls(relay);
+  socket.write('GET http:// HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+  assert.match(await text(socket), /^HTTP\/1\.1 400 [^]*"invalid_request"/);
 });
 
 test('other methods, other paths and parts not built yet say so', async () => {

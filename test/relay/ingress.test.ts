@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { after, before, test } from 'node:test';
 import { Agent, request } from 'undici';
@@ -146,6 +147,21 @@ test('waiting visitors are let go when the lease ends', async () => {
   assert.ok(answer.equals(internalError) || answer.equals(unrecognizedName), answer.toString('hex'));
 });
 
+test('many waiting visitors are no leak to warn of', async () => {
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error) => warnings.push(warning);
+  process.on('warning', onWarning);
+  const busy = await register(relay, { name: 'busy', ttl: 600 });
+  const hello = await clientHello(busy.hostname);
+  const visitors = await Promise.all(Array.from({ length: 12 }, dial));
+  for (const visitor of visitors) visitor.write(hello);
+  await call(relay, 'POST', '/sdk/renew', { body: {}, token: busy.token });
+  await call(relay, 'POST', '/sdk/unregister', { body: {}, token: busy.token });
+  await Promise.all(visitors.map(ended));
+  process.off('warning', onWarning);
+  assert.deepEqual(warnings, []);
+});
+
 /** A visitor joined to the tunnel's end of a session, past the ClientHello; nothing here speaks TLS. */
 async function joined(held = lease) {
   const { socket: tunnel } = await openSession(relay, sessionHeaders(held.token));
@@ -156,6 +172,30 @@ async function joined(held = lease) {
   await readBytes(tunnel, hello.length);
   return { visitor, tunnel };
 }
+
+test(
+  'idle connections are probed, so that a peer that vanished is noticed',
+  { skip: process.platform !== 'linux' },
+  async () => {
+    const { visitor, tunnel } = await joined();
+    // /proc/net/tcp: local address, remote address, state, queues, `timer:when`; timer 02 is TCP's keepalive.
+    const timerAt = (localPort: number, remotePort: number | undefined) =>
+      readFileSync('/proc/net/tcp', 'latin1')
+        .split('\n')
+        .map((line) => line.trim().split(/\s+/))
+        .find(([, local, remote]) => local?.endsWith(hex(localPort)) && remote?.endsWith(hex(remotePort)))?.[5]
+        ?.slice(0, 2);
+    const hex = (port = 0) => `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+    for (const [port, client] of [
+      [relay.publicPort, visitor],
+      [relay.apiPort, tunnel],
+    ] as const) {
+      while (timerAt(port, client.localPort) === '01') await new Promise((resolve) => setTimeout(resolve, 20));
+      assert.equal(timerAt(port, client.localPort), '02');
+    }
+    visitor.destroy();
+  },
+);
 
 test('each direction ends on its own', async () => {
   const { visitor, tunnel } = await joined();
@@ -220,9 +260,10 @@ test('unregistering lets live connections finish', async () => {
   await Promise.all([readAll(visitor), readAll(tunnel)]);
 });
 
-test('expiry cuts live connections, and the name is routed no more', async () => {
-  const expiring = await register(relay, { name: 'expiring', ttl: 1 });
+test('expiry cuts live connections, and the name is routed no more', async (t) => {
+  const expiring = await register(relay, { name: 'expiring', ttl: 30 });
   const { visitor, tunnel } = await joined(expiring);
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 31_000 });
   await Promise.all([ended(visitor), ended(tunnel)]);
   const late = await dial();
   late.write(await clientHello(expiring.hostname));

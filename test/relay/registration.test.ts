@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createPublicKey } from 'node:crypto';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { SigningKey, Signature, hashMessage } from 'ethers';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
+import Database from 'libsql';
 import { SiweMessage } from 'siwe';
 import { call, connectTls, freshWallet, register } from '../support/by-hand.js';
 import { type TestRelay, startTestRelay } from '../support/relay.js';
@@ -21,6 +23,23 @@ async function signedChallenge(name: string, wallet = freshWallet()) {
   const { challenge_id, siwe_message } = (await challengeFor(name, wallet.address)).body.data;
   return { challenge_id, siwe_message, siwe_signature: await wallet.signMessage(siwe_message) };
 }
+
+test('metadata that the contract does not know, and so does not bound, is not kept', async () => {
+  const wallet = freshWallet();
+  const metadata = { owner: 'me', other: 'x'.repeat(50_000) };
+  const { data } = (await challengeFor('bounded', wallet.address, { metadata })).body;
+  const body = { ...data, siwe_signature: await wallet.signMessage(data.siwe_message) };
+  const { access_token } = (await call(relay, 'POST', '/sdk/register', { body })).body.data;
+  const kept = () => {
+    const db = new Database(join(relay.config.stateDir, 'portal.db'), { readonly: true });
+    const row = db.prepare("SELECT metadata FROM leases WHERE name = 'bounded'").get() as { metadata: string };
+    db.close();
+    return JSON.parse(row.metadata) as unknown;
+  };
+  assert.deepEqual(kept(), { owner: 'me' });
+  assert.equal((await call(relay, 'POST', '/sdk/renew', { body: { access_token, metadata } })).status, 200);
+  assert.deepEqual(kept(), { owner: 'me' });
+});
 
 const refusedAs = (answer: Awaited<ReturnType<typeof call>>, status: number, code: string) => {
   assert.equal(answer.body.error?.code, code, JSON.stringify(answer.body));
@@ -205,6 +224,16 @@ test('bad bodies get invalid_json or invalid_request', async () => {
   refusedAs(await challengeFor('meta', freshWallet().address, { metadata: { tags } }), 400, 'invalid_request');
 });
 
+test('a body of another media type is never passed over', async () => {
+  const lease = await register(relay, { name: 'media' });
+  const headers = { 'content-type': 'text/plain' };
+  refusedAs(
+    await call(relay, 'POST', '/sdk/renew', { body: '{"ttl":5}', token: lease.token, headers }),
+    415,
+    'invalid_request',
+  );
+});
+
 test('signatures of other shapes are refused without trouble', async () => {
   for (const siwe_signature of [
     '0x',
@@ -255,6 +284,6 @@ test('the domain says how to sign and shows the chain that tenants present', asy
   assert.equal(body.data.protocol_version, '5');
   assert.equal(body.data.root_host, relay.rootHost);
   assert.deepEqual(body.data.keyless.modes, ['transcript']);
-  assert.deepEqual(body.data.transports, ['raw']);
+  assert.deepEqual(body.data.transports, ['raw', 'websocket']);
   assert.ok(createPublicKey(body.data.keyless.certificate_chain));
 });

@@ -29,6 +29,13 @@ const renew = async (token: string) => await call(relay, 'POST', '/sdk/renew', {
 const challenge = async (name: string, address = freshWallet().address) =>
   await call(relay, 'POST', '/sdk/register/challenge', { body: { identity: { name, address } } });
 
+test('a start that fails for want of its port leaves nothing running', async () => {
+  const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  const before = timers();
+  await assert.rejects(startTestRelay({ sniPort: relay.publicPort }), /EADDRINUSE/);
+  assert.equal(timers(), before);
+});
+
 test('a lease that lived at the last write renews after a restart, though its token has expired meanwhile', async () => {
   const lease = await register(relay, { name: 'kept', ttl: 30 });
   await restart(120_000);
@@ -41,6 +48,17 @@ test('a lease that lived at the last write renews after a restart, though its to
     'lease_not_found',
     'renewed since: the expired token is just expired',
   );
+});
+
+test('a lease outlives two restarts in a row, though another one was renewed in between', async () => {
+  const [lease, other] = [
+    await register(relay, { name: 'kept', ttl: 30 }),
+    await register(relay, { name: 'busy', ttl: 30 }),
+  ];
+  await restart(60_000);
+  assert.equal((await renew(other.token)).status, 200);
+  await restart();
+  assert.equal((await renew(lease.token)).status, 200);
 });
 
 test('a lease that nobody renews after a restart ends with its one fresh TTL, its name reserved for 5 minutes', async () => {

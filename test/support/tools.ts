@@ -14,6 +14,7 @@ const debianPackages = {
   chromium: 'chromium',
   dig: 'bind9-dnsutils',
   nc: 'netcat-openbsd',
+  nginx: 'nginx-light',
 } as const;
 
 export type ToolName = keyof typeof debianPackages;

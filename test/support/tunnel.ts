@@ -35,7 +35,8 @@ export async function startTcpService(t: TestContext, listener: (socket: Socket)
   return await listening(t, createTcpServer({ allowHalfOpen: true, noDelay: true }, listener), 0);
 }
 
-async function listening(t: TestContext, server: Server, port: number): Promise<LocalServer> {
+/** Puts a server on a loopback port, 0 for any that is free. */
+export async function listening(t: TestContext, server: Server, port: number): Promise<LocalServer> {
   const open = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     open.add(socket);

@@ -62,12 +62,14 @@ test('while the local service is down visitors get a plain 503 page, and its ans
   const port = await freePort();
   const { tunnel, hostname } = await openTunnel(t, relay, port);
   const down = statusWhere(tunnel, ({ state }) => state === 'target_down');
+  const report = once(tunnel, 'connection');
   const answer = await get(relay, hostname);
   assert.equal(answer.status, 503);
   assert.equal(answer.headers['connection'], 'close');
   assert.match(answer.headers['content-type']!, /^text\/html/);
   assert.match(answer.body, /Service unavailable/);
   assert.match((await down).message, new RegExp(`localhost:${port}`));
+  assert.deepEqual([(await report)[0].unavailable, (await report)[0].error], [true, undefined]);
 
   const head = await get(relay, hostname, '/', { method: 'HEAD' });
   assert.equal(head.status, 503);

@@ -4,9 +4,17 @@ import type { Duplex } from 'node:stream';
 import { type TLSSocket, createServer as createTlsServer } from 'node:tls';
 import { ApiError } from '../../contract/index.js';
 import type { Certificate } from '../certs/certificate.js';
-import { maxRequestHeadBytes, requestHeadTimeoutMs, requestTimeoutMs, tlsHandshakeTimeoutMs } from '../constants.js';
+import {
+  maxApiConnections,
+  maxRequestHeadBytes,
+  requestCheckIntervalMs,
+  requestHeadTimeoutMs,
+  requestTimeoutMs,
+  tcpKeepAliveMs,
+  tlsHandshakeTimeoutMs,
+} from '../constants.js';
 import type { ConnectEndpoint } from './connect.js';
-import { refuseWith } from './raw-answers.js';
+import { closeSoon, refuseWith } from './raw-answers.js';
 import { peekRequest } from './request-head.js';
 
 const connectPath = /^\/sdk\/connect(?:\?|$)/;
@@ -20,6 +28,8 @@ export class ApiListener {
   readonly #tls;
   /** TCP connections, from before their handshake on. */
   readonly #open = new Set<Socket>();
+  /** The last response not done yet of each connection that HTTP serves. */
+  readonly #answering = new WeakMap<Duplex, ServerResponse>();
 
   constructor(
     app: RequestListener,
@@ -30,9 +40,25 @@ export class ApiListener {
       maxHeaderSize: maxRequestHeadBytes,
       headersTimeout: requestHeadTimeoutMs,
       requestTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: requestCheckIntervalMs,
+      // Node would answer for itself, without an envelope; nothing here depends on Host.
+      requireHostHeader: false,
     };
     this.#http = createServer(limits, app);
+    // This server never listens by itself, yet only from `listening` on does it keep its deadlines.
+    this.#http.emit('listening');
+    this.#http.prependListener('request', ({ socket }, response) => {
+      this.#answering.set(socket, response);
+      response.once('close', () => {
+        if (this.#answering.get(socket) === response) this.#answering.delete(socket);
+      });
+    });
     this.#http.on('upgrade', (request, socket, rest) => this.#upgrade(app, request, socket, rest));
+    // An expectation may be ignored (RFC 9110 10.1.1); Node's own refusal would be no envelope.
+    this.#http.on('checkExpectation', app);
+    this.#http.on('connect', (_request, socket) => {
+      refuseWith(socket, new ApiError('invalid_request', 'this is no proxy: CONNECT is not served'));
+    });
     this.#http.on('clientError', (error: NodeJS.ErrnoException, socket) => {
       if (socket.writable) refuseWith(socket, malformed(error));
       else socket.destroy();
@@ -44,9 +70,12 @@ export class ApiListener {
       handshakeTimeout: tlsHandshakeTimeoutMs,
       allowHalfOpen: true,
       noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: tcpKeepAliveMs,
     });
     // A client that leaves amid its handshake goes unnoticed on half-open sockets until the handshake's deadline.
     this.#tls.on('connection', (socket: Socket) => {
+      if (this.#open.size >= maxApiConnections) socket.destroy();
       this.#open.add(socket);
       socket.once('close', () => this.#open.delete(socket));
     });
@@ -71,6 +100,7 @@ export class ApiListener {
   /** Stops listening and ends what is open, reverse sessions included. */
   async stop(): Promise<void> {
     const closed = new Promise((resolve) => this.#tls.close(resolve));
+    this.#http.close();
     for (const socket of this.#open) socket.destroy();
     await closed;
   }
@@ -87,6 +117,13 @@ export class ApiListener {
   }
 
   #upgrade(app: RequestListener, request: IncomingMessage, socket: Duplex, rest: Buffer): void {
+    // Answers go out in order, and a connection cannot be switched while one before is still to be written to it.
+    const earlier = this.#answering.get(socket);
+    if (earlier) {
+      const early = new ApiError('invalid_request', 'an upgrade must wait for the answers to the requests before it');
+      earlier.once('close', () => refuseWith(socket, early));
+      return;
+    }
     if (request.method === 'GET' && connectPath.test(request.url ?? '')) {
       void this.connect.upgrade(socket, request, rest);
       return;
@@ -96,7 +133,7 @@ export class ApiListener {
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
     response.assignSocket(socket as Socket);
-    response.once('finish', () => socket.end());
+    response.once('finish', () => closeSoon(socket));
     app(request, response);
   }
 }

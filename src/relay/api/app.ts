@@ -1,6 +1,7 @@
-import express, { type Express, type Request, type RequestHandler, type Response } from 'express';
+import type { RequestListener } from 'node:http';
+import express, { type Request, type RequestHandler, type Response } from 'express';
 import { middleware as validate } from 'express-openapi-validator';
-import { ApiError, type OperationId, listOperations, loadContract } from '../../contract/index.js';
+import { ApiError, type OperationId, failure, listOperations, loadContract } from '../../contract/index.js';
 import { maxJsonBodyBytes, maxSignBodyBytes } from '../constants.js';
 import type { Logger } from '../logger.js';
 import { answerErrors } from './errors.js';
@@ -20,7 +21,7 @@ export interface AppOptions {
  * The HTTP API, laid out by the contract: each of its paths is routed, each request validated against it, and an
  * operation without a handler answers `feature_unavailable`.
  */
-export function createApp({ handlers, logger, validateResponses }: AppOptions): Express {
+export function createApp({ handlers, logger, validateResponses }: AppOptions): RequestListener {
   const contract = loadContract();
   const operations = listOperations(contract);
   const app = express();
@@ -36,13 +37,18 @@ export function createApp({ handlers, logger, validateResponses }: AppOptions): 
       .flatMap(({ method }) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]))
       .join(', ');
     route.all((request, response, next) => {
-      if (allow.split(', ').includes(request.method)) return next();
+      if (allow.split(', ').includes(request.method)) {
+        // The contract has no HEAD: it is a GET whose body Node leaves out (RFC 9110 9.3.2).
+        if (request.method === 'HEAD') request.method = 'GET';
+        return next();
+      }
       response.set('Allow', allow);
       throw new ApiError('method_not_allowed', `${request.method} is not for this endpoint, ${allow} is`);
     });
   }
   app.use('/v1/sign', express.json({ limit: maxSignBodyBytes, inflate: false }));
   app.use(express.json({ limit: maxJsonBodyBytes, inflate: false }));
+  app.use(refuseOtherMedia);
   app.use(
     validate({
       apiSpec: contract as never,
@@ -60,14 +66,30 @@ export function createApp({ handlers, logger, validateResponses }: AppOptions): 
   app.use(() => {
     throw new ApiError('not_found', 'no such endpoint');
   });
-  app.use(answerErrors(logger));
-  return app;
+  app.use(answerErrors(logger, validateResponses));
+  return (request, response) => {
+    // Express routes nothing whose target has no path (`http://`), and would answer it with a page of its own.
+    app(request as Request, response as Response, () => {
+      const error = new ApiError('invalid_request', 'the request target has no path');
+      response.writeHead(error.status, { 'Content-Type': 'application/json; charset=utf-8' });
+      response.end(JSON.stringify(failure(error)));
+    });
+  };
 }
 
 /** `/admin/ips/{ip}/ban` as express writes it. */
 function expressPath(path: string): string {
   return path.replaceAll(/\{(\w+)\}/g, ':$1');
 }
+
+/** A body that is not JSON by its media type would be passed over, where the contract lets a body be absent. */
+const refuseOtherMedia: RequestHandler = (request, _response, next) => {
+  const hasBody = Number(request.headers['content-length'] ?? 0) > 0 || 'transfer-encoding' in request.headers;
+  if (hasBody && request.body === undefined) {
+    throw new ApiError('invalid_request', 'the body must be application/json', { status: 415 });
+  }
+  next();
+};
 
 function unavailable(): void {
   throw new ApiError('feature_unavailable', 'this release of the relay does not offer this yet');
@@ -78,7 +100,10 @@ function logRequests(logger: Logger): RequestHandler {
     const began = performance.now();
     response.once('finish', () => {
       const ms = Math.round(performance.now() - began);
-      logger.debug({ method: request.method, path: request.path, status: response.statusCode, ms }, 'request');
+      // The route, not the path: what a client writes there is not ours to keep.
+      const { openapi } = request as { openapi?: { openApiRoute?: string } };
+      const route = openapi?.openApiRoute ?? '(none)';
+      logger.debug({ method: request.method, route, status: response.statusCode, ms }, 'request');
     });
     next();
   };

@@ -1,40 +1,81 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { WebSocketServer } from 'ws';
 import { ApiError } from '../../contract/index.js';
+import { normalizeIp } from '../addresses.js';
 import type { Logger } from '../logger.js';
 import type { ConnectRequest, ReverseAdmission } from '../reverse/admission.js';
 import { ReverseSession } from '../reverse/reverse-session.js';
+import { WebSocketStream, maxWebSocketMessageBytes } from '../../streams/websocket-stream.js';
 import { asApiError } from './errors.js';
 import { refuseWith } from './raw-answers.js';
 import type { RequestHead } from './request-head.js';
 
+const streamProtocol = 'portal.reverse';
+const datagramProtocol = 'portal.datagram';
+const bindingProtocol = 'portal.binding.1';
+const tokenProtocol = 'portal.token.';
 const switchedInPlace = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n';
 const switchedProtocols = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: portal-reverse\r\n\r\n';
 
 /** `GET /sdk/connect`: from an HTTP request to a reverse session in its lease's queue. */
 export class ConnectEndpoint {
+  readonly #webSockets = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: maxWebSocketMessageBytes,
+    // Never another one that was offered: a browser's token is among them.
+    handleProtocols: () => streamProtocol,
+  });
+
   constructor(
     private readonly admission: ReverseAdmission,
     private readonly logger: Logger,
-  ) {}
+  ) {
+    // What is no WebSocket handshake (RFC 6455 4.2.1).
+    this.#webSockets.on('wsClientError', (error, socket) =>
+      refuseWith(socket, new ApiError('invalid_request', error.message)),
+    );
+  }
 
   /** The raw carrier: a plain GET, the first request of its connection. */
   async plain(socket: Socket, head: RequestHead): Promise<void> {
-    const request = { httpVersion: head.version, header: (name: string) => head.headers.get(name) };
+    const header = (name: string) => head.headers.get(name);
+    const request = { httpVersion: head.version, clientIp: normalizeIp(socket.remoteAddress), header };
     await this.#open(socket, request, head.rest, switchedInPlace);
   }
 
-  /** The raw carrier behind `Upgrade: portal-reverse`. */
+  /** `Upgrade: portal-reverse`, the raw carrier once more, or `websocket`. */
   async upgrade(socket: Duplex, message: IncomingMessage, rest: Buffer): Promise<void> {
     const header = (name: string) => message.headers[name] as string | undefined;
-    await this.#open(socket, { httpVersion: message.httpVersion, header }, rest, switchedProtocols);
+    const request = { httpVersion: message.httpVersion, clientIp: normalizeIp(message.socket.remoteAddress), header };
+    if (header('upgrade')?.toLowerCase() === 'websocket') await this.#openWebSocket(socket, message, request, rest);
+    else await this.#open(socket, request, rest, switchedProtocols);
+  }
+
+  async #openWebSocket(socket: Duplex, message: IncomingMessage, request: ConnectRequest, rest: Buffer): Promise<void> {
+    try {
+      const offered = (request.header('sec-websocket-protocol') ?? '').split(',').map((protocol) => protocol.trim());
+      if (offered.includes(datagramProtocol))
+        throw new ApiError('feature_unavailable', 'this relay carries no datagrams');
+      if (!offered.includes(streamProtocol))
+        throw new ApiError('invalid_request', `the subprotocol ${streamProtocol} must be offered`);
+      const { sessions, options } = await this.admission.admit(withSubprotocols(request, offered));
+      if (socket.destroyed) return;
+      this.#webSockets.handleUpgrade(message, socket, rest, (opened) => {
+        sessions.add(new ReverseSession(new WebSocketStream(opened), options));
+        this.logger.debug({ hostname: sessions.lease.hostname, ready: sessions.queue.ready }, 'reverse session ready');
+      });
+    } catch (error) {
+      refuseWith(socket, asApiError(error, this.logger));
+    }
   }
 
   async #open(socket: Duplex, request: ConnectRequest, rest: Buffer, answer: string): Promise<void> {
     const upgrade = request.header('upgrade')?.toLowerCase();
     try {
-      if (upgrade === 'websocket') throw new ApiError('feature_unavailable', 'this relay offers the raw carrier only');
       if (upgrade !== undefined && upgrade !== 'portal-reverse')
         throw new ApiError('invalid_request', 'Upgrade must be portal-reverse');
       if (rest.length > 0)
@@ -48,4 +89,21 @@ export class ConnectEndpoint {
       refuseWith(socket, asApiError(error, this.logger));
     }
   }
+}
+
+/**
+ * A browser cannot set headers, so it says the same by the subprotocols it offers. What came as a header goes first.
+ * @throws ApiError `invalid_request` when token header and subprotocol differ
+ */
+function withSubprotocols(request: ConnectRequest, offered: string[]): ConnectRequest {
+  const token = offered.find((protocol) => protocol.startsWith(tokenProtocol))?.slice(tokenProtocol.length);
+  const inHeader = request.header('x-portal-access-token');
+  if (token && inHeader && token !== inHeader) {
+    throw new ApiError('invalid_request', 'header and subprotocol carry different access tokens');
+  }
+  const said = new Map([
+    ['x-portal-access-token', token],
+    ['x-portal-binding', offered.includes(bindingProtocol) ? '1' : undefined],
+  ]);
+  return { ...request, header: (name) => request.header(name) ?? said.get(name) };
 }

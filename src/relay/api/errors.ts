@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { ErrorRequestHandler } from 'express';
-import { ApiError, type OperationId, failure, violationCode } from '../../contract/index.js';
+import { ApiError, type OperationId, failure, isDeclared, violationCode } from '../../contract/index.js';
 import type { Logger } from '../logger.js';
 
 /** What body-parser and express-openapi-validator throw. */
@@ -37,13 +37,20 @@ export function asApiError(error: unknown, logger: Logger, operationId?: Operati
   return new ApiError('internal', 'the relay failed to answer', { cause: error });
 }
 
-/** The last handler of the application: every error leaves as its envelope. */
-export function answerErrors(logger: Logger): ErrorRequestHandler {
+/**
+ * The last handler of the application: every error leaves as its envelope.
+ * @param declaredOnly turns an error that the contract does not declare for the operation into `internal`: it is a bug
+ */
+export function answerErrors(logger: Logger, declaredOnly: boolean): ErrorRequestHandler {
   // Express tells error handlers by their four parameters.
   return (thrown: unknown, request, response, _next) => {
     // express-openapi-validator puts the operation it found on the request.
     const { openapi } = request as { openapi?: { schema?: { operationId?: OperationId } } };
-    const error = asApiError(thrown, logger, openapi?.schema?.operationId);
+    const operationId = openapi?.schema?.operationId;
+    let error = asApiError(thrown, logger, operationId);
+    if (declaredOnly && operationId && !isDeclared(operationId, error)) {
+      error = new ApiError('internal', `${operationId} does not declare ${error.code} with status ${error.status}`);
+    }
     if (response.headersSent) {
       response.destroy();
       return;

@@ -17,9 +17,14 @@ export function errorResponse(error: ApiError): string {
 
 /** Answers with the error and closes, without waiting long for a peer that does not read. */
 export function refuseWith(socket: Duplex, error: ApiError): void {
+  closeSoon(socket, errorResponse(error));
+}
+
+/** Ends a connection, and destroys it when the peer does not read or end its own side soon. */
+export function closeSoon(socket: Duplex, lastWords = ''): void {
   socket.on('error', () => socket.destroy());
   const timer = setTimeout(() => socket.destroy(), 2_000);
   socket.once('close', () => clearTimeout(timer));
-  socket.end(errorResponse(error));
+  socket.end(lastWords);
   socket.resume();
 }

@@ -66,6 +66,10 @@ function parseHead(text: string, rest: Buffer): RequestHead | undefined {
     const key = name.toLowerCase();
     headers.set(key, headers.has(key) ? `${headers.get(key)}, ${value}` : value);
   }
-  if (headers.has('upgrade') || headers.has('content-length') || headers.has('transfer-encoding')) return undefined;
+  // Upgrade counts only where Connection names it (RFC 9110 7.8).
+  const wantsUpgrade = headers.has('upgrade') && /(^|,)\s*upgrade\s*(,|$)/i.test(headers.get('connection') ?? '');
+  const hasBody = (headers.get('content-length') ?? '0') !== '0' || headers.has('transfer-encoding');
+  if (wantsUpgrade || hasBody) return undefined;
+  headers.delete('upgrade');
   return { version, headers, rest };
 }

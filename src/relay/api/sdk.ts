@@ -5,13 +5,14 @@ import type { LeaseAuth } from '../auth/lease-auth.js';
 import type { AccessTokens } from '../auth/tokens.js';
 import type { CertificateSource } from '../certs/certificate-source.js';
 import { defaultLeaseTtlSeconds, protocolVersion, signingKeyId } from '../constants.js';
+import { refuseWhenDraining } from '../draining.js';
 import type { LeaseBook } from '../leases/lease-book.js';
 import type { Registration } from '../leases/registration.js';
 import type { Handlers } from './app.js';
 
 export interface SdkParts {
   rootHost: string;
-  publicPort: number;
+  publicPort(): number;
   releaseVersion: string;
   digestSigning: boolean;
   certificates: CertificateSource;
@@ -19,9 +20,15 @@ export interface SdkParts {
   leases: LeaseBook;
   tokens: AccessTokens;
   auth: LeaseAuth;
+  draining: AbortSignal;
 }
 
-export const tokenHeader = (request: Request) => request.get('x-portal-access-token');
+export const clientIp = (request: Request) => normalizeIp(request.ip);
+export const credentials = (request: Request, body?: string) => ({
+  header: request.get('x-portal-access-token'),
+  body,
+  clientIp: clientIp(request),
+});
 export const rfc3339 = (ms: number) => new Date(ms).toISOString();
 
 /** `/sdk/*`: the life of a lease. */
@@ -38,14 +45,15 @@ export function sdkHandlers(parts: SdkParts): Handlers {
           key_id: signingKeyId,
           certificate_chain: parts.certificates.current.chainPem,
         },
-        transports: ['raw'],
+        transports: ['raw', 'websocket'],
       };
       response.json(success(data));
     },
 
     async createRegisterChallenge(request, response) {
+      refuseWhenDraining(parts.draining);
       const body = request.body as RequestBody<'createRegisterChallenge'>;
-      const { id, message, expiresAt } = await registration.challenge(body, normalizeIp(request.ip));
+      const { id, message, expiresAt } = await registration.challenge(body, clientIp(request));
       const data: SuccessData<'createRegisterChallenge'> = {
         challenge_id: id,
         expires_at: rfc3339(expiresAt),
@@ -55,24 +63,25 @@ export function sdkHandlers(parts: SdkParts): Handlers {
     },
 
     async registerLease(request, response) {
-      const lease = await registration.complete(request.body as RequestBody<'registerLease'>, normalizeIp(request.ip));
+      refuseWhenDraining(parts.draining);
+      const lease = await registration.complete(request.body as RequestBody<'registerLease'>, clientIp(request));
       const data: SuccessData<'registerLease'> = {
         identity: lease.identity,
         hostname: lease.hostname,
         expires_at: rfc3339(lease.expiresAt),
         access_token: await tokens.issue(lease),
-        sni_port: parts.publicPort,
+        sni_port: parts.publicPort(),
       };
       response.status(201).json(success(data));
     },
 
     async renewLease(request, response) {
       const body = (request.body ?? {}) as RequestBody<'renewLease'>;
-      const lease = await auth.lease({ header: tokenHeader(request), body: body.access_token });
+      const lease = await auth.lease(credentials(request, body.access_token));
       await leases.renew(lease, {
         ttlSeconds: body.ttl ?? defaultLeaseTtlSeconds,
         metadata: body.metadata,
-        clientIp: normalizeIp(request.ip),
+        clientIp: clientIp(request),
         reportedIp: body.reported_ip,
       });
       const data: SuccessData<'renewLease'> = {
@@ -84,7 +93,7 @@ export function sdkHandlers(parts: SdkParts): Handlers {
 
     async unregisterLease(request, response) {
       const body = (request.body ?? {}) as RequestBody<'unregisterLease'>;
-      await leases.unregister(await auth.lease({ header: tokenHeader(request), body: body.access_token }));
+      await leases.unregister(await auth.lease(credentials(request, body.access_token)));
       response.json(success({}));
     },
 

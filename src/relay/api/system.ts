@@ -5,7 +5,7 @@ import type { DigestRequest, DigestSigner } from '../keyless/digest-signer.js';
 import type { TranscriptRequest, TranscriptSigner } from '../keyless/transcript-signer.js';
 import type { SessionDirectory } from '../reverse/session-directory.js';
 import type { Handlers } from './app.js';
-import { tokenHeader } from './sdk.js';
+import { credentials } from './sdk.js';
 
 export interface SystemParts {
   auth: LeaseAuth;
@@ -14,17 +14,19 @@ export interface SystemParts {
   transcripts: TranscriptSigner;
   /** Only where the operator turned digest mode on. */
   digests?: DigestSigner;
+  draining: AbortSignal;
 }
 
 /** `/healthz`, `/v1/sign` and `/tunnel/status`. */
 export function systemHandlers(parts: SystemParts): Handlers {
   return {
     getHealth(_request, response) {
+      if (parts.draining.aborted) throw new ApiError('feature_unavailable', 'the relay is going down');
       response.json(success({ status: 'ok' } satisfies SuccessData<'getHealth'>));
     },
 
     async signHandshake(request, response) {
-      const lease = await parts.auth.lease({ header: tokenHeader(request) });
+      const lease = await parts.auth.lease(credentials(request));
       const body = request.body as RequestBody<'signHandshake'>;
       if ('transcript' in body) {
         response.json(success(parts.transcripts.sign(body as TranscriptRequest, lease)));
@@ -36,7 +38,7 @@ export function systemHandlers(parts: SystemParts): Handlers {
     },
 
     async getTunnelStatus(request, response) {
-      const lease = await parts.auth.lease({ header: tokenHeader(request) });
+      const lease = await parts.auth.lease(credentials(request));
       const hostname = String(request.query['hostname']).toLowerCase();
       if (hostname !== lease.hostname)
         throw new ApiError('unauthorized', 'the token is of a lease on another hostname');

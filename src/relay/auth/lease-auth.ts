@@ -1,10 +1,15 @@
 import { ApiError } from '../../contract/index.js';
+import { sourceOf } from '../addresses.js';
+import { tokenFailureBurst, tokenFailuresPerSecond } from '../constants.js';
 import type { Lease } from '../leases/lease.js';
 import type { LeaseBook } from '../leases/lease-book.js';
+import { RateLimit } from '../rate-limit.js';
 import type { AccessTokens } from './tokens.js';
 
-/** Where a call may carry its access token. */
+/** A call's access token, where it may be, and where the call came from. */
 export interface TokenSources {
+  /** Client address. */
+  clientIp: string;
   /** `X-Portal-Access-Token` */
   header?: string;
   /** `access_token` of a JSON body */
@@ -13,6 +18,9 @@ export interface TokenSources {
 
 /** The one way from an access token to the lease it stands for: calls, upgrades and raw connections all come here. */
 export class LeaseAuth {
+  /** Telling that a token is forged takes a signature check: who brings many is not listened to for a while. */
+  readonly #failures = new RateLimit(tokenFailureBurst, tokenFailuresPerSecond);
+
   constructor(
     private readonly tokens: AccessTokens,
     private readonly leases: LeaseBook,
@@ -20,13 +28,19 @@ export class LeaseAuth {
 
   /**
    * @throws ApiError `unauthorized` (none, or not ours), `invalid_request` (two that differ), `lease_not_found` (expired
-   * or gone), `hostname_conflict` (superseded by a later registration)
+   * or gone), `hostname_conflict` (superseded by a later registration), `rate_limited` (too many that were not ours)
    */
-  async lease({ header, body }: TokenSources): Promise<Lease> {
+  async lease({ header, body, clientIp }: TokenSources): Promise<Lease> {
     if (header && body && header !== body)
       throw new ApiError('invalid_request', 'header and body carry different access tokens');
     const token = header || body;
     if (!token) throw new ApiError('unauthorized', 'an access token is needed');
-    return this.leases.forToken(await this.tokens.read(token));
+    const source = sourceOf(clientIp);
+    this.#failures.check(source);
+    const claims = await this.tokens.read(token).catch((error: unknown) => {
+      this.#failures.take(source);
+      throw error;
+    });
+    return this.leases.forToken(claims);
   }
 }

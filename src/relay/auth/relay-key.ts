@@ -1,7 +1,5 @@
-import { createPrivateKey, createPublicKey, type KeyObject, randomBytes } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { SigningKey, computeAddress } from 'ethers';
-import { writePrivateFile } from '../state-dir.js';
 
 /** The relay's own secp256k1 identity: it signs access tokens, and its address names it to others. */
 export interface RelayKey {
@@ -26,19 +24,4 @@ export function relayKeyFromHex(privateKey: string): RelayKey {
     privateKey: createPrivateKey({ key: secret, format: 'jwk' }),
     publicKey: createPublicKey({ key: point, format: 'jwk' }),
   };
-}
-
-/** The identity kept in a file of its own (0600), made at first need. @throws Error in one line when it is damaged */
-export function loadRelayKey(file: string): RelayKey {
-  if (!existsSync(file)) {
-    const privateKey = `0x${randomBytes(32).toString('hex')}`;
-    writePrivateFile(
-      file,
-      `${JSON.stringify({ address: computeAddress(privateKey), private_key: privateKey }, null, 2)}\n`,
-    );
-  }
-  const { private_key: privateKey } = JSON.parse(readFileSync(file, 'utf8')) as { private_key?: unknown };
-  if (typeof privateKey !== 'string' || !/^0x[0-9a-f]{64}$/i.test(privateKey))
-    throw new Error(`${file} holds no private_key`);
-  return relayKeyFromHex(privateKey);
 }

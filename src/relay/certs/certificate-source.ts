@@ -17,15 +17,17 @@ export async function loadCertificate(files: CertificateFiles, rootHost: string)
   if (!coversTenants(certificate, rootHost)) {
     throw new Error(`${files.certFile} is not valid for both ${rootHost} and *.${rootHost}`);
   }
+  if (Date.parse(certificate.leaf.validTo) <= Date.now()) {
+    throw new Error(`${files.certFile} expired on ${certificate.leaf.validTo}`);
+  }
   return certificate;
 }
 
 /**
- * The certificate in use, and for a while the one before it: handshakes that began with the old chain can still be
- * signed.
+ * The certificate in use, and for a while those before it: handshakes that began with an old chain can still be signed.
  */
 export class CertificateSource {
-  #previous: { certificate: Certificate; until: number } | undefined;
+  #former: { certificate: Certificate; until: number }[] = [];
   #timer: NodeJS.Timeout | undefined;
 
   constructor(private certificate: Certificate) {}
@@ -36,9 +38,8 @@ export class CertificateSource {
 
   /** Those that may sign now, the current one first. */
   usable(now = Date.now()): Certificate[] {
-    return this.#previous && this.#previous.until > now
-      ? [this.certificate, this.#previous.certificate]
-      : [this.certificate];
+    this.#former = this.#former.filter(({ until }) => until > now);
+    return [this.certificate, ...this.#former.map(({ certificate }) => certificate)];
   }
 
   /**
@@ -51,7 +52,7 @@ export class CertificateSource {
       try {
         const found = await loadCertificate(files, rootHost);
         if (found.chainPem !== this.certificate.chainPem) {
-          this.#previous = { certificate: this.certificate, until: Date.now() + oldCertificateGraceMs };
+          this.#former.push({ certificate: this.certificate, until: Date.now() + oldCertificateGraceMs });
           this.certificate = found;
           logger.info({ file: files.certFile, validTo: found.leaf.validTo }, 'certificate reloaded');
           onChange();

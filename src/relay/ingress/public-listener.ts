@@ -1,13 +1,20 @@
 import { type Server, type Socket, createServer } from 'node:net';
 import type { ClientHello } from '../../tls/messages.js';
-import { normalizeIp } from '../addresses.js';
-import { claimTimeoutMs } from '../constants.js';
+import { normalizeIp, sourceOf } from '../addresses.js';
+import {
+  claimTimeoutMs,
+  maxHelloWaits,
+  maxHelloWaitsPerSource,
+  maxPublicConnections,
+  tcpKeepAliveMs,
+} from '../constants.js';
 import type { Bindings } from '../keyless/bindings.js';
 import type { Lease } from '../leases/lease.js';
 import type { Logger } from '../logger.js';
 import { proxyHeader } from '../reverse/proxy-header.js';
 import { type ReverseSession, marker } from '../reverse/reverse-session.js';
 import type { LiveConnection, SessionDirectory } from '../reverse/session-directory.js';
+import { Tally } from '../tally.js';
 import { readClientHello, refuse } from './client-hello.js';
 import { splice } from './splice.js';
 
@@ -17,6 +24,8 @@ export interface PublicListenerOptions {
   /** Sessions that take no binding may be claimed: digest signing is on. */
   unboundSessions: boolean;
   leaseAt(hostname: string): Lease | undefined;
+  maxConnectionsPerSource: number;
+  maxConnectionsPerLease: number;
   /** Takes over a connection to the API, its ClientHello still to be read. */
   toApi(socket: Socket): void;
 }
@@ -25,6 +34,10 @@ export interface PublicListenerOptions {
 export class PublicListener {
   readonly #server: Server;
   readonly #open = new Set<Socket>();
+  readonly #bySource: Tally;
+  /** Connections whose ClientHello is awaited, by source. */
+  readonly #awaited = new Tally(maxHelloWaitsPerSource);
+  #awaitedInAll = 0;
 
   constructor(
     private readonly options: PublicListenerOptions,
@@ -32,7 +45,9 @@ export class PublicListener {
     private readonly bindings: Bindings,
     private readonly logger: Logger,
   ) {
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => void this.#serve(socket));
+    this.#bySource = new Tally(options.maxConnectionsPerSource);
+    const tcp = { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: tcpKeepAliveMs };
+    this.#server = createServer(tcp, (socket) => void this.#serve(socket));
   }
 
   get server(): Server {
@@ -47,10 +62,16 @@ export class PublicListener {
   }
 
   async #serve(socket: Socket): Promise<void> {
-    this.#open.add(socket);
-    socket.once('close', () => this.#open.delete(socket));
     socket.on('error', () => {});
-    const hello = await readClientHello(socket);
+    const source = sourceOf(normalizeIp(socket.remoteAddress));
+    // No alert: it would cost more than the connection that is not served.
+    if (this.#open.size >= maxPublicConnections || !this.#bySource.add(source)) return void socket.destroy();
+    this.#open.add(socket);
+    socket.once('close', () => {
+      this.#open.delete(socket);
+      this.#bySource.remove(source);
+    });
+    const hello = await this.#hello(socket, source);
     if (!hello) return;
     const hostname = hello.serverName?.toLowerCase();
     const lease = hostname === undefined ? undefined : this.options.leaseAt(hostname);
@@ -59,9 +80,22 @@ export class PublicListener {
     else refuse(socket, 'unrecognized_name');
   }
 
+  /** Reads the ClientHello, unless too many are awaited already. */
+  async #hello(socket: Socket, source: string): Promise<ClientHello | undefined> {
+    if (this.#awaitedInAll >= maxHelloWaits || !this.#awaited.add(source)) return void socket.destroy();
+    this.#awaitedInAll++;
+    try {
+      return await readClientHello(socket);
+    } finally {
+      this.#awaitedInAll--;
+      this.#awaited.remove(source);
+    }
+  }
+
   /** Claims a reverse session for the connection and splices the two until both are done. */
   async #route(socket: Socket, hello: ClientHello, lease: Lease): Promise<void> {
     const sessions = this.directory.of(lease);
+    if (sessions.live.size >= this.options.maxConnectionsPerLease) return refuse(socket, 'internal_error');
     const session = await this.#claim(socket, sessions.queue.claim.bind(sessions.queue), sessions.ended);
     if (!session) {
       if (!socket.destroyed) refuse(socket, 'internal_error');

@@ -1,9 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { ApiError } from '../../contract/index.js';
-import { leaseSweepIntervalMs, nameReservationMs } from '../constants.js';
+import { sourceOf } from '../addresses.js';
+import {
+  defaultLeaseTtlSeconds,
+  leaseSweepIntervalMs,
+  maxLeases,
+  nameReservationMs,
+  renewalBurst,
+  renewalsPerSecond,
+} from '../constants.js';
+import { RateLimit } from '../rate-limit.js';
 import type { LeaseRecord, Metadata, Store } from '../store/store.js';
+import { Tally } from '../tally.js';
 import type { AccessTokenClaims } from '../auth/tokens.js';
-import { type Identity, type Lease, identityKey } from './lease.js';
+import { type Identity, type Lease, identityKey, knownMetadata } from './lease.js';
 
 export type LeaseEnding = 'unregistered' | 'replaced' | 'expired';
 
@@ -13,6 +23,15 @@ export interface LeaseTerms {
   metadata: Metadata;
   clientIp: string;
   reportedIp?: string;
+}
+
+export interface LeaseLimits {
+  maxTtlSeconds: number;
+  /** Live leases by source address, and by Ethereum address: both cost next to nothing. */
+  perSource: number;
+  perWallet: number;
+  /** Names that nobody can lease. */
+  reservedNames: ReadonlySet<string>;
 }
 
 /**
@@ -25,32 +44,35 @@ export class LeaseBook {
   readonly #reserved = new Map<string, { key: string; generation: string; until: number }>();
   /** Calls that change one hostname run one after the other. */
   readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #renewals = new RateLimit(renewalBurst, renewalsPerSecond);
   #sweeper: NodeJS.Timeout | undefined;
+
+  readonly #bySource: Tally;
+  readonly #byWallet: Tally;
 
   constructor(
     private readonly rootHost: string,
-    private readonly maxTtlSeconds: number,
+    private readonly limits: LeaseLimits,
     private readonly store: Store,
     private readonly onEnded: (lease: Lease, ending: LeaseEnding) => void,
     private readonly onFault: (error: unknown) => void,
-  ) {}
+  ) {
+    this.#bySource = new Tally(limits.perSource);
+    this.#byWallet = new Tally(limits.perWallet);
+  }
 
   /** Brings back what was alive at the last write, for one fresh TTL, and starts ending what expires. */
   async start(freshTtlSeconds: number): Promise<void> {
     const now = Date.now();
     const { leases, lastWriteAt } = await this.store.loadLeases();
+    const alive: Lease[] = [];
     for (const record of leases) {
-      if (record.expiresAt > lastWriteAt) {
-        const expiresAt = Math.max(record.expiresAt, wholeSeconds(now, freshTtlSeconds));
-        this.#leases.set(record.hostname, {
-          ...leaseFromRecord(record),
-          expiresAt,
-          expiryBeforeRestart: record.expiresAt,
-        });
-      } else {
-        this.#reserve(leaseFromRecord(record), record.expiresAt);
-      }
+      const lease = leaseFromRecord(record);
+      if (record.expiresAt <= lastWriteAt) this.#reserve(lease, record.expiresAt);
+      else alive.push({ ...lease, expiresAt: Math.max(lease.expiresAt, wholeSeconds(now, freshTtlSeconds)) });
     }
+    await this.store.putLeases(alive.map(recordFromLease), now);
+    for (const lease of alive) this.#add(lease);
     this.#sweeper = setInterval(() => this.#sweep(Date.now()), leaseSweepIntervalMs);
   }
 
@@ -72,9 +94,12 @@ export class LeaseBook {
     return lease && lease.expiresAt > now ? lease : undefined;
   }
 
-  /** @throws ApiError `hostname_conflict` while the name is held by, or kept for, another identity */
+  /** @throws ApiError `hostname_conflict` while the name is held by, or kept for, another identity, or for nobody */
   assertFree(identity: Identity, now = Date.now()): void {
     const hostname = this.hostnameOf(identity.name);
+    if (this.limits.reservedNames.has(identity.name)) {
+      throw new ApiError('hostname_conflict', `${hostname} is reserved by the operator of this relay`);
+    }
     const key = identityKey(identity);
     const held = this.#leases.get(hostname);
     if (held) this.#endIfExpired(held, now);
@@ -92,44 +117,51 @@ export class LeaseBook {
       const now = Date.now();
       this.assertFree(terms.identity, now);
       const earlier = this.#leases.get(hostname);
+      if (!earlier) this.#assertRoom(terms, now);
+      const expiresAt = wholeSeconds(now, this.#ttl(terms.ttlSeconds));
       const lease: Lease = {
         identity: terms.identity,
         hostname,
         generation: randomBytes(12).toString('base64url'),
-        expiresAt: wholeSeconds(now, this.#ttl(terms.ttlSeconds)),
+        expiresAt,
+        tokenExpiresAt: expiresAt,
         metadata: terms.metadata,
         firstSeenAt:
           earlier && identityKey(earlier.identity) === identityKey(terms.identity) ? earlier.firstSeenAt : now,
         lastSeenAt: now,
+        registeredFrom: terms.clientIp,
         clientIp: terms.clientIp,
         reportedIp: terms.reportedIp,
       };
-      await this.store.putLease(recordFromLease(lease), now);
-      this.#leases.set(hostname, lease);
+      await this.store.putLeases([recordFromLease(lease)], now);
+      if (earlier) this.#remove(earlier);
+      this.#add(lease);
       this.#reserved.delete(hostname);
       if (earlier) this.onEnded(earlier, 'replaced');
       return lease;
     });
   }
 
-  /** Gives the lease a new expiry. @throws ApiError `lease_not_found`, `hostname_conflict` when it ended meanwhile */
+  /** Gives the lease a new expiry. @throws ApiError `lease_not_found`, `hostname_conflict` when it ended meanwhile, `rate_limited` */
   async renew(
     lease: Lease,
     terms: { ttlSeconds: number; metadata?: Metadata; clientIp: string; reportedIp?: string },
   ): Promise<void> {
+    this.#renewals.take(lease.hostname);
     await this.#inTurn(lease.hostname, async () => {
       const now = Date.now();
       this.#assertCurrent(lease, now);
+      const expiresAt = wholeSeconds(now, this.#ttl(terms.ttlSeconds));
       const renewed: Lease = {
         ...lease,
-        expiresAt: wholeSeconds(now, this.#ttl(terms.ttlSeconds)),
-        expiryBeforeRestart: undefined,
-        metadata: terms.metadata ?? lease.metadata,
+        expiresAt,
+        tokenExpiresAt: expiresAt,
+        metadata: terms.metadata ? knownMetadata(terms.metadata) : lease.metadata,
         lastSeenAt: now,
         clientIp: terms.clientIp,
         reportedIp: terms.reportedIp ?? lease.reportedIp,
       };
-      await this.store.putLease(recordFromLease(renewed), now);
+      await this.store.putLeases([recordFromLease(renewed)], now);
       Object.assign(lease, renewed);
     });
   }
@@ -140,7 +172,7 @@ export class LeaseBook {
       const now = Date.now();
       this.#assertCurrent(lease, now);
       await this.store.deleteLease(lease.hostname, lease.generation, now);
-      this.#leases.delete(lease.hostname);
+      this.#remove(lease);
       this.onEnded(lease, 'unregistered');
     });
   }
@@ -155,8 +187,8 @@ export class LeaseBook {
     const lease = this.at(this.hostnameOf(name), now);
     if (!lease || identityKey(lease.identity) !== claims.identityKey) throw notFound();
     if (lease.generation !== claims.generation) throw superseded();
-    const survivesRestart = lease.expiryBeforeRestart !== undefined && claims.expiresAt >= lease.expiryBeforeRestart;
-    if (claims.expiresAt <= now && !survivesRestart) throw notFound();
+    // The last token lives as long as the lease does.
+    if (claims.expiresAt <= now && claims.expiresAt < lease.tokenExpiresAt) throw notFound();
     return lease;
   }
 
@@ -166,8 +198,30 @@ export class LeaseBook {
     if (held.generation !== lease.generation) throw superseded();
   }
 
+  /** A replaced lease leaves as much room as it had taken, so only new names are counted. */
+  #assertRoom({ identity, clientIp }: LeaseTerms, now: number): void {
+    const full = () =>
+      this.#leases.size >= maxLeases ||
+      this.#bySource.count(sourceOf(clientIp)) >= this.limits.perSource ||
+      this.#byWallet.count(identity.address) >= this.limits.perWallet;
+    if (full()) this.#sweep(now);
+    if (full()) throw new ApiError('rate_limited', 'too many leases', { retryAfterSeconds: defaultLeaseTtlSeconds });
+  }
+
+  #add(lease: Lease): void {
+    this.#leases.set(lease.hostname, lease);
+    this.#bySource.add(sourceOf(lease.registeredFrom));
+    this.#byWallet.add(lease.identity.address);
+  }
+
+  #remove(lease: Lease): void {
+    this.#leases.delete(lease.hostname);
+    this.#bySource.remove(sourceOf(lease.registeredFrom));
+    this.#byWallet.remove(lease.identity.address);
+  }
+
   #ttl(seconds: number): number {
-    return Math.min(seconds, this.maxTtlSeconds);
+    return Math.min(seconds, this.limits.maxTtlSeconds);
   }
 
   #sweep(now: number): void {
@@ -181,7 +235,7 @@ export class LeaseBook {
 
   #endIfExpired(lease: Lease, now: number): void {
     if (lease.expiresAt > now) return;
-    this.#leases.delete(lease.hostname);
+    this.#remove(lease);
     this.#reserve(lease, lease.expiresAt);
     this.onEnded(lease, 'expired');
   }
@@ -223,6 +277,7 @@ function recordFromLease(lease: Lease): LeaseRecord {
     address: lease.identity.address,
     generation: lease.generation,
     expiresAt: lease.expiresAt,
+    tokenExpiresAt: lease.tokenExpiresAt,
     metadata: lease.metadata,
     firstSeenAt: lease.firstSeenAt,
     lastSeenAt: lease.lastSeenAt,
@@ -233,5 +288,5 @@ function recordFromLease(lease: Lease): LeaseRecord {
 
 function leaseFromRecord(record: LeaseRecord): Lease {
   const { name, address, ...rest } = record;
-  return { ...rest, identity: { name, address } };
+  return { ...rest, registeredFrom: rest.clientIp, identity: { name, address } };
 }

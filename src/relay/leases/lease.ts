@@ -17,11 +17,14 @@ export interface Lease {
   readonly generation: string;
   /** Milliseconds since the epoch, whole seconds. */
   expiresAt: number;
-  /** Where the lease outlived a restart: the expiry it had before, which its last token still bears. */
-  expiryBeforeRestart?: number;
+  /** The expiry that the last token issued bears: earlier than the lease's own where that outlived a restart. */
+  tokenExpiresAt: number;
   metadata: Metadata;
   readonly firstSeenAt: number;
   lastSeenAt: number;
+  /** Address that the registration came from. */
+  readonly registeredFrom: string;
+  /** Address of the last call. */
   clientIp: string;
   reportedIp?: string;
 }
@@ -29,6 +32,11 @@ export interface Lease {
 /** `name:address` in lower case: what tokens, policy and reservations go by. */
 export function identityKey(identity: Identity): string {
   return `${identity.name}:${identity.address}`.toLowerCase();
+}
+
+/** The fields that the contract knows; others, which nothing bounds, are not kept. */
+export function knownMetadata({ description, owner, thumbnail, tags, hide }: Metadata): Metadata {
+  return { description, owner, thumbnail, tags, hide };
 }
 
 const label = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;

@@ -11,7 +11,7 @@ import {
 import { sourceOf } from '../addresses.js';
 import { RateLimit } from '../rate-limit.js';
 import type { Metadata, Store } from '../store/store.js';
-import { type Identity, type Lease, parseIdentity } from './lease.js';
+import { type Identity, type Lease, knownMetadata, parseIdentity } from './lease.js';
 import type { LeaseBook } from './lease-book.js';
 
 export interface RegistrationRequest {
@@ -61,7 +61,7 @@ export class Registration {
     const expiresAt = now + challengeTtlMs;
     const asked: Asked = {
       identity,
-      metadata: request.metadata ?? {},
+      metadata: knownMetadata(request.metadata ?? {}),
       ttlSeconds: request.ttl ?? defaultLeaseTtlSeconds,
     };
     const message = signInMessage(this.portalUrl, '/sdk/register', {

@@ -1,4 +1,5 @@
 import { ApiError } from '../../contract/index.js';
+import { refuseWhenDraining } from '../draining.js';
 import type { LeaseAuth } from '../auth/lease-auth.js';
 import type { LeaseSessions, SessionDirectory } from './session-directory.js';
 import type { ReverseSessionOptions } from './reverse-session.js';
@@ -7,6 +8,7 @@ import type { ReverseSessionOptions } from './reverse-session.js';
 export interface ConnectRequest {
   /** `1.1` */
   httpVersion: string;
+  clientIp: string;
   /** A header by its lower-case name. */
   header(name: string): string | undefined;
 }
@@ -23,15 +25,20 @@ export class ReverseAdmission {
     private readonly directory: SessionDirectory,
     /** Sessions without a binding can serve: digest signing is on. */
     private readonly unboundSessions: boolean,
+    private readonly draining: AbortSignal,
   ) {}
 
   /**
    * @throws ApiError `http11_only`, `unauthorized`, `lease_not_found`, `hostname_conflict`, `invalid_request`,
-   * `feature_unavailable` (a session that could never be claimed), `rate_limited` (the ready queue is full)
+   * `feature_unavailable` (a session that could never be claimed), `rate_limited` (the ready queue is full, or the relay is going down)
    */
   async admit(request: ConnectRequest): Promise<Admission> {
     if (request.httpVersion !== '1.1') throw new ApiError('http11_only', 'reverse sessions need HTTP/1.1');
-    const lease = await this.auth.lease({ header: request.header('x-portal-access-token') });
+    refuseWhenDraining(this.draining);
+    const lease = await this.auth.lease({
+      header: request.header('x-portal-access-token'),
+      clientIp: request.clientIp,
+    });
     const options = {
       binding: isOn(request, 'x-portal-binding', '1'),
       proxy: isOn(request, 'x-portal-proxy', '2'),

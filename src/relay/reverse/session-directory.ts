@@ -1,4 +1,4 @@
-import { setMaxListeners } from 'node:events';
+import { EventEmitter, once, setMaxListeners } from 'node:events';
 import type { Lease } from '../leases/lease.js';
 import type { LeaseEnding } from '../leases/lease-book.js';
 import { lingerAfterLeaseMs } from '../constants.js';
@@ -15,6 +15,7 @@ export class LeaseSessions {
   readonly queue = new ReadyQueue();
   readonly live = new Set<LiveConnection>();
   readonly #ended = new AbortController();
+  readonly #idle = new EventEmitter<{ idle: [] }>();
   #linger: NodeJS.Timeout | undefined;
 
   constructor(readonly lease: Lease) {
@@ -47,7 +48,14 @@ export class LeaseSessions {
 
   release(connection: LiveConnection): void {
     this.live.delete(connection);
-    if (this.live.size === 0) clearTimeout(this.#linger);
+    if (this.live.size > 0) return;
+    clearTimeout(this.#linger);
+    this.#idle.emit('idle');
+  }
+
+  /** Settles when no connection lives, or at the signal. */
+  async idle(signal: AbortSignal): Promise<void> {
+    if (this.live.size > 0) await once(this.#idle, 'idle', { signal }).catch(() => undefined);
   }
 }
 
@@ -83,6 +91,13 @@ export class SessionDirectory {
     sessions.end(ending !== 'expired');
     for (const lingering of this.#lingering) if (lingering.live.size === 0) this.#lingering.delete(lingering);
     if (sessions.live.size > 0) this.#lingering.add(sessions);
+  }
+
+  /** Closes the sessions that wait, and settles when no connection is left, or at the signal. */
+  async drain(signal: AbortSignal): Promise<void> {
+    const all = [...this.#byHostname.values(), ...this.#lingering];
+    for (const sessions of all) sessions.queue.close();
+    await Promise.all(all.map((sessions) => sessions.idle(signal)));
   }
 
   /** Ends every session and connection. */

@@ -9,7 +9,7 @@ const schema = `
   CREATE INDEX IF NOT EXISTS challenges_by_expiry ON challenges (expires_at);
   CREATE TABLE IF NOT EXISTS leases (
     hostname TEXT PRIMARY KEY, name TEXT NOT NULL, address TEXT NOT NULL, generation TEXT NOT NULL,
-    expires_at INTEGER NOT NULL, metadata TEXT NOT NULL, first_seen_at INTEGER NOT NULL, last_seen_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL, token_expires_at INTEGER NOT NULL, metadata TEXT NOT NULL, first_seen_at INTEGER NOT NULL, last_seen_at INTEGER NOT NULL,
     client_ip TEXT NOT NULL, reported_ip TEXT
   ) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -22,6 +22,7 @@ interface LeaseRow {
   address: string;
   generation: string;
   expires_at: number;
+  token_expires_at: number;
   metadata: string;
   first_seen_at: number;
   last_seen_at: number;
@@ -49,7 +50,7 @@ export class SqliteStore implements Store {
       countChallenges: this.#db.prepare('SELECT count(*) AS n FROM challenges'),
       addChallenge: this.#db.prepare('INSERT INTO challenges (id, message, request, expires_at) VALUES (?, ?, ?, ?)'),
       takeChallenge: this.#db.prepare('DELETE FROM challenges WHERE id = ? RETURNING id, message, request, expires_at'),
-      putLease: this.#db.prepare('INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
+      putLease: this.#db.prepare('INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
       deleteLease: this.#db.prepare('DELETE FROM leases WHERE hostname = ? AND generation = ?'),
       allLeases: this.#db.prepare('SELECT * FROM leases'),
       touch: this.#db.prepare("INSERT OR REPLACE INTO meta VALUES ('last_write_at', ?)"),
@@ -72,21 +73,24 @@ export class SqliteStore implements Store {
     return { id: row.id, message: row.message, request: row.request, expiresAt: row.expires_at };
   }
 
-  async putLease(lease: LeaseRecord, now: number): Promise<void> {
-    this.#write(now, () =>
-      this.#statements.putLease.run(
-        lease.hostname,
-        lease.name,
-        lease.address,
-        lease.generation,
-        lease.expiresAt,
-        JSON.stringify(lease.metadata),
-        lease.firstSeenAt,
-        lease.lastSeenAt,
-        lease.clientIp,
-        lease.reportedIp ?? null,
-      ),
-    );
+  async putLeases(leases: LeaseRecord[], now: number): Promise<void> {
+    this.#write(now, () => {
+      for (const lease of leases) {
+        this.#statements.putLease.run(
+          lease.hostname,
+          lease.name,
+          lease.address,
+          lease.generation,
+          lease.expiresAt,
+          lease.tokenExpiresAt,
+          JSON.stringify(lease.metadata),
+          lease.firstSeenAt,
+          lease.lastSeenAt,
+          lease.clientIp,
+          lease.reportedIp ?? null,
+        );
+      }
+    });
   }
 
   async deleteLease(hostname: string, generation: string, now: number): Promise<void> {
@@ -119,6 +123,7 @@ function fromRow(row: LeaseRow): LeaseRecord {
     address: row.address,
     generation: row.generation,
     expiresAt: row.expires_at,
+    tokenExpiresAt: row.token_expires_at,
     metadata: JSON.parse(row.metadata) as Metadata,
     firstSeenAt: row.first_seen_at,
     lastSeenAt: row.last_seen_at,

@@ -17,6 +17,8 @@ export interface LeaseRecord {
   /** Changes with each registration; the access token names it. */
   generation: string;
   expiresAt: number;
+  /** The expiry that the last access token bears. */
+  tokenExpiresAt: number;
   metadata: Metadata;
   firstSeenAt: number;
   lastSeenAt: number;
@@ -43,7 +45,8 @@ export interface Store {
   /** Takes a challenge out: the second caller of two gets nothing, and so does one who comes too late. */
   takeChallenge(id: string, now: number): Promise<ChallengeRecord | undefined>;
 
-  putLease(lease: LeaseRecord, now: number): Promise<void>;
+  /** All of them or none. */
+  putLeases(leases: LeaseRecord[], now: number): Promise<void>;
   deleteLease(hostname: string, generation: string, now: number): Promise<void>;
   /** All leases held, expired ones included, and when anything was last written. */
   loadLeases(): Promise<{ leases: LeaseRecord[]; lastWriteAt: number }>;

@@ -1,0 +1,83 @@
+import { Duplex } from 'node:stream';
+import type { RawData, WebSocket } from 'ws';
+
+/** Bytes of one message, which a peer may send or is sent. */
+export const maxWebSocketMessageBytes = 1 << 20;
+const maxSentMessageBytes = 1 << 16;
+/** How long the closing handshake may take (RFC 6455 7.1.1). */
+const closeTimeoutMs = 2_000;
+const nothing = Buffer.alloc(0);
+const unsupportedData = 1003;
+
+/**
+ * An open WebSocket as the byte stream that it carries: binary messages, whose borders mean nothing; an empty one ends its
+ * direction, while the other goes on; backpressure in both. A WebSocket that closes before both ends were said was cut:
+ * the stream fails with ERR_STREAM_PREMATURE_CLOSE.
+ */
+export class WebSocketStream extends Duplex {
+  readonly #socket: WebSocket;
+  #ended = false;
+
+  constructor(socket: WebSocket) {
+    super({ allowHalfOpen: true });
+    this.#socket = socket;
+    socket.binaryType = 'nodebuffer';
+    socket.on('message', this.#onMessage);
+    socket.on('close', this.#onClose);
+    socket.on('error', this.#onError);
+  }
+
+  readonly #onMessage = (data: RawData, isBinary: boolean): void => {
+    if (!isBinary || this.#ended) {
+      this.#socket.close(unsupportedData);
+      this.destroy(new Error(isBinary ? 'a message after the end' : 'a text message'));
+      return;
+    }
+    const bytes = data as Buffer;
+    if (bytes.length === 0) {
+      this.#ended = true;
+      this.push(null);
+    } else if (!this.push(bytes)) this.#socket.pause();
+  };
+
+  readonly #onClose = (): void => {
+    // All was said; what is still unread stays to be read.
+    if (this.#ended && this.writableFinished) return;
+    this.destroy(Object.assign(new Error('the WebSocket was cut'), { code: 'ERR_STREAM_PREMATURE_CLOSE' }));
+  };
+
+  readonly #onError = (error: Error): void => {
+    this.destroy(error);
+  };
+
+  override _read(): void {
+    if (this.#socket.isPaused) this.#socket.resume();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    let at = 0;
+    for (; at + maxSentMessageBytes < chunk.length; at += maxSentMessageBytes) {
+      this.#socket.send(chunk.subarray(at, at + maxSentMessageBytes), { binary: true });
+    }
+    this.#socket.send(at === 0 ? chunk : chunk.subarray(at), { binary: true }, (error) => done(error));
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.#socket.send(nothing, { binary: true }, (error) => done(error));
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    const socket = this.#socket;
+    socket.off('message', this.#onMessage).off('close', this.#onClose).off('error', this.#onError);
+    socket.on('error', () => undefined);
+    if (socket.readyState === socket.CLOSED) return done(error);
+    if (error || !this.readableEnded || !this.writableFinished) socket.terminate();
+    else {
+      const timer = setTimeout(() => socket.terminate(), closeTimeoutMs);
+      socket.once('close', () => clearTimeout(timer));
+      socket.resume();
+      socket.close(1000);
+    }
+    done(error);
+  }
+}

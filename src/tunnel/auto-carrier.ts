@@ -1,0 +1,50 @@
+import type { Duplex } from 'node:stream';
+import { ApiError } from '../contract/errors.js';
+import { AnswerError, NetworkError } from '../sdk/errors.js';
+import type { Carrier, DialRequest } from './carrier.js';
+
+/**
+ * The raw carrier, until it shows that something between here and the relay does not let it through while a WebSocket gets
+ * through. Then the WebSocket, for as long as this carrier is in use.
+ */
+export class AutoCarrier implements Carrier {
+  #proven: Carrier | undefined;
+
+  constructor(
+    private readonly raw: Carrier,
+    private readonly webSocket: Carrier,
+    /** Tells that the WebSocket is used from now on, and what stood in the raw carrier's way. */
+    private readonly onFallback: (reason: Error) => void,
+  ) {}
+
+  get name(): string {
+    return (this.#proven ?? this.raw).name;
+  }
+
+  async dial(request: DialRequest): Promise<Duplex> {
+    if (this.#proven) return await this.#proven.dial(request);
+    let stream: Duplex;
+    try {
+      stream = await this.raw.dial(request);
+      this.#proven = this.raw;
+    } catch (error) {
+      request.signal.throwIfAborted();
+      if (!mayBeProxy(error)) throw error;
+      // Should that fail as well, it was not the carrier's fault: the first error says more.
+      stream = await this.webSocket.dial(request).catch((second: unknown) => {
+        throw second instanceof ApiError && !mayBeProxy(second) ? second : error;
+      });
+      if (this.#proven !== this.webSocket) this.onFallback(error as Error);
+      this.#proven = this.webSocket;
+    }
+    return stream;
+  }
+}
+
+/** Whether a failure looks like the work of a proxy: no answer of a relay's, or a request that came to it changed. */
+function mayBeProxy(error: unknown): boolean {
+  if (error instanceof ApiError) {
+    return ['http11_only', 'hijack_unsupported', 'hijack_failed', 'not_found', 'invalid_request'].includes(error.code);
+  }
+  return error instanceof AnswerError || (error instanceof NetworkError && error.reason !== 'certificate');
+}

@@ -1,0 +1,62 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import { errorOfAnswer } from '../sdk/answers.js';
+import { maxAnswerBytes } from '../sdk/constants.js';
+import { withDeadline } from '../sdk/deadline.js';
+import { AnswerError, NetworkError } from '../sdk/errors.js';
+import type { RelayTransport } from '../sdk/relay-transport.js';
+import { dialTimeoutMs } from './constants.js';
+
+/** What every carrier says of itself in its request. */
+export function sessionHeaders(accessToken: string): Record<string, string> {
+  return { 'X-Portal-Access-Token': accessToken, 'X-Portal-Binding': '1' };
+}
+
+/**
+ * Opens a session over a TLS connection of its own, within the time that dialing may take. The token leaves this process
+ * only after the relay's certificate was verified.
+ * @throws NetworkError; what `open` throws; the signal's reason when aborted
+ */
+export async function dialRelay(
+  relay: URL,
+  transport: RelayTransport,
+  signal: AbortSignal,
+  open: (socket: TLSSocket) => Promise<Duplex>,
+): Promise<Duplex> {
+  const expired = () =>
+    new NetworkError('timeout', `${relay.host} did not open a session within ${dialTimeoutMs / 1000} s`);
+  return await withDeadline(dialTimeoutMs, signal, expired, async (dialSignal) => {
+    const socket = await transport.connect(relay, dialSignal);
+    socket.on('error', () => undefined);
+    const giveUp = () => socket.destroy();
+    dialSignal.addEventListener('abort', giveUp, { once: true });
+    try {
+      return await open(socket);
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    } finally {
+      dialSignal.removeEventListener('abort', giveUp);
+    }
+  });
+}
+
+/** The error that an ordinary answer to `GET /sdk/connect` stands for. */
+export async function readRefusal(response: IncomingMessage): Promise<Error> {
+  const status = response.statusCode ?? 0;
+  let text = '';
+  response.setEncoding('utf8');
+  for await (const chunk of response) {
+    text += chunk as string;
+    if (text.length > maxAnswerBytes)
+      return new AnswerError(`the answer is larger than ${maxAnswerBytes} bytes`, status);
+  }
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    body = undefined;
+  }
+  return errorOfAnswer(status, body, response.headers['retry-after']);
+}

@@ -1,0 +1,216 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+import { after, before, test, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { startTestRelay, type TestRelay } from '../support/relay.js';
+import { get, open, startHttpService, temporaryDirectory } from '../support/tunnel.js';
+
+const program = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+
+let relay: TestRelay;
+before(async () => {
+  relay = await startTestRelay();
+});
+after(() => relay.stop());
+
+interface Run {
+  child: ChildProcess;
+  /** The first line of stdout. */
+  firstLine: Promise<string>;
+  /** Everything, once it is over. */
+  over: Promise<{ code: number | null; stdout: string; stderr: string }>;
+}
+
+function portal(t: TestContext, args: string[], env: Record<string, string> = {}): Run {
+  const home = temporaryDirectory(t);
+  const child = spawn(process.execPath, [program, ...args], {
+    env: { PATH: process.env['PATH'], HOME: home, XDG_CONFIG_HOME: home, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  const firstLine = once(createInterface({ input: child.stdout }), 'line').then(([line]) => String(line));
+  const all = Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
+  const over = all.then(([stdout, stderr, [code]]) => ({ code: code as number | null, stdout, stderr }));
+  return { child, firstLine, over };
+}
+
+const hostnameOf = (url: string) => new URL(url).hostname;
+
+test('piped, the public URL is all of stdout, and an interrupt gives the name back and exits with 0', async (t) => {
+  const service = await startHttpService(t, (_request, response) => response.end('here'));
+  const directory = temporaryDirectory(t);
+  const identity = join(directory, 'me.json');
+  const args = [
+    `${service.port}`,
+    '--relay',
+    relay.url,
+    '--ca',
+    relay.caFile,
+    '--name',
+    'piped',
+    '--identity',
+    identity,
+  ];
+  const { child, firstLine, over } = portal(t, ['expose', ...args]);
+  const url = await firstLine;
+  assert.equal(url, `https://piped.portal.localhost:${relay.publicPort}`);
+  assert.equal((await get(relay, hostnameOf(url))).body, 'here');
+  child.kill('SIGINT');
+  const { code, stdout, stderr } = await over;
+  assert.equal(code, 0);
+  assert.equal(stdout, `${url}\n`);
+  assert.match(stderr, /registered piped\.portal\.localhost/);
+  await assert.rejects(get(relay, hostnameOf(url)), /unrecognized name/);
+  const { private_key: secret } = JSON.parse(readFileSync(identity, 'utf8')) as { private_key: string };
+  assert.ok(!`${stdout}${stderr}`.includes(secret.slice(2)));
+  assert.doesNotMatch(`${stdout}${stderr}`, /eyJ/);
+});
+
+test('with --json there is one line of JSON on stdout, and events as JSON on stderr', async (t) => {
+  const args = ['127.0.0.1:9', '--relay', relay.url, '--ca', relay.caFile, '--name', 'in-json', '--json'];
+  const { child, firstLine, over } = portal(t, ['expose', ...args]);
+  const ready = JSON.parse(await firstLine) as Record<string, string>;
+  assert.deepEqual(ready, {
+    url: `https://in-json.portal.localhost:${relay.publicPort}`,
+    hostname: 'in-json.portal.localhost',
+    relay: relay.url,
+  });
+  child.kill('SIGTERM');
+  const { code, stdout, stderr } = await over;
+  assert.equal(code, 0);
+  assert.equal(stdout.trimEnd().split('\n').length, 1);
+  const events = stderr
+    .trimEnd()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { event: string }).event);
+  assert.deepEqual(events, ['connecting', 'registered', 'ready', 'closing']);
+});
+
+test('the environment stands in for flags, and flags win', async (t) => {
+  const env = { PORTAL_RELAY: relay.url, PORTAL_CA: relay.caFile, PORTAL_NAME: 'by-env', PORTAL_TTL: '60' };
+  const first = portal(t, ['expose', '9'], env);
+  assert.match(await first.firstLine, /^https:\/\/by-env\./);
+  const second = portal(t, ['expose', '9', '--name', 'by-flag'], env);
+  assert.match(await second.firstLine, /^https:\/\/by-flag\./);
+  for (const { child, over } of [first, second]) {
+    child.kill('SIGTERM');
+    assert.equal((await over).code, 0);
+  }
+});
+
+test('without a name or an identity both are made, and stay', async (t) => {
+  const config = temporaryDirectory(t);
+  const urls: string[] = [];
+  for (let run = 0; run < 2; run++) {
+    const env = { XDG_CONFIG_HOME: config };
+    const { child, firstLine, over } = portal(t, ['expose', '9', '--relay', relay.url, '--ca', relay.caFile], env);
+    urls.push(await firstLine);
+    child.kill('SIGTERM');
+    await over;
+  }
+  assert.equal(urls[0], urls[1]);
+});
+
+test('wrong usage is one line on stderr and exit code 2', async (t) => {
+  const bad = join(temporaryDirectory(t), 'bad.pem');
+  writeFileSync(bad, 'no certificate');
+  const identity = join(temporaryDirectory(t), 'open.json');
+  writeFileSync(identity, '{}', { mode: 0o644 });
+  const to = ['--relay', relay.url];
+  const cases: [string[], RegExp][] = [
+    [['expose'], /give the service/],
+    [['expose', '3000'], /--relay URL, or PORTAL_RELAY/],
+    [['expose', '3000', '4000', ...to], /"4000"/],
+    [['expose', '3000', '--relay', 'http://x'], /begins with https/],
+    [['expose', 'https://localhost', ...to], /TLS ends in the tunnel/],
+    [['expose', '3000', ...to, '--name', 'a.b'], /not a name/],
+    [['expose', '3000', ...to, '--ttl', 'long'], /--ttl is a number of seconds/],
+    [['expose', '3000', ...to, '--grace', '-1'], /--grace/],
+    [['expose', '3000', ...to, '--ca', '/nowhere'], /\/nowhere: ENOENT/],
+    [['expose', '3000', ...to, '--ca', bad], /no PEM certificate/],
+    [['expose', '3000', ...to, '--identity', identity], /chmod 600/],
+    [['expose', '3000', ...to, '--nonsense'], /--nonsense/],
+    [['nonsense'], /no such command/],
+  ];
+  await Promise.all(
+    cases.map(async ([args, message]) => {
+      const { code, stdout, stderr } = await portal(t, args).over;
+      assert.equal(code, 2, args.join(' '));
+      assert.equal(stdout, '');
+      const faults = stderr.split('\n').filter((line) => line.startsWith('portal'));
+      assert.equal(faults.length, 1, stderr);
+      assert.match(faults[0]!, message);
+      assert.doesNotMatch(stderr, /\n {4}at /);
+    }),
+  );
+});
+
+test('a tunnel that cannot go on says why and exits with 1', async (t) => {
+  const env = { PORTAL_RELAY: relay.url, PORTAL_CA: relay.caFile, PORTAL_NAME: 'contested' };
+  const first = portal(t, ['expose', '9'], env);
+  await first.firstLine;
+  const { code, stdout, stderr } = await portal(t, ['expose', '9'], env).over;
+  assert.equal(code, 1);
+  assert.equal(stdout, '');
+  assert.match(stderr, /\nportal expose: .+\n$/);
+  first.child.kill('SIGTERM');
+  await first.over;
+
+  const distrusted = await portal(t, ['expose', '9', '--relay', relay.url]).over;
+  assert.equal(distrusted.code, 1);
+  assert.match(distrusted.stderr, /cannot be trusted/);
+});
+
+test('the first signal lets a download finish, the second does not', async (t) => {
+  const whole = Buffer.alloc(8 * 1024 * 1024, 'x');
+  const service = await startHttpService(t, (_request, response) => {
+    response.writeHead(200, { Connection: 'close' }).end(whole);
+  });
+  const env = { PORTAL_RELAY: relay.url, PORTAL_CA: relay.caFile };
+  for (const signals of [1, 2]) {
+    const { child, firstLine, over } = portal(t, ['expose', `${service.port}`, '--grace', '600'], env);
+    const download = await open(relay, hostnameOf(await firstLine));
+    let length = ((await once(download, 'data')) as [Buffer])[0].length;
+    download.pause();
+    const closing = seen(child, /closing/);
+    child.kill('SIGTERM');
+    await closing;
+    if (signals === 2) child.kill('SIGTERM');
+    if (signals === 2) assert.equal((await over).code, 0);
+    const cut = await (async () => {
+      for await (const chunk of download) length += (chunk as Buffer).length;
+    })().then(
+      () => false,
+      () => true,
+    );
+    assert.equal(cut, signals === 2);
+    assert.equal(length === whole.length, signals === 1);
+    assert.equal((await over).code, 0);
+  }
+});
+
+test('help and version go to stdout', async (t) => {
+  for (const args of [['help'], ['--help'], ['expose', '--help']]) {
+    const { code, stdout, stderr } = await portal(t, args).over;
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.match(stdout, /^Usage: portal/);
+  }
+  const { stdout } = await portal(t, ['version']).over;
+  assert.match(stdout, /^\d+\.\d+\.\d+\n$/);
+  const nothing = await portal(t, []).over;
+  assert.equal(nothing.code, 2);
+  assert.match(nothing.stderr, /^Usage: portal/);
+});
+
+async function seen(child: ChildProcess, pattern: RegExp): Promise<void> {
+  for await (const [chunk] of on(child.stderr!)) if (pattern.test(String(chunk))) return;
+}
+
+async function* on(stream: NodeJS.ReadableStream): AsyncGenerator<unknown[]> {
+  for (;;) yield await once(stream, 'data');
+}

@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { PassThrough } from 'node:stream';
+import { test, type TestContext } from 'node:test';
+import { ApiError, NetworkError } from '../../src/sdk/index.js';
+import { SessionPool } from '../../src/tunnel/session-pool.js';
+
+/** A pool whose sessions are streams in memory, and what it did. */
+function bench(t: TestContext) {
+  const streams: PassThrough[] = [];
+  const state = {
+    streams,
+    dials: 0,
+    most: 0,
+    /** What the next dials do instead of succeeding. */
+    failures: [] as Error[],
+    claims: 0,
+    refused: undefined as Error | undefined,
+    waits: [] as number[],
+    hasRoom: true,
+  };
+  let dialing = 0;
+  const pool = new SessionPool({
+    async dial() {
+      state.dials++;
+      state.most = Math.max(state.most, ++dialing);
+      await turn();
+      dialing--;
+      const failure = state.failures.shift();
+      if (failure !== undefined) throw failure;
+      const stream = new PassThrough();
+      streams.push(stream);
+      return stream;
+    },
+    onClaim: () => state.claims++,
+    hasRoom: () => state.hasRoom,
+    onReady: () => {},
+    onRefused: (error) => (state.refused = error),
+    onWaiting: (_error, delayMs) => state.waits.push(delayMs),
+  });
+  t.after(() => pool.stop());
+  /** Claims the oldest session that waits. */
+  const claim = () => streams.shift()!.write(Buffer.concat([Buffer.from([2]), Buffer.alloc(16)]));
+  return { pool, state, claim };
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+/** Until nothing moves any more. */
+async function settle(): Promise<void> {
+  for (let turns = 0; turns < 30; turns++) await turn();
+}
+
+test('two sessions wait from the start, and a claimed one is replaced', async (t) => {
+  const { pool, state, claim } = bench(t);
+  pool.start();
+  await settle();
+  assert.equal(pool.ready, 2);
+  claim();
+  await settle();
+  assert.equal(state.claims, 1);
+  assert.equal(pool.ready, 2);
+});
+
+test('the pool grows while visitors take more than are ready, up to what a relay keeps', async (t) => {
+  const { pool, state, claim } = bench(t);
+  pool.start();
+  await settle();
+  for (let round = 0; round < 6; round++) {
+    while (state.streams.length > 0) claim();
+    await settle();
+  }
+  assert.ok(pool.ready >= 8, `${pool.ready}`);
+  assert.ok(state.most <= 32, `${state.most} at once`);
+});
+
+test('a full queue is no fault: the pool waits for a claim to make room', async (t) => {
+  const { pool, state, claim } = bench(t);
+  pool.start();
+  await settle();
+  state.failures = [new ApiError('rate_limited', undefined, { retryAfterSeconds: 600 })];
+  claim();
+  await settle();
+  assert.equal(pool.ready, 1);
+  assert.equal(state.dials, 3);
+  claim();
+  await settle();
+  assert.ok(pool.ready >= 2);
+  assert.equal(state.waits.length, 0);
+});
+
+test('too many requests, with no session ready, are answered by waiting as long as the relay says', async (t) => {
+  const { pool, state } = bench(t);
+  state.failures = Array.from({ length: 2 }, () => new ApiError('rate_limited', undefined, { retryAfterSeconds: 600 }));
+  pool.start();
+  await settle();
+  assert.equal(pool.ready, 0);
+  assert.equal(state.dials, 2);
+  assert.equal(state.waits.length, 1);
+  assert.ok(state.waits[0]! >= 600_000);
+});
+
+test('a relay that is out of reach is tried by one session at a time, after a while', async (t) => {
+  const { pool, state } = bench(t);
+  state.failures = Array.from({ length: 3 }, () => new NetworkError('unreachable', 'gone'));
+  pool.start();
+  const waits = state.waits;
+  while (pool.ready < 2) await turn();
+  assert.ok(waits.length >= 2);
+  for (const [index, wait] of waits.entries()) assert.ok(wait <= 250 * 2 ** index);
+  // Two that failed together, one alone, one alone that got through, and its fellow.
+  assert.equal(state.dials, 5);
+});
+
+test('sessions that are lost together are one failure', async (t) => {
+  const { pool, state } = bench(t);
+  pool.start();
+  await settle();
+  for (const stream of state.streams.splice(0)) stream.end();
+  await settle();
+  assert.equal(state.waits.length, 1);
+  while (pool.ready < 2) await turn();
+});
+
+test('no sessions are opened while no more visitors can be served', async (t) => {
+  const { pool, state, claim } = bench(t);
+  pool.start();
+  await settle();
+  state.hasRoom = false;
+  claim();
+  await settle();
+  assert.equal(pool.ready, 1);
+  state.hasRoom = true;
+  pool.fill();
+  await settle();
+  assert.equal(pool.ready, 2);
+});
+
+test('waiting for approval keeps to the time that the relay gives', async (t) => {
+  const { pool, state } = bench(t);
+  state.failures = [new ApiError('lease_rejected'), new ApiError('lease_rejected')];
+  pool.start();
+  await settle();
+  assert.equal(state.waits.length, 1);
+  assert.ok(state.waits[0]! >= 15_000);
+  assert.equal(state.refused, undefined);
+});
+
+for (const code of [
+  'hostname_conflict',
+  'lease_not_found',
+  'unauthorized',
+  'ip_banned',
+  'feature_unavailable',
+] as const) {
+  test(`${code} is for others to deal with, and ends the pool`, async (t) => {
+    const { pool, state } = bench(t);
+    pool.start();
+    await settle();
+    state.failures = [new ApiError(code)];
+    const [waiting] = state.streams.slice(1);
+    state.streams.shift()!.write(Buffer.concat([Buffer.from([2]), Buffer.alloc(16)]));
+    await settle();
+    assert.equal((state.refused as ApiError).code, code);
+    assert.equal(pool.ready, 0);
+    assert.ok(waiting!.destroyed);
+    assert.equal(state.dials, 3);
+  });
+}
+
+test('a pool that is stopped opens nothing more and closes what waits', async (t) => {
+  const { pool, state } = bench(t);
+  pool.start();
+  await settle();
+  pool.stop();
+  await settle();
+  assert.ok(state.streams.every((stream) => stream.destroyed));
+  assert.equal(state.dials, 2);
+  assert.equal(state.waits.length, 0);
+});
+
+test('without visitors the pool gives up what it grew', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const { pool, state, claim } = bench(t);
+  pool.start();
+  await settle();
+  for (let round = 0; round < 6; round++) {
+    while (state.streams.length > 0) claim();
+    await settle();
+  }
+  assert.ok(pool.ready >= 8);
+  const now = performance.now();
+  t.mock.method(performance, 'now', () => now + 61_000);
+  for (const stream of state.streams) stream.write(Buffer.from([0]));
+  await settle();
+  for (let round = 0; round < 3; round++) {
+    t.mock.timers.tick(30_000);
+    await settle();
+  }
+  assert.equal(pool.ready, 2);
+  assert.equal(state.waits.length, 0);
+});

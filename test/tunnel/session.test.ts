@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer, type TLSSocket } from 'node:tls';
+import type { AddressInfo } from 'node:net';
+import { type Duplex, PassThrough } from 'node:stream';
+import { test, type TestContext } from 'node:test';
+import { AnswerError } from '../../src/sdk/index.js';
+import { RelayTransport } from '../../src/sdk/relay-transport.js';
+import { awaitClaim } from '../../src/tunnel/claim.js';
+import { RawCarrier } from '../../src/tunnel/raw-carrier.js';
+import { readBytes } from '../support/by-hand.js';
+import { certificateFiles } from '../support/certificates.js';
+
+const open = new AbortController().signal;
+const switched = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: portal-reverse\r\n\r\n';
+const binding = Buffer.from('9708e85fdfcef0ad1e8526ce6a42a23e', 'hex');
+
+/** A TLS server that says what it is told to once it has the request's head, and a carrier that dials it. */
+async function carrierTo(
+  t: TestContext,
+  answer: (socket: TLSSocket, head: string) => void,
+): Promise<{ carrier: RawCarrier; heads: string[] }> {
+  const certificate = await certificateFiles('portal.localhost');
+  t.after(() => certificate.remove());
+  const heads: string[] = [];
+  const sockets: TLSSocket[] = [];
+  const server = createServer({ cert: certificate.certPem, key: readFileSync(certificate.keyFile) }, (socket) => {
+    sockets.push(socket);
+    let head = '';
+    socket.on('error', () => {});
+    socket.on('data', (chunk: Buffer) => {
+      head += chunk.toString('latin1');
+      if (!head.endsWith('\r\n\r\n')) return;
+      heads.push(head);
+      answer(socket, head);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const transport = new RelayTransport({ ca: certificate.certPem });
+  t.after(async () => {
+    for (const socket of sockets) socket.destroy();
+    await transport.close();
+    server.close();
+    await once(server, 'close');
+  });
+  const relay = new URL(`https://portal.localhost:${(server.address() as AddressInfo).port}`);
+  return { carrier: new RawCarrier(relay, transport), heads };
+}
+
+const dial = (carrier: RawCarrier, signal = open) => carrier.dial({ accessToken: 'the-token', signal });
+
+test('a session is asked for as the protocol says, and what follows the head is its first byte', async (t) => {
+  const { carrier, heads } = await carrierTo(t, (socket) => socket.write(`${switched}\0\0`));
+  const stream = await dial(carrier);
+  assert.deepEqual(await readBytes(stream, 2), Buffer.from([0, 0]));
+  stream.destroy();
+  const [requestLine, ...headers] = heads[0]!.trimEnd().split('\r\n');
+  assert.equal(requestLine, 'GET /sdk/connect HTTP/1.1');
+  assert.deepEqual(headers.map((line) => line.replace(/^Host: .*/, 'Host')).sort(), [
+    'Connection: Upgrade',
+    'Host',
+    'Upgrade: portal-reverse',
+    'X-Portal-Access-Token: the-token',
+    'X-Portal-Binding: 1',
+  ]);
+});
+
+test('the head of the answer may come a byte at a time', async (t) => {
+  const { carrier } = await carrierTo(t, (socket) => {
+    const bytes = [...`${switched}\0`];
+    const next = () => bytes.length > 0 && socket.write(bytes.shift()!, next);
+    next();
+  });
+  const stream = await dial(carrier);
+  assert.deepEqual(await readBytes(stream, 1), Buffer.from([0]));
+  stream.destroy();
+});
+
+const envelope = (code: string) => JSON.stringify({ ok: false, error: { code, message: 'so it is' } });
+const withBody = (status: string, body: string, headers = '') =>
+  `HTTP/1.1 ${status}\r\nContent-Length: ${body.length}\r\n${headers}\r\n${body}`;
+
+const refusals: [string, string, object][] = [
+  ['an envelope', withBody('403 Forbidden', envelope('lease_rejected')), { code: 'lease_rejected', status: 403 }],
+  [
+    'an envelope with Retry-After',
+    withBody('429 Too Many Requests', envelope('rate_limited'), 'Retry-After: 3\r\n'),
+    { code: 'rate_limited', retryAfterSeconds: 3 },
+  ],
+  [
+    'an envelope in chunks',
+    `HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n${envelope('lease_not_found').length.toString(16)}\r\n${envelope('lease_not_found')}\r\n0\r\n\r\n`,
+    { code: 'lease_not_found' },
+  ],
+  ['a page of HTML', withBody('502 Bad Gateway', '<h1>Bad gateway</h1>'), { name: 'AnswerError', status: 502 }],
+  ['an answer that did not switch', withBody('200 OK', '{}'), { name: 'AnswerError', status: 200 }],
+  ['another protocol', switched.replace('portal-reverse', 'websocket'), { name: 'AnswerError' }],
+  [
+    'a redirect',
+    'HTTP/1.1 307 See\r\nLocation: https://other.example\r\nContent-Length: 0\r\n\r\n',
+    { name: 'AnswerError' },
+  ],
+  ['something that is not HTTP', 'SSH-2.0-OpenSSH_9.9\r\n\r\n', { name: 'NetworkError' }],
+  ['a head that is too long', `HTTP/1.1 101 S\r\n${'X-Y: z\r\n'.repeat(5000)}\r\n`, { name: 'NetworkError' }],
+];
+
+for (const [what, bytes, expected] of refusals) {
+  test(`${what} in place of a session is an error`, async (t) => {
+    const { carrier } = await carrierTo(t, (socket) => socket.write(bytes));
+    await assert.rejects(dial(carrier), expected);
+  });
+}
+
+test('a refusal that does not end is given up', async (t) => {
+  const { carrier } = await carrierTo(t, (socket) => {
+    socket.write('HTTP/1.1 500 Oh\r\n\r\n');
+    const more = () => {
+      while (!socket.destroyed && socket.write('x'.repeat(65_536)));
+    };
+    socket.on('drain', more);
+    more();
+  });
+  await assert.rejects(dial(carrier), AnswerError);
+});
+
+test('a connection that closes without an answer, and one that is given up, are errors', async (t) => {
+  const { carrier } = await carrierTo(t, (socket) => socket.destroy());
+  await assert.rejects(dial(carrier), { name: 'NetworkError' });
+
+  const controller = new AbortController();
+  const silent = await carrierTo(t, () => controller.abort(new Error('enough')));
+  await assert.rejects(dial(silent.carrier, controller.signal), /enough/);
+});
+
+test('a claim is read whichever way its bytes fall, and not a byte further', async () => {
+  const bytes = Buffer.concat([Buffer.from([0, 0, 2]), binding, Buffer.from('ClientHello')]);
+  for (let cut = 0; cut <= bytes.length; cut++) {
+    const stream = new PassThrough();
+    const claimed = awaitClaim(stream, open);
+    stream.write(bytes.subarray(0, cut));
+    await new Promise((resolve) => setImmediate(resolve));
+    stream.write(bytes.subarray(cut));
+    const claim = await claimed;
+    assert.deepEqual(claim.binding, binding);
+    assert.equal((await readBytes(claim.stream, 11)).toString(), 'ClientHello');
+    assert.equal(stream.readableLength, 0);
+    stream.destroy();
+  }
+});
+
+test('a zero byte in the binding is no keepalive', async () => {
+  const stream = new PassThrough();
+  stream.write(Buffer.concat([Buffer.from([2]), Buffer.alloc(16), Buffer.from([0x16])]));
+  const claim = await awaitClaim(stream, open);
+  assert.deepEqual(claim.binding, Buffer.alloc(16));
+  assert.deepEqual(claim.stream.read(), Buffer.from([0x16]));
+});
+
+test('any other first byte, an end and a fault end the session', async () => {
+  for (const [bytes, message] of [
+    [[0x01], /0x01/],
+    [[0x03], /0x03/],
+    [[0x00, 0x16, 0x03], /0x16/],
+  ] as const) {
+    const stream = new PassThrough();
+    stream.write(Buffer.from(bytes));
+    await assert.rejects(awaitClaim(stream, open), message);
+    assert.ok(stream.destroyed);
+  }
+  const ended = new PassThrough();
+  ended.end(Buffer.from([0, 2, 1, 2, 3]));
+  await assert.rejects(awaitClaim(ended, open), /closed the session/);
+
+  const broken = new PassThrough();
+  broken.on('error', () => {});
+  const failed = assert.rejects(awaitClaim(broken, open), /cut/);
+  broken.destroy(new Error('cut'));
+  await failed;
+});
+
+test('a session that falls silent is dropped, one that has keepalives is not', async (t) => {
+  // The wall clock alone jumps, as when a machine wakes up.
+  t.mock.timers.enable({ apis: ['setInterval', 'Date'] });
+  const [silent, kept] = [new PassThrough(), new PassThrough()];
+  const dropped = assert.rejects(awaitClaim(silent, open), /silent/);
+  const leaving = new AbortController();
+  const left = assert.rejects(awaitClaim(kept, leaving.signal), /enough/);
+  for (let seconds = 0; seconds < 60; seconds += 15) {
+    t.mock.timers.tick(15_000);
+    kept.write(Buffer.from([0]));
+    await once(kept, 'readable');
+  }
+  await dropped;
+  assert.ok(silent.destroyed && !kept.destroyed);
+  leaving.abort(new Error('enough'));
+  await left;
+  assert.ok((kept as Duplex).destroyed);
+});

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { test } from 'node:test';
+import { UsageError } from '../../src/tunnel/index.js';
+import { connectTarget, describeTarget, parseTarget } from '../../src/tunnel/target.js';
+
+const signal = new AbortController().signal;
+
+test('a target is a port, host:port, [address]:port or http://host[:port]', () => {
+  for (const [text, host, port] of [
+    ['3000', 'localhost', 3000],
+    [3000, 'localhost', 3000],
+    ['127.0.0.1:80', '127.0.0.1', 80],
+    ['my-host.lan:8080', 'my-host.lan', 8080],
+    ['[::1]:3000', '::1', 3000],
+    ['http://localhost:3000', 'localhost', 3000],
+    ['http://localhost:3000/', 'localhost', 3000],
+    ['HTTP://host', 'host', 80],
+    ['http://[::1]', '::1', 80],
+  ] as const) {
+    assert.deepEqual(parseTarget(text), { host, port }, String(text));
+  }
+  assert.equal(describeTarget(parseTarget('[::1]:3000')), '[::1]:3000');
+});
+
+test('anything else is refused with one line', () => {
+  for (const text of [
+    ...[
+      '',
+      '0',
+      '65536',
+      '99999999999',
+      '-1',
+      '3000.5',
+      'localhost',
+      ':3000',
+      'host:',
+      'host:http',
+      '::1:3000',
+      '[::1]',
+    ],
+    ...[
+      'https://localhost:3000',
+      'ftp://host:21',
+      'http://host:3000/path',
+      'http://user@host:3000',
+      'host:3000/',
+      'a b:1',
+    ],
+    ...['http://', 'http://:80', 'unix:/run/x.sock'],
+  ]) {
+    assert.throws(
+      () => parseTarget(text),
+      (error: Error) => error instanceof UsageError && !error.message.includes('\n'),
+      JSON.stringify(text),
+    );
+  }
+});
+
+for (const address of ['127.0.0.1', '::1']) {
+  test(`localhost finds a service that listens on ${address} alone`, async (t) => {
+    const server = createServer((socket) => socket.end('here'));
+    server.listen(0, address);
+    const listening = await once(server, 'listening').catch((error: NodeJS.ErrnoException) => error);
+    if (listening instanceof Error) return t.skip('this machine has no such address');
+    t.after(() => server.close());
+    const socket = await connectTarget(parseTarget((server.address() as AddressInfo).port), signal);
+    const [bytes] = (await once(socket, 'data')) as [Buffer];
+    assert.equal(bytes.toString(), 'here');
+    socket.destroy();
+  });
+}
+
+test('a process too busy to look does not take a service that is there for one that is not', async (t) => {
+  const server = createServer((socket) => socket.end());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const connecting = connectTarget(parseTarget((server.address() as AddressInfo).port), signal);
+  // As many visitors' handshakes at once do: longer than Node gives an address.
+  await new Promise((resolve) => setImmediate(resolve));
+  for (const until = Date.now() + 400; Date.now() < until;);
+  (await connecting).destroy();
+});
+
+test('a service that is not there is an error of the system', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  await assert.rejects(connectTarget({ host: '127.0.0.1', port }, signal), { code: 'ECONNREFUSED' });
+  await assert.rejects(connectTarget(parseTarget(port), signal), {
+    message: `localhost:${port} cannot be reached (ECONNREFUSED)`,
+  });
+  await assert.rejects(connectTarget({ host: '127.0.0.1', port }, AbortSignal.abort(new Error('no more'))), /no more/);
+});
