@@ -24,6 +24,8 @@ export const challengeTtlMs = 120_000;
 /** Open challenges held at once; past it, asking for another is `rate_limited`. */
 export const maxOpenChallenges = 20_000;
 export const maxTokenBytes = 4_096;
+/** Access tokens whose signature need not be verified again; a few hundred bytes each. */
+export const maxRememberedTokens = 10_000;
 
 // HTTP
 export const maxJsonBodyBytes = 65_536;

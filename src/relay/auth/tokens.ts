@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { SignJWT, errors, jwtVerify, type JWTPayload } from 'jose';
 import { ApiError } from '../../contract/index.js';
-import { maxTokenBytes } from '../constants.js';
+import { maxRememberedTokens, maxTokenBytes } from '../constants.js';
 import { type Lease, identityKey } from '../leases/lease.js';
 import type { RelayKey } from './relay-key.js';
 
@@ -17,6 +17,9 @@ export interface AccessTokenClaims {
 
 /** Issues and reads lease access tokens: JWT, ES256K by the relay's identity key. */
 export class AccessTokens {
+  /** What tokens read lately say, by their SHA-256: a tunnel shows the same one for every connection. */
+  readonly #read = new Map<string, AccessTokenClaims>();
+
   constructor(
     private readonly key: RelayKey,
     private readonly issuer: string,
@@ -42,11 +45,18 @@ export class AccessTokens {
    */
   async read(token: string): Promise<AccessTokenClaims> {
     if (token.length > maxTokenBytes) throw new ApiError('unauthorized', 'the access token is not valid');
+    const digest = createHash('sha256').update(token).digest('base64');
+    const known = this.#read.get(digest);
+    if (known) return known;
     const { sub, exp, generation } = await this.#verify(token);
     if (typeof sub !== 'string' || typeof exp !== 'number' || typeof generation !== 'string') {
       throw new ApiError('unauthorized', 'the access token is not valid');
     }
-    return { identityKey: sub, generation, expiresAt: exp * 1000 };
+    const claims = { identityKey: sub, generation, expiresAt: exp * 1000 };
+    // A signature that was good stays good: whether the lease is still there is asked each time.
+    if (this.#read.size >= maxRememberedTokens) this.#read.delete(this.#read.keys().next().value as string);
+    this.#read.set(digest, claims);
+    return claims;
   }
 
   async #verify(token: string): Promise<JWTPayload> {
