@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { requireTool, toolNames } from '../test/support/tools.js';
 
 const root = fileURLToPath(new URL('../test', import.meta.url));
 const parts = process.argv.slice(2);
@@ -13,6 +14,11 @@ const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
 if (files.length === 0) {
   process.stderr.write('no test matches\n');
   process.exit(1);
+}
+if (parts.length === 0) {
+  // One after the other, before test files ask for them side by side. Those that are not to be had fail their tests.
+  for (const tool of toolNames)
+    await requireTool(tool).catch((error: Error) => process.stderr.write(`${error.message}\n`));
 }
 const reporter = process.stdout.isTTY || process.env['CI'] ? ['--test-reporter=spec'] : [];
 // A file that hangs fails by itself, well before whoever waits for the whole run gives up.

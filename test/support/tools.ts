@@ -12,13 +12,12 @@ const debianPackages = {
   openssl: 'openssl',
   'gnutls-cli': 'gnutls-bin',
   chromium: 'chromium',
-  dig: 'bind9-dnsutils',
-  nc: 'netcat-openbsd',
   haproxy: 'haproxy',
   nginx: 'nginx-light',
 } as const;
 
 export type ToolName = keyof typeof debianPackages;
+export const toolNames = Object.keys(debianPackages) as ToolName[];
 
 /** Installing may wait for another process that holds the package database. */
 const aptLockTimeoutSeconds = 300;
