@@ -2,8 +2,9 @@ import { chmodSync, closeSync, openSync } from 'node:fs';
 import Database from 'libsql';
 import type { ChallengeRecord, LeaseRecord, Metadata, Store } from './store.js';
 
-const schema = `
-  CREATE TABLE IF NOT EXISTS challenges (
+/** Each step takes the database from the version that is its index to the next; a step that was released is never changed. */
+const migrations = [
+  `CREATE TABLE IF NOT EXISTS challenges (
     id TEXT PRIMARY KEY, message TEXT NOT NULL, request TEXT NOT NULL, expires_at INTEGER NOT NULL
   ) WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS challenges_by_expiry ON challenges (expires_at);
@@ -12,9 +13,8 @@ const schema = `
     expires_at INTEGER NOT NULL, token_expires_at INTEGER NOT NULL, metadata TEXT NOT NULL, first_seen_at INTEGER NOT NULL, last_seen_at INTEGER NOT NULL,
     client_ip TEXT NOT NULL, reported_ip TEXT
   ) WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-`;
-const schemaVersion = 1;
+  CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;`,
+];
 
 interface LeaseRow {
   hostname: string;
@@ -42,15 +42,15 @@ export class SqliteStore implements Store {
     this.#db = new Database(file);
     this.#db.pragma('journal_mode = WAL');
     this.#db.pragma('synchronous = NORMAL');
-    const version = (this.#db.prepare('PRAGMA user_version').get() as { user_version: number }).user_version;
-    if (version > schemaVersion) throw new Error(`${file} was written by a newer release (schema ${version})`);
-    this.#db.exec(`${schema} PRAGMA user_version = ${schemaVersion};`);
+    this.#migrate(file);
     this.#statements = {
       dropStaleChallenges: this.#db.prepare('DELETE FROM challenges WHERE expires_at <= ?'),
       countChallenges: this.#db.prepare('SELECT count(*) AS n FROM challenges'),
       addChallenge: this.#db.prepare('INSERT INTO challenges (id, message, request, expires_at) VALUES (?, ?, ?, ?)'),
       takeChallenge: this.#db.prepare('DELETE FROM challenges WHERE id = ? RETURNING id, message, request, expires_at'),
-      putLease: this.#db.prepare('INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
+      putLease: this.#db.prepare(`INSERT OR REPLACE INTO leases
+          (hostname, name, address, generation, expires_at, token_expires_at, metadata, first_seen_at, last_seen_at, client_ip, reported_ip)
+          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
       deleteLease: this.#db.prepare('DELETE FROM leases WHERE hostname = ? AND generation = ?'),
       allLeases: this.#db.prepare('SELECT * FROM leases'),
       touch: this.#db.prepare("INSERT OR REPLACE INTO meta VALUES ('last_write_at', ?)"),
@@ -105,6 +105,15 @@ export class SqliteStore implements Store {
 
   async close(): Promise<void> {
     this.#db.close();
+  }
+
+  #migrate(file: string): void {
+    const { user_version: version } = this.#db.prepare('PRAGMA user_version').get() as { user_version: number };
+    if (version > migrations.length) throw new Error(`${file} was written by a newer release (schema ${version})`);
+    this.#db.transaction(() => {
+      for (const step of migrations.slice(version)) this.#db.exec(step);
+      this.#db.exec(`PRAGMA user_version = ${migrations.length}`);
+    })();
   }
 
   /** One transaction: the change and the moment of it, which decides at the next start what was alive. */
