@@ -15,11 +15,11 @@ import type { Bindings } from '../keyless/bindings.js';
 import type { Lease } from '../leases/lease.js';
 import type { Logger } from '../logger.js';
 import { type ReverseSession, marker } from '../reverse/reverse-session.js';
-import type { LiveConnection, SessionDirectory } from '../reverse/session-directory.js';
+import type { LiveConnection, SessionDirectory, Traffic } from '../reverse/session-directory.js';
 import { Tally } from '../tally.js';
 import { readClientHello, refuse } from './client-hello.js';
 import { readProxyHeader } from './proxied.js';
-import { splice } from './splice.js';
+import { type SpliceMeter, splice } from './splice.js';
 
 export interface PublicListenerOptions {
   /** Names that lead to the API: the root host, and what the operator added. */
@@ -131,13 +131,13 @@ export class PublicListener {
       ? this.bindings.issue({ hostname: lease.hostname, generation: lease.generation, clientHello: hello.raw })
       : undefined;
     if (binding) socket.once('close', () => this.bindings.revoke(binding));
-    const connection: LiveConnection = { cut: () => socket.destroy() };
+    const connection: LiveConnection = { cut: () => socket.destroy(), traffic: { up: 0, down: 0 } };
     sessions.live.add(connection);
     stream.write(openingBytes(session, addresses, binding));
-    const { forward, backward, error } = await splice(socket, stream);
+    const error = await splice(socket, stream, meter(connection.traffic, sessions.traffic));
     sessions.release(connection);
     this.logger.debug(
-      { hostname: lease.hostname, from: addresses.source.address, up: forward, down: backward, error: error?.message },
+      { hostname: lease.hostname, from: addresses.source.address, ...connection.traffic, error: error?.message },
       'connection done',
     );
   }
@@ -163,6 +163,20 @@ export class PublicListener {
       leaseEnded.removeEventListener('abort', giveUp);
     }
   }
+}
+
+/** Counts a connection's bytes for itself and for its lease. */
+function meter(own: Traffic, ofLease: Traffic): SpliceMeter {
+  return {
+    forward(bytes) {
+      own.up += bytes;
+      ofLease.up += bytes;
+    },
+    backward(bytes) {
+      own.down += bytes;
+      ofLease.down += bytes;
+    },
+  };
 }
 
 /** What a tunnel reads before the visitor's own bytes (docs/protocol.md). */

@@ -1,28 +1,27 @@
 import type { Duplex } from 'node:stream';
 
-export interface SpliceOutcome {
-  /** Bytes from `a` to `b`, and back. */
-  forward: number;
-  backward: number;
-  /** What ended it, when that was not both sides saying their last. */
-  error?: Error;
+/** Told of bytes as they pass: from `a` to `b`, or back. */
+export interface SpliceMeter {
+  forward(bytes: number): void;
+  backward(bytes: number): void;
 }
 
 /**
  * Joins two connections: bytes, end and backpressure of each reach the other, and each direction ends on its own
  * (half-close). When one side breaks, so does the other. Settles, and never rejects, when both are closed.
+ * @returns what ended it, when that was not both sides saying their last
  */
-export async function splice(a: Duplex, b: Duplex): Promise<SpliceOutcome> {
-  const outcome: SpliceOutcome = { forward: 0, backward: 0 };
+export async function splice(a: Duplex, b: Duplex, meter: SpliceMeter): Promise<Error | undefined> {
+  let broken: Error | undefined;
   const fail = (error: Error | undefined) => {
-    outcome.error ??= error;
+    broken ??= error;
     a.destroy();
     b.destroy();
   };
-  pump(a, b, (bytes) => (outcome.forward += bytes));
-  pump(b, a, (bytes) => (outcome.backward += bytes));
+  pump(a, b, (bytes) => meter.forward(bytes));
+  pump(b, a, (bytes) => meter.backward(bytes));
   await Promise.all([closed(a, fail), closed(b, fail)]);
-  return outcome;
+  return broken;
 }
 
 /** Moves what `from` reads into `to`, no faster than `to` takes it. */

@@ -5,15 +5,26 @@ import { lingerAfterLeaseMs } from '../constants.js';
 import { ReadyQueue } from './ready-queue.js';
 import type { ReverseSession } from './reverse-session.js';
 
-/** A public connection that is being served; `cut` ends it at once. */
+/** A public connection that is being served. */
 export interface LiveConnection {
+  /** Ends it at once. */
   cut(): void;
+  /** Bytes from the visitor so far, and to it. */
+  readonly traffic: Traffic;
+}
+
+/** Bytes from visitors to the tunnel (`up`), and back. */
+export interface Traffic {
+  up: number;
+  down: number;
 }
 
 /** All that one registration of a lease has open here. */
 export class LeaseSessions {
   readonly queue = new ReadyQueue();
   readonly live = new Set<LiveConnection>();
+  /** Of all connections together, those that are over included. */
+  readonly traffic: Traffic = { up: 0, down: 0 };
   readonly #ended = new AbortController();
   readonly #idle = new EventEmitter<{ idle: [] }>();
   #linger: NodeJS.Timeout | undefined;
