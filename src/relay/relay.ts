@@ -8,6 +8,7 @@ import { ClientAddresses } from './api/client-address.js';
 import { ConnectEndpoint } from './api/connect.js';
 import { sdkHandlers } from './api/sdk.js';
 import { systemHandlers } from './api/system.js';
+import { AuditLog } from './audit/audit-log.js';
 import { LeaseAuth } from './auth/lease-auth.js';
 import { relayKeyFromHex } from './auth/relay-key.js';
 import { loadPrivateKeyFile } from '../sdk/identity-file.js';
@@ -23,6 +24,7 @@ import { TranscriptSigner } from './keyless/transcript-signer.js';
 import { LeaseBook } from './leases/lease-book.js';
 import { Registration } from './leases/registration.js';
 import type { Logger } from './logger.js';
+import { Policy } from './policy/policy.js';
 import { ReverseAdmission } from './reverse/admission.js';
 import { SessionDirectory } from './reverse/session-directory.js';
 import { makePrivateDir } from './state-dir.js';
@@ -59,6 +61,11 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
       : await developmentCertificate(config.stateDir, rootHost),
   );
   const store = new SqliteStore(join(config.stateDir, 'portal.db'));
+  const onStoreFault = (error: unknown) => logger.error({ err: error }, 'the store failed');
+  const audit = new AuditLog(join(config.stateDir, 'audit.jsonl'), store.governance, (error) =>
+    logger.error({ err: error }, 'the audit log failed, its entries wait in the store'),
+  );
+  const policy = new Policy(config.policy, store.governance, audit);
 
   const directory = new SessionDirectory();
   const bindings = new Bindings();
@@ -75,7 +82,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
       logger.info({ hostname: lease.hostname, ending }, 'lease ended');
       directory.end(lease, ending);
     },
-    (error) => logger.error({ err: error }, 'the store failed'),
+    onStoreFault,
   );
 
   /** Aborted once the relay takes no new work. */
@@ -131,9 +138,12 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     directory.close();
     bindings.close();
     await Promise.all([publicListener.stop(), apiListener.stop()]);
+    await audit.stop();
     await store.close();
   };
   try {
+    await audit.start();
+    await policy.start();
     await leases.start(defaultLeaseTtlSeconds);
     await listen(publicListener.server, config.host, config.sniPort);
     await listen(apiListener.server, config.host, config.apiPort);
