@@ -26,6 +26,7 @@ export interface PublicListenerOptions {
   apiHosts: ReadonlySet<string>;
   /** Sessions that take no binding may be claimed: digest signing is on. */
   unboundSessions: boolean;
+  /** The lease to route to, if there is one and it may be served. */
   leaseAt(hostname: string): Lease | undefined;
   maxConnectionsPerSource: number;
   maxConnectionsPerLease: number;
@@ -122,7 +123,9 @@ export class PublicListener {
     const sessions = this.directory.of(lease);
     if (sessions.live.size >= this.options.maxConnectionsPerLease) return refuse(socket, 'internal_error');
     const session = await this.#claim(socket, sessions.queue.claim.bind(sessions.queue), sessions.ended);
-    if (!session) {
+    // The lease may have ended in the moment between, too.
+    if (sessions.ended.aborted) session?.close();
+    if (!session || sessions.ended.aborted) {
       if (!socket.destroyed) refuse(socket, 'internal_error');
       return;
     }
@@ -131,7 +134,15 @@ export class PublicListener {
       ? this.bindings.issue({ hostname: lease.hostname, generation: lease.generation, clientHello: hello.raw })
       : undefined;
     if (binding) socket.once('close', () => this.bindings.revoke(binding));
-    const connection: LiveConnection = { cut: () => socket.destroy(), traffic: { up: 0, down: 0 } };
+    const connection: LiveConnection = {
+      cut: () => socket.destroy(),
+      drop() {
+        socket.resetAndDestroy();
+        stream.destroy();
+      },
+      tunnelIp: session.from,
+      traffic: { up: 0, down: 0 },
+    };
     sessions.live.add(connection);
     stream.write(openingBytes(session, addresses, binding));
     const error = await splice(socket, stream, meter(connection.traffic, sessions.traffic));
