@@ -38,3 +38,15 @@ export const maxIdentityFileBytes = 4_096;
 
 /** How often a sleeping wait looks at the wall clock, which goes on while the machine is suspended. */
 export const wallClockCheckMs = 1_000;
+
+// Discovery
+/** Version of the discovery protocol; other ones are not understood. */
+export const discoveryVersion = '5';
+/** A descriptor that would live longer is not believed: it would outlive its relay. Relays give five minutes. */
+export const maxDescriptorLifetimeMs = 900_000;
+/** How far ahead a descriptor may be issued, for clocks that differ. */
+export const descriptorSkewMs = 120_000;
+export const maxApiUrlLength = 512;
+/** Relays in one answer, as the contract has it. */
+export const maxListedRelays = 1_024;
+export const maxDiscoveryAnswerBytes = 1_048_576;
