@@ -21,7 +21,15 @@ export interface RelayDescriptor {
   readonly expiresAtNano: bigint;
 }
 
-export type DescriptorFault = 'malformed' | 'version' | 'expired' | 'not_yet_valid' | 'too_long_lived' | 'signature';
+export type DescriptorFault =
+  | 'malformed'
+  | 'version'
+  | 'expired'
+  | 'not_yet_valid'
+  | 'too_long_lived'
+  | 'signature'
+  /** The URL that it names does not serve it. */
+  | 'not_served';
 
 /** A descriptor that nobody should believe, and why. */
 export class DescriptorError extends Error {

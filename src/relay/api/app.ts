@@ -100,7 +100,7 @@ const refuseOtherMedia: RequestHandler = (request, _response, next) => {
 };
 
 function unavailable(): void {
-  throw new ApiError('feature_unavailable', 'this release of the relay does not offer this yet');
+  throw new ApiError('feature_unavailable', 'this relay does not offer this');
 }
 
 function logRequests(logger: Logger): RequestHandler {
