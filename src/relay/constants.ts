@@ -143,6 +143,8 @@ export const maxCandidates = 256;
 export const maxCandidatesPerTeller = 32;
 /** Descriptors whose signature does not fit, after which the rest of a listing is not looked at. */
 export const maxForgedDescriptors = 8;
+/** Entries of a listing that are read in one go, before others get their turn. */
+export const listedBetweenTurns = 32;
 /** A relay that was silent for so long is forgotten. */
 export const forgetPeerAfterMs = 3_600_000;
 /** Addresses whose newest descriptor is remembered against replay. */

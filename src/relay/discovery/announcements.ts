@@ -121,7 +121,7 @@ export class Announcements {
       peer.dueAt = this.poller.nextVisitAt();
       this.poller.plan();
       this.#failed.delete(url.origin);
-      if (isNew) this.logger.info({ url: url.origin, address: peer.address }, 'relay known');
+      if (isNew) this.logger.info({ url: url.origin, address: descriptor.wire.address }, 'relay known');
       return descriptor.address;
     } catch (error) {
       if (this.#failed.size >= maxFailedAnnouncements) this.#failed.delete(this.#failed.keys().next().value as string);

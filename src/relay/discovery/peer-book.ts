@@ -10,6 +10,7 @@ import {
 import { nanoOfMs } from '../../sdk/unix-nano.js';
 import { sourceOf } from '../addresses.js';
 import {
+  listedBetweenTurns,
   maxForgedDescriptors,
   maxCandidates,
   maxCandidatesPerTeller,
@@ -125,7 +126,8 @@ export class PeerBook {
   async hear(teller: Peer, listed: unknown[], signal: AbortSignal): Promise<void> {
     let forged = 0;
     let room = this.#candidateRoom(teller.url.origin);
-    for (const raw of listed) {
+    for (const [at, raw] of listed.entries()) {
+      if (at % listedBetweenTurns === 0) await turn();
       if (signal.aborted || forged >= maxForgedDescriptors) return;
       try {
         const descriptor = parseDescriptor(raw);
@@ -137,7 +139,7 @@ export class PeerBook {
           this.refused.add('no_room');
           continue;
         }
-        await new Promise((resolve) => setImmediate(resolve));
+        await turn();
         checkSignature(descriptor);
         this.#notice(teller, descriptor);
         room = this.#candidateRoom(teller.url.origin);
@@ -216,6 +218,9 @@ export class PeerBook {
     }
   }
 }
+
+/** Lets whatever else waits go first. */
+const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** Whether a relay that does not answer has signed a descriptor lately, as somebody else was told. */
 function isDeadAndBack(peer: Peer, descriptor: RelayDescriptor): boolean {

@@ -64,7 +64,7 @@ export class Poller {
       const isNew = peer.descriptor === undefined;
       const visit = await visits.visit(peer.url, peer.address === undefined && !peer.isBootstrap);
       book.believe(peer, visit.descriptor, visit.remoteAddress);
-      if (isNew) logger.info({ url: peer.url.origin, address: peer.address }, 'relay known');
+      if (isNew) logger.info({ url: peer.url.origin, address: visit.descriptor.wire.address }, 'relay known');
       peer.backoff.reset();
       peer.dueAt = this.nextVisitAt();
       await book.hear(peer, visit.others, signal);
