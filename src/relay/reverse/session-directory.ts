@@ -96,6 +96,18 @@ export class SessionDirectory {
   readonly #byHostname = new Map<string, LeaseSessions>();
   /** Ended leases whose connections are still finishing. */
   readonly #lingering = new Set<LeaseSessions>();
+  /** Bytes of leases that are gone. */
+  #pastBytes = 0;
+
+  /** Connections served now, and all bytes that have passed since the start, both ways. */
+  load(): { connections: number; bytes: number } {
+    const load = { connections: 0, bytes: this.#pastBytes };
+    for (const { live, traffic } of this.#all()) {
+      load.connections += live.size;
+      load.bytes += traffic.up + traffic.down;
+    }
+    return load;
+  }
 
   /** The sessions of the lease as it is registered now, made at first need. */
   of(lease: Lease): LeaseSessions {
@@ -119,8 +131,7 @@ export class SessionDirectory {
     this.#byHostname.delete(lease.hostname);
     if (ending === 'rejected') sessions.drop();
     else sessions.end(ending !== 'expired');
-    for (const lingering of this.#lingering) if (lingering.live.size === 0) this.#lingering.delete(lingering);
-    if (sessions.live.size > 0) this.#lingering.add(sessions);
+    this.#retire(sessions);
   }
 
   /**
@@ -130,8 +141,10 @@ export class SessionDirectory {
   drop(isHit: (lease: Lease) => boolean): void {
     for (const sessions of this.#all()) {
       if (!isHit(sessions.lease)) continue;
-      if (this.#byHostname.get(sessions.lease.hostname) === sessions) this.#byHostname.delete(sessions.lease.hostname);
       sessions.drop();
+      if (this.#byHostname.get(sessions.lease.hostname) !== sessions) continue;
+      this.#byHostname.delete(sessions.lease.hostname);
+      this.#retire(sessions);
     }
   }
 
@@ -155,6 +168,17 @@ export class SessionDirectory {
     }
     this.#byHostname.clear();
     this.#lingering.clear();
+  }
+
+  /** Keeps what was ended until its connections are over, and its bytes for ever. */
+  #retire(sessions: LeaseSessions): void {
+    for (const lingering of this.#lingering) {
+      if (lingering.live.size > 0) continue;
+      this.#lingering.delete(lingering);
+      this.#pastBytes += lingering.traffic.up + lingering.traffic.down;
+    }
+    if (sessions.live.size > 0) this.#lingering.add(sessions);
+    else this.#pastBytes += sessions.traffic.up + sessions.traffic.down;
   }
 
   #all(): LeaseSessions[] {
