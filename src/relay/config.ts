@@ -50,6 +50,8 @@ export interface RelayConfig {
   digestSigning: boolean;
   /** How long live connections may finish once the relay is told to stop. */
   drainTimeoutSeconds: number;
+  /** Where Prometheus reads metrics, on 127.0.0.1; absent: nowhere. */
+  metricsPort?: number;
   logLevel: LogLevel;
   certificateReloadIntervalMs: number;
   /** Hold every answer against the contract. */
@@ -188,6 +190,12 @@ export const relaySettings = {
     fallback: String(defaultDrainTimeoutSeconds),
     help: 'how long live connections may finish at SIGTERM, in seconds',
   },
+  metricsPort: {
+    flag: 'metrics-port',
+    env: 'METRICS_PORT',
+    kind: 'number',
+    help: 'port of Prometheus metrics on 127.0.0.1, as http://127.0.0.1:VALUE/metrics; without it there are none',
+  },
   logLevel: { flag: 'log-level', env: 'LOG_LEVEL', kind: 'text', fallback: 'info', help: logLevels.join(', ') },
 } as const satisfies Record<string, Setting>;
 
@@ -299,6 +307,7 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
     maxConnectionsPerLease: number('maxConnectionsPerLease', 1, 1_000_000),
     digestSigning: onOff('digestSigning'),
     drainTimeoutSeconds: number('drainTimeout', 0, 86_400),
+    metricsPort: text('metricsPort') === undefined ? undefined : number('metricsPort', 1, 65_535),
     logLevel,
     certificateReloadIntervalMs,
     validateResponses: false,

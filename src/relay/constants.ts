@@ -63,6 +63,11 @@ export const certificateReloadIntervalMs = 10_000;
 export const digestSkewSeconds = 30;
 export const maxDigestNonces = 100_000;
 
+// Metrics
+/** Hostnames that have bytes of their own among the metrics: those that moved the most of late. */
+export const metricsHostnames = 20;
+export const maxMetricsConnections = 16;
+
 // By source address (an IPv6 /64 is one), as the defaults of settings
 export const defaultMaxConnectionsPerSource = 1_024;
 export const defaultMaxConnectionsPerLease = 2_048;

@@ -23,6 +23,10 @@ import { TranscriptSigner } from './keyless/transcript-signer.js';
 import { LeaseBook } from './leases/lease-book.js';
 import { Registration } from './leases/registration.js';
 import type { Logger } from './logger.js';
+import { countedSigner } from './metrics/counted-signer.js';
+import { MetricsListener } from './metrics/metrics-listener.js';
+import { RelayMetrics } from './metrics/metrics.js';
+import { timedStore } from './metrics/timed-store.js';
 import { ReverseAdmission } from './reverse/admission.js';
 import { SessionDirectory } from './reverse/session-directory.js';
 import { makePrivateDir } from './state-dir.js';
@@ -32,6 +36,8 @@ import { SqliteStore } from './store/sqlite.js';
 export interface Relay {
   apiPort: number;
   publicPort: number;
+  /** On 127.0.0.1, where metrics are on. */
+  metricsPort?: number;
   /** The relay's Ethereum address. */
   address: string;
   /** PEM file of the development CA, where one is in use. */
@@ -58,7 +64,9 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
       ? await loadCertificate(config.certificateFiles, rootHost)
       : await developmentCertificate(config.stateDir, rootHost),
   );
-  const store = new SqliteStore(join(config.stateDir, 'portal.db'));
+  const metrics = config.metricsPort === undefined ? undefined : new RelayMetrics();
+  const database = new SqliteStore(join(config.stateDir, 'portal.db'));
+  const store = metrics ? timedStore(database, metrics.storeCall) : database;
 
   const directory = new SessionDirectory();
   const bindings = new Bindings();
@@ -84,8 +92,8 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
   const auth = new LeaseAuth(tokens, leases);
   const registration = new Registration(config.portalUrl, leases, store);
   const admission = new ReverseAdmission(auth, directory, config.digestSigning, drain.signal);
-  const digests = config.digestSigning ? new DigestSigner(certificates) : undefined;
-  const transcripts = new TranscriptSigner(certificates, bindings);
+  const digests = config.digestSigning ? countedSigner(new DigestSigner(certificates), 'digest', metrics) : undefined;
+  const transcripts = countedSigner(new TranscriptSigner(certificates, bindings), 'transcript', metrics);
 
   const publicListener = new PublicListener(
     {
@@ -96,6 +104,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
       leaseAt: (hostname) => (drain.signal.aborted ? undefined : leases.at(hostname)),
       isBalancer: addressList(config.proxyProtocolFrom),
       toApi: (socket, passedOnFor) => apiListener.accept(socket, passedOnFor),
+      onOutcome: metrics?.connection,
     },
     directory,
     bindings,
@@ -120,23 +129,33 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
       ...systemHandlers({ auth, leases, directory, transcripts, digests, draining: drain.signal }),
     },
     logger,
+    onAnswer: metrics?.answer,
     validateResponses: config.validateResponses,
   });
-  const connect = new ConnectEndpoint(admission, addresses, logger);
+  const connect = new ConnectEndpoint(admission, addresses, logger, metrics?.answer);
   const apiListener = new ApiListener(app, certificates.current, connect, addresses);
+
+  metrics?.watch({
+    releaseVersion: releaseVersion(),
+    directory,
+    leases: () => leases.size,
+    publicConnections: () => publicListener.open,
+  });
+  const metricsListener = metrics && new MetricsListener(metrics.registry, logger);
 
   const stop = async () => {
     leases.stop();
     certificates.stop();
     directory.close();
     bindings.close();
-    await Promise.all([publicListener.stop(), apiListener.stop()]);
+    await Promise.all([publicListener.stop(), apiListener.stop(), metricsListener?.stop()]);
     await store.close();
   };
   try {
     await leases.start(defaultLeaseTtlSeconds);
     await listen(publicListener.server, config.host, config.sniPort);
     await listen(apiListener.server, config.host, config.apiPort);
+    if (metricsListener) await listen(metricsListener.server, '127.0.0.1', config.metricsPort as number);
   } catch (error) {
     await stop();
     throw error;
@@ -146,14 +165,24 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     certificates.watch(config.certificateFiles, rootHost, config.certificateReloadIntervalMs, logger, onChange);
   }
   const [apiPort, publicPort] = [portOf(apiListener.server), portOf(publicListener.server)];
+  const metricsPort = metricsListener && portOf(metricsListener.server);
   const caFile = config.certificateFiles ? undefined : developmentCaFile(config.stateDir);
   logger.info(
-    { url: config.portalUrl.origin, rootHost, apiPort, publicPort, address: key.address, developmentCa: caFile },
+    {
+      url: config.portalUrl.origin,
+      rootHost,
+      apiPort,
+      publicPort,
+      metricsPort,
+      address: key.address,
+      developmentCa: caFile,
+    },
     'relay started',
   );
   return {
     apiPort,
     publicPort,
+    metricsPort,
     address: key.address,
     developmentCaFile: caFile,
     async drain(signal) {

@@ -7,6 +7,7 @@ import type { Logger } from '../logger.js';
 import type { ConnectRequest, ReverseAdmission } from '../reverse/admission.js';
 import { ReverseSession } from '../reverse/reverse-session.js';
 import { WebSocketStream, maxWebSocketMessageBytes } from '../../streams/websocket-stream.js';
+import type { AnswerObserver } from './app.js';
 import type { ClientAddresses } from './client-address.js';
 import { asApiError } from './errors.js';
 import { refuseWith } from './raw-answers.js';
@@ -34,10 +35,11 @@ export class ConnectEndpoint {
     private readonly admission: ReverseAdmission,
     private readonly addresses: ClientAddresses,
     private readonly logger: Logger,
+    private readonly onAnswer?: AnswerObserver,
   ) {
     // What is no WebSocket handshake (RFC 6455 4.2.1).
     this.#webSockets.on('wsClientError', (error, socket) =>
-      refuseWith(socket, new ApiError('invalid_request', error.message)),
+      this.#refuse(socket, new ApiError('invalid_request', error.message)),
     );
   }
 
@@ -58,6 +60,12 @@ export class ConnectEndpoint {
     else await this.#open(socket, request, rest, switchedProtocols);
   }
 
+  #refuse(socket: Duplex, thrown: unknown): void {
+    const error = asApiError(thrown, this.logger);
+    this.onAnswer?.('openReverseSession', error.code);
+    refuseWith(socket, error);
+  }
+
   async #openWebSocket(socket: Duplex, message: IncomingMessage, request: ConnectRequest, rest: Buffer): Promise<void> {
     try {
       const offered = (request.header('sec-websocket-protocol') ?? '').split(',').map((protocol) => protocol.trim());
@@ -69,10 +77,11 @@ export class ConnectEndpoint {
       if (socket.destroyed) return;
       this.#webSockets.handleUpgrade(message, socket, rest, (opened) => {
         sessions.add(new ReverseSession(new WebSocketStream(opened), options));
+        this.onAnswer?.('openReverseSession', 'ok');
         this.logger.debug({ hostname: sessions.lease.hostname, ready: sessions.queue.ready }, 'reverse session ready');
       });
     } catch (error) {
-      refuseWith(socket, asApiError(error, this.logger));
+      this.#refuse(socket, error);
     }
   }
 
@@ -87,9 +96,10 @@ export class ConnectEndpoint {
       if (socket.destroyed) return;
       socket.write(answer);
       sessions.add(new ReverseSession(socket, options));
+      this.onAnswer?.('openReverseSession', 'ok');
       this.logger.debug({ hostname: sessions.lease.hostname, ready: sessions.queue.ready }, 'reverse session ready');
     } catch (error) {
-      refuseWith(socket, asApiError(error, this.logger));
+      this.#refuse(socket, error);
     }
   }
 }

@@ -78,6 +78,8 @@ export class SessionDirectory {
   readonly #byHostname = new Map<string, LeaseSessions>();
   /** Ended leases whose connections are still finishing. */
   readonly #lingering = new Set<LeaseSessions>();
+  /** Bytes of all that is in neither of these any more. */
+  readonly pastTraffic: Traffic = { up: 0, down: 0 };
 
   /** The sessions of the lease as it is registered now, made at first need. */
   of(lease: Lease): LeaseSessions {
@@ -86,6 +88,12 @@ export class SessionDirectory {
     const sessions = new LeaseSessions(lease);
     this.#byHostname.set(lease.hostname, sessions);
     return sessions;
+  }
+
+  /** All that is open, of ended leases as well. */
+  *all(): Generator<LeaseSessions> {
+    yield* this.#byHostname.values();
+    yield* this.#lingering;
   }
 
   /** Whether anything of the lease is ready or live. */
@@ -100,8 +108,13 @@ export class SessionDirectory {
     if (sessions?.lease.generation !== lease.generation) return;
     this.#byHostname.delete(lease.hostname);
     sessions.end(ending !== 'expired');
-    for (const lingering of this.#lingering) if (lingering.live.size === 0) this.#lingering.delete(lingering);
-    if (sessions.live.size > 0) this.#lingering.add(sessions);
+    this.#lingering.add(sessions);
+    for (const lingering of this.#lingering) {
+      if (lingering.live.size > 0) continue;
+      this.#lingering.delete(lingering);
+      this.pastTraffic.up += lingering.traffic.up;
+      this.pastTraffic.down += lingering.traffic.down;
+    }
   }
 
   /** Closes the sessions that wait, and settles when no connection is left, or at the signal. */
