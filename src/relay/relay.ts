@@ -8,6 +8,7 @@ import { ClientAddresses } from './api/client-address.js';
 import { ConnectEndpoint } from './api/connect.js';
 import { sdkHandlers } from './api/sdk.js';
 import { systemHandlers } from './api/system.js';
+import { AuditLog } from './audit/audit-log.js';
 import { LeaseAuth } from './auth/lease-auth.js';
 import { relayKeyFromHex } from './auth/relay-key.js';
 import { loadPrivateKeyFile } from '../sdk/identity-file.js';
@@ -27,6 +28,7 @@ import { countedSigner } from './metrics/counted-signer.js';
 import { MetricsListener } from './metrics/metrics-listener.js';
 import { RelayMetrics } from './metrics/metrics.js';
 import { timedStore } from './metrics/timed-store.js';
+import { Policy } from './policy/policy.js';
 import { ReverseAdmission } from './reverse/admission.js';
 import { SessionDirectory } from './reverse/session-directory.js';
 import { makePrivateDir } from './state-dir.js';
@@ -67,6 +69,11 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
   const metrics = config.metricsPort === undefined ? undefined : new RelayMetrics();
   const database = new SqliteStore(join(config.stateDir, 'portal.db'));
   const store = metrics ? timedStore(database, metrics.storeCall) : database;
+  const onStoreFault = (error: unknown) => logger.error({ err: error }, 'the store failed');
+  const audit = new AuditLog(join(config.stateDir, 'audit.jsonl'), store.governance, (error) =>
+    logger.error({ err: error }, 'the audit log failed, its entries wait in the store'),
+  );
+  const policy = new Policy(config.policy, store.governance, audit);
 
   const directory = new SessionDirectory();
   const bindings = new Bindings();
@@ -83,7 +90,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
       logger.info({ hostname: lease.hostname, ending }, 'lease ended');
       directory.end(lease, ending);
     },
-    (error) => logger.error({ err: error }, 'the store failed'),
+    onStoreFault,
   );
 
   /** Aborted once the relay takes no new work. */
@@ -149,9 +156,12 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     directory.close();
     bindings.close();
     await Promise.all([publicListener.stop(), apiListener.stop(), metricsListener?.stop()]);
+    await audit.stop();
     await store.close();
   };
   try {
+    await audit.start();
+    await policy.start();
     await leases.start(defaultLeaseTtlSeconds);
     await listen(publicListener.server, config.host, config.sniPort);
     await listen(apiListener.server, config.host, config.apiPort);

@@ -1,13 +1,17 @@
-import type { Store } from '../store/store.js';
-
 /** Told of each call to the store: its name, how long it took, and whether it failed. */
 export type StoreObserver = (call: string, seconds: number, failed: boolean) => void;
 
-/** The same store, each of its calls timed. */
-export function timedStore(store: Store, observe: StoreObserver): Store {
+/** The same store, each of its calls timed, and those of its parts. */
+export function timedStore<Store extends object>(store: Store, observe: StoreObserver): Store {
+  const parts = new Map<object, object>();
   return new Proxy(store, {
     get(target, name) {
       const member: unknown = Reflect.get(target, name);
+      if (typeof member === 'object' && member !== null) {
+        const part = parts.get(member) ?? timedStore(member, observe);
+        parts.set(member, part);
+        return part;
+      }
       if (typeof member !== 'function' || typeof name !== 'string') return member;
       return (...args: unknown[]) => {
         const began = performance.now();
