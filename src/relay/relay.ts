@@ -6,6 +6,7 @@ import { addressList } from './address-list.js';
 import { createApp } from './api/app.js';
 import { ClientAddresses } from './api/client-address.js';
 import { ConnectEndpoint } from './api/connect.js';
+import { landingHandlers } from './api/landing.js';
 import { sdkHandlers } from './api/sdk.js';
 import { systemHandlers } from './api/system.js';
 import { AuditLog } from './audit/audit-log.js';
@@ -21,6 +22,8 @@ import { PublicListener } from './ingress/public-listener.js';
 import { Bindings } from './keyless/bindings.js';
 import { DigestSigner } from './keyless/digest-signer.js';
 import { TranscriptSigner } from './keyless/transcript-signer.js';
+import { LandingPage, exposeCommand } from './landing/landing-page.js';
+import { identityKey } from './leases/lease.js';
 import { LeaseBook } from './leases/lease-book.js';
 import { Registration } from './leases/registration.js';
 import type { Logger } from './logger.js';
@@ -118,6 +121,17 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     logger,
   );
   const addresses = new ClientAddresses(addressList(config.trustedProxies));
+  const caFile = config.certificateFiles ? undefined : developmentCaFile(config.stateDir);
+  const landing = new LandingPage({
+    rootHost,
+    releaseVersion: releaseVersion(),
+    exposeCommand: exposeCommand(config.portalUrl.origin, caFile),
+    urlOf: (hostname) => new URL(`https://${hostname}:${portOf(publicListener.server)}`).href,
+    enabled: () => policy.settings.landingPageEnabled,
+    leases: () => leases.all(),
+    mayServe: ({ identity }) => policy.mayServe(identityKey(identity)),
+    isAlive: (lease) => directory.isAlive(lease),
+  });
   const app = createApp({
     addresses,
     handlers: {
@@ -133,6 +147,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
         auth,
         draining: drain.signal,
       }),
+      ...landingHandlers(landing),
       ...systemHandlers({ auth, leases, directory, transcripts, digests, draining: drain.signal }),
     },
     logger,
@@ -176,7 +191,6 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
   }
   const [apiPort, publicPort] = [portOf(apiListener.server), portOf(publicListener.server)];
   const metricsPort = metricsListener && portOf(metricsListener.server);
-  const caFile = config.certificateFiles ? undefined : developmentCaFile(config.stateDir);
   logger.info(
     {
       url: config.portalUrl.origin,

@@ -84,6 +84,11 @@ export class LeaseBook {
     return this.#leases.size;
   }
 
+  /** Every lease that lives, or has expired within the last second. */
+  all(): Iterable<Lease> {
+    return this.#leases.values();
+  }
+
   hostnameOf(name: string): string {
     return `${name}.${this.rootHost}`;
   }

@@ -98,7 +98,8 @@ export class SessionDirectory {
 
   /** Whether anything of the lease is ready or live. */
   isAlive(lease: Lease): boolean {
-    const sessions = this.of(lease);
+    const sessions = this.#byHostname.get(lease.hostname);
+    if (sessions?.lease.generation !== lease.generation) return false;
     return sessions.queue.ready + sessions.live.size > 0;
   }
 
