@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ApiListener } from './api/api-listener.js';
 import { addressList } from './address-list.js';
+import { adminGuard } from './api/admin-guard.js';
+import { adminHandlers } from './api/admin.js';
 import { createApp } from './api/app.js';
 import { ClientAddresses } from './api/client-address.js';
 import { ConnectEndpoint } from './api/connect.js';
@@ -10,6 +12,8 @@ import { landingHandlers } from './api/landing.js';
 import { sdkHandlers } from './api/sdk.js';
 import { systemHandlers } from './api/system.js';
 import { AuditLog } from './audit/audit-log.js';
+import { AdminAuth } from './auth/admin-auth.js';
+import { AdminSessions } from './auth/admin-sessions.js';
 import { LeaseAuth } from './auth/lease-auth.js';
 import { relayKeyFromHex } from './auth/relay-key.js';
 import { loadPrivateKeyFile } from '../sdk/identity-file.js';
@@ -23,14 +27,15 @@ import { Bindings } from './keyless/bindings.js';
 import { DigestSigner } from './keyless/digest-signer.js';
 import { TranscriptSigner } from './keyless/transcript-signer.js';
 import { LandingPage, exposeCommand } from './landing/landing-page.js';
-import { identityKey } from './leases/lease.js';
 import { LeaseBook } from './leases/lease-book.js';
+import { identityKey } from './leases/lease.js';
 import { Registration } from './leases/registration.js';
 import type { Logger } from './logger.js';
 import { countedSigner } from './metrics/counted-signer.js';
 import { MetricsListener } from './metrics/metrics-listener.js';
 import { RelayMetrics } from './metrics/metrics.js';
 import { timedStore } from './metrics/timed-store.js';
+import { enforce } from './policy/enforcement.js';
 import { Policy } from './policy/policy.js';
 import { ReverseAdmission } from './reverse/admission.js';
 import { SessionDirectory } from './reverse/session-directory.js';
@@ -88,6 +93,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
       perWallet: config.maxLeasesPerWallet,
       reservedNames: new Set(config.reservedNames),
     },
+    policy,
     store,
     (lease, ending) => {
       logger.info({ hostname: lease.hostname, ending }, 'lease ended');
@@ -99,9 +105,12 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
   /** Aborted once the relay takes no new work. */
   const drain = new AbortController();
   const tokens = new AccessTokens(key, config.portalUrl.origin);
-  const auth = new LeaseAuth(tokens, leases);
+  const auth = new LeaseAuth(tokens, leases, policy);
+  const adminWallets = new Set(config.adminWallets);
+  const adminSessions = new AdminSessions(adminWallets, store.governance);
+  const adminAuth = new AdminAuth(config.portalUrl, adminWallets, adminSessions, audit);
   const registration = new Registration(config.portalUrl, leases, store);
-  const admission = new ReverseAdmission(auth, directory, config.digestSigning, drain.signal);
+  const admission = new ReverseAdmission(auth, directory, policy, config.digestSigning, drain.signal);
   const digests = config.digestSigning ? countedSigner(new DigestSigner(certificates), 'digest', metrics) : undefined;
   const transcripts = countedSigner(new TranscriptSigner(certificates, bindings), 'transcript', metrics);
 
@@ -111,7 +120,10 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
       unboundSessions: config.digestSigning,
       maxConnectionsPerSource: config.maxConnectionsPerSource,
       maxConnectionsPerLease: config.maxConnectionsPerLease,
-      leaseAt: (hostname) => (drain.signal.aborted ? undefined : leases.at(hostname)),
+      leaseAt(hostname) {
+        const lease = drain.signal.aborted ? undefined : leases.at(hostname);
+        return lease && policy.mayServe(identityKey(lease.identity)) ? lease : undefined;
+      },
       isBalancer: addressList(config.proxyProtocolFrom),
       toApi: (socket, passedOnFor) => apiListener.accept(socket, passedOnFor),
       onOutcome: metrics?.connection,
@@ -128,12 +140,13 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     exposeCommand: exposeCommand(config.portalUrl.origin, caFile),
     urlOf: (hostname) => new URL(`https://${hostname}:${portOf(publicListener.server)}`).href,
     enabled: () => policy.settings.landingPageEnabled,
-    leases: () => leases.all(),
+    leases: () => leases.live(),
     mayServe: ({ identity }) => policy.mayServe(identityKey(identity)),
     isAlive: (lease) => directory.isAlive(lease),
   });
   const app = createApp({
     addresses,
+    adminGuard: adminGuard(adminAuth, audit, config.portalUrl.origin),
     handlers: {
       ...sdkHandlers({
         rootHost,
@@ -145,10 +158,12 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
         leases,
         tokens,
         auth,
+        policy,
         draining: drain.signal,
       }),
       ...landingHandlers(landing),
-      ...systemHandlers({ auth, leases, directory, transcripts, digests, draining: drain.signal }),
+      ...adminHandlers({ adminAuth, audit, leases, directory, policy }),
+      ...systemHandlers({ auth, leases, directory, policy, transcripts, digests, draining: drain.signal }),
     },
     logger,
     onAnswer: metrics?.answer,
@@ -177,7 +192,9 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
   try {
     await audit.start();
     await policy.start();
+    await adminSessions.start();
     await leases.start(defaultLeaseTtlSeconds);
+    enforce(policy, leases, directory);
     await listen(publicListener.server, config.host, config.sniPort);
     await listen(apiListener.server, config.host, config.apiPort);
     if (metricsListener) await listen(metricsListener.server, '127.0.0.1', config.metricsPort as number);

@@ -12,6 +12,7 @@ import {
 import { maxJsonBodyBytes, maxSignBodyBytes } from '../constants.js';
 import type { Logger } from '../logger.js';
 import type { ClientAddresses } from './client-address.js';
+import { adminHeaders } from './admin-guard.js';
 import { answerErrors } from './errors.js';
 
 /** Answers one operation of the contract; what it throws becomes the error envelope. */
@@ -23,6 +24,8 @@ export type AnswerObserver = (operation: OperationId | undefined, result: ErrorC
 export interface AppOptions {
   handlers: Handlers;
   addresses: ClientAddresses;
+  /** Stands in front of all of `/admin`. */
+  adminGuard: RequestHandler;
   logger: Logger;
   /** Told of each answer: its operation, where the path and method have one, and `ok` or the code of its error. */
   onAnswer?: AnswerObserver;
@@ -34,7 +37,14 @@ export interface AppOptions {
  * The HTTP API, laid out by the contract: each of its paths is routed, each request validated against it, and an
  * operation without a handler answers `feature_unavailable`.
  */
-export function createApp({ handlers, addresses, logger, onAnswer, validateResponses }: AppOptions): RequestListener {
+export function createApp({
+  handlers,
+  addresses,
+  adminGuard,
+  logger,
+  onAnswer,
+  validateResponses,
+}: AppOptions): RequestListener {
   const contract = loadContract();
   const operations = listOperations(contract);
   const app = express();
@@ -48,6 +58,7 @@ export function createApp({ handlers, addresses, logger, onAnswer, validateRespo
   });
   app.use(logRequests(logger));
   if (onAnswer) app.use(observeAnswers(onAnswer));
+  app.use('/admin', adminHeaders);
 
   for (const path of new Set(operations.map((operation) => operation.path))) {
     const here = operations.filter((operation) => operation.path === path);
@@ -69,6 +80,7 @@ export function createApp({ handlers, addresses, logger, onAnswer, validateRespo
     });
     for (const { method, operationId } of here) if (!handlers[operationId]) route[method](unavailable);
   }
+  app.use('/admin', adminGuard);
   app.use('/v1/sign', express.json({ limit: maxSignBodyBytes, inflate: false }));
   app.use(express.json({ limit: maxJsonBodyBytes, inflate: false }));
   app.use(refuseOtherMedia);

@@ -4,8 +4,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { ApiError } from '../../contract/index.js';
 import type { Logger } from '../logger.js';
-import type { ConnectRequest, ReverseAdmission } from '../reverse/admission.js';
-import { ReverseSession } from '../reverse/reverse-session.js';
+import type { Admission, ConnectRequest, ReverseAdmission } from '../reverse/admission.js';
 import { WebSocketStream, maxWebSocketMessageBytes } from '../../streams/websocket-stream.js';
 import type { AnswerObserver } from './app.js';
 import type { ClientAddresses } from './client-address.js';
@@ -73,12 +72,10 @@ export class ConnectEndpoint {
         throw new ApiError('feature_unavailable', 'this relay carries no datagrams');
       if (!offered.includes(streamProtocol))
         throw new ApiError('invalid_request', `the subprotocol ${streamProtocol} must be offered`);
-      const { sessions, options } = await this.admission.admit(withSubprotocols(request, offered));
+      const admission = await this.admission.admit(withSubprotocols(request, offered));
       if (socket.destroyed) return;
       this.#webSockets.handleUpgrade(message, socket, rest, (opened) => {
-        sessions.add(new ReverseSession(new WebSocketStream(opened), options));
-        this.onAnswer?.('openReverseSession', 'ok');
-        this.logger.debug({ hostname: sessions.lease.hostname, ready: sessions.queue.ready }, 'reverse session ready');
+        this.#enter(admission, new WebSocketStream(opened));
       });
     } catch (error) {
       this.#refuse(socket, error);
@@ -92,15 +89,20 @@ export class ConnectEndpoint {
         throw new ApiError('invalid_request', 'Upgrade must be portal-reverse');
       if (rest.length > 0)
         throw new ApiError('invalid_request', 'nothing may follow the request before it is answered');
-      const { sessions, options } = await this.admission.admit(request);
+      const admission = await this.admission.admit(request);
       if (socket.destroyed) return;
       socket.write(answer);
-      sessions.add(new ReverseSession(socket, options));
-      this.onAnswer?.('openReverseSession', 'ok');
-      this.logger.debug({ hostname: sessions.lease.hostname, ready: sessions.queue.ready }, 'reverse session ready');
+      this.#enter(admission, socket);
     } catch (error) {
       this.#refuse(socket, error);
     }
+  }
+
+  #enter(admission: Admission, stream: Duplex): void {
+    this.admission.enter(admission, stream);
+    this.onAnswer?.('openReverseSession', 'ok');
+    const { lease, queue } = admission.sessions;
+    this.logger.debug({ hostname: lease.hostname, ready: queue.ready }, 'reverse session ready');
   }
 }
 

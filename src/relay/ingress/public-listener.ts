@@ -39,6 +39,7 @@ export interface PublicListenerOptions {
   apiHosts: ReadonlySet<string>;
   /** Sessions that take no binding may be claimed: digest signing is on. */
   unboundSessions: boolean;
+  /** The lease to route to, if there is one and it may be served. */
   leaseAt(hostname: string): Lease | undefined;
   maxConnectionsPerSource: number;
   maxConnectionsPerLease: number;
@@ -154,8 +155,11 @@ export class PublicListener {
       return refuse(socket, 'internal_error');
     }
     const session = await this.#claim(socket, sessions.queue.claim.bind(sessions.queue), sessions.ended);
-    this.options.onOutcome?.(session ? 'routed' : 'no_session');
-    if (!session) {
+    // The lease may have ended in the moment between, too.
+    if (sessions.ended.aborted) session?.close();
+    const routed = session !== undefined && !sessions.ended.aborted;
+    this.options.onOutcome?.(routed ? 'routed' : 'no_session');
+    if (!routed) {
       if (!socket.destroyed) refuse(socket, 'internal_error');
       return;
     }
@@ -164,7 +168,15 @@ export class PublicListener {
       ? this.bindings.issue({ hostname: lease.hostname, generation: lease.generation, clientHello: hello.raw })
       : undefined;
     if (binding) socket.once('close', () => this.bindings.revoke(binding));
-    const connection: LiveConnection = { cut: () => socket.destroy(), traffic: { up: 0, down: 0 } };
+    const connection: LiveConnection = {
+      cut: () => socket.destroy(),
+      drop() {
+        socket.resetAndDestroy();
+        stream.destroy();
+      },
+      tunnelIp: session.from,
+      traffic: { up: 0, down: 0 },
+    };
     sessions.live.add(connection);
     stream.write(openingBytes(session, addresses, binding));
     const error = await splice(socket, stream, meter(connection.traffic, sessions.traffic));
