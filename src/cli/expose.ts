@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
-import { systemCode, UsageError } from '../sdk/errors.js';
+import { UsageError } from '../sdk/errors.js';
 import type { ExposeOptions } from '../tunnel/index.js';
+import { parseArguments, readCertificates } from './arguments.js';
 import { ExposeOutput } from './expose-output.js';
 
 const help = `Usage: portal expose TARGET --relay URL [options]
@@ -117,36 +116,27 @@ function readOptions(argv: string[], env: NodeJS.ProcessEnv): (ExposeOptions & {
 }
 
 function parse(argv: string[]) {
-  try {
-    return parseArgs({
-      args: argv,
-      allowPositionals: true,
-      options: {
-        relay: { type: 'string' },
-        name: { type: 'string' },
-        identity: { type: 'string' },
-        ca: { type: 'string' },
-        carrier: { type: 'string' },
-        ttl: { type: 'string' },
-        description: { type: 'string' },
-        owner: { type: 'string' },
-        thumbnail: { type: 'string' },
-        tag: { type: 'string', multiple: true },
-        hide: { type: 'boolean' },
-        http: { type: 'boolean' },
-        'host-header': { type: 'string' },
-        'proxy-protocol': { type: 'boolean' },
-        grace: { type: 'string' },
-        'no-probe': { type: 'boolean' },
-        'ban-mitm': { type: 'boolean' },
-        json: { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    });
-  } catch (error) {
-    // Node's first sentence says what is wrong; the rest is advice on quoting.
-    throw new UsageError((error as Error).message.split(/\. |\n/)[0]!, { cause: error });
-  }
+  return parseArguments(argv, {
+    relay: { type: 'string' },
+    name: { type: 'string' },
+    identity: { type: 'string' },
+    ca: { type: 'string' },
+    carrier: { type: 'string' },
+    ttl: { type: 'string' },
+    description: { type: 'string' },
+    owner: { type: 'string' },
+    thumbnail: { type: 'string' },
+    tag: { type: 'string', multiple: true },
+    hide: { type: 'boolean' },
+    http: { type: 'boolean' },
+    'host-header': { type: 'string' },
+    'proxy-protocol': { type: 'boolean' },
+    grace: { type: 'string' },
+    'no-probe': { type: 'boolean' },
+    'ban-mitm': { type: 'boolean' },
+    json: { type: 'boolean' },
+    help: { type: 'boolean', short: 'h' },
+  });
 }
 
 function seconds(what: string, text: string | undefined, least: number): number | undefined {
@@ -160,15 +150,4 @@ function seconds(what: string, text: string | undefined, least: number): number 
 
 function isOn(text: string | undefined): boolean {
   return text !== undefined && ['1', 'true', 'yes', 'on'].includes(text.toLowerCase());
-}
-
-function readCertificates(path: string): Buffer {
-  let pem: Buffer;
-  try {
-    pem = readFileSync(path);
-  } catch (error) {
-    throw new UsageError(`--ca ${path}: ${systemCode(error) ?? 'cannot be read'}`, { cause: error });
-  }
-  if (!pem.includes('-----BEGIN CERTIFICATE-----')) throw new UsageError(`--ca ${path}: no PEM certificate in it`);
-  return pem;
 }

@@ -7,6 +7,7 @@ Puts a service on your machine on a public HTTPS name, through a relay that cann
 
   portal expose TARGET --relay URL    put a local service on a public name
   portal relay --portal-url URL       run a relay
+  portal admin COMMAND                govern a relay
   portal help                         this text
   portal version                      the version of this program
 
@@ -20,6 +21,8 @@ async function main([command, ...rest]: string[]): Promise<number> {
       return await (await import('./expose.js')).exposeCommand(rest);
     case 'relay':
       return await (await import('./relay.js')).relayCommand(rest);
+    case 'admin':
+      return await (await import('./admin.js')).adminCommand(rest);
     case 'help':
     case '--help':
     case '-h':
