@@ -1,27 +1,38 @@
 import { X509Certificate, createHash } from 'node:crypto';
 import type { TestContext } from 'node:test';
-import { type Browser, chromium } from 'playwright-core';
+import { type Browser, type BrowserContext, chromium } from 'playwright-core';
 import type { TestRelay } from './relay.js';
 import { requireTool } from './tools.js';
 
-const quiet = [
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--no-first-run',
-  '--disable-quic',
-];
+/**
+ * A Chromium that trusts one certificate. It takes no CA by option; it is told the one public key that it may trust here, and
+ * nothing else.
+ */
+export async function openBrowser(profileDir: string, certificatePem: string | Buffer): Promise<BrowserContext> {
+  return await chromium.launchPersistentContext(profileDir, await launchOptions(certificatePem));
+}
 
-/** A Chromium that trusts the relay's one public key, and nothing else that it would not trust elsewhere. */
+/** The same with as many contexts as a test makes, ended with the test. */
 export async function startBrowser(t: TestContext, relay: TestRelay): Promise<Browser> {
-  const { publicKey } = new X509Certificate(relay.certificatePem);
+  const browser = await chromium.launch(await launchOptions(relay.certificatePem));
+  t.after(() => browser.close());
+  return browser;
+}
+
+async function launchOptions(certificatePem: string | Buffer) {
+  const { publicKey } = new X509Certificate(certificatePem);
   const pin = createHash('sha256')
     .update(publicKey.export({ format: 'der', type: 'spki' }))
     .digest('base64');
-  const browser = await chromium.launch({
+  const quiet = [
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--no-first-run',
+    '--disable-quic',
+  ];
+  return {
     executablePath: await requireTool('chromium'),
     args: ['--no-sandbox', '--disable-gpu', `--ignore-certificate-errors-spki-list=${pin}`, ...quiet],
-  });
-  t.after(() => browser.close());
-  return browser;
+  };
 }
