@@ -4,7 +4,8 @@ import { type AddressInfo, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { after, before, test, type TestContext } from 'node:test';
 import { LeaseTraffic, type TrafficSource } from '../../src/relay/metrics/lease-traffic.js';
-import type { LeaseSessions, Traffic } from '../../src/relay/reverse/session-directory.js';
+import type { Lease } from '../../src/relay/leases/lease.js';
+import { SessionDirectory, type LeaseSessions, type Traffic } from '../../src/relay/reverse/session-directory.js';
 import { call, register } from '../support/by-hand.js';
 import { runProgram } from '../support/programs.js';
 import { parseScrape, type Scrape } from '../support/prometheus.js';
@@ -196,4 +197,31 @@ test('a hostname that was registered anew goes on counting', () => {
   (now.get('a') as Traffic).down = 100;
   counted.update();
   assert.deepEqual(counted.named.get('a'), { up: 0, down: 115 });
+});
+
+test('bytes of what has ended are kept, and counted once, however it ended', () => {
+  const directory = new SessionDirectory();
+  const lease = (hostname: string, generation: string) => ({ hostname, generation }) as Lease;
+  const open = { cut: () => {}, drop: () => {}, tunnelIp: '', traffic: { up: 0, down: 0 } };
+  const all = () => directory.all().reduce((sum, { traffic }) => sum + traffic.up, directory.pastTraffic.up);
+
+  const [first, second] = [lease('a', '1'), lease('a', '2')];
+  const earlier = directory.of(first);
+  earlier.traffic.up = 5;
+  earlier.live.add(open);
+  directory.end(first, 'replaced');
+  directory.of(second).traffic.up = 7;
+  assert.equal(all(), 12);
+  // a ban hits both, one with a connection that has yet to end
+  directory.drop(() => true);
+  earlier.traffic.up += 1;
+  assert.equal(all(), 13);
+  earlier.release(open);
+  for (const generation of ['3', '4']) {
+    directory.of(lease('a', generation)).traffic.up = 100;
+    directory.drop(() => true);
+  }
+  assert.equal(all(), 213);
+  assert.equal(directory.pastTraffic.up, 213);
+  directory.close();
 });
