@@ -296,3 +296,29 @@ test('the audit log tells who changed what, to what, and when, each once and in 
     all.map((_, index) => index + 1),
   );
 });
+
+test('in digest mode, too, an identity that awaits its approval gets nothing signed', async () => {
+  const other = await startTestRelay({ adminWallets: [operator.address], digestSigning: true });
+  try {
+    const governor = await adminOf(other, operator);
+    const lease = await register(other, { name: 'digests' });
+    const sign = async () => {
+      const body = {
+        key_id: 'relay-cert',
+        algorithm: 'ECDSA_SHA256',
+        digest: Buffer.alloc(32).toString('base64'),
+        timestamp_unix: Math.floor(Date.now() / 1000),
+        nonce: Math.random().toString(36).padEnd(16, 'x'),
+      };
+      const answer = await call(other, 'POST', '/v1/sign', { token: lease.token, body });
+      return [answer.status, code(answer)];
+    };
+    assert.deepEqual(await sign(), [200, undefined]);
+    ok(await governor.post('/settings/approval-mode', { mode: 'manual' }), { approval_mode: 'manual' });
+    assert.deepEqual(await sign(), [403, 'lease_rejected']);
+    ok(await governor.post(leasePath({ name: 'digests', address: lease.wallet.address }, 'approve')));
+    assert.deepEqual(await sign(), [200, undefined]);
+  } finally {
+    await other.stop();
+  }
+});
