@@ -3,8 +3,9 @@ import { spawn } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Wallet } from 'ethers';
-import { exposeCommand } from '../../src/relay/landing/landing-page.js';
+import { LandingPage, exposeCommand } from '../../src/relay/landing/landing-page.js';
 import { renderLandingPage } from '../../src/relay/landing/page.js';
+import type { Lease } from '../../src/relay/leases/lease.js';
 import { startBrowser } from '../support/browser.js';
 import { call, freshWallet } from '../support/by-hand.js';
 import { printed, runProgram } from '../support/programs.js';
@@ -230,6 +231,29 @@ test('a page of many services is bounded, and tells how many more there are', ()
   const text = renderLandingPage({ ...view, services, more: 1_234 });
   assert.ok(text.length < 1_500_000, String(text.length));
   assert.match(text, /And 1234 more/);
+});
+
+test('of more services than the page lists, the first by name are shown, those online before the others', () => {
+  const all = Array.from({ length: 1_000 }, (_, i) => {
+    const name = `n${String((i * 7_919) % 1_000).padStart(3, '0')}`;
+    return { hostname: name, metadata: { description: `about ${name}` } } as Lease;
+  });
+  const online = new Set(all.filter(({ hostname }) => hostname >= 'n900').map(({ hostname }) => hostname));
+  const listing = new LandingPage({
+    rootHost: 'portal.localhost',
+    releaseVersion: '1',
+    exposeCommand: 'x',
+    urlOf: (hostname) => hostname,
+    enabled: () => true,
+    leases: () => all,
+    mayServe: ({ hostname }) => hostname !== 'n000',
+    isAlive: ({ hostname }) => online.has(hostname),
+  });
+  const text = listing.render('127.0.0.1') as string;
+  const shown = [...text.matchAll(/about (n\d+)/g)].map(([, name]) => name);
+  const expected = Array.from({ length: 100 }, (_, i) => [`n${900 + i}`, `n${String(i + 1).padStart(3, '0')}`]);
+  assert.deepEqual(shown, [...expected.map(([first]) => first), ...expected.map(([, second]) => second)]);
+  assert.match(text, /And 799 more/);
 });
 
 test('a source that asks too often is told to wait', async () => {

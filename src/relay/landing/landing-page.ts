@@ -32,25 +32,42 @@ export class LandingPage {
 
   /** The first services by name, those online before those away. */
   #listed(): { services: ListedService[]; more: number } {
-    const [online, away]: [Lease[], Lease[]] = [[], []];
+    const [online, away] = [new FirstByName(landingPageServices), new FirstByName(landingPageServices)];
     for (const lease of this.parts.leases()) {
       if (lease.metadata.hide || !this.parts.mayServe(lease)) continue;
-      (this.parts.isAlive(lease) ? online : away).push(lease);
+      (this.parts.isAlive(lease) ? online : away).add(lease);
     }
-    const byName = (a: Lease, b: Lease) => (a.hostname < b.hostname ? -1 : 1);
-    const services = online
-      .sort(byName)
-      .slice(0, landingPageServices)
-      .map((lease) => listed(lease, true));
-    const room = landingPageServices - services.length;
-    if (room > 0)
-      services.push(
-        ...away
-          .sort(byName)
-          .slice(0, room)
-          .map((lease) => listed(lease, false)),
-      );
-    return { services, more: online.length + away.length - services.length };
+    const services = online.take().map((lease) => listed(lease, true));
+    services.push(
+      ...away
+        .take()
+        .slice(0, landingPageServices - services.length)
+        .map((lease) => listed(lease, false)),
+    );
+    return { services, more: online.count + away.count - services.length };
+  }
+}
+
+/** The first few of many leases, without sorting them all. */
+class FirstByName {
+  count = 0;
+  #held: Lease[] = [];
+  /** Names beyond this one are not among the first. */
+  #last: string | undefined;
+
+  constructor(private readonly limit: number) {}
+
+  add(lease: Lease): void {
+    this.count++;
+    if (this.#last !== undefined && lease.hostname > this.#last) return;
+    this.#held.push(lease);
+    if (this.#held.length < 2 * this.limit) return;
+    this.#held = this.take();
+    this.#last = this.#held.at(-1)?.hostname;
+  }
+
+  take(): Lease[] {
+    return this.#held.sort((a, b) => (a.hostname < b.hostname ? -1 : 1)).slice(0, this.limit);
   }
 }
 

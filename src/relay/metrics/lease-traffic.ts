@@ -29,21 +29,34 @@ export class LeaseTraffic {
   update(): void {
     const total: Traffic = { ...this.source.pastTraffic };
     const moved = new Map<string, Traffic>();
+    const weights = new Map<string, number>();
+    // There may be tens of thousands, of which few have moved anything since: the rest costs a look.
     for (const sessions of this.source.all()) {
       const { up, down } = sessions.traffic;
+      const { hostname } = sessions.lease;
+      total.up += up;
+      total.down += down;
+      const weight = this.#weights.get(hostname);
+      if (weight !== undefined && weight >= 2) weights.set(hostname, weight / 2);
       const seen = this.#seen.get(sessions);
-      add(total, sessions.traffic);
-      const held = moved.get(sessions.lease.hostname) ?? { up: 0, down: 0 };
+      if (up === (seen?.up ?? 0) && down === (seen?.down ?? 0)) continue;
+      const held = moved.get(hostname) ?? { up: 0, down: 0 };
       add(held, { up: up - (seen?.up ?? 0), down: down - (seen?.down ?? 0) });
-      moved.set(sessions.lease.hostname, held);
+      moved.set(hostname, held);
       this.#seen.set(sessions, { up, down });
     }
+    for (const [hostname, { up, down }] of moved) weights.set(hostname, (weights.get(hostname) ?? 0) + up + down);
+    this.#weights = weights;
+    this.#count(total, moved);
+  }
+
+  #count(total: Traffic, moved: Map<string, Traffic>): void {
     const rest: Traffic = { up: total.up - this.total.up, down: total.down - this.total.down };
     Object.assign(this.total, total);
-    const first = this.#first(moved);
+    const first = this.#first();
     for (const hostname of this.named.keys()) if (!first.has(hostname)) this.named.delete(hostname);
     for (const hostname of first) {
-      const bytes = moved.get(hostname) as Traffic;
+      const bytes = moved.get(hostname) ?? { up: 0, down: 0 };
       const sum = this.named.get(hostname) ?? { up: 0, down: 0 };
       add(sum, bytes);
       this.named.set(hostname, sum);
@@ -52,15 +65,9 @@ export class LeaseTraffic {
     add(this.others, rest);
   }
 
-  /** The hostnames that have moved the most, where what was moved before counts half as much at each call. */
-  #first(moved: Map<string, Traffic>): Set<string> {
-    const weights = new Map<string, number>();
-    for (const [hostname, { up, down }] of moved) {
-      const weight = (this.#weights.get(hostname) ?? 0) / 2 + up + down;
-      if (weight >= 1) weights.set(hostname, weight);
-    }
-    this.#weights = weights;
-    const heaviest = [...weights].sort(([, a], [, b]) => b - a).slice(0, this.limit);
+  /** The hostnames that have moved the most, where what was moved before counts half as much at each look. */
+  #first(): Set<string> {
+    const heaviest = [...this.#weights].sort(([, a], [, b]) => b - a).slice(0, this.limit);
     return new Set(heaviest.map(([hostname]) => hostname));
   }
 }
