@@ -13,7 +13,8 @@ import { readIdentityFile } from '../sdk/identity-file.js';
 import { RelayTransport } from '../sdk/relay-transport.js';
 import { parseRelayUrl } from '../sdk/relay-url.js';
 import { adminCommands, type Result, wordsOf } from './admin-commands.js';
-import { parseArguments, readCertificates } from './arguments.js';
+import { parseArguments } from './arguments.js';
+import { readCertificates } from './files.js';
 
 const commandHelp = Object.entries(adminCommands)
   .map(([name, { usage, help }]) => `  ${`${name} ${usage}`.padEnd(33)} ${help}`)

@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
-import { systemCode, UsageError } from '../sdk/errors.js';
+import { UsageError } from '../sdk/errors.js';
 
 /** Splits a command line into options and positional words. @throws UsageError with one clear line */
 export function parseArguments<Options extends NonNullable<ParseArgsConfig['options']>>(
@@ -13,16 +12,4 @@ export function parseArguments<Options extends NonNullable<ParseArgsConfig['opti
     // Node's first sentence says what is wrong; the rest is advice on quoting.
     throw new UsageError((error as Error).message.split(/\. |\n/)[0]!, { cause: error });
   }
-}
-
-/** The PEM certificates of `--ca FILE`. @throws UsageError */
-export function readCertificates(path: string): Buffer {
-  let pem: Buffer;
-  try {
-    pem = readFileSync(path);
-  } catch (error) {
-    throw new UsageError(`--ca ${path}: ${systemCode(error) ?? 'cannot be read'}`, { cause: error });
-  }
-  if (!pem.includes('-----BEGIN CERTIFICATE-----')) throw new UsageError(`--ca ${path}: no PEM certificate in it`);
-  return pem;
 }

@@ -1,7 +1,8 @@
 import { UsageError } from '../sdk/errors.js';
 import type { ExposeOptions } from '../tunnel/index.js';
-import { parseArguments, readCertificates } from './arguments.js';
+import { parseArguments } from './arguments.js';
 import { ExposeOutput } from './expose-output.js';
+import { readCertificates } from './files.js';
 
 const help = `Usage: portal expose TARGET --relay URL [options]
 

@@ -18,6 +18,8 @@ import {
   maxLeaseTtlSeconds,
   maxPortLeases,
 } from './constants.js';
+import { parseRelayUrl } from '../sdk/relay-url.js';
+import type { DiscoverySettings } from './discovery/discovery.js';
 import type { CertificateFiles } from './certs/certificate-source.js';
 import { isCidr } from './address-list.js';
 import { type LogLevel, logLevels } from './logger.js';
@@ -59,6 +61,8 @@ export interface RelayConfig {
   drainTimeoutSeconds: number;
   /** Where Prometheus reads metrics, on 127.0.0.1; absent: nowhere. */
   metricsPort?: number;
+  /** Absent: discovery is off. */
+  discovery?: DiscoverySettings;
   logLevel: LogLevel;
   certificateReloadIntervalMs: number;
   /** Hold every answer against the contract. */
@@ -252,11 +256,38 @@ export const relaySettings = {
     kind: 'number',
     help: 'port of Prometheus metrics on 127.0.0.1, as http://127.0.0.1:VALUE/metrics; without it there are none',
   },
+  discovery: {
+    flag: 'discovery',
+    env: 'DISCOVERY',
+    kind: 'switch',
+    fallback: 'false',
+    help: 'look for other relays, and let them and tunnels know of this one',
+  },
+  bootstraps: {
+    flag: 'bootstraps',
+    env: 'BOOTSTRAPS',
+    kind: 'text',
+    fallback: '',
+    help: 'URLs of relays to begin discovery with, separated by commas',
+  },
+  discoveryCa: {
+    flag: 'discovery-ca',
+    env: 'DISCOVERY_CA',
+    kind: 'text',
+    help: 'PEM certificates that discovery trusts beside the well-known ones',
+  },
+  discoveryAllowPrivate: {
+    flag: 'discovery-allow-private',
+    env: 'DISCOVERY_ALLOW_PRIVATE',
+    kind: 'switch',
+    fallback: 'false',
+    help: 'let discovery visit loopback and private addresses: for tests and closed networks only',
+  },
   logLevel: { flag: 'log-level', env: 'LOG_LEVEL', kind: 'text', fallback: 'info', help: logLevels.join(', ') },
 } as const satisfies Record<string, Setting>;
 
 /** Known by name, but not built yet: a relay that ignored them would not do what its operator asked for. */
-const unavailableSettings = ['DISCOVERY', 'BOOTSTRAPS', 'MIN_PORT', 'MAX_PORT'];
+const unavailableSettings = ['MIN_PORT', 'MAX_PORT'];
 
 type SettingName = keyof typeof relaySettings;
 
@@ -350,6 +381,17 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
   const approvalMode = text('approvalMode') as PolicySettings['approvalMode'];
   if (!['auto', 'manual'].includes(approvalMode)) fault('approvalMode', 'must be auto or manual');
 
+  const discovery = readDiscovery(
+    {
+      portalUrl,
+      isOn: onOff('discovery'),
+      bootstraps: list('bootstraps'),
+      caFile: text('discoveryCa'),
+      allowPrivate: onOff('discoveryAllowPrivate'),
+    },
+    fault,
+  );
+
   const config: Omit<RelayConfig, 'portalUrl'> = {
     stateDir: resolve((text('stateDir') as string).replace(/^~(?=\/)/, homedir())),
     host,
@@ -375,6 +417,7 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
     },
     drainTimeoutSeconds: number('drainTimeout', 0, 86_400),
     metricsPort: text('metricsPort') === undefined ? undefined : number('metricsPort', 1, 65_535),
+    discovery,
     logLevel,
     certificateReloadIntervalMs,
     validateResponses: false,
@@ -435,6 +478,32 @@ function readPortalUrl(text: string | undefined, fault: (what: string) => void):
     );
   }
   return url;
+}
+
+function readDiscovery(
+  given: { portalUrl?: URL; isOn: boolean; bootstraps: string[]; caFile?: string; allowPrivate: boolean },
+  fault: (name: SettingName, what: string) => void,
+): DiscoverySettings | undefined {
+  const bootstraps: URL[] = [];
+  for (const text of given.bootstraps) {
+    try {
+      bootstraps.push(parseRelayUrl(text));
+    } catch (error) {
+      fault('bootstraps', (error as Error).message);
+    }
+  }
+  let ca: string | undefined;
+  if (given.caFile !== undefined) {
+    if (isFile(given.caFile)) ca = readFileSync(given.caFile, 'utf8');
+    if (!ca?.includes('-----BEGIN CERTIFICATE-----'))
+      fault('discoveryCa', `${given.caFile} has no PEM certificate in it`);
+  }
+  const port = Number(given.portalUrl?.port || 443);
+  if (given.isOn && port !== 443 && port < 1024) {
+    fault('portalUrl', `other relays visit port 443 and those from 1024 up, not ${port}: discovery would be of no use`);
+  }
+  if (!given.isOn && bootstraps.length > 0) fault('bootstraps', 'is for relays with --discovery (DISCOVERY)');
+  return given.isOn ? { bootstraps, ca, allowPrivate: given.allowPrivate } : undefined;
 }
 
 function isFile(path: string): boolean {

@@ -89,7 +89,10 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
     if (url.endsWith(loginPath)) given = sessionOf(response.headers.getSetCookie());
     return response;
   };
-  const { relay, http, call } = createCaller({ ...options, fetch: fetchWithCookie }, maxSnapshotBytes);
+  const { relay, http, call } = createCaller(
+    { ...options, fetch: fetchWithCookie },
+    options.maxAnswerBytes ?? maxSnapshotBytes,
+  );
   const ask = async <Data>(callOptions: CallOptions = {}, run: (signal: AbortSignal) => Promise<Answer>) =>
     (await call<Data>(callOptions, run)).data;
 

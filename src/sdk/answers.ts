@@ -1,5 +1,6 @@
 import { ApiError, isErrorCode } from '../contract/errors.js';
 import type { SuccessData } from '../contract/operations.js';
+import { maxListedRelays } from './constants.js';
 import { AnswerError } from './errors.js';
 
 /** What a relay says goes into header lines, onto terminals and into timers: each field is checked before it is used. */
@@ -92,6 +93,17 @@ export function checkSnapshot(data: SuccessData<'getSnapshot'>): SuccessData<'ge
 
 function isIdentity(value: unknown): boolean {
   return ['name', 'address', 'identity_key'].every((name) => typeof field(value, name) === 'string');
+}
+
+export function checkDiscovery(data: SuccessData<'getDiscovery'>): { protocol_version: string; relays: unknown[] } {
+  need(typeof data.protocol_version === 'string' && data.protocol_version.length <= 16, 'protocol_version');
+  need(Array.isArray(data.relays) && data.relays.length <= maxListedRelays, 'relays');
+  return data;
+}
+
+export function checkAnnouncement(data: SuccessData<'announceRelay'>): SuccessData<'announceRelay'> {
+  need(typeof data.accepted === 'boolean', 'accepted');
+  return data;
 }
 
 function isPort(value: unknown): boolean {

@@ -14,6 +14,8 @@ export interface PortalClientOptions {
   fetch?: Fetch;
   /** Deadline of each call in milliseconds. */
   timeoutMs?: number;
+  /** Largest answer taken, in bytes. */
+  maxAnswerBytes?: number;
 }
 
 export interface CallOptions {

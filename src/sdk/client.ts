@@ -1,6 +1,14 @@
 import type { Client } from 'openapi-fetch';
 import type { paths, RequestBody, SuccessData } from '../contract/operations.js';
-import { checkChallenge, checkDomain, checkLease, checkRenewal, checkSignature } from './answers.js';
+import {
+  checkAnnouncement,
+  checkChallenge,
+  checkDiscovery,
+  checkDomain,
+  checkLease,
+  checkRenewal,
+  checkSignature,
+} from './answers.js';
 import { type CallOptions, createCaller, type PortalClientOptions } from './caller.js';
 import { maxAnswerBytes } from './constants.js';
 
@@ -48,11 +56,15 @@ export interface PortalClient {
     hostname: string,
     options?: CallOptions,
   ): Promise<SuccessData<'getTunnelStatus'>>;
+  getHealth(options?: CallOptions): Promise<SuccessData<'getHealth'>>;
+  /** The descriptors are as the relay sent them: see `parseDescriptor`. */
+  getDiscovery(options?: CallOptions): Promise<{ protocol_version: string; relays: unknown[] }>;
+  announceRelay(body: RequestBody<'announceRelay'>, options?: CallOptions): Promise<SuccessData<'announceRelay'>>;
 }
 
 /** @throws UsageError when `relay` is not a relay URL */
 export function createPortalClient(options: PortalClientOptions): PortalClient {
-  const { relay, http, call } = createCaller(options, maxAnswerBytes);
+  const { relay, http, call } = createCaller(options, options.maxAnswerBytes ?? maxAnswerBytes);
   const authenticated = (accessToken: string) => ({ headers: { 'X-Portal-Access-Token': accessToken } });
 
   return {
@@ -103,6 +115,23 @@ export function createPortalClient(options: PortalClientOptions): PortalClient {
         http.GET('/tunnel/status', { params: { query: { hostname } }, signal, ...authenticated(accessToken) }),
       );
       return data;
+    },
+
+    async getHealth(options = {}) {
+      const { data } = await call<SuccessData<'getHealth'>>(options, (signal) => http.GET('/healthz', { signal }));
+      return data;
+    },
+
+    async getDiscovery(options = {}) {
+      const { data } = await call<SuccessData<'getDiscovery'>>(options, (signal) => http.GET('/discovery', { signal }));
+      return checkDiscovery(data);
+    },
+
+    async announceRelay(body, options = {}) {
+      const { data } = await call<SuccessData<'announceRelay'>>(options, (signal) =>
+        http.POST('/discovery/announce', { body, signal }),
+      );
+      return checkAnnouncement(data);
     },
   };
 }

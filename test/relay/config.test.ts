@@ -99,7 +99,7 @@ test('what is not built yet cannot be turned on by mistake', () => {
   assert.match(faultsOf(url, { MIN_PORT: '2000' }).join(), /^MIN_PORT: /);
   assert.match(faultsOf(url, { UDP_ENABLED: 'true' }).join(), /\(UDP_ENABLED\): this release does not offer it/);
   assert.match(faultsOf(url, { TCP_ENABLED: '1' }).join(), /\(TCP_ENABLED\): this release does not offer it/);
-  assert.deepEqual(faultsOf(url, { UDP_ENABLED: 'false', DISCOVERY: '0' }), []);
+  assert.deepEqual(faultsOf(url, { UDP_ENABLED: 'false', MAX_PORT: '0' }), []);
   assert.equal(faultsOf([...url, '--no-such-flag']).length, 1);
 });
 
@@ -134,4 +134,20 @@ test('metrics have a port only where one is named', () => {
   assert.equal(readRelayConfig(url, { METRICS_PORT: '4018' }).metricsPort, 4018);
   for (const wrong of ['0', 'on', '70000'])
     assert.match(faultsOf([...url, '--metrics-port', wrong]).join(), /METRICS_PORT/);
+});
+
+test('discovery is off unless it is turned on; its bootstraps are relay URLs', () => {
+  const url = ['--portal-url', 'https://a.localhost'];
+  assert.equal(readRelayConfig(url, {}).discovery, undefined);
+  assert.equal(readRelayConfig(url, { DISCOVERY: 'false' }).discovery, undefined);
+  const { discovery } = readRelayConfig([...url, '--discovery'], { BOOTSTRAPS: 'https://b.example, c.example:4017' });
+  assert.deepEqual(discovery?.bootstraps.map(String), ['https://b.example/', 'https://c.example:4017/']);
+  assert.equal(discovery?.allowPrivate, false);
+  assert.match(
+    faultsOf(url, { BOOTSTRAPS: 'https://b.example' }).join(),
+    /BOOTSTRAPS\): is for relays with --discovery/,
+  );
+  assert.match(faultsOf([...url, '--discovery', '--bootstraps', 'http://b.example']).join(), /begins with https/);
+  assert.match(faultsOf([...url, '--discovery', '--discovery-ca', '/nowhere.pem']).join(), /no PEM certificate/);
+  assert.match(faultsOf(['--portal-url', 'https://a.localhost:444', '--discovery']).join(), /not 444/);
 });

@@ -99,6 +99,16 @@ export class SessionDirectory {
   /** Bytes of all that is in neither of these any more. */
   readonly pastTraffic: Traffic = { up: 0, down: 0 };
 
+  /** Connections served now, and all bytes that have passed since the start, both ways. */
+  load(): { connections: number; bytes: number } {
+    const load = { connections: 0, bytes: this.pastTraffic.up + this.pastTraffic.down };
+    for (const { live, traffic } of this.all()) {
+      load.connections += live.size;
+      load.bytes += traffic.up + traffic.down;
+    }
+    return load;
+  }
+
   /** The sessions of the lease as it is registered now, made at first need. */
   of(lease: Lease): LeaseSessions {
     const held = this.#byHostname.get(lease.hostname);
