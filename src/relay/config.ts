@@ -59,6 +59,8 @@ export interface RelayConfig {
   policy: PolicySettings;
   /** How long live connections may finish once the relay is told to stop. */
   drainTimeoutSeconds: number;
+  /** Where Prometheus reads metrics, on 127.0.0.1; absent: nowhere. */
+  metricsPort?: number;
   /** Absent: discovery is off. */
   discovery?: DiscoverySettings;
   logLevel: LogLevel;
@@ -248,6 +250,12 @@ export const relaySettings = {
     fallback: String(defaultDrainTimeoutSeconds),
     help: 'how long live connections may finish at SIGTERM, in seconds',
   },
+  metricsPort: {
+    flag: 'metrics-port',
+    env: 'METRICS_PORT',
+    kind: 'number',
+    help: 'port of Prometheus metrics on 127.0.0.1, as http://127.0.0.1:VALUE/metrics; without it there are none',
+  },
   discovery: {
     flag: 'discovery',
     env: 'DISCOVERY',
@@ -372,6 +380,7 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
   });
   const approvalMode = text('approvalMode') as PolicySettings['approvalMode'];
   if (!['auto', 'manual'].includes(approvalMode)) fault('approvalMode', 'must be auto or manual');
+
   const discovery = readDiscovery(
     {
       portalUrl,
@@ -407,6 +416,7 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
       tcpPort: { enabled: onOff('tcp'), maxLeases: number('maxTcpLeases', 0, maxPortLeases) },
     },
     drainTimeoutSeconds: number('drainTimeout', 0, 86_400),
+    metricsPort: text('metricsPort') === undefined ? undefined : number('metricsPort', 1, 65_535),
     discovery,
     logLevel,
     certificateReloadIntervalMs,

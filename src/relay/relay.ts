@@ -9,6 +9,7 @@ import { createApp } from './api/app.js';
 import { ClientAddresses } from './api/client-address.js';
 import { ConnectEndpoint } from './api/connect.js';
 import { discoveryHandlers } from './api/discovery.js';
+import { landingHandlers } from './api/landing.js';
 import { sdkHandlers } from './api/sdk.js';
 import { systemHandlers } from './api/system.js';
 import { AuditLog } from './audit/audit-log.js';
@@ -27,10 +28,15 @@ import { PublicListener } from './ingress/public-listener.js';
 import { Bindings } from './keyless/bindings.js';
 import { DigestSigner } from './keyless/digest-signer.js';
 import { TranscriptSigner } from './keyless/transcript-signer.js';
+import { LandingPage, exposeCommand } from './landing/landing-page.js';
 import { LeaseBook } from './leases/lease-book.js';
 import { identityKey } from './leases/lease.js';
 import { Registration } from './leases/registration.js';
 import type { Logger } from './logger.js';
+import { countedSigner } from './metrics/counted-signer.js';
+import { MetricsListener } from './metrics/metrics-listener.js';
+import { RelayMetrics } from './metrics/metrics.js';
+import { timedStore } from './metrics/timed-store.js';
 import { enforce } from './policy/enforcement.js';
 import { Policy } from './policy/policy.js';
 import { ReverseAdmission } from './reverse/admission.js';
@@ -42,6 +48,8 @@ import { SqliteStore } from './store/sqlite.js';
 export interface Relay {
   apiPort: number;
   publicPort: number;
+  /** On 127.0.0.1, where metrics are on. */
+  metricsPort?: number;
   /** The relay's Ethereum address. */
   address: string;
   /** PEM file of the development CA, where one is in use. */
@@ -71,7 +79,9 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
       ? await loadCertificate(config.certificateFiles, rootHost)
       : await developmentCertificate(config.stateDir, rootHost),
   );
-  const store = new SqliteStore(join(config.stateDir, 'portal.db'));
+  const metrics = config.metricsPort === undefined ? undefined : new RelayMetrics();
+  const database = new SqliteStore(join(config.stateDir, 'portal.db'));
+  const store = metrics ? timedStore(database, metrics.storeCall) : database;
   const onStoreFault = (error: unknown) => logger.error({ err: error }, 'the store failed');
   const audit = new AuditLog(join(config.stateDir, 'audit.jsonl'), store.governance, (error) =>
     logger.error({ err: error }, 'the audit log failed, its entries wait in the store'),
@@ -106,8 +116,8 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
   const adminAuth = new AdminAuth(config.portalUrl, adminWallets, adminSessions, audit);
   const registration = new Registration(config.portalUrl, leases, store);
   const admission = new ReverseAdmission(auth, directory, policy, config.digestSigning, drain.signal);
-  const digests = config.digestSigning ? new DigestSigner(certificates) : undefined;
-  const transcripts = new TranscriptSigner(certificates, bindings);
+  const digests = config.digestSigning ? countedSigner(new DigestSigner(certificates), 'digest', metrics) : undefined;
+  const transcripts = countedSigner(new TranscriptSigner(certificates, bindings), 'transcript', metrics);
 
   const publicListener = new PublicListener(
     {
@@ -121,6 +131,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
       },
       isBalancer: addressList(config.proxyProtocolFrom),
       toApi: (socket, passedOnFor) => apiListener.accept(socket, passedOnFor),
+      onOutcome: metrics?.connection,
     },
     directory,
     bindings,
@@ -137,6 +148,17 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
       })
     : undefined;
   const addresses = new ClientAddresses(addressList(config.trustedProxies));
+  const caFile = config.certificateFiles ? undefined : developmentCaFile(config.stateDir);
+  const landing = new LandingPage({
+    rootHost,
+    releaseVersion: releaseVersion(),
+    exposeCommand: exposeCommand(config.portalUrl.origin, caFile),
+    urlOf: (hostname) => new URL(`https://${hostname}:${portOf(publicListener.server)}`).href,
+    enabled: () => policy.settings.landingPageEnabled,
+    leases: () => leases.live(),
+    mayServe: ({ identity }) => policy.mayServe(identityKey(identity)),
+    isAlive: (lease) => directory.isAlive(lease),
+  });
   const app = createApp({
     addresses,
     adminGuard: adminGuard(adminAuth, audit, config.portalUrl.origin),
@@ -154,15 +176,25 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
         policy,
         draining: drain.signal,
       }),
+      ...landingHandlers(landing),
       ...adminHandlers({ adminAuth, audit, leases, directory, policy }),
       ...systemHandlers({ auth, leases, directory, policy, transcripts, digests, draining: drain.signal }),
       ...discoveryHandlers(discovery),
     },
     logger,
+    onAnswer: metrics?.answer,
     validateResponses: config.validateResponses,
   });
-  const connect = new ConnectEndpoint(admission, addresses, logger);
+  const connect = new ConnectEndpoint(admission, addresses, logger, metrics?.answer);
   const apiListener = new ApiListener(app, certificates.current, connect, addresses);
+
+  metrics?.watch({
+    releaseVersion: releaseVersion(),
+    directory,
+    leases: () => leases.size,
+    publicConnections: () => publicListener.open,
+  });
+  const metricsListener = metrics && new MetricsListener(metrics.registry, logger);
 
   const stop = async () => {
     discovery?.stop();
@@ -170,7 +202,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     certificates.stop();
     directory.close();
     bindings.close();
-    await Promise.all([publicListener.stop(), apiListener.stop()]);
+    await Promise.all([publicListener.stop(), apiListener.stop(), metricsListener?.stop()]);
     await audit.stop();
     await store.close();
   };
@@ -182,6 +214,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     enforce(policy, leases, directory);
     await listen(publicListener.server, config.host, config.sniPort);
     await listen(apiListener.server, config.host, config.apiPort);
+    if (metricsListener) await listen(metricsListener.server, '127.0.0.1', config.metricsPort as number);
   } catch (error) {
     await stop();
     throw error;
@@ -192,14 +225,23 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
   }
   discovery?.start();
   const [apiPort, publicPort] = [portOf(apiListener.server), portOf(publicListener.server)];
-  const caFile = config.certificateFiles ? undefined : developmentCaFile(config.stateDir);
+  const metricsPort = metricsListener && portOf(metricsListener.server);
   logger.info(
-    { url: config.portalUrl.origin, rootHost, apiPort, publicPort, address: key.address, developmentCa: caFile },
+    {
+      url: config.portalUrl.origin,
+      rootHost,
+      apiPort,
+      publicPort,
+      metricsPort,
+      address: key.address,
+      developmentCa: caFile,
+    },
     'relay started',
   );
   return {
     apiPort,
     publicPort,
+    metricsPort,
     address: key.address,
     developmentCaFile: caFile,
     discovery: discovery && (() => discovery.report()),

@@ -99,7 +99,7 @@ test('what is not built yet cannot be turned on by mistake', () => {
   assert.match(faultsOf(url, { MIN_PORT: '2000' }).join(), /^MIN_PORT: /);
   assert.match(faultsOf(url, { UDP_ENABLED: 'true' }).join(), /\(UDP_ENABLED\): this release does not offer it/);
   assert.match(faultsOf(url, { TCP_ENABLED: '1' }).join(), /\(TCP_ENABLED\): this release does not offer it/);
-  assert.deepEqual(faultsOf(url, { UDP_ENABLED: 'false', LANDING_PAGE_ENABLED: '0' }), []);
+  assert.deepEqual(faultsOf(url, { UDP_ENABLED: 'false', MAX_PORT: '0' }), []);
   assert.equal(faultsOf([...url, '--no-such-flag']).length, 1);
 });
 
@@ -126,6 +126,14 @@ test('the first values of what admins set come from the configuration', () => {
   const faults = faultsOf(argv.slice(0, 2), { APPROVAL_MODE: 'none', MAX_TCP_LEASES: '65536' }).join('\n');
   assert.match(faults, /\(APPROVAL_MODE\): must be auto or manual/);
   assert.match(faults, /\(MAX_TCP_LEASES\): must be a whole number from 0 to 65535/);
+});
+
+test('metrics have a port only where one is named', () => {
+  const url = ['--portal-url', 'https://a.localhost'];
+  assert.equal(readRelayConfig(url, { METRICS_PORT: '' }).metricsPort, undefined);
+  assert.equal(readRelayConfig(url, { METRICS_PORT: '4018' }).metricsPort, 4018);
+  for (const wrong of ['0', 'on', '70000'])
+    assert.match(faultsOf([...url, '--metrics-port', wrong]).join(), /METRICS_PORT/);
 });
 
 test('discovery is off unless it is turned on; its bootstraps are relay URLs', () => {
