@@ -50,6 +50,8 @@ export interface RelayConfig {
   maxConnectionsPerLease: number;
   /** Sign any digest for any lease holder, as older Portal v2 clients ask for it. */
   digestSigning: boolean;
+  /** A Chromium's executable, for thumbnails; none are taken without. */
+  chromium?: string;
   /** How long live connections may finish once the relay is told to stop. */
   drainTimeoutSeconds: number;
   /** Absent: discovery is off. */
@@ -184,6 +186,12 @@ export const relaySettings = {
     kind: 'switch',
     fallback: 'false',
     help: 'sign bare digests for older clients (see docs/operations.md first)',
+  },
+  chromium: {
+    flag: 'chromium',
+    env: 'CHROMIUM',
+    kind: 'text',
+    help: 'executable of a Chromium that takes thumbnails of public pages; none are taken without',
   },
   drainTimeout: {
     flag: 'drain-timeout',
@@ -338,6 +346,7 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
     maxConnectionsPerSource: number('maxConnectionsPerSource', 1, 1_000_000),
     maxConnectionsPerLease: number('maxConnectionsPerLease', 1, 1_000_000),
     digestSigning: onOff('digestSigning'),
+    chromium: text('chromium'),
     drainTimeoutSeconds: number('drainTimeout', 0, 86_400),
     discovery,
     logLevel,

@@ -7,12 +7,14 @@ import { createApp } from './api/app.js';
 import { ClientAddresses } from './api/client-address.js';
 import { ConnectEndpoint } from './api/connect.js';
 import { discoveryHandlers } from './api/discovery.js';
+import { thumbnailHandlers } from './api/thumbnail.js';
 import { sdkHandlers } from './api/sdk.js';
 import { systemHandlers } from './api/system.js';
 import { LeaseAuth } from './auth/lease-auth.js';
 import { relayKeyFromHex } from './auth/relay-key.js';
 import { loadPrivateKeyFile } from '../sdk/identity-file.js';
 import { AccessTokens } from './auth/tokens.js';
+import { keyPin } from './certs/certificate.js';
 import { CertificateSource, loadCertificate } from './certs/certificate-source.js';
 import { developmentCaFile, developmentCertificate } from './certs/development-ca.js';
 import type { RelayConfig } from './config.js';
@@ -27,6 +29,8 @@ import { Registration } from './leases/registration.js';
 import type { Logger } from './logger.js';
 import { ReverseAdmission } from './reverse/admission.js';
 import { SessionDirectory } from './reverse/session-directory.js';
+import { dialOwn } from './thumbnails/dial-own.js';
+import { Thumbnails } from './thumbnails/thumbnails.js';
 import { makePrivateDir } from './state-dir.js';
 import { SqliteStore } from './store/sqlite.js';
 
@@ -92,14 +96,17 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
   const digests = config.digestSigning ? new DigestSigner(certificates) : undefined;
   const transcripts = new TranscriptSigner(certificates, bindings);
 
+  /** The lease that visitors of a hostname are routed to. */
+  const leaseAt = (hostname: string) => (drain.signal.aborted ? undefined : leases.at(hostname));
+  const isBalancer = addressList(config.proxyProtocolFrom);
   const publicListener = new PublicListener(
     {
       apiHosts: new Set([rootHost, ...config.apiHosts]),
       unboundSessions: config.digestSigning,
       maxConnectionsPerSource: config.maxConnectionsPerSource,
       maxConnectionsPerLease: config.maxConnectionsPerLease,
-      leaseAt: (hostname) => (drain.signal.aborted ? undefined : leases.at(hostname)),
-      isBalancer: addressList(config.proxyProtocolFrom),
+      leaseAt,
+      isBalancer,
       toApi: (socket, passedOnFor) => apiListener.accept(socket, passedOnFor),
     },
     directory,
@@ -113,6 +120,16 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
         identity: { address: key.address, privateKey },
         load: () => directory.load(),
         ports: () => ({ udp: false, tcp: false }),
+        logger,
+      })
+    : undefined;
+  const thumbnails = config.chromium
+    ? new Thumbnails({
+        chromium: config.chromium,
+        leaseAt,
+        publicPort: () => portOf(publicListener.server),
+        dialPublic: () => dialOwn(publicListener.server, isBalancer),
+        trustedKey: () => (config.certificateFiles ? undefined : keyPin(certificates.current)),
         logger,
       })
     : undefined;
@@ -134,6 +151,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
       }),
       ...systemHandlers({ auth, leases, directory, transcripts, digests, draining: drain.signal }),
       ...discoveryHandlers(discovery),
+      ...thumbnailHandlers(thumbnails),
     },
     logger,
     validateResponses: config.validateResponses,
@@ -143,6 +161,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
 
   const stop = async () => {
     discovery?.stop();
+    await thumbnails?.stop();
     leases.stop();
     certificates.stop();
     directory.close();
