@@ -10,6 +10,7 @@ import { ClientAddresses } from './api/client-address.js';
 import { ConnectEndpoint } from './api/connect.js';
 import { discoveryHandlers } from './api/discovery.js';
 import { landingHandlers } from './api/landing.js';
+import { thumbnailHandlers } from './api/thumbnail.js';
 import { sdkHandlers } from './api/sdk.js';
 import { systemHandlers } from './api/system.js';
 import { AuditLog } from './audit/audit-log.js';
@@ -19,6 +20,7 @@ import { LeaseAuth } from './auth/lease-auth.js';
 import { relayKeyFromHex } from './auth/relay-key.js';
 import { loadPrivateKeyFile } from '../sdk/identity-file.js';
 import { AccessTokens } from './auth/tokens.js';
+import { keyPin } from './certs/certificate.js';
 import { CertificateSource, loadCertificate } from './certs/certificate-source.js';
 import { developmentCaFile, developmentCertificate } from './certs/development-ca.js';
 import type { RelayConfig } from './config.js';
@@ -30,7 +32,7 @@ import { DigestSigner } from './keyless/digest-signer.js';
 import { TranscriptSigner } from './keyless/transcript-signer.js';
 import { LandingPage, exposeCommand } from './landing/landing-page.js';
 import { LeaseBook } from './leases/lease-book.js';
-import { identityKey } from './leases/lease.js';
+import { type Lease, identityKey } from './leases/lease.js';
 import { Registration } from './leases/registration.js';
 import type { Logger } from './logger.js';
 import { countedSigner } from './metrics/counted-signer.js';
@@ -41,6 +43,8 @@ import { enforce } from './policy/enforcement.js';
 import { Policy } from './policy/policy.js';
 import { ReverseAdmission } from './reverse/admission.js';
 import { SessionDirectory } from './reverse/session-directory.js';
+import { dialOwn } from './thumbnails/dial-own.js';
+import { Thumbnails } from './thumbnails/thumbnails.js';
 import { makePrivateDir } from './state-dir.js';
 import { SqliteStore } from './store/sqlite.js';
 
@@ -119,17 +123,20 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
   const digests = config.digestSigning ? countedSigner(new DigestSigner(certificates), 'digest', metrics) : undefined;
   const transcripts = countedSigner(new TranscriptSigner(certificates, bindings), 'transcript', metrics);
 
+  /** The lease that visitors of a hostname are routed to. */
+  const leaseAt = (hostname: string): Lease | undefined => {
+    const lease = drain.signal.aborted ? undefined : leases.at(hostname);
+    return lease && policy.mayServe(identityKey(lease.identity)) ? lease : undefined;
+  };
+  const isBalancer = addressList(config.proxyProtocolFrom);
   const publicListener = new PublicListener(
     {
       apiHosts: new Set([rootHost, ...config.apiHosts]),
       unboundSessions: config.digestSigning,
       maxConnectionsPerSource: config.maxConnectionsPerSource,
       maxConnectionsPerLease: config.maxConnectionsPerLease,
-      leaseAt(hostname) {
-        const lease = drain.signal.aborted ? undefined : leases.at(hostname);
-        return lease && policy.mayServe(identityKey(lease.identity)) ? lease : undefined;
-      },
-      isBalancer: addressList(config.proxyProtocolFrom),
+      leaseAt,
+      isBalancer,
       toApi: (socket, passedOnFor) => apiListener.accept(socket, passedOnFor),
       onOutcome: metrics?.connection,
     },
@@ -144,6 +151,16 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
         identity: { address: key.address, privateKey },
         load: () => directory.load(),
         ports: () => ({ udp: false, tcp: false }),
+        logger,
+      })
+    : undefined;
+  const thumbnails = config.chromium
+    ? new Thumbnails({
+        chromium: config.chromium,
+        leaseAt,
+        publicPort: () => portOf(publicListener.server),
+        dialPublic: () => dialOwn(publicListener.server, isBalancer),
+        trustedKey: () => (config.certificateFiles ? undefined : keyPin(certificates.current)),
         logger,
       })
     : undefined;
@@ -180,6 +197,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
       ...adminHandlers({ adminAuth, audit, leases, directory, policy }),
       ...systemHandlers({ auth, leases, directory, policy, transcripts, digests, draining: drain.signal }),
       ...discoveryHandlers(discovery),
+      ...thumbnailHandlers(thumbnails),
     },
     logger,
     onAnswer: metrics?.answer,
@@ -198,6 +216,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
 
   const stop = async () => {
     discovery?.stop();
+    await thumbnails?.stop();
     leases.stop();
     certificates.stop();
     directory.close();
