@@ -217,7 +217,7 @@ for (const [what, limits, reason] of [
     const stalled = await startTcpService(t, () => {});
     const job = {
       chromium: await requireTool('chromium'),
-      url: 'https://stalled.portal.localhost:1/',
+      url: 'https://stalled.portal.localhost:8443/',
       gate: `127.0.0.1:${stalled.port}`,
     };
     await assert.rejects(takeScreenshot(job, new AbortController().signal, limits), reason);
