@@ -16,6 +16,8 @@ import { CertificateSource, loadCertificate } from './certs/certificate-source.j
 import { developmentCaFile, developmentCertificate } from './certs/development-ca.js';
 import type { RelayConfig } from './config.js';
 import { defaultLeaseTtlSeconds } from './constants.js';
+import { Joiner } from './ingress/joiner.js';
+import { PublicConnections } from './ingress/public-connections.js';
 import { PublicListener } from './ingress/public-listener.js';
 import { Bindings } from './keyless/bindings.js';
 import { DigestSigner } from './keyless/digest-signer.js';
@@ -87,19 +89,22 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
   const digests = config.digestSigning ? new DigestSigner(certificates) : undefined;
   const transcripts = new TranscriptSigner(certificates, bindings);
 
+  const isBalancer = addressList(config.proxyProtocolFrom);
+  const connections = new PublicConnections({ maxConnectionsPerSource: config.maxConnectionsPerSource, isBalancer });
+  const joinerOptions = {
+    unboundSessions: config.digestSigning,
+    maxConnectionsPerLease: config.maxConnectionsPerLease,
+  };
+  const joiner = new Joiner(joinerOptions, directory, bindings, logger);
+  const leaseAt = (hostname: string) => (drain.signal.aborted ? undefined : leases.at(hostname));
   const publicListener = new PublicListener(
     {
       apiHosts: new Set([rootHost, ...config.apiHosts]),
-      unboundSessions: config.digestSigning,
-      maxConnectionsPerSource: config.maxConnectionsPerSource,
-      maxConnectionsPerLease: config.maxConnectionsPerLease,
-      leaseAt: (hostname) => (drain.signal.aborted ? undefined : leases.at(hostname)),
-      isBalancer: addressList(config.proxyProtocolFrom),
+      leaseAt,
       toApi: (socket, passedOnFor) => apiListener.accept(socket, passedOnFor),
     },
-    directory,
-    bindings,
-    logger,
+    connections,
+    joiner,
   );
   const addresses = new ClientAddresses(addressList(config.trustedProxies));
   const app = createApp({
@@ -130,6 +135,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     certificates.stop();
     directory.close();
     bindings.close();
+    connections.close();
     await Promise.all([publicListener.stop(), apiListener.stop()]);
     await store.close();
   };
