@@ -19,6 +19,7 @@ import {
 import type { CertificateFiles } from './certs/certificate-source.js';
 import { isCidr } from './address-list.js';
 import { type LogLevel, logLevels } from './logger.js';
+import type { PortRange } from './ports/port-book.js';
 
 /** What a relay is started with. */
 export interface RelayConfig {
@@ -30,6 +31,10 @@ export interface RelayConfig {
   apiPort: number;
   /** The public TLS port, routed by SNI. */
   sniPort: number;
+  /** Where leases get TCP and UDP ports of their own; none: nowhere. */
+  portRange?: PortRange;
+  tcpEnabled: boolean;
+  udpEnabled: boolean;
   /** Further names under which the public port leads to the API; the certificate should be valid for them. */
   apiHosts: string[];
   /** Balancers in front of the public port, as addresses and ranges: their connections begin with a PROXY header. */
@@ -103,6 +108,27 @@ export const relaySettings = {
     kind: 'number',
     fallback: String(defaultPublicPort),
     help: 'public TLS port, routed by server name',
+  },
+  minPort: {
+    flag: 'min-port',
+    env: 'MIN_PORT',
+    kind: 'number',
+    help: 'first of the ports for TCP and UDP leases',
+  },
+  maxPort: { flag: 'max-port', env: 'MAX_PORT', kind: 'number', help: 'last of them' },
+  tcpEnabled: {
+    flag: 'tcp-enabled',
+    env: 'TCP_ENABLED',
+    kind: 'switch',
+    fallback: 'false',
+    help: 'offer leases a TCP port of their own',
+  },
+  udpEnabled: {
+    flag: 'udp-enabled',
+    env: 'UDP_ENABLED',
+    kind: 'switch',
+    fallback: 'false',
+    help: 'offer leases a UDP port of their own',
   },
   apiHosts: {
     flag: 'api-hosts',
@@ -192,16 +218,7 @@ export const relaySettings = {
 } as const satisfies Record<string, Setting>;
 
 /** Known by name, but not built yet: a relay that ignored them would not do what its operator asked for. */
-const unavailableSettings = [
-  'UDP_ENABLED',
-  'TCP_ENABLED',
-  'DISCOVERY',
-  'LANDING_PAGE_ENABLED',
-  'ADMIN_WALLETS',
-  'BOOTSTRAPS',
-  'MIN_PORT',
-  'MAX_PORT',
-];
+const unavailableSettings = ['DISCOVERY', 'LANDING_PAGE_ENABLED', 'ADMIN_WALLETS', 'BOOTSTRAPS'];
 
 type SettingName = keyof typeof relaySettings;
 
@@ -266,6 +283,16 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
   }
   const logLevel = text('logLevel') as LogLevel;
   if (!logLevels.includes(logLevel)) fault('logLevel', `must be one of ${logLevels.join(', ')}`);
+  const [minPort, maxPort] = [text('minPort'), text('maxPort')];
+  let portRange: PortRange | undefined;
+  if (Boolean(minPort) !== Boolean(maxPort)) fault(minPort ? 'maxPort' : 'minPort', 'first and last port go together');
+  else if (minPort && maxPort) {
+    portRange = { first: number('minPort', 1, 65_535), last: number('maxPort', 1, 65_535) };
+    if (portRange.first > portRange.last) fault('maxPort', 'must not be below the first port');
+  }
+  const [tcpEnabled, udpEnabled] = [onOff('tcpEnabled'), onOff('udpEnabled')];
+  for (const [name, enabled] of Object.entries({ tcpEnabled, udpEnabled }) as ['tcpEnabled' | 'udpEnabled', boolean][])
+    if (enabled && !minPort) fault(name, 'needs ports to give out: --min-port and --max-port');
   const host = text('host') as string;
   if (!isIP(host)) fault('host', 'must be an IP address');
 
@@ -287,6 +314,9 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
     host,
     apiPort: number('apiPort', 0, 65_535),
     sniPort: number('sniPort', 0, 65_535),
+    portRange,
+    tcpEnabled,
+    udpEnabled,
     apiHosts,
     proxyProtocolFrom: cidrs('proxyProtocolFrom'),
     trustedProxies: cidrs('trustedProxies'),

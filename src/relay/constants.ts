@@ -19,6 +19,14 @@ export const lingerAfterLeaseMs = 30_000;
 /** How long live connections may finish once the relay is told to stop. */
 export const defaultDrainTimeoutSeconds = 30;
 
+// Public ports of leases
+/** How long a port that was freed stays reserved for the identity that had it. */
+export const portReservationMs = 300_000;
+/** How soon a port that another program had is tried again for a new lease. */
+export const occupiedPortRetryMs = 60_000;
+/** How often what is bound is held against the settings, and a lease's port that could not be bound is tried again. */
+export const portCheckIntervalMs = 1_000;
+
 // Sign-in
 export const challengeTtlMs = 120_000;
 /** Open challenges held at once; past it, asking for another is `rate_limited`. */

@@ -18,13 +18,17 @@ import type { RelayConfig } from './config.js';
 import { defaultLeaseTtlSeconds } from './constants.js';
 import { Joiner } from './ingress/joiner.js';
 import { PublicConnections } from './ingress/public-connections.js';
+import { TcpPort } from './ingress/tcp-port.js';
 import { PublicListener } from './ingress/public-listener.js';
 import { Bindings } from './keyless/bindings.js';
 import { DigestSigner } from './keyless/digest-signer.js';
 import { TranscriptSigner } from './keyless/transcript-signer.js';
 import { LeaseBook } from './leases/lease-book.js';
+import type { Lease } from './leases/lease.js';
 import { Registration } from './leases/registration.js';
 import type { Logger } from './logger.js';
+import { LeasePorts } from './ports/lease-ports.js';
+import { type BoundPort, PortBook } from './ports/port-book.js';
 import { ReverseAdmission } from './reverse/admission.js';
 import { SessionDirectory } from './reverse/session-directory.js';
 import { makePrivateDir } from './state-dir.js';
@@ -62,8 +66,26 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
   );
   const store = new SqliteStore(join(config.stateDir, 'portal.db'));
 
+  const onFault = (error: unknown) => logger.error({ err: error }, 'the store failed');
   const directory = new SessionDirectory();
   const bindings = new Bindings();
+  const portBook = (protocol: 'tcp' | 'udp', bind: (port: number, hostname: string) => Promise<BoundPort>) =>
+    new PortBook({
+      protocol,
+      range: config.portRange,
+      settings: () => ({ enabled: protocol === 'tcp' ? config.tcpEnabled : config.udpEnabled, maxLeases: 0 }),
+      bind,
+      store,
+      onBlocked: (port, hostname, error) =>
+        logger.warn({ protocol, port, hostname, err: error }, 'the port of a lease cannot be bound, trying on'),
+      onFault,
+    });
+  const ports: LeasePorts = new LeasePorts(
+    portBook('tcp', (port, hostname) =>
+      TcpPort.bind({ host: config.host, port, lease: () => leaseAt(hostname) }, connections, joiner),
+    ),
+    portBook('udp', () => Promise.reject(new Error('not built'))),
+  );
   const leases = new LeaseBook(
     rootHost,
     {
@@ -73,18 +95,19 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
       reservedNames: new Set(config.reservedNames),
     },
     store,
+    ports,
     (lease, ending) => {
       logger.info({ hostname: lease.hostname, ending }, 'lease ended');
       directory.end(lease, ending);
     },
-    (error) => logger.error({ err: error }, 'the store failed'),
+    onFault,
   );
 
   /** Aborted once the relay takes no new work. */
   const drain = new AbortController();
   const tokens = new AccessTokens(key, config.portalUrl.origin);
   const auth = new LeaseAuth(tokens, leases);
-  const registration = new Registration(config.portalUrl, leases, store);
+  const registration = new Registration(config.portalUrl, leases, ports, store);
   const admission = new ReverseAdmission(auth, directory, config.digestSigning, drain.signal);
   const digests = config.digestSigning ? new DigestSigner(certificates) : undefined;
   const transcripts = new TranscriptSigner(certificates, bindings);
@@ -96,7 +119,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     maxConnectionsPerLease: config.maxConnectionsPerLease,
   };
   const joiner = new Joiner(joinerOptions, directory, bindings, logger);
-  const leaseAt = (hostname: string) => (drain.signal.aborted ? undefined : leases.at(hostname));
+  const leaseAt = (hostname: string): Lease | undefined => (drain.signal.aborted ? undefined : leases.at(hostname));
   const publicListener = new PublicListener(
     {
       apiHosts: new Set([rootHost, ...config.apiHosts]),

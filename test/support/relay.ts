@@ -33,6 +33,8 @@ export async function startTestRelay(overrides: Partial<RelayConfig> = {}): Prom
     stateDir,
     host: '127.0.0.1',
     apiPort: 0,
+    tcpEnabled: false,
+    udpEnabled: false,
     apiHosts: [],
     proxyProtocolFrom: [],
     trustedProxies: [],

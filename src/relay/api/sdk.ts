@@ -71,6 +71,8 @@ export function sdkHandlers(parts: SdkParts): Handlers {
         expires_at: rfc3339(lease.expiresAt),
         access_token: await tokens.issue(lease),
         sni_port: parts.publicPort(),
+        ...(lease.tcpPort !== undefined && { tcp_enabled: true, tcp_addr: `${parts.rootHost}:${lease.tcpPort}` }),
+        ...(lease.udpPort !== undefined && { udp_enabled: true, udp_addr: `${parts.rootHost}:${lease.udpPort}` }),
       };
       response.status(201).json(success(data));
     },

@@ -9,6 +9,7 @@ import {
   renewalBurst,
   renewalsPerSecond,
 } from '../constants.js';
+import type { LeasePorts, PortsGrip, WantedPorts } from '../ports/lease-ports.js';
 import { RateLimit } from '../rate-limit.js';
 import type { LeaseRecord, Metadata, Store } from '../store/store.js';
 import { Tally } from '../tally.js';
@@ -21,6 +22,7 @@ export interface LeaseTerms {
   identity: Identity;
   ttlSeconds: number;
   metadata: Metadata;
+  ports: WantedPorts;
   clientIp: string;
   reportedIp?: string;
 }
@@ -54,6 +56,7 @@ export class LeaseBook {
     private readonly rootHost: string,
     private readonly limits: LeaseLimits,
     private readonly store: Store,
+    private readonly ports: LeasePorts,
     private readonly onEnded: (lease: Lease, ending: LeaseEnding) => void,
     private readonly onFault: (error: unknown) => void,
   ) {
@@ -72,12 +75,17 @@ export class LeaseBook {
       else alive.push({ ...lease, expiresAt: Math.max(lease.expiresAt, wholeSeconds(now, freshTtlSeconds)) });
     }
     await this.store.putLeases(alive.map(recordFromLease), now);
-    for (const lease of alive) this.#add(lease);
+    const byKey = new Map(alive.map((lease) => [identityKey(lease.identity), lease]));
+    await this.ports.start((key) => byKey.get(key));
+    for (const [key, lease] of byKey) {
+      this.#add({ ...lease, tcpPort: this.ports.tcp.portOf(key), udpPort: this.ports.udp.portOf(key) });
+    }
     this.#sweeper = setInterval(() => this.#sweep(Date.now()), leaseSweepIntervalMs);
   }
 
   stop(): void {
     clearInterval(this.#sweeper);
+    this.ports.stop();
   }
 
   get size(): number {
@@ -110,36 +118,54 @@ export class LeaseBook {
     }
   }
 
-  /** Takes the hostname, or replaces the identity's own lease on it. @throws ApiError `hostname_conflict` */
+  /**
+   * Takes the hostname, or replaces the identity's own lease on it.
+   * @throws ApiError `hostname_conflict`, `rate_limited`, and what `LeasePorts.take` throws
+   */
   async register(terms: LeaseTerms): Promise<Lease> {
     const hostname = this.hostnameOf(terms.identity.name);
     return await this.#inTurn(hostname, async () => {
-      const now = Date.now();
-      this.assertFree(terms.identity, now);
+      this.assertFree(terms.identity);
+      if (!this.#leases.has(hostname)) this.#assertRoom(terms, Date.now());
+      const ports = await this.ports.take(identityKey(terms.identity), hostname, terms.ports);
+      const lease = this.#leaseOf(terms, ports);
+      try {
+        await this.store.putLeases([recordFromLease(lease)], lease.lastSeenAt);
+      } catch (error) {
+        ports.drop();
+        throw error;
+      }
+      ports.keep(lease.generation);
+      // While this waited for a port, the earlier one may have ended by itself.
       const earlier = this.#leases.get(hostname);
-      if (!earlier) this.#assertRoom(terms, now);
-      const expiresAt = wholeSeconds(now, this.#ttl(terms.ttlSeconds));
-      const lease: Lease = {
-        identity: terms.identity,
-        hostname,
-        generation: randomBytes(12).toString('base64url'),
-        expiresAt,
-        tokenExpiresAt: expiresAt,
-        metadata: terms.metadata,
-        firstSeenAt:
-          earlier && identityKey(earlier.identity) === identityKey(terms.identity) ? earlier.firstSeenAt : now,
-        lastSeenAt: now,
-        registeredFrom: terms.clientIp,
-        clientIp: terms.clientIp,
-        reportedIp: terms.reportedIp,
-      };
-      await this.store.putLeases([recordFromLease(lease)], now);
       if (earlier) this.#remove(earlier);
       this.#add(lease);
       this.#reserved.delete(hostname);
-      if (earlier) this.onEnded(earlier, 'replaced');
+      if (earlier) this.#end(earlier, 'replaced');
       return lease;
     });
+  }
+
+  #leaseOf({ identity, ttlSeconds, metadata, clientIp, reportedIp }: LeaseTerms, ports: PortsGrip): Lease {
+    const now = Date.now();
+    const hostname = this.hostnameOf(identity.name);
+    const earlier = this.#leases.get(hostname);
+    const expiresAt = wholeSeconds(now, this.#ttl(ttlSeconds));
+    return {
+      identity,
+      hostname,
+      generation: randomBytes(12).toString('base64url'),
+      expiresAt,
+      tokenExpiresAt: expiresAt,
+      metadata,
+      tcpPort: ports.tcpPort,
+      udpPort: ports.udpPort,
+      firstSeenAt: earlier && identityKey(earlier.identity) === identityKey(identity) ? earlier.firstSeenAt : now,
+      lastSeenAt: now,
+      registeredFrom: clientIp,
+      clientIp,
+      reportedIp,
+    };
   }
 
   /** Gives the lease a new expiry. @throws ApiError `lease_not_found`, `hostname_conflict` when it ended meanwhile, `rate_limited` */
@@ -173,7 +199,7 @@ export class LeaseBook {
       this.#assertCurrent(lease, now);
       await this.store.deleteLease(lease.hostname, lease.generation, now);
       this.#remove(lease);
-      this.onEnded(lease, 'unregistered');
+      this.#end(lease, 'unregistered');
     });
   }
 
@@ -237,7 +263,12 @@ export class LeaseBook {
     if (lease.expiresAt > now) return;
     this.#remove(lease);
     this.#reserve(lease, lease.expiresAt);
-    this.onEnded(lease, 'expired');
+    this.#end(lease, 'expired');
+  }
+
+  #end(lease: Lease, ending: LeaseEnding): void {
+    this.onEnded(lease, ending);
+    this.ports.free(identityKey(lease.identity), lease.generation);
   }
 
   #reserve(lease: Lease, since: number): void {

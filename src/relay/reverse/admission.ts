@@ -43,7 +43,8 @@ export class ReverseAdmission {
       binding: isOn(request, 'x-portal-binding', '1'),
       proxy: isOn(request, 'x-portal-proxy', '2'),
     };
-    if (!options.binding && !this.unboundSessions) {
+    // Raw TCP needs no binding.
+    if (!options.binding && !this.unboundSessions && lease.tcpPort === undefined) {
       throw new ApiError('feature_unavailable', 'send X-Portal-Binding: 1, this relay signs transcripts only');
     }
     const sessions = this.directory.of(lease);
