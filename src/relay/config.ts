@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { getAddress } from 'ethers';
 import { parse as parseToml } from 'smol-toml';
 import {
   certificateReloadIntervalMs,
@@ -15,11 +16,13 @@ import {
   defaultReservedNames,
   defaultPublicPort,
   maxLeaseTtlSeconds,
+  maxPortLeases,
 } from './constants.js';
 import type { CertificateFiles } from './certs/certificate-source.js';
 import { isCidr } from './address-list.js';
 import { type LogLevel, logLevels } from './logger.js';
 import type { PortRange } from './ports/port-book.js';
+import type { PolicySettings } from './policy/settings.js';
 
 /** What a relay is started with. */
 export interface RelayConfig {
@@ -33,8 +36,6 @@ export interface RelayConfig {
   sniPort: number;
   /** Where leases get TCP and UDP ports of their own; none: nowhere. */
   portRange?: PortRange;
-  tcpEnabled: boolean;
-  udpEnabled: boolean;
   /** Further names under which the public port leads to the API; the certificate should be valid for them. */
   apiHosts: string[];
   /** Balancers in front of the public port, as addresses and ranges: their connections begin with a PROXY header. */
@@ -53,6 +54,10 @@ export interface RelayConfig {
   maxConnectionsPerLease: number;
   /** Sign any digest for any lease holder, as older Portal v2 clients ask for it. */
   digestSigning: boolean;
+  /** Ethereum addresses, with checksum, that may log in to /admin; with none, that is off. */
+  adminWallets: string[];
+  /** What counts until an admin sets something else. */
+  policy: PolicySettings;
   /** How long live connections may finish once the relay is told to stop. */
   drainTimeoutSeconds: number;
   logLevel: LogLevel;
@@ -116,20 +121,6 @@ export const relaySettings = {
     help: 'first of the ports for TCP and UDP leases',
   },
   maxPort: { flag: 'max-port', env: 'MAX_PORT', kind: 'number', help: 'last of them' },
-  tcpEnabled: {
-    flag: 'tcp-enabled',
-    env: 'TCP_ENABLED',
-    kind: 'switch',
-    fallback: 'false',
-    help: 'offer leases a TCP port of their own',
-  },
-  udpEnabled: {
-    flag: 'udp-enabled',
-    env: 'UDP_ENABLED',
-    kind: 'switch',
-    fallback: 'false',
-    help: 'offer leases a UDP port of their own',
-  },
   apiHosts: {
     flag: 'api-hosts',
     env: 'API_HOSTS',
@@ -207,6 +198,55 @@ export const relaySettings = {
     fallback: 'false',
     help: 'sign bare digests for older clients (see docs/operations.md first)',
   },
+  adminWallets: {
+    flag: 'admin-wallets',
+    env: 'ADMIN_WALLETS',
+    kind: 'text',
+    fallback: '',
+    help: 'Ethereum addresses that may log in to /admin, separated by commas',
+  },
+  approvalMode: {
+    flag: 'approval-mode',
+    env: 'APPROVAL_MODE',
+    kind: 'text',
+    fallback: 'auto',
+    help: 'auto, or manual: identities wait for an admin (until one sets it)',
+  },
+  landingPage: {
+    flag: 'landing-page-enabled',
+    env: 'LANDING_PAGE_ENABLED',
+    kind: 'switch',
+    fallback: 'false',
+    help: 'show a page at the root host (until an admin sets it)',
+  },
+  udp: {
+    flag: 'udp-enabled',
+    env: 'UDP_ENABLED',
+    kind: 'switch',
+    fallback: 'false',
+    help: 'allow UDP leases (until an admin sets it)',
+  },
+  maxUdpLeases: {
+    flag: 'max-udp-leases',
+    env: 'MAX_UDP_LEASES',
+    kind: 'number',
+    fallback: '0',
+    help: 'UDP leases at once, 0 for no limit (until an admin sets it)',
+  },
+  tcp: {
+    flag: 'tcp-enabled',
+    env: 'TCP_ENABLED',
+    kind: 'switch',
+    fallback: 'false',
+    help: 'allow raw TCP port leases (until an admin sets it)',
+  },
+  maxTcpLeases: {
+    flag: 'max-tcp-leases',
+    env: 'MAX_TCP_LEASES',
+    kind: 'number',
+    fallback: '0',
+    help: 'raw TCP port leases at once, 0 for no limit (until an admin sets it)',
+  },
   drainTimeout: {
     flag: 'drain-timeout',
     env: 'DRAIN_TIMEOUT',
@@ -218,7 +258,7 @@ export const relaySettings = {
 } as const satisfies Record<string, Setting>;
 
 /** Known by name, but not built yet: a relay that ignored them would not do what its operator asked for. */
-const unavailableSettings = ['DISCOVERY', 'LANDING_PAGE_ENABLED', 'ADMIN_WALLETS', 'BOOTSTRAPS'];
+const unavailableSettings = ['DISCOVERY', 'BOOTSTRAPS'];
 
 type SettingName = keyof typeof relaySettings;
 
@@ -290,9 +330,9 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
     portRange = { first: number('minPort', 1, 65_535), last: number('maxPort', 1, 65_535) };
     if (portRange.first > portRange.last) fault('maxPort', 'must not be below the first port');
   }
-  const [tcpEnabled, udpEnabled] = [onOff('tcpEnabled'), onOff('udpEnabled')];
-  for (const [name, enabled] of Object.entries({ tcpEnabled, udpEnabled }) as ['tcpEnabled' | 'udpEnabled', boolean][])
-    if (enabled && !minPort) fault(name, 'needs ports to give out: --min-port and --max-port');
+  const [udp, tcp] = [onOff('udp'), onOff('tcp')];
+  if (udp && !minPort) fault('udp', 'needs ports to give out: --min-port and --max-port');
+  if (tcp && !minPort) fault('tcp', 'needs ports to give out: --min-port and --max-port');
   const host = text('host') as string;
   if (!isIP(host)) fault('host', 'must be an IP address');
 
@@ -309,14 +349,20 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
     return items;
   };
 
+  const adminWallets = list('adminWallets').map((wallet) => {
+    if (/^0x[0-9a-f]{40}$/.test(wallet)) return getAddress(wallet);
+    fault('adminWallets', `${wallet} is not an Ethereum address`);
+    return wallet;
+  });
+  const approvalMode = text('approvalMode') as PolicySettings['approvalMode'];
+  if (!['auto', 'manual'].includes(approvalMode)) fault('approvalMode', 'must be auto or manual');
+
   const config: Omit<RelayConfig, 'portalUrl'> = {
     stateDir: resolve((text('stateDir') as string).replace(/^~(?=\/)/, homedir())),
     host,
     apiPort: number('apiPort', 0, 65_535),
     sniPort: number('sniPort', 0, 65_535),
     portRange,
-    tcpEnabled,
-    udpEnabled,
     apiHosts,
     proxyProtocolFrom: cidrs('proxyProtocolFrom'),
     trustedProxies: cidrs('trustedProxies'),
@@ -328,6 +374,13 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
     maxConnectionsPerSource: number('maxConnectionsPerSource', 1, 1_000_000),
     maxConnectionsPerLease: number('maxConnectionsPerLease', 1, 1_000_000),
     digestSigning: onOff('digestSigning'),
+    adminWallets,
+    policy: {
+      approvalMode,
+      landingPageEnabled: onOff('landingPage'),
+      udp: { enabled: udp, maxLeases: number('maxUdpLeases', 0, maxPortLeases) },
+      tcpPort: { enabled: tcp, maxLeases: number('maxTcpLeases', 0, maxPortLeases) },
+    },
     drainTimeoutSeconds: number('drainTimeout', 0, 86_400),
     logLevel,
     certificateReloadIntervalMs,

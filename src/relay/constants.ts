@@ -120,3 +120,20 @@ export const challengeBurst = 120;
 export const challengesPerSecond = 2;
 /** Source addresses remembered by a rate limit. */
 export const maxRateLimitKeys = 50_000;
+
+// Governing
+/** Identities with a decision or a limit, and banned addresses. */
+export const maxDecisions = 100_000;
+export const maxBannedIps = 100_000;
+/** How many leases may have a port, as the contract bounds it. */
+export const maxPortLeases = 65_535;
+export const maxAuditFileBytes = 16 * 1024 * 1024;
+/** The audit log and its predecessors. */
+export const auditFiles = 8;
+/** Entries moved into the audit log at once. */
+export const auditBatch = 256;
+/** Longer than any line of the audit log. */
+export const auditTailBytes = 65_536;
+/** Refused attempts that are written, of all sources together: 2 MB a day at most. */
+export const refusedAuditBurst = 100;
+export const refusedAuditsPerSecond = 0.1;

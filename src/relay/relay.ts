@@ -8,6 +8,7 @@ import { ClientAddresses } from './api/client-address.js';
 import { ConnectEndpoint } from './api/connect.js';
 import { sdkHandlers } from './api/sdk.js';
 import { systemHandlers } from './api/system.js';
+import { AuditLog } from './audit/audit-log.js';
 import { LeaseAuth } from './auth/lease-auth.js';
 import { relayKeyFromHex } from './auth/relay-key.js';
 import { loadPrivateKeyFile } from '../sdk/identity-file.js';
@@ -29,6 +30,7 @@ import { Registration } from './leases/registration.js';
 import type { Logger } from './logger.js';
 import { LeasePorts } from './ports/lease-ports.js';
 import { type BoundPort, PortBook } from './ports/port-book.js';
+import { Policy } from './policy/policy.js';
 import { ReverseAdmission } from './reverse/admission.js';
 import { SessionDirectory } from './reverse/session-directory.js';
 import { makePrivateDir } from './state-dir.js';
@@ -65,20 +67,24 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
       : await developmentCertificate(config.stateDir, rootHost),
   );
   const store = new SqliteStore(join(config.stateDir, 'portal.db'));
+  const onStoreFault = (error: unknown) => logger.error({ err: error }, 'the store failed');
+  const audit = new AuditLog(join(config.stateDir, 'audit.jsonl'), store.governance, (error) =>
+    logger.error({ err: error }, 'the audit log failed, its entries wait in the store'),
+  );
+  const policy = new Policy(config.policy, store.governance, audit);
 
-  const onFault = (error: unknown) => logger.error({ err: error }, 'the store failed');
   const directory = new SessionDirectory();
   const bindings = new Bindings();
   const portBook = (protocol: 'tcp' | 'udp', bind: (port: number, hostname: string) => Promise<BoundPort>) =>
     new PortBook({
       protocol,
       range: config.portRange,
-      settings: () => ({ enabled: protocol === 'tcp' ? config.tcpEnabled : config.udpEnabled, maxLeases: 0 }),
+      settings: () => (protocol === 'tcp' ? policy.settings.tcpPort : policy.settings.udp),
       bind,
       store,
       onBlocked: (port, hostname, error) =>
         logger.warn({ protocol, port, hostname, err: error }, 'the port of a lease cannot be bound, trying on'),
-      onFault,
+      onFault: onStoreFault,
     });
   const ports: LeasePorts = new LeasePorts(
     portBook('tcp', (port, hostname) =>
@@ -86,6 +92,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     ),
     portBook('udp', () => Promise.reject(new Error('not built'))),
   );
+  policy.on('settings', () => ports.reconcile());
   const leases = new LeaseBook(
     rootHost,
     {
@@ -100,7 +107,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
       logger.info({ hostname: lease.hostname, ending }, 'lease ended');
       directory.end(lease, ending);
     },
-    onFault,
+    onStoreFault,
   );
 
   /** Aborted once the relay takes no new work. */
@@ -160,9 +167,12 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     bindings.close();
     connections.close();
     await Promise.all([publicListener.stop(), apiListener.stop()]);
+    await audit.stop();
     await store.close();
   };
   try {
+    await audit.start();
+    await policy.start();
     await leases.start(defaultLeaseTtlSeconds);
     await listen(publicListener.server, config.host, config.sniPort);
     await listen(apiListener.server, config.host, config.apiPort);

@@ -1,13 +1,7 @@
 import { ApiError, type ErrorCode } from '../../contract/index.js';
 import { occupiedPortRetryMs, portReservationMs } from '../constants.js';
+import type { PortSettings } from '../policy/settings.js';
 import type { PortProtocol, PortRecord, Store } from '../store/store.js';
-
-/** What the operator allows at the moment. */
-export interface PortSettings {
-  enabled: boolean;
-  /** Leases that may have a port at once; 0: no limit. */
-  maxLeases: number;
-}
 
 export interface PortRange {
   first: number;
