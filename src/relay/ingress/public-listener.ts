@@ -134,7 +134,7 @@ export class PublicListener {
     const connection: LiveConnection = { cut: () => socket.destroy(), traffic: { up: 0, down: 0 } };
     sessions.live.add(connection);
     stream.write(openingBytes(session, addresses, binding));
-    const error = await splice(socket, stream, meter(connection.traffic, sessions.traffic));
+    const error = await splice(socket, stream, meter(connection.traffic, sessions.traffic), sessions.bandwidth);
     sessions.release(connection);
     this.logger.debug(
       { hostname: lease.hostname, from: addresses.source.address, ...connection.traffic, error: error?.message },
