@@ -62,6 +62,16 @@ export const clientHelloTimeoutMs = 10_000;
 /** A balancer says whom it passes on before anything else. */
 export const proxyHeaderTimeoutMs = 5_000;
 
+// Bandwidth of a lease
+/** What a connection may move before the others have their turn, and the least that a pause saves up. */
+export const bandwidthQuantumBytes = 65_536;
+/** Time whose bytes a pause saves up: with less, a fast lease falls short of its limit. */
+export const bandwidthBurstMs = 25;
+/** Time beyond it that waiting connections are made good for when the process is late. */
+export const bandwidthLatenessMs = 250;
+/** Between two looks at who may go on, at least. */
+export const bandwidthTickMs = 4;
+
 // Keyless signing
 export const bindingBytes = 16;
 export const bindingTtlMs = 30_000;

@@ -55,7 +55,7 @@ export class Joiner {
     stream.write(openingBytes(clientHello ? marker.tenantTls : marker.rawTcp, session, addresses, binding));
     // TLS tells by itself when it was cut short; raw TCP would end as if all had been said.
     if (!clientHello) resetWhenCut(socket, stream);
-    const error = await splice(socket, stream, meter(connection.traffic, sessions.traffic));
+    const error = await splice(socket, stream, meter(connection.traffic, sessions.traffic), sessions.bandwidth);
     sessions.release(connection);
     this.logger.debug(
       { hostname: lease.hostname, from: addresses.source.address, ...connection.traffic, error: error?.message },
