@@ -28,6 +28,9 @@ export interface Registration {
   readonly hostname: string;
   /** `https://hostname[:port]` */
   readonly url: string;
+  /** Public `host:port` of each transport that was asked for. */
+  readonly tcpAddress?: string;
+  readonly udpAddress?: string;
   accessToken: string;
   /** How long the grant lives, counted from `grantedAt`, a reading of `Date.now()`. */
   lifetimeMs: number;
@@ -42,6 +45,8 @@ export interface LeaseKeeperOptions {
   metadata?: Metadata;
   /** Seconds asked for; the relay's default without. */
   ttl?: number;
+  /** Public ports wanted beside the name. */
+  ports?: { tcp?: boolean; udp?: boolean };
   /** Runs before each registration, and must succeed for it: looks whether the relay can serve at all. */
   prepare?(signal: AbortSignal): Promise<void>;
 }
@@ -154,10 +159,13 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
   }
 
   async #register(signal: AbortSignal): Promise<Registration> {
-    const { client, identity, name, metadata, ttl, prepare } = this.#options;
+    const { client, identity, name, metadata, ttl, ports = {}, prepare } = this.#options;
     await prepare?.(signal);
     const address = checksumAddress(identity.address);
-    const challenge = await client.createRegisterChallenge({ identity: { name, address }, metadata, ttl }, { signal });
+    const challenge = await client.createRegisterChallenge(
+      { identity: { name, address }, metadata, ttl, tcp_enabled: ports.tcp, udp_enabled: ports.udp },
+      { signal },
+    );
     checkSignInMessage(challenge.siwe_message, { relay: client.relay, address, challengeId: challenge.challenge_id });
     const signature = await identity.signMessage(challenge.siwe_message);
     const grantedAt = Date.now();
@@ -168,10 +176,16 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
     if (lease.hostname !== `${name}.${client.relay.hostname}`) {
       throw new AnswerError(`the relay granted ${lease.hostname}, which is not what was asked for`);
     }
+    for (const kind of ['tcp', 'udp'] as const) {
+      if (ports[kind] === true && lease[`${kind}_addr`] === undefined)
+        throw new AnswerError(`the relay granted no ${kind.toUpperCase()} port, and does not say why`);
+    }
     const port = lease.sni_port === undefined || lease.sni_port === 443 ? '' : `:${lease.sni_port}`;
     return {
       hostname: lease.hostname,
       url: `https://${lease.hostname}${port}`,
+      tcpAddress: ports.tcp === true ? lease.tcp_addr : undefined,
+      udpAddress: ports.udp === true ? lease.udp_addr : undefined,
       accessToken: lease.access_token,
       lifetimeMs: bounded(lease.lifetimeMs, minLeaseMs, maxLeaseMs),
       grantedAt,

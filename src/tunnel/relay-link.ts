@@ -6,14 +6,14 @@ import { withDeadline } from '../sdk/deadline.js';
 import type { Identity } from '../sdk/identity.js';
 import { LeaseKeeper, type Metadata, type Registration } from '../sdk/lease-keeper.js';
 import { reactTo, type LeaseCall } from '../sdk/reactions.js';
-import { type SignRequest, TicketKeys } from '../tls/index.js';
+import { plaintextAlertRecord, type SignRequest, TicketKeys } from '../tls/index.js';
 import type { Carrier } from './carrier.js';
 import type { Claim } from './claim.js';
 import { maxLiveConnections, probeConfirmTimeoutMs } from './constants.js';
 import { Keyless, type RelayCertificate } from './keyless.js';
 import type { LocalService } from './local-service.js';
 import { type ProbeReport, type ProbeTimes, SelfProbe } from './self-probe.js';
-import type { Endpoint } from '../streams/proxy-protocol.js';
+import type { Endpoint, ProxiedAddresses } from '../streams/proxy-protocol.js';
 import { SessionPool } from './session-pool.js';
 import { acceptVisitor } from './tenant-connection.js';
 import type { Visit } from './visit.js';
@@ -25,14 +25,24 @@ export interface RelayLinkOptions {
   name: string;
   metadata?: Metadata;
   ttl?: number;
-  service: LocalService;
+  /** Where each kind of visitor is led; at least one. */
+  services: LinkServices;
   /** How the own public name is visited, and when; no self-probe without. */
   probe?: ProbeTimes & { visit(url: URL, signal: AbortSignal): Promise<Visit> };
+}
+
+export interface LinkServices {
+  /** For visitors of the public name, whose TLS ends here. */
+  https?: LocalService;
+  /** For those of the public TCP port. */
+  tcp?: LocalService;
 }
 
 /** How one visitor's connection went. */
 export interface ConnectionReport {
   hostname: string;
+  /** Through the public name, or the public TCP port. */
+  transport: 'https' | 'tcp';
   /** Who it was, as the relay says; absent where it cannot tell. */
   visitor?: Endpoint;
   /** Whether a ticket spared the relay's signature; undefined when the handshake failed. */
@@ -76,17 +86,18 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     this.#options = options;
     // One listener a connection.
     setMaxListeners(0, this.#cut.signal);
-    const { client, carrier, identity, name, metadata, ttl, probe } = options;
-    this.#keyless = new Keyless(client);
+    const { client, carrier, identity, name, metadata, ttl, services, probe } = options;
+    this.#keyless = new Keyless(client, services.https !== undefined);
     this.#keeper = new LeaseKeeper({
       client,
       identity,
       name,
       metadata,
       ttl,
+      ports: { tcp: services.tcp !== undefined },
       prepare: (signal) => this.#keyless.refresh(carrier.name, signal),
     });
-    if (probe !== undefined) {
+    if (probe !== undefined && services.https !== undefined) {
       this.#probe = new SelfProbe<Registration>({
         ...probe,
         target: () => (this.#live.size < maxLiveConnections ? this.#keeper.current : undefined),
@@ -177,44 +188,76 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     const startedAt = performance.now();
     const report: ConnectionReport = {
       hostname: registration.hostname,
+      transport: claim.binding === undefined ? 'tcp' : 'https',
       visitor: claim.addresses?.source,
       received: 0,
       sent: 0,
       durationMs: 0,
     };
-    let stream: Duplex = claim.stream;
-    /** For sessions that began during a probe. */
-    let exporter: string | undefined;
-    const cut = () => stream.destroy();
+    const cut = () => claim.stream.destroy();
     this.#cut.signal.addEventListener('abort', cut, { once: true });
+    let isVisit = true;
     try {
       this.#cut.signal.throwIfAborted();
-      const { certificate } = this.#keyless;
-      const visitor = await acceptVisitor(claim, {
-        hostname: registration.hostname,
-        certificate,
-        tickets: this.#tickets,
-        sign: (request, binding) => this.#sign(registration, certificate, request, binding),
-        onKeys: (session) => (exporter = this.#probe?.witness(session)),
-      });
-      stream = visitor;
-      if (this.#probe?.isOwn(exporter) === true) {
-        await dismiss(visitor);
-        return;
-      }
-      // Whoever ends TLS between a probe and this tunnel comes during the probe; not to be taken for traffic.
-      if (exporter === undefined) this.#probe?.visited();
-      report.resumed = visitor.resumed;
-      Object.assign(report, await this.#options.service.serve(visitor, claim.addresses, this.#cut.signal));
+      if (claim.binding === undefined) await this.#serveTcp(claim, report);
+      else isVisit = await this.#serveTls(claim.stream, claim.binding, claim.addresses, registration, report);
     } catch (error) {
       report.error = error as Error;
-      stream.destroy();
+      claim.stream.destroy();
     } finally {
       this.#cut.signal.removeEventListener('abort', cut);
     }
-    if (this.#probe?.isOwn(exporter) === true) return;
+    if (!isVisit) return;
     report.durationMs = performance.now() - startedAt;
     this.emit('connection', report);
+  }
+
+  async #serveTcp({ stream, addresses }: Claim, report: ConnectionReport): Promise<void> {
+    const { tcp } = this.#options.services;
+    if (tcp === undefined) throw new Error('the relay sent a visitor of a TCP port, and none was asked for');
+    Object.assign(report, await tcp.serve(stream, addresses, this.#cut.signal));
+  }
+
+  /** @returns false when it was nobody's visit, but a probe's */
+  async #serveTls(
+    session: Duplex,
+    binding: Buffer,
+    addresses: ProxiedAddresses | undefined,
+    registration: Registration,
+    report: ConnectionReport,
+  ): Promise<boolean> {
+    const { https } = this.#options.services;
+    if (https === undefined) {
+      report.error = new Error('a visitor of the public name, where nothing is served');
+      await dismiss(session, plaintextAlertRecord('unrecognized_name'));
+      return true;
+    }
+    const { certificate } = this.#keyless;
+    /** For sessions that began during a probe. */
+    let exporter: string | undefined;
+    let visitor: Duplex | undefined;
+    try {
+      const accepted = await acceptVisitor(session, {
+        hostname: registration.hostname,
+        certificate,
+        tickets: this.#tickets,
+        sign: (request) => this.#sign(registration, certificate, request, binding),
+        onKeys: (keys) => (exporter = this.#probe?.witness(keys)),
+      });
+      visitor = accepted;
+      if (this.#probe?.isOwn(exporter) === true) {
+        await dismiss(accepted);
+        return false;
+      }
+      // Whoever ends TLS between a probe and this tunnel comes during the probe; not to be taken for traffic.
+      if (exporter === undefined) this.#probe?.visited();
+      report.resumed = accepted.resumed;
+      Object.assign(report, await https.serve(accepted, addresses, this.#cut.signal));
+    } catch (error) {
+      report.error = error as Error;
+      (visitor ?? session).destroy();
+    }
+    return this.#probe?.isOwn(exporter) !== true;
   }
 
   /**
@@ -261,10 +304,10 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
   }
 }
 
-/** Ends a visit that wanted nothing. */
-async function dismiss(visitor: Duplex): Promise<void> {
+/** Ends a visit that gets nothing but perhaps a last word. */
+async function dismiss(visitor: Duplex, lastWords?: Buffer): Promise<void> {
   visitor.on('error', () => undefined).resume();
   const closed = new Promise((resolve) => visitor.once('close', resolve));
-  visitor.end(() => visitor.destroy());
+  visitor.end(lastWords, () => visitor.destroy());
   await closed;
 }
