@@ -132,6 +132,16 @@ export const challengesPerSecond = 2;
 export const maxRateLimitKeys = 50_000;
 
 // Governing
+export const adminSessionTtlMs = 86_400_000;
+/** The oldest of a wallet ends when it opens one more. */
+export const maxAdminSessionsPerWallet = 64;
+/** Session cookies of one request that are looked at: more do not fit into `maxRequestHeadBytes`. */
+export const maxSessionCookies = 300;
+export const adminChallengeBurst = 60;
+export const adminChallengesPerSecond = 1;
+/** Logins that came to nothing, by source address. */
+export const loginFailureBurst = 20;
+export const loginFailuresPerSecond = 0.2;
 /** Identities with a decision or a limit, and banned addresses. */
 export const maxDecisions = 100_000;
 export const maxBannedIps = 100_000;

@@ -3,12 +3,16 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ApiListener } from './api/api-listener.js';
 import { addressList } from './address-list.js';
+import { adminGuard } from './api/admin-guard.js';
+import { adminHandlers } from './api/admin.js';
 import { createApp } from './api/app.js';
 import { ClientAddresses } from './api/client-address.js';
 import { ConnectEndpoint } from './api/connect.js';
 import { sdkHandlers } from './api/sdk.js';
 import { systemHandlers } from './api/system.js';
 import { AuditLog } from './audit/audit-log.js';
+import { AdminAuth } from './auth/admin-auth.js';
+import { AdminSessions } from './auth/admin-sessions.js';
 import { LeaseAuth } from './auth/lease-auth.js';
 import { relayKeyFromHex } from './auth/relay-key.js';
 import { loadPrivateKeyFile } from '../sdk/identity-file.js';
@@ -25,11 +29,12 @@ import { Bindings } from './keyless/bindings.js';
 import { DigestSigner } from './keyless/digest-signer.js';
 import { TranscriptSigner } from './keyless/transcript-signer.js';
 import { LeaseBook } from './leases/lease-book.js';
-import type { Lease } from './leases/lease.js';
+import { type Lease, identityKey } from './leases/lease.js';
 import { Registration } from './leases/registration.js';
 import type { Logger } from './logger.js';
 import { LeasePorts } from './ports/lease-ports.js';
 import { type BoundPort, PortBook } from './ports/port-book.js';
+import { enforce } from './policy/enforcement.js';
 import { Policy } from './policy/policy.js';
 import { ReverseAdmission } from './reverse/admission.js';
 import { SessionDirectory } from './reverse/session-directory.js';
@@ -101,6 +106,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
       perWallet: config.maxLeasesPerWallet,
       reservedNames: new Set(config.reservedNames),
     },
+    policy,
     store,
     ports,
     (lease, ending) => {
@@ -113,9 +119,12 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
   /** Aborted once the relay takes no new work. */
   const drain = new AbortController();
   const tokens = new AccessTokens(key, config.portalUrl.origin);
-  const auth = new LeaseAuth(tokens, leases);
+  const auth = new LeaseAuth(tokens, leases, policy);
+  const adminWallets = new Set(config.adminWallets);
+  const adminSessions = new AdminSessions(adminWallets, store.governance);
+  const adminAuth = new AdminAuth(config.portalUrl, adminWallets, adminSessions, audit);
   const registration = new Registration(config.portalUrl, leases, ports, store);
-  const admission = new ReverseAdmission(auth, directory, config.digestSigning, drain.signal);
+  const admission = new ReverseAdmission(auth, directory, policy, config.digestSigning, drain.signal);
   const digests = config.digestSigning ? new DigestSigner(certificates) : undefined;
   const transcripts = new TranscriptSigner(certificates, bindings);
 
@@ -126,7 +135,10 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     maxConnectionsPerLease: config.maxConnectionsPerLease,
   };
   const joiner = new Joiner(joinerOptions, directory, bindings, logger);
-  const leaseAt = (hostname: string): Lease | undefined => (drain.signal.aborted ? undefined : leases.at(hostname));
+  const leaseAt = (hostname: string): Lease | undefined => {
+    const lease = drain.signal.aborted ? undefined : leases.at(hostname);
+    return lease && policy.mayServe(identityKey(lease.identity)) ? lease : undefined;
+  };
   const publicListener = new PublicListener(
     {
       apiHosts: new Set([rootHost, ...config.apiHosts]),
@@ -139,6 +151,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
   const addresses = new ClientAddresses(addressList(config.trustedProxies));
   const app = createApp({
     addresses,
+    adminGuard: adminGuard(adminAuth, audit, config.portalUrl.origin),
     handlers: {
       ...sdkHandlers({
         rootHost,
@@ -150,9 +163,11 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
         leases,
         tokens,
         auth,
+        policy,
         draining: drain.signal,
       }),
-      ...systemHandlers({ auth, leases, directory, transcripts, digests, draining: drain.signal }),
+      ...adminHandlers({ adminAuth, audit, leases, directory, policy }),
+      ...systemHandlers({ auth, leases, directory, policy, transcripts, digests, draining: drain.signal }),
     },
     logger,
     validateResponses: config.validateResponses,
@@ -173,7 +188,9 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
   try {
     await audit.start();
     await policy.start();
+    await adminSessions.start();
     await leases.start(defaultLeaseTtlSeconds);
+    enforce(policy, leases, directory);
     await listen(publicListener.server, config.host, config.sniPort);
     await listen(apiListener.server, config.host, config.apiPort);
   } catch (error) {

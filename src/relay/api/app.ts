@@ -5,6 +5,7 @@ import { ApiError, type OperationId, failure, listOperations, loadContract } fro
 import { maxJsonBodyBytes, maxSignBodyBytes } from '../constants.js';
 import type { Logger } from '../logger.js';
 import type { ClientAddresses } from './client-address.js';
+import { adminHeaders } from './admin-guard.js';
 import { answerErrors } from './errors.js';
 
 /** Answers one operation of the contract; what it throws becomes the error envelope. */
@@ -14,6 +15,8 @@ export type Handlers = Partial<Record<OperationId, Handler>>;
 export interface AppOptions {
   handlers: Handlers;
   addresses: ClientAddresses;
+  /** Stands in front of all of `/admin`. */
+  adminGuard: RequestHandler;
   logger: Logger;
   /** Holds answers against the contract as well: for tests, as it costs time. */
   validateResponses: boolean;
@@ -23,7 +26,7 @@ export interface AppOptions {
  * The HTTP API, laid out by the contract: each of its paths is routed, each request validated against it, and an
  * operation without a handler answers `feature_unavailable`.
  */
-export function createApp({ handlers, addresses, logger, validateResponses }: AppOptions): RequestListener {
+export function createApp({ handlers, addresses, adminGuard, logger, validateResponses }: AppOptions): RequestListener {
   const contract = loadContract();
   const operations = listOperations(contract);
   const app = express();
@@ -36,11 +39,19 @@ export function createApp({ handlers, addresses, logger, validateResponses }: Ap
     next();
   });
   app.use(logRequests(logger));
+  app.use('/admin', adminHeaders);
 
   for (const path of new Set(operations.map((operation) => operation.path))) {
     const here = operations.filter((operation) => operation.path === path);
     const route = app.route(expressPath(path));
-    for (const { method, operationId } of here) if (!handlers[operationId]) route[method](unavailable);
+    for (const { method, operationId } of here) {
+      if (!handlers[operationId]) route[method](unavailable);
+      else
+        route[method]((_request, response, next) => {
+          response.locals['operationId'] = operationId;
+          next();
+        });
+    }
     const allow = here
       .flatMap(({ method }) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]))
       .join(', ');
@@ -54,6 +65,7 @@ export function createApp({ handlers, addresses, logger, validateResponses }: Ap
       throw new ApiError('method_not_allowed', `${request.method} is not for this endpoint, ${allow} is`);
     });
   }
+  app.use('/admin', adminGuard);
   app.use('/v1/sign', express.json({ limit: maxSignBodyBytes, inflate: false }));
   app.use(express.json({ limit: maxJsonBodyBytes, inflate: false }));
   app.use(refuseOtherMedia);

@@ -4,8 +4,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { ApiError } from '../../contract/index.js';
 import type { Logger } from '../logger.js';
-import type { ConnectRequest, ReverseAdmission } from '../reverse/admission.js';
-import { ReverseSession } from '../reverse/reverse-session.js';
+import type { Admission, ConnectRequest, ReverseAdmission } from '../reverse/admission.js';
 import { WebSocketStream, maxWebSocketMessageBytes } from '../../streams/websocket-stream.js';
 import type { ClientAddresses } from './client-address.js';
 import { asApiError } from './errors.js';
@@ -65,11 +64,10 @@ export class ConnectEndpoint {
         throw new ApiError('feature_unavailable', 'this relay carries no datagrams');
       if (!offered.includes(streamProtocol))
         throw new ApiError('invalid_request', `the subprotocol ${streamProtocol} must be offered`);
-      const { sessions, options } = await this.admission.admit(withSubprotocols(request, offered));
+      const admission = await this.admission.admit(withSubprotocols(request, offered));
       if (socket.destroyed) return;
       this.#webSockets.handleUpgrade(message, socket, rest, (opened) => {
-        sessions.add(new ReverseSession(new WebSocketStream(opened), options));
-        this.logger.debug({ hostname: sessions.lease.hostname, ready: sessions.queue.ready }, 'reverse session ready');
+        this.#enter(admission, new WebSocketStream(opened));
       });
     } catch (error) {
       refuseWith(socket, asApiError(error, this.logger));
@@ -83,14 +81,19 @@ export class ConnectEndpoint {
         throw new ApiError('invalid_request', 'Upgrade must be portal-reverse');
       if (rest.length > 0)
         throw new ApiError('invalid_request', 'nothing may follow the request before it is answered');
-      const { sessions, options } = await this.admission.admit(request);
+      const admission = await this.admission.admit(request);
       if (socket.destroyed) return;
       socket.write(answer);
-      sessions.add(new ReverseSession(socket, options));
-      this.logger.debug({ hostname: sessions.lease.hostname, ready: sessions.queue.ready }, 'reverse session ready');
+      this.#enter(admission, socket);
     } catch (error) {
       refuseWith(socket, asApiError(error, this.logger));
     }
+  }
+
+  #enter(admission: Admission, stream: Duplex): void {
+    this.admission.enter(admission, stream);
+    const { lease, queue } = admission.sessions;
+    this.logger.debug({ hostname: lease.hostname, ready: queue.ready }, 'reverse session ready');
   }
 }
 

@@ -43,14 +43,24 @@ export class Joiner {
     const accepts = ({ options }: ReverseSession) =>
       clientHello === undefined || options.binding || this.options.unboundSessions;
     const session = await this.#claim(socket, sessions, accepts);
-    if (!session) return false;
+    // The lease may have ended in the moment between, too.
+    if (sessions.ended.aborted) session?.close();
+    if (!session || sessions.ended.aborted) return false;
     const stream = session.claim();
     const binding =
       clientHello && session.options.binding
         ? this.bindings.issue({ hostname: lease.hostname, generation: lease.generation, clientHello })
         : undefined;
     if (binding) socket.once('close', () => this.bindings.revoke(binding));
-    const connection: LiveConnection = { cut: () => socket.destroy(), traffic: { up: 0, down: 0 } };
+    const connection: LiveConnection = {
+      cut: () => socket.destroy(),
+      drop() {
+        socket.resetAndDestroy();
+        stream.destroy();
+      },
+      tunnelIp: session.from,
+      traffic: { up: 0, down: 0 },
+    };
     sessions.live.add(connection);
     stream.write(openingBytes(clientHello ? marker.tenantTls : marker.rawTcp, session, addresses, binding));
     // TLS tells by itself when it was cut short; raw TCP would end as if all had been said.

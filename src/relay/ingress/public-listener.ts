@@ -10,6 +10,7 @@ import { type PublicConnections, publicTcpOptions } from './public-connections.j
 export interface PublicListenerOptions {
   /** Names that lead to the API: the root host, and what the operator added. */
   apiHosts: ReadonlySet<string>;
+  /** The lease to route to, if there is one and it may be served. */
   leaseAt(hostname: string): Lease | undefined;
   /**
    * Takes over a connection to the API, its ClientHello still to be read.

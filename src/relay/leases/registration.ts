@@ -50,7 +50,7 @@ export class Registration {
   ) {}
 
   /**
-   * @throws ApiError `invalid_request`, `invalid_address`, `hostname_conflict`, `rate_limited`; for ports also
+   * @throws ApiError `invalid_request`, `invalid_address`, `lease_rejected`, `hostname_conflict`, `rate_limited`; for ports also
    * `feature_unavailable`, `tcp_port_disabled`, `udp_disabled`
    */
   async challenge(request: RegistrationRequest, clientIp: string): Promise<Challenge> {

@@ -69,6 +69,11 @@ export class ReadyQueue {
     });
   }
 
+  /** Closes the sessions that were opened from an address. */
+  closeFrom(ip: string): void {
+    for (const session of this.#ready.filter(({ from }) => from === ip)) session.close();
+  }
+
   close(): void {
     for (const session of this.#ready.splice(0)) session.close();
   }

@@ -26,6 +26,8 @@ export class ReverseSession extends EventEmitter<{ gone: [] }> {
   constructor(
     readonly stream: Duplex,
     readonly options: ReverseSessionOptions,
+    /** Address of the tunnel, as it counted when the session was opened. */
+    readonly from: string,
   ) {
     super();
     stream.on('error', this.#drop);

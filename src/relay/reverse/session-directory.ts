@@ -10,6 +10,10 @@ import type { ReverseSession } from './reverse-session.js';
 export interface LiveConnection {
   /** Ends it at once. */
   cut(): void;
+  /** The same, and what is on its way to the visitor, in this machine's buffers, goes nowhere. */
+  drop(): void;
+  /** Address of the tunnel at its other end. */
+  readonly tunnelIp: string;
   /** Bytes from the visitor so far, and to it. */
   readonly traffic: Traffic;
 }
@@ -52,11 +56,25 @@ export class LeaseSessions {
     else this.queue.add(session);
   }
 
+  /** Ends all of it, down to the last byte. */
+  drop(): void {
+    clearTimeout(this.#linger);
+    this.#ended.abort();
+    this.queue.close();
+    for (const connection of this.live) connection.drop();
+  }
+
   end(linger: boolean): void {
     this.#ended.abort();
     this.queue.close();
     if (linger && this.live.size > 0) this.#linger = setTimeout(() => this.cut(), lingerAfterLeaseMs);
     else this.cut();
+  }
+
+  /** Ends the sessions, ready or live, that were opened from an address. */
+  endFrom(ip: string): void {
+    this.queue.closeFrom(ip);
+    for (const connection of this.live) if (connection.tunnelIp === ip) connection.drop();
   }
 
   cut(): void {
@@ -111,30 +129,52 @@ export class SessionDirectory {
     return sessions.queue.ready + sessions.live.size > 0;
   }
 
-  /** An expired lease is cut; one that was given back or replaced lets its connections finish, for a bounded time. */
+  /** A lease that expired or was rejected is cut; one that was given back or replaced lets its connections finish, for a bounded time. */
   end(lease: Lease, ending: LeaseEnding): void {
     const sessions = this.#byHostname.get(lease.hostname);
     if (sessions?.lease.generation !== lease.generation) return;
     this.#byHostname.delete(lease.hostname);
-    sessions.end(ending !== 'expired');
+    if (ending === 'rejected') sessions.drop();
+    else sessions.end(ending !== 'expired');
     for (const lingering of this.#lingering) if (lingering.live.size === 0) this.#lingering.delete(lingering);
     if (sessions.live.size > 0) this.#lingering.add(sessions);
   }
 
+  /**
+   * Ends all that these leases have open, also what lingers of earlier registrations. The leases stay, and what they open
+   * afterwards counts anew.
+   */
+  drop(isHit: (lease: Lease) => boolean): void {
+    for (const sessions of this.#all()) {
+      if (!isHit(sessions.lease)) continue;
+      if (this.#byHostname.get(sessions.lease.hostname) === sessions) this.#byHostname.delete(sessions.lease.hostname);
+      sessions.drop();
+    }
+  }
+
+  /** Ends every session that was opened from an address. */
+  endFrom(ip: string): void {
+    for (const sessions of this.#all()) sessions.endFrom(ip);
+  }
+
   /** Closes the sessions that wait, and settles when no connection is left, or at the signal. */
   async drain(signal: AbortSignal): Promise<void> {
-    const all = [...this.#byHostname.values(), ...this.#lingering];
+    const all = this.#all();
     for (const sessions of all) sessions.queue.close();
     await Promise.all(all.map((sessions) => sessions.idle(signal)));
   }
 
   /** Ends every session and connection. */
   close(): void {
-    for (const sessions of [...this.#byHostname.values(), ...this.#lingering]) {
+    for (const sessions of this.#all()) {
       sessions.end(false);
       sessions.cut();
     }
     this.#byHostname.clear();
     this.#lingering.clear();
+  }
+
+  #all(): LeaseSessions[] {
+    return [...this.#byHostname.values(), ...this.#lingering];
   }
 }
