@@ -27,6 +27,19 @@ export const occupiedPortRetryMs = 60_000;
 /** How often what is bound is held against the settings, and a lease's port that could not be bound is tried again. */
 export const portCheckIntervalMs = 1_000;
 
+// Datagrams
+/** A flow whose peer was silent for so long ends. */
+export const datagramFlowIdleMs = 30_000;
+export const datagramSweepIntervalMs = 2_000;
+/** Peers of one lease at once, those of one source address among them, and of all leases. */
+export const maxFlowsPerLease = 4_096;
+export const maxFlowsPerSource = 512;
+export const maxFlows = 100_000;
+/** Bytes that wait in the system's queue of a public UDP port; past it answers are dropped. */
+export const maxPublicSendQueueBytes = 1_048_576;
+/** A carrier without a word for so long is dead: its tunnel answers each ping of `keepaliveIntervalMs`. */
+export const datagramCarrierSilenceMs = 45_000;
+
 // Sign-in
 export const challengeTtlMs = 120_000;
 /** Open challenges held at once; past it, asking for another is `rate_limited`. */

@@ -21,6 +21,7 @@ import { CertificateSource, loadCertificate } from './certs/certificate-source.j
 import { developmentCaFile, developmentCertificate } from './certs/development-ca.js';
 import type { RelayConfig } from './config.js';
 import { defaultLeaseTtlSeconds } from './constants.js';
+import { Datagrams } from './datagrams/datagrams.js';
 import { Joiner } from './ingress/joiner.js';
 import { PublicConnections } from './ingress/public-connections.js';
 import { TcpPort } from './ingress/tcp-port.js';
@@ -80,6 +81,9 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
 
   const directory = new SessionDirectory();
   const bindings = new Bindings();
+  /** Aborted once the relay takes no new work. */
+  const drain = new AbortController();
+  const datagrams = new Datagrams(logger, drain.signal);
   const portBook = (protocol: 'tcp' | 'udp', bind: (port: number, hostname: string) => Promise<BoundPort>) =>
     new PortBook({
       protocol,
@@ -95,7 +99,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     portBook('tcp', (port, hostname) =>
       TcpPort.bind({ host: config.host, port, lease: () => leaseAt(hostname) }, connections, joiner),
     ),
-    portBook('udp', () => Promise.reject(new Error('not built'))),
+    portBook('udp', (port, hostname) => datagrams.bind(config.host, port, hostname)),
   );
   policy.on('settings', () => ports.reconcile());
   const leases = new LeaseBook(
@@ -116,8 +120,6 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     onStoreFault,
   );
 
-  /** Aborted once the relay takes no new work. */
-  const drain = new AbortController();
   const tokens = new AccessTokens(key, config.portalUrl.origin);
   const auth = new LeaseAuth(tokens, leases, policy);
   const adminWallets = new Set(config.adminWallets);
@@ -164,6 +166,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
         tokens,
         auth,
         policy,
+        udpOffered: () => ports.udp.isOffered,
         draining: drain.signal,
       }),
       ...adminHandlers({ adminAuth, audit, leases, directory, policy }),
@@ -172,7 +175,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     logger,
     validateResponses: config.validateResponses,
   });
-  const connect = new ConnectEndpoint(admission, addresses, logger);
+  const connect = new ConnectEndpoint(admission, datagrams, addresses, logger);
   const apiListener = new ApiListener(app, certificates.current, connect, addresses);
 
   const stop = async () => {
@@ -180,6 +183,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     certificates.stop();
     directory.close();
     bindings.close();
+    datagrams.stop();
     connections.close();
     await Promise.all([publicListener.stop(), apiListener.stop()]);
     await audit.stop();
@@ -190,6 +194,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     await policy.start();
     await adminSessions.start();
     await leases.start(defaultLeaseTtlSeconds);
+    datagrams.start();
     enforce(policy, leases, directory);
     await listen(publicListener.server, config.host, config.sniPort);
     await listen(apiListener.server, config.host, config.apiPort);

@@ -21,6 +21,8 @@ export interface SdkParts {
   tokens: AccessTokens;
   auth: LeaseAuth;
   policy: Policy;
+  /** Whether leases can have UDP ports now. */
+  udpOffered(): boolean;
   draining: AbortSignal;
 }
 
@@ -48,7 +50,7 @@ export function sdkHandlers(parts: SdkParts): Handlers {
           key_id: signingKeyId,
           certificate_chain: parts.certificates.current.chainPem,
         },
-        transports: ['raw', 'websocket'],
+        transports: ['raw', 'websocket', ...(parts.udpOffered() ? ['datagram-websocket'] : [])],
       };
       response.json(success(data));
     },
