@@ -12,7 +12,7 @@ export class ExposeOutput {
   constructor(
     private readonly out: NodeJS.WriteStream,
     private readonly err: NodeJS.WriteStream,
-    private readonly options: Pick<ExposeOptions, 'target' | 'tcp'> & { json: boolean },
+    private readonly options: Pick<ExposeOptions, 'target' | 'tcp' | 'udp'> & { json: boolean },
   ) {}
 
   ready({ url, urls, hostname, relay }: TunnelReady): void {
@@ -60,7 +60,8 @@ export class ExposeOutput {
   }
 
   #targetOf(url: string): string | number | undefined {
-    return url.startsWith('tcp:') ? this.options.tcp : this.options.target;
+    if (url.startsWith('tcp:')) return this.options.tcp;
+    return url.startsWith('udp:') ? this.options.udp : this.options.target;
   }
 
   #event(event: string, message: string, fields: object): void {

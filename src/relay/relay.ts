@@ -50,6 +50,8 @@ export interface Relay {
   address: string;
   /** PEM file of the development CA, where one is in use. */
   developmentCaFile?: string;
+  /** What is counted of UDP. */
+  datagrams: Pick<Datagrams, 'totals' | 'flows' | 'countersOf'>;
   /**
    * Takes no new work: visitors, registrations and reverse sessions are refused, sessions that wait are closed, so that
    * tunnels move on. Settles when no connection is left, or at the signal.
@@ -217,6 +219,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     publicPort,
     address: key.address,
     developmentCaFile: caFile,
+    datagrams,
     async drain(signal) {
       drain.abort();
       await directory.drain(signal);

@@ -12,11 +12,13 @@ import { RelayTransport } from '../sdk/relay-transport.js';
 import { AutoCarrier } from './auto-carrier.js';
 import type { Carrier } from './carrier.js';
 import { closeGraceMs } from './constants.js';
+import { WebSocketDatagramCarrier } from './datagram-carrier.js';
 import { checkHostHeader } from './forwarded-headers.js';
 import { LocalService, type ServiceOptions } from './local-service.js';
 import { RawCarrier } from './raw-carrier.js';
 import { RelayLink, type ConnectionReport, type LinkServices } from './relay-link.js';
 import type { InterceptionError, ProbeReport, ProbeTimes } from './self-probe.js';
+import { UdpService } from './udp-service.js';
 import { visit } from './visit.js';
 import { WebSocketCarrier } from './websocket-carrier.js';
 import { describeTarget, parsePortTarget, parseTarget, type Target } from './target.js';
@@ -24,11 +26,13 @@ import { describeTarget, parsePortTarget, parseTarget, type Target } from './tar
 export interface ExposeOptions {
   /**
    * The local service that visitors of the public HTTPS name are led to: `3000`, `host:port`, `[::1]:3000` or
-   * `http://host:port`. It, `tcp` or both are given.
+   * `http://host:port`. Any of it, `tcp` and `udp` are given, at least one.
    */
   target?: string | number;
   /** The local service behind a public TCP port of its own: `22`, `host:port` or `[::1]:22`. */
   tcp?: string | number;
+  /** The local service behind a public UDP port: `53`, `host:port` or `[::1]:53`. */
+  udp?: string | number;
   /** The relay's URL, `https://host[:port]`. */
   relay: string | URL;
   /** One DNS label; derived from the identity's address by default, always the same for the same identity. */
@@ -73,7 +77,7 @@ export interface ExposeOptions {
 export interface TunnelReady {
   /** Where the service is now, the first of `urls`. */
   url: string;
-  /** `https://hostname[:port]` and `tcp://host:port`, as far as they were asked for, in this order. */
+  /** `https://hostname[:port]`, `tcp://host:port` and `udp://host:port`, as far as they were asked for, in this order. */
   urls: string[];
   hostname: string;
   /** The relay's URL. */
@@ -196,6 +200,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     const link = new RelayLink({
       client: createPortalClient({ relay: relayUrl, fetch: transport.fetch }),
       carrier: this.#carrier(relayUrl, transport),
+      datagramCarrier: new WebSocketDatagramCarrier(relayUrl, transport),
       identity,
       name: chosenName ?? nameOfAddress(identity.address),
       metadata,
@@ -265,7 +270,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       this.emit('probe', report);
       if (this.#options.banMitm === true && report.result === 'mismatch') this.#ban(link, report.error);
     });
-    for (const service of [services.https, services.tcp]) {
+    for (const service of [services.https, services.tcp, services.udp]) {
       if (service === undefined) continue;
       const target = describeTarget(service.target);
       service.on('down', (error) =>
@@ -289,8 +294,9 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
 
 /** @throws UsageError when nothing is to be exposed, a target is none, or the options contradict each other */
 function localServices(options: ExposeOptions): LinkServices {
-  const { target, tcp, proxyProtocol } = options;
-  if (target === undefined && tcp === undefined) throw new UsageError('there is nothing to expose: give a target');
+  const { target, tcp, udp, proxyProtocol } = options;
+  if (target === undefined && tcp === undefined && udp === undefined)
+    throw new UsageError('there is nothing to expose: give a target');
   const services: LinkServices = {};
   if (target !== undefined) {
     const https = parseTarget(target);
@@ -299,6 +305,7 @@ function localServices(options: ExposeOptions): LinkServices {
     throw new UsageError('requests are only passed on to an HTTPS target, and none is given');
   }
   if (tcp !== undefined) services.tcp = new LocalService(parsePortTarget(tcp), { proxyProtocol, raw: true });
+  if (udp !== undefined) services.udp = new UdpService(parsePortTarget(udp));
   return services;
 }
 
@@ -312,8 +319,12 @@ function serviceOptions({ proxyProtocol, http, hostHeader }: ExposeOptions, targ
 }
 
 /** What the service is reached at, as it was asked for. */
-function urlsOf({ url, tcpAddress }: Registration, services: LinkServices): string[] {
-  return [...(services.https ? [url] : []), ...(tcpAddress === undefined ? [] : [`tcp://${tcpAddress}`])];
+function urlsOf({ url, tcpAddress, udpAddress }: Registration, services: LinkServices): string[] {
+  return [
+    ...(services.https ? [url] : []),
+    ...(tcpAddress === undefined ? [] : [`tcp://${tcpAddress}`]),
+    ...(udpAddress === undefined ? [] : [`udp://${udpAddress}`]),
+  ];
 }
 
 function waitingStatus(call: LeaseCall, error: Error, retryInMs: number): TunnelStatus {

@@ -10,17 +10,21 @@ import { plaintextAlertRecord, type SignRequest, TicketKeys } from '../tls/index
 import type { Carrier } from './carrier.js';
 import type { Claim } from './claim.js';
 import { maxLiveConnections, probeConfirmTimeoutMs } from './constants.js';
+import type { DatagramCarrier } from './datagram-carrier.js';
+import { DatagramLink } from './datagram-link.js';
 import { Keyless, type RelayCertificate } from './keyless.js';
 import type { LocalService } from './local-service.js';
 import { type ProbeReport, type ProbeTimes, SelfProbe } from './self-probe.js';
 import type { Endpoint, ProxiedAddresses } from '../streams/proxy-protocol.js';
 import { SessionPool } from './session-pool.js';
 import { acceptVisitor } from './tenant-connection.js';
+import type { UdpService } from './udp-service.js';
 import type { Visit } from './visit.js';
 
 export interface RelayLinkOptions {
   client: PortalClient;
   carrier: Carrier;
+  datagramCarrier: DatagramCarrier;
   identity: Identity;
   name: string;
   metadata?: Metadata;
@@ -36,6 +40,8 @@ export interface LinkServices {
   https?: LocalService;
   /** For those of the public TCP port. */
   tcp?: LocalService;
+  /** For peers of the public UDP port. */
+  udp?: UdpService;
 }
 
 /** How one visitor's connection went. */
@@ -80,13 +86,14 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
   readonly #live = new Set<Promise<void>>();
   readonly #probe: SelfProbe<Registration> | undefined;
   #pool: SessionPool | undefined;
+  #datagrams: DatagramLink | undefined;
 
   constructor(options: RelayLinkOptions) {
     super();
     this.#options = options;
     // One listener a connection.
     setMaxListeners(0, this.#cut.signal);
-    const { client, carrier, identity, name, metadata, ttl, services, probe } = options;
+    const { client, identity, name, metadata, ttl, services, probe } = options;
     this.#keyless = new Keyless(client, services.https !== undefined);
     this.#keeper = new LeaseKeeper({
       client,
@@ -94,8 +101,8 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       name,
       metadata,
       ttl,
-      ports: { tcp: services.tcp !== undefined },
-      prepare: (signal) => this.#keyless.refresh(carrier.name, signal),
+      ports: { tcp: services.tcp !== undefined, udp: services.udp !== undefined },
+      prepare: (signal) => this.#keyless.refresh(this.#carrierName, signal),
     });
     if (probe !== undefined && services.https !== undefined) {
       this.#probe = new SelfProbe<Registration>({
@@ -107,14 +114,14 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     }
     this.#keeper.on('registered', (registration) => {
       this.emit('registered', registration);
-      this.#openPool(registration);
+      this.#open(registration);
     });
     this.#keeper.on('renewed', () => {
       // A failure is as good as none: the chain at hand goes on serving, and a renewal comes soon.
-      this.#keyless.refresh(carrier.name, this.#leave.signal).catch(() => undefined);
+      this.#keyless.refresh(this.#carrierName, this.#leave.signal).catch(() => undefined);
     });
     this.#keeper.on('lost', (registration, error) => {
-      this.#pool?.stop();
+      this.#close();
       this.emit('lost', registration, error);
     });
     this.#keeper.on('waiting', (call, error, delayMs) => this.emit('waiting', call, error, delayMs));
@@ -133,7 +140,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       await this.#keeper.run(this.#leave.signal);
     } finally {
       this.#probe?.stop();
-      this.#pool?.stop();
+      this.#close();
     }
   }
 
@@ -143,7 +150,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     this.#probe?.stop();
     // The relay stops sending visitors before their sessions go.
     await this.#keeper.unregister();
-    this.#pool?.stop();
+    this.#close();
   }
 
   /** Settles when no connection is left. */
@@ -156,32 +163,66 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     this.#cut.abort(new Error('the tunnel closes'));
   }
 
-  #openPool(registration: Registration): void {
-    this.#pool?.stop();
-    let isOnline = false;
-    this.#pool = new SessionPool({
-      dial: (signal) => this.#options.carrier.dial({ accessToken: registration.accessToken, signal }),
-      onReady: () => {
-        this.#keeper.accepted(registration);
-        if (isOnline) return;
-        isOnline = true;
-        this.emit('online', registration);
-      },
-      onClaim: (claim) => {
-        const served = this.#serve(claim, registration).finally(() => {
-          this.#live.delete(served);
-          if (this.#live.size === maxLiveConnections - 1) this.#pool?.fill();
-        });
-        this.#live.add(served);
-      },
-      hasRoom: () => this.#live.size < maxLiveConnections,
-      onRefused: (error) => this.#keeper.refused(registration, 'connect', error),
-      onWaiting: (error, delayMs) => {
-        isOnline = false;
+  /** What the relay must have on offer. */
+  get #carrierName(): string {
+    const { carrier, datagramCarrier } = this.#options;
+    return this.#takesConnections ? carrier.name : datagramCarrier.name;
+  }
+
+  get #takesConnections(): boolean {
+    const { https, tcp } = this.#options.services;
+    return https !== undefined || tcp !== undefined;
+  }
+
+  /** Opens what a registration needs; it is online once all of it has opened. */
+  #open(registration: Registration): void {
+    this.#close();
+    const { carrier, datagramCarrier, services } = this.#options;
+    const closed = { pool: this.#takesConnections, datagrams: services.udp !== undefined };
+    const opened = (part: keyof typeof closed) => {
+      this.#keeper.accepted(registration);
+      if (!closed[part]) return;
+      closed[part] = false;
+      if (!closed.pool && !closed.datagrams) this.emit('online', registration);
+    };
+    const events = (part: keyof typeof closed) => ({
+      onReady: () => opened(part),
+      onRefused: (error: Error) => this.#keeper.refused(registration, 'connect', error),
+      onWaiting: (error: Error, delayMs: number) => {
+        closed[part] = true;
         this.emit('waiting', 'connect', error, delayMs);
       },
     });
-    this.#pool.start();
+    const accessToken = () => registration.accessToken;
+    if (closed.pool) {
+      this.#pool = new SessionPool({
+        ...events('pool'),
+        dial: (signal) => carrier.dial({ accessToken: accessToken(), signal }),
+        onClaim: (claim) => {
+          const served = this.#serve(claim, registration).finally(() => {
+            this.#live.delete(served);
+            if (this.#live.size === maxLiveConnections - 1) this.#pool?.fill();
+          });
+          this.#live.add(served);
+        },
+        hasRoom: () => this.#live.size < maxLiveConnections,
+      });
+      this.#pool.start();
+    }
+    if (services.udp) {
+      const { udp } = services;
+      this.#datagrams = new DatagramLink({
+        ...events('datagrams'),
+        dial: (signal) => datagramCarrier.dial({ accessToken: accessToken(), signal }),
+        serve: (channel) => udp.serve(channel),
+      });
+      this.#datagrams.start();
+    }
+  }
+
+  #close(): void {
+    this.#pool?.stop();
+    this.#datagrams?.stop();
   }
 
   async #serve(claim: Claim, registration: Registration): Promise<void> {
@@ -294,7 +335,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       if (error instanceof ApiError) {
         // Perhaps the chain has changed. This visitor's handshake is past saving: its binding is spent.
         if (error.code === 'invalid_request') {
-          void this.#keyless.refreshAfterRefusal(this.#options.carrier.name, this.#leave.signal);
+          void this.#keyless.refreshAfterRefusal(this.#carrierName, this.#leave.signal);
         } else if (reactTo(error, 'sign', true).do !== 'wait') {
           this.#keeper.refused(registration, 'sign', error);
         }

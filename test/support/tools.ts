@@ -14,6 +14,10 @@ const debianPackages = {
   chromium: 'chromium',
   haproxy: 'haproxy',
   nginx: 'nginx-light',
+  dig: 'bind9-dnsutils',
+  dnsmasq: 'dnsmasq-base',
+  ssh: 'openssh-client',
+  sshd: 'openssh-server',
 } as const;
 
 export type ToolName = keyof typeof debianPackages;
