@@ -44,6 +44,11 @@ export interface ExposeOptions {
   /** PEM certificates to trust for the relay instead of the well-known ones. */
   ca?: string | Buffer;
   /**
+   * The HTTP proxy to reach the relay through, `http(s)://[user:password@]host[:port]`. By default what the environment says
+   * (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`), though not for relays on this machine; none when false.
+   */
+  proxy?: string | URL | false;
+  /**
    * How reverse sessions reach the relay: `raw`, `ws`, or, by default, `auto`: raw, and over WebSocket where something on
    * the way lets only that through.
    */
@@ -190,13 +195,13 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   }
 
   async #serve(): Promise<void> {
-    const { relay, identityFile, metadata, ttl, ca, probe = true, banMitm = false } = this.#options;
+    const { relay, identityFile, metadata, ttl, ca, proxy, probe = true, banMitm = false } = this.#options;
     if (banMitm && probe === false) throw new UsageError('without probes there is no interception to be seen');
     const relayUrl = parseRelayUrl(relay.toString());
     const services = localServices(this.#options);
     const chosenName = this.#options.name === undefined ? undefined : checkName(this.#options.name);
     const identity = this.#options.identity ?? (await loadIdentityFile(identityFile ?? defaultIdentityFile()));
-    const transport = new RelayTransport({ ca });
+    const transport = new RelayTransport({ ca, proxy });
     const link = new RelayLink({
       client: createPortalClient({ relay: relayUrl, fetch: transport.fetch }),
       carrier: this.#carrier(relayUrl, transport),
@@ -209,7 +214,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       probe:
         probe === false
           ? undefined
-          : { ...(probe === true ? {} : probe), visit: (url, signal) => visit(url, ca, signal) },
+          : { ...(probe === true ? {} : probe), visit: (url, signal) => visit(url, { ca, proxy }, signal) },
     });
     this.#report(link, services, relayUrl);
     this.#status({ state: 'connecting', message: `connecting to ${relayUrl.host}` });

@@ -18,6 +18,7 @@ const debianPackages = {
   dnsmasq: 'dnsmasq-base',
   ssh: 'openssh-client',
   sshd: 'openssh-server',
+  tinyproxy: 'tinyproxy-bin',
 } as const;
 
 export type ToolName = keyof typeof debianPackages;
