@@ -33,8 +33,10 @@ export const datagramFlowIdleMs = 30_000;
 export const datagramSweepIntervalMs = 2_000;
 /** Peers of one lease at once, those of one source address among them, and of all leases. */
 export const maxFlowsPerLease = 4_096;
-export const maxFlowsPerSource = 512;
+export const maxFlowsPerSource = 1_024;
 export const maxFlows = 100_000;
+/** Of a public UDP port, for what comes while the relay is busy; the system may give less (net.core.rmem_max). */
+export const publicReceiveBufferBytes = 524_288;
 /** Bytes that wait in the system's queue of a public UDP port; past it answers are dropped. */
 export const maxPublicSendQueueBytes = 1_048_576;
 /** A carrier without a word for so long is dead: its tunnel answers each ping of `keepaliveIntervalMs`. */

@@ -43,7 +43,7 @@ export const flushAfterTargetFailureMs = 10_000;
 export const unavailablePageTimeoutMs = 15_000;
 
 // Datagrams
-/** Peers of one carrier: as many as a relay allows a lease. Each takes a socket. */
+/** Peers of one carrier: as many as a relay allows a lease. Each takes a socket; past it, the one silent for longest goes. */
 export const maxUdpFlows = 4_096;
 /** Somewhat longer than the relay's 30 s, so that a peer that comes back in time is the same to the service. */
 export const udpFlowIdleMs = 35_000;

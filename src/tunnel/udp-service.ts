@@ -40,11 +40,15 @@ export class UdpService extends EventEmitter<LocalServiceEvents> {
       const frame = decodeDatagram(bytes);
       if (!frame) return void this.counters.dropped++;
       let flow = flows.get(frame.flow);
-      if (!flow) {
-        // The relay allows fewer, and each takes a socket.
-        if (flows.size >= maxUdpFlows) return void this.counters.dropped++;
-        flows.set(frame.flow, (flow = this.#open(frame.flow, channel, () => flows.delete(frame.flow))));
+      if (flow) flows.delete(frame.flow);
+      else {
+        if (flows.size >= maxUdpFlows) flows.values().next().value?.close();
+        flow = this.#open(frame.flow, channel, (ended) => {
+          if (flows.get(frame.flow) === ended) flows.delete(frame.flow);
+        });
       }
+      // Whoever was silent for longest comes first.
+      flows.set(frame.flow, flow);
       if (flow.send(frame.payload)) this.counters.received++;
       else this.counters.dropped++;
     });
@@ -53,7 +57,10 @@ export class UdpService extends EventEmitter<LocalServiceEvents> {
       this.counters.dropped += channel.dropped - counted;
       counted = channel.dropped;
       const idleSince = performance.now() - udpFlowIdleMs;
-      for (const flow of flows.values()) if (flow.heardAt < idleSince) flow.close();
+      for (const flow of flows.values()) {
+        if (flow.heardAt >= idleSince) break;
+        flow.close();
+      }
     };
     const sweeper = setInterval(sweep, udpSweepIntervalMs);
     channel.once('closed', () => {
@@ -63,7 +70,7 @@ export class UdpService extends EventEmitter<LocalServiceEvents> {
     });
   }
 
-  #open(id: number, channel: DatagramChannel, onClosed: () => void): UdpFlow {
+  #open(id: number, channel: DatagramChannel, onClosed: (flow: UdpFlow) => void): UdpFlow {
     const turn = this.#turn;
     const flow = new UdpFlow(this.#address(turn), this.target.port);
     flow.on('message', (payload) => {
@@ -72,7 +79,7 @@ export class UdpService extends EventEmitter<LocalServiceEvents> {
       channel.send(encodeDatagram(id, payload));
     });
     flow.once('closed', (error) => {
-      onClosed();
+      onClosed(flow);
       if (error) this.#failed(error, turn);
     });
     return flow;

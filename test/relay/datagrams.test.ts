@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
 import { WebSocket } from 'ws';
 import { decodeDatagram, encodeDatagram, maxPayloadBytes } from '../../src/streams/datagram-frame.js';
+import { maxFlowsPerSource } from '../../src/relay/constants.js';
 import { type HeldLease, call, register } from '../support/by-hand.js';
 import { type TestRelay, startTestRelay, withPorts } from '../support/relay.js';
 
@@ -157,24 +158,35 @@ test('a flow whose peer is silent for 30 s ends, answers or not, and its number 
   assert.equal(relay.relay.datagrams.countersOf(lease.hostname)?.dropped.unknown_flow, 1);
 });
 
-test('peers of one source are bounded, and what has no tunnel is dropped: both are counted', async (t) => {
+test('past the bound for one source its longest silent peer makes room; what has no tunnel is dropped, and counted', async (t) => {
   const relay = await startRelay(t, 2);
   const lease = await register(relay, { name: 'many', ttl: 600, udp: true });
   const early = await openPeer(t, lease.udpPort);
   early.socket.send('nobody takes this');
   const counters = () => relay.relay.datagrams.countersOf(lease.hostname)!;
   while (counters().dropped.no_tunnel === 0) await new Promise(setImmediate);
-  await openCarrier(t, relay, lease);
+  const carrier = await openCarrier(t, relay, lease);
+  const [busy, quiet] = [await openPeer(t, lease.udpPort), await openPeer(t, lease.udpPort)];
+  quiet.socket.send('quiet');
+  busy.socket.send('busy');
+  const flows = { quiet: (await carrier.next()).flow, busy: (await carrier.next()).flow };
   const peers: Socket[] = [];
   t.after(() => peers.forEach((peer) => peer.close()));
-  for (let count = 1; count <= 520; count++) {
+  for (let count = 0; count < maxFlowsPerSource - 1; count++) {
     const peer = createSocket('udp4');
     peers.push(peer);
-    peer.send('x', lease.udpPort, '127.0.0.1');
     // One after the other: the system drops what comes too fast, and counts it where we do not look.
-    while (counters().up + counters().dropped.too_many_flows < count) await new Promise(setImmediate);
+    peer.send('x', lease.udpPort, '127.0.0.1');
+    await carrier.next();
+    if (count > 0) continue;
+    busy.socket.send('still here');
+    await carrier.next();
   }
-  assert.deepEqual([counters().up, counters().dropped.too_many_flows, relay.relay.datagrams.flows], [512, 8, 512]);
+  assert.equal(relay.relay.datagrams.flows, maxFlowsPerSource);
+  carrier.send(flows.quiet, 'too late');
+  carrier.send(flows.busy, 'in time');
+  assert.equal(await busy.next(), 'in time');
+  assert.deepEqual([counters().dropped.unknown_flow, counters().dropped.no_tunnel], [1, 1]);
 });
 
 test('a tunnel that does not read costs the relay no memory without end: the oldest datagrams make room', async (t) => {

@@ -173,32 +173,18 @@ test('dig resolves through the tunnel, over UDP and over TCP at the same port', 
   assert.match(long, /part 39 of an answer/);
 });
 
-test('a game: 200 peers, 60 datagrams a second each way, and each gets what is its own', async (t) => {
+test('two hundred peers at once: each gets what is its own', async (t) => {
   const relay = await startRelay(t);
   const service = await startUdpService(t, echo);
   const { url } = await openTunnel(t, relay, undefined, { udp: service.port });
-  const [peers, ticks] = [200, 120];
-  const answers = await Promise.all(
-    Array.from({ length: peers }, async (_, number) => {
-      const peer = await openPeer(t, url);
-      let own = 0;
-      peer.on('message', (payload) => {
-        assert.equal(payload.readUInt32BE(0), number, "another peer's");
-        own++;
-      });
-      return { number, peer, answered: () => own };
+  const peers = await Promise.all(Array.from({ length: 200 }, () => openPeer(t, url)));
+  const rounds = Array.from({ length: 10 }, (_, round) => round);
+  await Promise.all(
+    peers.map(async (peer, number) => {
+      const astray = (payload: Buffer) =>
+        assert.match(payload.toString(), new RegExp(`^${number}:`), "an answer to another peer's");
+      peer.on('message', astray);
+      for (const round of rounds) await ask(peer, `${number}:${round}`);
     }),
   );
-  for (let tick = 0; tick < ticks; tick++) {
-    const due = performance.now() + 1000 / 60;
-    for (const { number, peer } of answers) {
-      const payload = Buffer.alloc(64);
-      payload.writeUInt32BE(number, 0);
-      payload.writeUInt32BE(tick, 4);
-      peer.send(payload);
-    }
-    await new Promise((resolve) => setTimeout(resolve, Math.max(due - performance.now(), 0)));
-  }
-  // The machine may lose some on the way to a busy process; nobody is left out.
-  for (const { peer, answered } of answers) while (answered() === 0) await once(peer, 'message');
 });

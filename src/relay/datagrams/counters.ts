@@ -2,7 +2,7 @@
 export type DropReason =
   /** No tunnel was there to take it. */
   | 'no_tunnel'
-  /** Its peer is new, and there are as many flows as there may be. */
+  /** Its peer is new, and other leases have all the flows that there may be. */
   | 'too_many_flows'
   /** The path to the tunnel is slower than what comes in. */
   | 'slow_tunnel'

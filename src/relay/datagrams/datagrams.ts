@@ -2,7 +2,7 @@ import { type Socket, createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
 import type { DatagramChannel } from '../../streams/datagram-channel.js';
-import { datagramSweepIntervalMs, maxFlows } from '../constants.js';
+import { datagramSweepIntervalMs, maxFlows, publicReceiveBufferBytes } from '../constants.js';
 import type { Logger } from '../logger.js';
 import type { BoundPort } from '../ports/port-book.js';
 import type { LeaseSessions } from '../reverse/session-directory.js';
@@ -52,7 +52,7 @@ export class Datagrams {
 
   /** Binds a lease's public port. @throws the system's error */
   async bind(host: string, port: number, hostname: string): Promise<BoundPort> {
-    const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4' });
+    const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4', recvBufferSize: publicReceiveBufferBytes });
     try {
       socket.bind({ address: host, port, exclusive: true });
       await once(socket, 'listening');
