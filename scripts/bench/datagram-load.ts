@@ -7,6 +7,8 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface LoadOptions {
+  /** Loopback by default. */
+  host?: string;
   port: number;
   flows: number;
   /** Datagrams a second of all flows together. */
@@ -31,14 +33,14 @@ const tickMs = 2;
 /** For what is still under way. */
 const settleMs = 500;
 
-const { port, flows, rate, seconds, payloadBytes } = JSON.parse(process.argv[2]!) as LoadOptions;
+const { host = '127.0.0.1', port, flows, rate, seconds, payloadBytes } = JSON.parse(process.argv[2]!) as LoadOptions;
 const payload = Buffer.alloc(payloadBytes);
 const trips: number[] = [];
 const result: LoadResult = { sent: 0, answered: 0, astray: 0, p50: 0, p99: 0, seconds: 0 };
 
 async function open(number: number): Promise<Socket> {
   const socket = createSocket('udp4');
-  socket.connect(port, '127.0.0.1');
+  socket.connect(port, host);
   await once(socket, 'connect');
   socket.on('message', (answer) => {
     if (answer.readUInt32BE(0) !== number) result.astray++;

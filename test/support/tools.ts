@@ -17,6 +17,7 @@ const debianPackages = {
   dig: 'bind9-dnsutils',
   dnsmasq: 'dnsmasq-base',
   ssh: 'openssh-client',
+  'ssh-keygen': 'openssh-client',
   sshd: 'openssh-server',
   tinyproxy: 'tinyproxy-bin',
 } as const;

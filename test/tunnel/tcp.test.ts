@@ -7,6 +7,7 @@ import { parseProxyHeader } from '../../src/streams/proxy-protocol.js';
 import type { ConnectionReport } from '../../src/tunnel/index.js';
 import { readAll } from '../support/by-hand.js';
 import { type TestRelay, startTestRelay, withPorts } from '../support/relay.js';
+import { startSshd } from '../support/sshd.js';
 import {
   get,
   openTunnel,
@@ -76,6 +77,20 @@ for (const carrier of ['raw', 'ws'] as const) {
     assert.equal(received, hashOf(count));
   });
 }
+
+test('ssh logs in through the tunnel, and what it is given and gives back is whole', async (t) => {
+  const relay = await startRelay(t, 4);
+  const server = await startSshd(t);
+  const { url } = await openTunnel(t, relay, undefined, { tcp: server.port });
+  const port = Number(url.split(':').at(-1));
+  const input = randomBytes(16 << 20);
+  const { code, stdout, stderr } = await server.ssh(port, 'sha256sum; exit 7', input);
+  assert.equal(code, 7, stderr);
+  assert.match(stdout.toString(), new RegExp(`^${createHash('sha256').update(input).digest('hex')} `));
+  const echoed = await server.ssh(port, 'cat', input);
+  assert.equal(echoed.code, 0, echoed.stderr);
+  assert.ok(echoed.stdout.equals(input));
+});
 
 test('one lease may have a public name and a port, each leading to its own service', async (t) => {
   const relay = await startRelay(t, 4);
