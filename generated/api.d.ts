@@ -561,7 +561,8 @@ export interface paths {
          *     A binding serves once, until its connection closes, 30 seconds at most. One that is unknown, spent, foreign or expired, and a transcript that does
          *     not fit it, are `invalid_request`.
          *
-         *     Digest mode is for older clients and off unless the operator turns it on: it signs what it cannot check. Its answer has no envelope.
+         *     Digest mode is for older clients and off unless the operator turns it on: it signs what it cannot check, and nothing for an identity that
+         *     awaits its approval (`lease_rejected`). Its answer has no envelope.
          *     A relay that does not sign, or not in the mode asked for, answers 404 `feature_unavailable`.
          *     The body may have 96 KiB.
          */

@@ -28,6 +28,7 @@ export class AuditLog {
     private readonly path: string,
     private readonly store: GovernanceStore,
     private readonly onFault: (error: unknown) => void,
+    private readonly maxFileBytes = maxAuditFileBytes,
   ) {}
 
   /** Opens the file and brings it up to date. @throws Error when it cannot be written */
@@ -74,7 +75,7 @@ export class AuditLog {
       if (!last) return;
       const lines = entries.filter(({ seq }) => seq > this.#lastSeq).map(line);
       if (lines.length > 0) {
-        if (this.#size >= maxAuditFileBytes) await this.#rotate();
+        if (this.#size >= this.maxFileBytes) await this.#rotate();
         if (!this.#file) await this.#open();
         const text = lines.join('');
         await this.#file?.appendFile(text);
