@@ -81,7 +81,8 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
   );
   const policy = new Policy(config.policy, store.governance, audit);
 
-  const directory = new SessionDirectory();
+  const directory = new SessionDirectory((lease) => policy.bps(identityKey(lease.identity)));
+  policy.on('bps', () => directory.applyLimits());
   const bindings = new Bindings();
   /** Aborted once the relay takes no new work. */
   const drain = new AbortController();
@@ -171,7 +172,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
         udpOffered: () => ports.udp.isOffered,
         draining: drain.signal,
       }),
-      ...adminHandlers({ adminAuth, audit, leases, directory, policy }),
+      ...adminHandlers({ rootHost, adminAuth, audit, leases, directory, policy }),
       ...systemHandlers({ auth, leases, directory, policy, transcripts, digests, draining: drain.signal }),
     },
     logger,

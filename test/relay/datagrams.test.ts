@@ -5,7 +5,8 @@ import { type TestContext, test } from 'node:test';
 import { WebSocket } from 'ws';
 import { decodeDatagram, encodeDatagram, maxPayloadBytes } from '../../src/streams/datagram-frame.js';
 import { maxFlowsPerSource } from '../../src/relay/constants.js';
-import { type HeldLease, call, register } from '../support/by-hand.js';
+import { adminOf, leasePath } from '../support/admin.js';
+import { type HeldLease, call, freshWallet, register } from '../support/by-hand.js';
 import { type TestRelay, startTestRelay, withPorts } from '../support/relay.js';
 
 async function startRelay(t: TestContext, ...settings: Parameters<typeof withPorts>): Promise<TestRelay> {
@@ -236,6 +237,50 @@ test('a new carrier takes the place of the old one', async (t) => {
   assert.equal(text, 'b');
   carrier.send(flow, 'c');
   assert.equal(await peer.next(), 'c');
+});
+
+test('an admin turns UDP off: the port is silent at once; on again: the same carrier serves it', async (t) => {
+  const wallet = freshWallet();
+  const relay = await startTestRelay({ ...(await withPorts(2)), adminWallets: [wallet.address] });
+  t.after(() => relay.stop());
+  const admin = await adminOf(relay, wallet);
+  const lease = await register(relay, { name: 'switched', ttl: 600, udp: true });
+  const carrier = await openCarrier(t, relay, lease);
+  const peer = await openPeer(t, lease.udpPort);
+  peer.socket.send('one');
+  const { flow } = await carrier.next();
+  assert.equal((await admin.post('/settings/udp', { enabled: false, max_leases: 0 })).status, 200);
+  // Nothing listens there: the system says so to a peer that asks.
+  const refused = once(peer.socket, 'error') as Promise<[NodeJS.ErrnoException]>;
+  peer.socket.send('two');
+  assert.equal((await refused)[0].code, 'ECONNREFUSED');
+  carrier.send(flow, 'to nobody');
+  await assert.rejects(register(relay, { name: 'late', udp: true }), /"udp_disabled"/);
+  assert.equal((await admin.post('/settings/udp', { enabled: true, max_leases: 0 })).status, 200);
+  await register(relay, { name: 'late', udp: true });
+  peer.socket.send('three');
+  assert.equal((await carrier.next()).text, 'three');
+});
+
+test('a lease with a bandwidth moves no more datagrams than that, and the others are counted', async (t) => {
+  const wallet = freshWallet();
+  const relay = await startTestRelay({ ...(await withPorts(2)), adminWallets: [wallet.address] });
+  t.after(() => relay.stop());
+  const admin = await adminOf(relay, wallet);
+  const lease = await register(relay, { name: 'narrow', ttl: 600, udp: true });
+  await openCarrier(t, relay, lease);
+  const peer = await openPeer(t, lease.udpPort);
+  assert.equal(
+    (await admin.post(leasePath({ name: lease.name, address: lease.wallet.address }, 'bps'), { bps: 1_000 })).status,
+    200,
+  );
+  const counters = () => relay.relay.datagrams.countersOf(lease.hostname)!;
+  for (let sent = 1; sent <= 20; sent++) {
+    peer.socket.send(Buffer.alloc(50_000));
+    while (counters().up + counters().dropped.bandwidth < sent) await new Promise(setImmediate);
+  }
+  // A megabyte at a kilobyte a second: what the limit lets pass at once, and no more.
+  assert.ok(counters().up <= 3 && counters().dropped.bandwidth >= 17, JSON.stringify(counters()));
 });
 
 test('a carrier needs a lease with UDP, a token that is good, and ends with its lease', async (t) => {

@@ -5,7 +5,7 @@ import { type Server, type Socket, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import type { HDNodeWallet, Wallet } from 'ethers';
+import type { Wallet } from 'ethers';
 import { WebSocket } from 'ws';
 import { parseProxyHeader, proxyHeader } from '../../src/streams/proxy-protocol.js';
 import {
@@ -18,6 +18,7 @@ import {
   register,
   sessionHeaders,
 } from '../support/by-hand.js';
+import { adminOf, leasePath } from '../support/admin.js';
 import { type TestRelay, startTestRelay, withPorts } from '../support/relay.js';
 import { readOpening, visit } from '../support/tenant.js';
 
@@ -318,37 +319,37 @@ test('a port that another program took over a restart comes back when it is free
 });
 
 /** What a logged-in admin sets, by the path below /admin and its body. */
-async function startAdmin(relay: TestRelay, wallet: HDNodeWallet | Wallet) {
-  const asked = await call(relay, 'POST', '/admin/auth/challenge', { body: { address: wallet.address } });
-  const { challenge_id, siwe_message } = asked.body.data;
-  const body = { challenge_id, siwe_message, siwe_signature: await wallet.signMessage(siwe_message) };
-  const login = await call(relay, 'POST', '/admin/auth/login', { body });
-  const cookie = String(login.headers['set-cookie']).split(';')[0] as string;
-  return async (path: string, set?: object) => {
-    const answer = await call(relay, 'POST', `/admin/${path}`, { body: set, headers: { cookie } });
-    assert.equal(answer.status, 200, JSON.stringify(answer.body));
+async function startAdmin(relay: TestRelay, wallet: Wallet) {
+  const admin = await adminOf(relay, wallet);
+  return {
+    snapshot: () => admin.snapshot(),
+    async set(path: string, body?: object) {
+      const answer = await admin.post(path, body);
+      assert.equal(answer.status, 200, JSON.stringify(answer.body));
+    },
   };
 }
 
 test('an admin turns ports off: they close and their connections are cut at once; on again: leases have theirs back', async (t) => {
   const admin = freshWallet();
   const relay = await startRelay(t, { ...(await withPorts(2)), adminWallets: [admin.address] });
-  const set = await startAdmin(relay, admin);
+  const { set, snapshot } = await startAdmin(relay, admin);
   const lease = await register(relay, { name: 'switched', tcp: true });
   const { socket: session } = await openSession(relay, token(lease));
   const visitor = await dial(t, lease.tcpPort);
   visitor.write('x');
   await readStart(session);
   session.on('error', () => {});
+  assert.equal((await snapshot()).leases[0].tcp_addr, `portal.localhost:${lease.tcpPort}`);
   const cut = once(visitor.resume(), 'error') as Promise<[NodeJS.ErrnoException]>;
-  await set('settings/tcp-port', { enabled: false, max_leases: 0 });
+  await set('/settings/tcp-port', { enabled: false, max_leases: 0 });
   assert.equal(await fateOf(t, lease.tcpPort), 'ECONNREFUSED');
   assert.equal((await cut)[0].code, 'ECONNRESET');
   assert.equal(await codeOf(register(relay, { name: 'late', tcp: true })), 'tcp_port_disabled');
   // The lease itself goes on, and so does its right to the port.
   assert.equal((await call(relay, 'POST', '/sdk/renew', { body: {}, token: lease.token })).status, 200);
   const { socket: next } = await openSession(relay, token(lease));
-  await set('settings/tcp-port', { enabled: true, max_leases: 1 });
+  await set('/settings/tcp-port', { enabled: true, max_leases: 1 });
   const again = await dial(t, lease.tcpPort);
   again.end('y');
   assert.equal(await readStart(next), 1);
@@ -359,7 +360,7 @@ test('an admin turns ports off: they close and their connections are cut at once
 test('a ban closes the port of the lease and cuts its connections', async (t) => {
   const admin = freshWallet();
   const relay = await startRelay(t, { ...(await withPorts(2)), adminWallets: [admin.address] });
-  const set = await startAdmin(relay, admin);
+  const { set } = await startAdmin(relay, admin);
   const lease = await register(relay, { name: 'banned', tcp: true });
   const { socket: session } = await openSession(relay, token(lease));
   const visitor = await dial(t, lease.tcpPort);
@@ -367,8 +368,7 @@ test('a ban closes the port of the lease and cuts its connections', async (t) =>
   await readStart(session);
   session.on('error', () => {});
   const cut = once(visitor.resume(), 'error');
-  const encoded = [lease.name, lease.wallet.address].map((part) => Buffer.from(part).toString('base64url'));
-  await set(`leases/${encoded.join('/')}/ban`);
+  await set(leasePath({ name: lease.name, address: lease.wallet.address }, 'ban'));
   await cut;
   assert.equal(await fateOf(t, lease.tcpPort), 'ECONNREFUSED');
 });

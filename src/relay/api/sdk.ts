@@ -33,6 +33,9 @@ export const credentials = (request: Request, body?: string) => ({
   body,
   clientIp: clientIp(request),
 });
+/** Of a lease's own port: it is the relay's, whatever its name. */
+export const publicAddress = (rootHost: string, port: number | undefined) =>
+  port === undefined ? undefined : `${rootHost}:${port}`;
 export const rfc3339 = (ms: number) => new Date(ms).toISOString();
 
 /** `/sdk/*`: the life of a lease. */
@@ -78,8 +81,14 @@ export function sdkHandlers(parts: SdkParts): Handlers {
         expires_at: rfc3339(lease.expiresAt),
         access_token: await tokens.issue(lease),
         sni_port: parts.publicPort(),
-        ...(lease.tcpPort !== undefined && { tcp_enabled: true, tcp_addr: `${parts.rootHost}:${lease.tcpPort}` }),
-        ...(lease.udpPort !== undefined && { udp_enabled: true, udp_addr: `${parts.rootHost}:${lease.udpPort}` }),
+        ...(lease.tcpPort !== undefined && {
+          tcp_enabled: true,
+          tcp_addr: publicAddress(parts.rootHost, lease.tcpPort),
+        }),
+        ...(lease.udpPort !== undefined && {
+          udp_enabled: true,
+          udp_addr: publicAddress(parts.rootHost, lease.udpPort),
+        }),
       };
       response.status(201).json(success(data));
     },
