@@ -55,6 +55,7 @@ test('the blocks are those that this test knows', () => {
     'certificate-verify',
     'certificate-verify-content',
     'datagram',
+    'datagram-empty',
     'keepalive',
     'message-hash',
     'proxy-ipv4',
