@@ -100,6 +100,8 @@ export type TunnelState =
   | 'lease_lost'
   /** Something on the way does not let the raw carrier through. */
   | 'carrier_changed'
+  /** The relay has turned off a kind of port that it had given; the tunnel goes on without. */
+  | 'port_lost'
   | 'target_down'
   | 'target_up'
   | 'closing';
@@ -269,6 +271,13 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       this.#ready = undefined;
       this.#status({ state: 'lease_lost', message: `${hostname} is lost: ${error.message}`, error });
     });
+    link.on('without', (protocol, error) =>
+      this.#status({
+        state: 'port_lost',
+        message: `going on without a ${protocol.toUpperCase()} port: ${error.message}`,
+        error,
+      }),
+    );
     link.on('waiting', (call, error, retryInMs) => this.#status(waitingStatus(call, error, retryInMs)));
     link.on('connection', (report) => this.emit('connection', report));
     link.on('probe', (report) => {

@@ -69,6 +69,8 @@ export interface RelayLinkEvents {
   online: [registration: Registration];
   lost: [registration: Registration, error: Error];
   waiting: [call: LeaseCall, error: Error, delayMs: number];
+  /** The relay has turned off a kind of port: the lease goes on without. */
+  without: [protocol: 'tcp' | 'udp', error: Error];
   connection: [report: ConnectionReport];
   probe: [report: ProbeReport];
 }
@@ -102,6 +104,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       metadata,
       ttl,
       ports: { tcp: services.tcp !== undefined, udp: services.udp !== undefined },
+      isEnough: ({ tcp, udp }) => services.https !== undefined || tcp || udp,
       prepare: (signal) => this.#keyless.refresh(this.#carrierName, signal),
     });
     if (probe !== undefined && services.https !== undefined) {
@@ -124,6 +127,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       this.#close();
       this.emit('lost', registration, error);
     });
+    this.#keeper.on('without', (protocol, error) => this.emit('without', protocol, error));
     this.#keeper.on('waiting', (call, error, delayMs) => this.emit('waiting', call, error, delayMs));
   }
 
@@ -178,7 +182,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
   #open(registration: Registration): void {
     this.#close();
     const { carrier, datagramCarrier, services } = this.#options;
-    const closed = { pool: this.#takesConnections, datagrams: services.udp !== undefined };
+    const closed = { pool: this.#takesConnections, datagrams: registration.udpAddress !== undefined };
     const opened = (part: keyof typeof closed) => {
       this.#keeper.accepted(registration);
       if (!closed[part]) return;
@@ -209,8 +213,8 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       });
       this.#pool.start();
     }
-    if (services.udp) {
-      const { udp } = services;
+    const { udp } = services;
+    if (udp && closed.datagrams) {
       this.#datagrams = new DatagramLink({
         ...events('datagrams'),
         dial: (signal) => datagramCarrier.dial({ accessToken: accessToken(), signal }),

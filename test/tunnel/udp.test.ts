@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { type RemoteInfo, type Socket, createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { spawn } from 'node:child_process';
 import { type TestContext, test } from 'node:test';
 import { runProgram } from '../support/programs.js';
@@ -130,6 +132,28 @@ test('after the relay was away the same port serves again', async (t) => {
   await ready;
   assert.equal(tunnel.current?.url, url);
   assert.equal(await ask(peer, 'after'), 'after');
+});
+
+test('where the relay has turned a kind of port off meanwhile, the tunnel comes back with the rest, and says so', async (t) => {
+  const stateDir = temporaryDirectory(t);
+  const settings = { ...(await withPorts(4)), stateDir };
+  const before = await startTestRelay(settings);
+  const web = await startHttpService(t, (_request, response) => response.end('web'));
+  const service = await startUdpService(t, echo);
+  const { tunnel, hostname } = await openTunnel(t, before, web.port, { udp: service.port });
+  assert.equal(tunnel.current?.urls.length, 2);
+  const lost = statusWhere(tunnel, ({ state }) => state === 'port_lost');
+  await before.stop();
+  const ready = once(tunnel, 'ready');
+  rmSync(join(stateDir, 'portal.db'));
+  const { policy } = settings;
+  const off = { ...policy, udp: { ...policy.udp, enabled: false } };
+  const relay = await startTestRelay({ ...settings, policy: off, sniPort: before.publicPort });
+  t.after(() => relay.stop());
+  assert.match((await lost).message, /without a UDP port/);
+  await ready;
+  assert.equal(tunnel.current?.urls.length, 1);
+  assert.equal((await get(relay, hostname)).body, 'web');
 });
 
 test('dig resolves through the tunnel, over UDP and over TCP at the same port', async (t) => {

@@ -142,6 +142,8 @@ export class LeaseBook {
       const ports = await this.ports.take(identityKey(terms.identity), hostname, terms.ports);
       const lease = this.#leaseOf(terms, ports);
       try {
+        // Others may have taken the room while this waited for a port.
+        if (!this.#leases.has(hostname)) this.#assertRoom(terms, lease.lastSeenAt);
         await this.#write(lease);
       } catch (error) {
         ports.drop();

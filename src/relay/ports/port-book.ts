@@ -100,19 +100,24 @@ export class PortBook {
   async take(key: string, hostname: string, preferred?: number): Promise<PortGrip> {
     this.assertOffered();
     const { protocol, settings } = this.options;
-    let held = this.#held.get(key);
-    if (!held) {
+    const known = this.#held.get(key);
+    const held = known ?? newHeld(0, hostname);
+    if (!known) {
       const { maxLeases } = settings();
       if (maxLeases > 0 && this.#held.size >= maxLeases) {
         throw new ApiError(codes[protocol].full, `${maxLeases} leases have a ${protocol.toUpperCase()} port already`);
       }
-      held = newHeld(0, hostname);
       this.#held.set(key, held);
     }
     held.grips++;
     try {
       await held.binding;
-      if (!held.bound) await this.#bindAnother(key, held, preferred);
+      if (!held.bound) {
+        const bound = this.#bindAnother(key, held, preferred);
+        // Nobody else tries meanwhile.
+        held.binding = bound.catch(() => undefined).finally(() => (held.binding = undefined));
+        await bound;
+      }
     } catch (error) {
       held.grips--;
       if (held.owner === undefined) this.#forget(key, held);
@@ -153,7 +158,6 @@ export class PortBook {
   reconcile(): void {
     const { enabled } = this.options.settings();
     for (const held of this.#held.values()) {
-      if (held.grips > 0 && held.owner === undefined) continue;
       if (!enabled) this.#close(held, true);
       else if (!held.bound && !held.binding) this.#rebind(held);
     }
