@@ -18,6 +18,8 @@ import {
   maxLeaseTtlSeconds,
   maxPortLeases,
 } from './constants.js';
+import { parseRelayUrl } from '../sdk/relay-url.js';
+import type { DiscoverySettings } from './discovery/discovery.js';
 import type { CertificateFiles } from './certs/certificate-source.js';
 import { isCidr } from './address-list.js';
 import { type LogLevel, logLevels } from './logger.js';
@@ -60,6 +62,8 @@ export interface RelayConfig {
   policy: PolicySettings;
   /** How long live connections may finish once the relay is told to stop. */
   drainTimeoutSeconds: number;
+  /** Absent: discovery is off. */
+  discovery?: DiscoverySettings;
   logLevel: LogLevel;
   certificateReloadIntervalMs: number;
   /** Hold every answer against the contract. */
@@ -254,11 +258,35 @@ export const relaySettings = {
     fallback: String(defaultDrainTimeoutSeconds),
     help: 'how long live connections may finish at SIGTERM, in seconds',
   },
+  discovery: {
+    flag: 'discovery',
+    env: 'DISCOVERY',
+    kind: 'switch',
+    fallback: 'false',
+    help: 'look for other relays, and let them and tunnels know of this one',
+  },
+  bootstraps: {
+    flag: 'bootstraps',
+    env: 'BOOTSTRAPS',
+    kind: 'text',
+    fallback: '',
+    help: 'URLs of relays to begin discovery with, separated by commas',
+  },
+  discoveryCa: {
+    flag: 'discovery-ca',
+    env: 'DISCOVERY_CA',
+    kind: 'text',
+    help: 'PEM certificates that discovery trusts beside the well-known ones',
+  },
+  discoveryAllowPrivate: {
+    flag: 'discovery-allow-private',
+    env: 'DISCOVERY_ALLOW_PRIVATE',
+    kind: 'switch',
+    fallback: 'false',
+    help: 'let discovery visit loopback and private addresses: for tests and closed networks only',
+  },
   logLevel: { flag: 'log-level', env: 'LOG_LEVEL', kind: 'text', fallback: 'info', help: logLevels.join(', ') },
 } as const satisfies Record<string, Setting>;
-
-/** Known by name, but not built yet: a relay that ignored them would not do what its operator asked for. */
-const unavailableSettings = ['DISCOVERY', 'BOOTSTRAPS'];
 
 type SettingName = keyof typeof relaySettings;
 
@@ -275,15 +303,8 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
   // A variable that is set to nothing, as compose files do, is not set: '' would be port 0 and the working directory.
   env = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const file = readFile(flags['config'] ?? env['PORTAL_CONFIG'], faults);
-  for (const name of unavailableSettings) {
-    const value = env[name] ?? file[name.toLowerCase()];
-    if (value && !['false', '0', 'off'].includes(value)) faults.push(`${name}: this release does not offer it yet`);
-  }
 
-  const known = new Set([
-    ...Object.values(relaySettings).map(({ flag }) => flag.replaceAll('-', '_')),
-    ...unavailableSettings.map((name) => name.toLowerCase()),
-  ]);
+  const known = new Set(Object.values(relaySettings).map(({ flag }) => flag.replaceAll('-', '_')));
   for (const key of Object.keys(file))
     if (!known.has(key)) faults.push(`${key}: not a setting (in the configuration file)`);
 
@@ -357,6 +378,17 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
   const approvalMode = text('approvalMode') as PolicySettings['approvalMode'];
   if (!['auto', 'manual'].includes(approvalMode)) fault('approvalMode', 'must be auto or manual');
 
+  const discovery = readDiscovery(
+    {
+      portalUrl,
+      isOn: onOff('discovery'),
+      bootstraps: list('bootstraps'),
+      caFile: text('discoveryCa'),
+      allowPrivate: onOff('discoveryAllowPrivate'),
+    },
+    fault,
+  );
+
   const config: Omit<RelayConfig, 'portalUrl'> = {
     stateDir: resolve((text('stateDir') as string).replace(/^~(?=\/)/, homedir())),
     host,
@@ -382,6 +414,7 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
       tcpPort: { enabled: tcp, maxLeases: number('maxTcpLeases', 0, maxPortLeases) },
     },
     drainTimeoutSeconds: number('drainTimeout', 0, 86_400),
+    discovery,
     logLevel,
     certificateReloadIntervalMs,
     validateResponses: false,
@@ -442,6 +475,32 @@ function readPortalUrl(text: string | undefined, fault: (what: string) => void):
     );
   }
   return url;
+}
+
+function readDiscovery(
+  given: { portalUrl?: URL; isOn: boolean; bootstraps: string[]; caFile?: string; allowPrivate: boolean },
+  fault: (name: SettingName, what: string) => void,
+): DiscoverySettings | undefined {
+  const bootstraps: URL[] = [];
+  for (const text of given.bootstraps) {
+    try {
+      bootstraps.push(parseRelayUrl(text));
+    } catch (error) {
+      fault('bootstraps', (error as Error).message);
+    }
+  }
+  let ca: string | undefined;
+  if (given.caFile !== undefined) {
+    if (isFile(given.caFile)) ca = readFileSync(given.caFile, 'utf8');
+    if (!ca?.includes('-----BEGIN CERTIFICATE-----'))
+      fault('discoveryCa', `${given.caFile} has no PEM certificate in it`);
+  }
+  const port = Number(given.portalUrl?.port || 443);
+  if (given.isOn && port !== 443 && port < 1024) {
+    fault('portalUrl', `other relays visit port 443 and those from 1024 up, not ${port}: discovery would be of no use`);
+  }
+  if (!given.isOn && bootstraps.length > 0) fault('bootstraps', 'is for relays with --discovery (DISCOVERY)');
+  return given.isOn ? { bootstraps, ca, allowPrivate: given.allowPrivate } : undefined;
 }
 
 function isFile(path: string): boolean {

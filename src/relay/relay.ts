@@ -8,6 +8,7 @@ import { adminHandlers } from './api/admin.js';
 import { createApp } from './api/app.js';
 import { ClientAddresses } from './api/client-address.js';
 import { ConnectEndpoint } from './api/connect.js';
+import { discoveryHandlers } from './api/discovery.js';
 import { sdkHandlers } from './api/sdk.js';
 import { systemHandlers } from './api/system.js';
 import { AuditLog } from './audit/audit-log.js';
@@ -25,6 +26,7 @@ import { Datagrams } from './datagrams/datagrams.js';
 import { Joiner } from './ingress/joiner.js';
 import { PublicConnections } from './ingress/public-connections.js';
 import { TcpPort } from './ingress/tcp-port.js';
+import { Discovery, type DiscoveryReport } from './discovery/discovery.js';
 import { PublicListener } from './ingress/public-listener.js';
 import { Bindings } from './keyless/bindings.js';
 import { DigestSigner } from './keyless/digest-signer.js';
@@ -52,6 +54,8 @@ export interface Relay {
   developmentCaFile?: string;
   /** What is counted of UDP. */
   datagrams: Pick<Datagrams, 'totals' | 'flows' | 'countersOf'>;
+  /** Where discovery is on: what it knows and what it has refused. */
+  discovery?: () => DiscoveryReport;
   /**
    * Takes no new work: visitors, registrations and reverse sessions are refused, sessions that wait are closed, so that
    * tunnels move on. Settles when no connection is left, or at the signal.
@@ -68,7 +72,8 @@ export interface Relay {
 export async function startRelay(config: RelayConfig, logger: Logger): Promise<Relay> {
   const rootHost = config.portalUrl.hostname;
   makePrivateDir(config.stateDir);
-  const key = relayKeyFromHex(await loadPrivateKeyFile(join(config.stateDir, 'identity.json')));
+  const privateKey = await loadPrivateKeyFile(join(config.stateDir, 'identity.json'));
+  const key = relayKeyFromHex(privateKey);
   const certificates = new CertificateSource(
     config.certificateFiles
       ? await loadCertificate(config.certificateFiles, rootHost)
@@ -153,6 +158,16 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     connections,
     joiner,
   );
+  const discovery = config.discovery
+    ? new Discovery({
+        ...config.discovery,
+        portalUrl: config.portalUrl,
+        identity: { address: key.address, privateKey },
+        load: () => directory.load(),
+        ports: () => ({ udp: ports.udp.isOffered, tcp: ports.tcp.isOffered }),
+        logger,
+      })
+    : undefined;
   const addresses = new ClientAddresses(addressList(config.trustedProxies));
   const app = createApp({
     addresses,
@@ -174,6 +189,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
       }),
       ...adminHandlers({ rootHost, adminAuth, audit, leases, directory, policy }),
       ...systemHandlers({ auth, leases, directory, policy, transcripts, digests, draining: drain.signal }),
+      ...discoveryHandlers(discovery),
     },
     logger,
     validateResponses: config.validateResponses,
@@ -182,6 +198,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
   const apiListener = new ApiListener(app, certificates.current, connect, addresses);
 
   const stop = async () => {
+    discovery?.stop();
     leases.stop();
     certificates.stop();
     directory.close();
@@ -209,6 +226,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     const onChange = () => apiListener.setCertificate(certificates.current);
     certificates.watch(config.certificateFiles, rootHost, config.certificateReloadIntervalMs, logger, onChange);
   }
+  discovery?.start();
   const [apiPort, publicPort] = [portOf(apiListener.server), portOf(publicListener.server)];
   const caFile = config.certificateFiles ? undefined : developmentCaFile(config.stateDir);
   logger.info(
@@ -221,6 +239,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     address: key.address,
     developmentCaFile: caFile,
     datagrams,
+    discovery: discovery && (() => discovery.report()),
     async drain(signal) {
       drain.abort();
       await directory.drain(signal);

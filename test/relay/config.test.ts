@@ -94,7 +94,7 @@ test('balancers and proxies are addresses and CIDRs; each that is none is told',
   );
 });
 
-test('what is not built yet cannot be turned on by mistake', () => {
+test('what is turned off is no fault, and what is unknown is one', () => {
   const url = ['--portal-url', 'https://a.localhost'];
   assert.deepEqual(faultsOf(url, { UDP_ENABLED: 'false', DISCOVERY: '0' }), []);
   assert.equal(faultsOf([...url, '--no-such-flag']).length, 1);
@@ -138,4 +138,20 @@ test('the first values of what admins set come from the configuration', () => {
   const faults = faultsOf(argv.slice(0, 2), { APPROVAL_MODE: 'none', MAX_TCP_LEASES: '65536' }).join('\n');
   assert.match(faults, /\(APPROVAL_MODE\): must be auto or manual/);
   assert.match(faults, /\(MAX_TCP_LEASES\): must be a whole number from 0 to 65535/);
+});
+
+test('discovery is off unless it is turned on; its bootstraps are relay URLs', () => {
+  const url = ['--portal-url', 'https://a.localhost'];
+  assert.equal(readRelayConfig(url, {}).discovery, undefined);
+  assert.equal(readRelayConfig(url, { DISCOVERY: 'false' }).discovery, undefined);
+  const { discovery } = readRelayConfig([...url, '--discovery'], { BOOTSTRAPS: 'https://b.example, c.example:4017' });
+  assert.deepEqual(discovery?.bootstraps.map(String), ['https://b.example/', 'https://c.example:4017/']);
+  assert.equal(discovery?.allowPrivate, false);
+  assert.match(
+    faultsOf(url, { BOOTSTRAPS: 'https://b.example' }).join(),
+    /BOOTSTRAPS\): is for relays with --discovery/,
+  );
+  assert.match(faultsOf([...url, '--discovery', '--bootstraps', 'http://b.example']).join(), /begins with https/);
+  assert.match(faultsOf([...url, '--discovery', '--discovery-ca', '/nowhere.pem']).join(), /no PEM certificate/);
+  assert.match(faultsOf(['--portal-url', 'https://a.localhost:444', '--discovery']).join(), /not 444/);
 });
