@@ -142,6 +142,8 @@ export interface paths {
          *     - **Raw**: a plain GET, the first request on its connection, answered with 200 and an empty body; after the head come raw bytes.
          *       With `Connection: Upgrade` and `Upgrade: portal-reverse` the answer is 101.
          *     - **WebSocket**: `Upgrade: websocket` with the subprotocol `portal.reverse`.
+         *     - **Datagrams**: `Upgrade: websocket` with the subprotocol `portal.datagram`: not a session, but the carrier of the lease's UDP
+         *       datagrams. A lease without UDP is `transport_mismatch`.
          *
          *     A full ready queue is `rate_limited`. Where digest signing is off, a session without `X-Portal-Binding: 1` could never serve tenant TLS and
          *     is `feature_unavailable`, unless its lease has a TCP port.
@@ -745,12 +747,12 @@ export interface components {
             metadata?: components["schemas"]["Metadata"];
             ttl?: components["schemas"]["Ttl"];
             /**
-             * @description Ask for a public UDP port.
+             * @description Ask for a public UDP port. Datagrams then travel by a carrier of their own (`docs/protocol.md`, Datagrams).
              * @default false
              */
             udp_enabled?: boolean;
             /**
-             * @description Ask for a public raw TCP port.
+             * @description Ask for a public raw TCP port. Its connections claim sessions with the marker `0x01`.
              * @default false
              */
             tcp_enabled?: boolean;
@@ -821,11 +823,11 @@ export interface components {
             sni_port?: components["schemas"]["Port"];
             /** @description Present when UDP was asked for. */
             udp_enabled?: boolean;
-            /** @description Public UDP address of the lease. */
+            /** @description Public UDP address of the lease. Registering again within five minutes of the lease's end gets the same, and renewing keeps it. */
             udp_addr?: components["schemas"]["HostPort"];
             /** @description Present when a TCP port was asked for. */
             tcp_enabled?: boolean;
-            /** @description Public raw TCP address of the lease. */
+            /** @description Public raw TCP address of the lease. Registering again within five minutes of the lease's end gets the same, and renewing keeps it. */
             tcp_addr?: components["schemas"]["HostPort"];
         };
         RenewRequest: {

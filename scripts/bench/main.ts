@@ -8,8 +8,10 @@ import { concurrently } from './rounds.js';
 import { bulk, bulkWithSlowReaders } from './scenarios/bulk.js';
 import { connections } from './scenarios/connections.js';
 import { controlPlane } from './scenarios/control-plane.js';
+import { datagrams } from './scenarios/datagrams.js';
 import { latency } from './scenarios/latency.js';
 import { memory } from './scenarios/memory.js';
+import { rawTcp } from './scenarios/raw-tcp.js';
 import { requests } from './scenarios/requests.js';
 import type { Bench, BenchOptions, Scenario } from './scenarios/scenario.js';
 import { tenantTls } from './scenarios/tenant-tls.js';
@@ -28,6 +30,8 @@ const scenarios: Record<string, Scenario> = {
   memory,
   'control-plane': controlPlane,
   'tenant-tls': tenantTls,
+  'raw-tcp': rawTcp,
+  datagrams,
 };
 
 const help = `Usage: npm run bench [-- [options] [NAME ...]]

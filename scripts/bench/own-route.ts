@@ -9,6 +9,7 @@ import type { RunningProgram, Workshop } from './workshop.js';
 const cli = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 const collectGarbage = new URL('collect-garbage.js', import.meta.url).href;
 export const rootHost = 'portal.localhost';
+const portCount = 16;
 
 export interface OwnRelay {
   pid: number;
@@ -30,8 +31,9 @@ export async function startRelay(workshop: Workshop, nodeOptions: string[] = [])
   const stateDir = workshop.file(`relay-${publicPort}`);
   const flags = ['--portal-url', url, '--state-dir', stateDir, '--host', '127.0.0.1'];
   const ports = ['--sni-port', String(publicPort), '--api-port', '0'];
+  const portFlags = await portRangeFlags();
   const node = ['--expose-gc', '--import', collectGarbage, ...nodeOptions];
-  const program = await workshop.start(process.execPath, [...node, cli, 'relay', ...flags, ...ports], {
+  const program = await workshop.start(process.execPath, [...node, cli, 'relay', ...flags, ...ports, ...portFlags], {
     ready: { from: 'stderr', line: (line) => line.includes('relay started') },
   });
   const { apiPort } = JSON.parse(program.line) as { apiPort: number };
@@ -46,6 +48,35 @@ export async function startRelay(workshop: Workshop, nodeOptions: string[] = [])
     certFile: join(stateDir, 'development-cert.pem'),
     keyFile: join(stateDir, 'development-key.pem'),
     program,
+  };
+}
+
+/** Ports for leases: what of them other programs have is passed over. */
+async function portRangeFlags(): Promise<string[]> {
+  const first = Math.min(await freePort(), 65_000);
+  return ['--min-port', String(first), '--max-port', String(first + portCount - 1), '--tcp-enabled', '--udp-enabled'];
+}
+
+/** `portal expose --tcp` or `--udp` in front of a service: the address has the public port. */
+export async function exposePorts(
+  workshop: Workshop,
+  relay: OwnRelay,
+  { tcp, udp }: { tcp?: number; udp?: number },
+): Promise<Route> {
+  const kind = tcp === undefined ? 'udp' : 'tcp';
+  const target = [`--${kind}`, String(tcp ?? udp)];
+  const flags = ['--relay', relay.url, '--ca', relay.caFile, '--name', `bench-${kind}`, '--ttl', '3600', '--json'];
+  const identity = ['--identity', workshop.file(`identity-${kind}-${relay.publicPort}.json`)];
+  const tunnel = await workshop.start(process.execPath, [cli, 'expose', ...target, ...flags, ...identity], {
+    ready: { from: 'stdout', line: (line) => line.startsWith('{') },
+  });
+  const { url } = JSON.parse(tunnel.line) as { url: string };
+  return {
+    name: 'portal',
+    address: { port: Number(url.split(':').at(-1)), servername: `bench.${rootHost}`, ca: relay.ca },
+    relayCpu: () => cpuSeconds(relay.pid),
+    agentCpu: () => cpuSeconds(tunnel.pid),
+    relayPid: relay.pid,
   };
 }
 

@@ -1,7 +1,7 @@
 import type { ConnectionReport, ExposeOptions, ProbeReport, TunnelReady, TunnelStatus } from '../tunnel/index.js';
 
 /**
- * What `portal expose` says. On stdout the public URL and nothing else: a bare line, a line of JSON, or, for a person at a
+ * What `portal expose` says. On stdout the public URLs and nothing else: a bare line each, one line of JSON, or, for a person at a
  * terminal, with a word around it. Everything else goes to stderr.
  */
 export class ExposeOutput {
@@ -12,18 +12,20 @@ export class ExposeOutput {
   constructor(
     private readonly out: NodeJS.WriteStream,
     private readonly err: NodeJS.WriteStream,
-    private readonly options: Pick<ExposeOptions, 'target'> & { json: boolean },
+    private readonly options: Pick<ExposeOptions, 'target' | 'tcp' | 'udp'> & { json: boolean },
   ) {}
 
-  ready({ url, hostname, relay }: TunnelReady): void {
+  ready({ url, urls, hostname, relay }: TunnelReady): void {
     this.#lastFailure = undefined;
-    this.#event('ready', `serving at ${url}`, { url });
-    if (this.#announced === url) return;
-    this.#announced = url;
-    if (this.options.json) this.out.write(`${JSON.stringify({ url, hostname, relay })}\n`);
+    this.#event('ready', `serving at ${urls.join(' and ')}`, { url, urls });
+    const said = urls.join('\n');
+    if (this.#announced === said) return;
+    this.#announced = said;
+    if (this.options.json) this.out.write(`${JSON.stringify({ url, urls, hostname, relay })}\n`);
     else if (this.out.isTTY) {
-      this.out.write(`\n  ${url}\n\n  leads to ${this.options.target} on this machine. Ctrl-C ends it.\n\n`);
-    } else this.out.write(`${url}\n`);
+      const lines = urls.map((each) => `  ${each}  leads to ${this.#targetOf(each)} on this machine.\n`);
+      this.out.write(`\n${lines.join('')}\n  Ctrl-C ends it.\n\n`);
+    } else this.out.write(`${said}\n`);
   }
 
   status({ state, message, error, retryInMs }: TunnelStatus): void {
@@ -55,6 +57,11 @@ export class ExposeOutput {
   failed(error: Error): void {
     if (this.options.json) this.#event('failed', error.message, {});
     else this.err.write(`portal expose: ${error.message}\n`);
+  }
+
+  #targetOf(url: string): string | number | undefined {
+    if (url.startsWith('tcp:')) return this.options.tcp;
+    return url.startsWith('udp:') ? this.options.udp : this.options.target;
   }
 
   #event(event: string, message: string, fields: object): void {

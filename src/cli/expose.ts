@@ -4,11 +4,14 @@ import { parseArguments } from './arguments.js';
 import { ExposeOutput } from './expose-output.js';
 import { readCertificates } from './files.js';
 
-const help = `Usage: portal expose TARGET --relay URL [options]
+const help = `Usage: portal expose [TARGET] [--tcp TARGET] [--udp TARGET] --relay URL [options]
 
-Puts a local service on a public HTTPS name until it is interrupted. TARGET is a port (3000), host:port, [::1]:3000
-or http://host:port. The public URL goes to stdout, what happens to stderr.
+Puts a local service on a public HTTPS name until it is interrupted, on a public TCP or UDP port, or on all of them.
+A target is a port (3000), host:port or [::1]:3000; the first may be http://host:port. Public URLs go to stdout, a
+line each, what happens to stderr.
 
+  --tcp TARGET         PORTAL_TCP          what a public TCP port leads to, such as 22
+  --udp TARGET         PORTAL_UDP          what a public UDP port leads to, such as 53
   --relay URL          PORTAL_RELAY        the relay, https://host[:port]
   --name NAME          PORTAL_NAME         first label of the public name [derived from the identity]
   --identity FILE      PORTAL_IDENTITY     whose name it is; made when missing [~/.config/portal/identity.json]
@@ -82,7 +85,10 @@ function readOptions(argv: string[], env: NodeJS.ProcessEnv): (ExposeOptions & {
   const { values, positionals } = parse(argv);
   if (values.help === true) return 'help';
   const [target, ...more] = positionals;
-  if (target === undefined) throw new UsageError('give the service to expose, such as 3000 (see --help)');
+  const tcp = values.tcp ?? (env.PORTAL_TCP || undefined);
+  const udp = values.udp ?? (env.PORTAL_UDP || undefined);
+  if (target === undefined && tcp === undefined && udp === undefined)
+    throw new UsageError('give the service to expose, such as 3000, --tcp 22 or --udp 53 (see --help)');
   if (more.length > 0) throw new UsageError(`one service only; what is ${JSON.stringify(more[0])}?`);
   const relay = values.relay ?? env.PORTAL_RELAY;
   if (relay === undefined || relay === '') throw new UsageError('give the relay: --relay URL, or PORTAL_RELAY');
@@ -99,6 +105,8 @@ function readOptions(argv: string[], env: NodeJS.ProcessEnv): (ExposeOptions & {
   };
   return {
     target,
+    tcp,
+    udp,
     relay,
     name: values.name ?? env.PORTAL_NAME,
     identityFile: values.identity ?? env.PORTAL_IDENTITY,
@@ -118,6 +126,8 @@ function readOptions(argv: string[], env: NodeJS.ProcessEnv): (ExposeOptions & {
 
 function parse(argv: string[]) {
   return parseArguments(argv, {
+    tcp: { type: 'string' },
+    udp: { type: 'string' },
     relay: { type: 'string' },
     name: { type: 'string' },
     identity: { type: 'string' },

@@ -23,6 +23,7 @@ import type { DiscoverySettings } from './discovery/discovery.js';
 import type { CertificateFiles } from './certs/certificate-source.js';
 import { isCidr } from './address-list.js';
 import { type LogLevel, logLevels } from './logger.js';
+import type { PortRange } from './ports/port-book.js';
 import type { PolicySettings } from './policy/settings.js';
 
 /** What a relay is started with. */
@@ -35,6 +36,8 @@ export interface RelayConfig {
   apiPort: number;
   /** The public TLS port, routed by SNI. */
   sniPort: number;
+  /** Where leases get TCP and UDP ports of their own; none: nowhere. */
+  portRange?: PortRange;
   /** Further names under which the public port leads to the API; the certificate should be valid for them. */
   apiHosts: string[];
   /** Balancers in front of the public port, as addresses and ranges: their connections begin with a PROXY header. */
@@ -119,6 +122,13 @@ export const relaySettings = {
     fallback: String(defaultPublicPort),
     help: 'public TLS port, routed by server name',
   },
+  minPort: {
+    flag: 'min-port',
+    env: 'MIN_PORT',
+    kind: 'number',
+    help: 'first of the ports for TCP and UDP leases',
+  },
+  maxPort: { flag: 'max-port', env: 'MAX_PORT', kind: 'number', help: 'last of them' },
   apiHosts: {
     flag: 'api-hosts',
     env: 'API_HOSTS',
@@ -294,13 +304,7 @@ export const relaySettings = {
   logLevel: { flag: 'log-level', env: 'LOG_LEVEL', kind: 'text', fallback: 'info', help: logLevels.join(', ') },
 } as const satisfies Record<string, Setting>;
 
-/** Known by name, but not built yet: a relay that ignored them would not do what its operator asked for. */
-const unavailableSettings = ['MIN_PORT', 'MAX_PORT'];
-
 type SettingName = keyof typeof relaySettings;
-
-/** Switches that cannot be turned on yet. */
-const unavailableSwitches: SettingName[] = ['udp', 'tcp'];
 
 const hostName = /^[a-z0-9-]+(\.[a-z0-9-]+)*$/;
 
@@ -315,15 +319,8 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
   // A variable that is set to nothing, as compose files do, is not set: '' would be port 0 and the working directory.
   env = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const file = readFile(flags['config'] ?? env['PORTAL_CONFIG'], faults);
-  for (const name of unavailableSettings) {
-    const value = env[name] ?? file[name.toLowerCase()];
-    if (value && !['false', '0', 'off'].includes(value)) faults.push(`${name}: this release does not offer it yet`);
-  }
 
-  const known = new Set([
-    ...Object.values(relaySettings).map(({ flag }) => flag.replaceAll('-', '_')),
-    ...unavailableSettings.map((name) => name.toLowerCase()),
-  ]);
+  const known = new Set(Object.values(relaySettings).map(({ flag }) => flag.replaceAll('-', '_')));
   for (const key of Object.keys(file))
     if (!known.has(key)) faults.push(`${key}: not a setting (in the configuration file)`);
 
@@ -342,9 +339,7 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
   const onOff = (name: SettingName): boolean => {
     const value = text(name) ?? 'false';
     if (!['true', 'false', '1', '0', 'on', 'off'].includes(value)) fault(name, 'must be true or false');
-    const on = ['true', '1', 'on'].includes(value);
-    if (on && unavailableSwitches.includes(name)) fault(name, 'this release does not offer it yet');
-    return on;
+    return ['true', '1', 'on'].includes(value);
   };
 
   const portalUrl = readPortalUrl(text('portalUrl'), (what) => fault('portalUrl', what));
@@ -365,6 +360,16 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
   }
   const logLevel = text('logLevel') as LogLevel;
   if (!logLevels.includes(logLevel)) fault('logLevel', `must be one of ${logLevels.join(', ')}`);
+  const [minPort, maxPort] = [text('minPort'), text('maxPort')];
+  let portRange: PortRange | undefined;
+  if (Boolean(minPort) !== Boolean(maxPort)) fault(minPort ? 'maxPort' : 'minPort', 'first and last port go together');
+  else if (minPort && maxPort) {
+    portRange = { first: number('minPort', 1, 65_535), last: number('maxPort', 1, 65_535) };
+    if (portRange.first > portRange.last) fault('maxPort', 'must not be below the first port');
+  }
+  const [udp, tcp] = [onOff('udp'), onOff('tcp')];
+  if (udp && !minPort) fault('udp', 'needs ports to give out: --min-port and --max-port');
+  if (tcp && !minPort) fault('tcp', 'needs ports to give out: --min-port and --max-port');
   const host = text('host') as string;
   if (!isIP(host)) fault('host', 'must be an IP address');
 
@@ -405,6 +410,7 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
     host,
     apiPort: number('apiPort', 0, 65_535),
     sniPort: number('sniPort', 0, 65_535),
+    portRange,
     apiHosts,
     proxyProtocolFrom: cidrs('proxyProtocolFrom'),
     trustedProxies: cidrs('trustedProxies'),
@@ -420,8 +426,8 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
     policy: {
       approvalMode,
       landingPageEnabled: onOff('landingPage'),
-      udp: { enabled: onOff('udp'), maxLeases: number('maxUdpLeases', 0, maxPortLeases) },
-      tcpPort: { enabled: onOff('tcp'), maxLeases: number('maxTcpLeases', 0, maxPortLeases) },
+      udp: { enabled: udp, maxLeases: number('maxUdpLeases', 0, maxPortLeases) },
+      tcpPort: { enabled: tcp, maxLeases: number('maxTcpLeases', 0, maxPortLeases) },
     },
     chromium: text('chromium'),
     drainTimeoutSeconds: number('drainTimeout', 0, 86_400),

@@ -19,6 +19,29 @@ export const lingerAfterLeaseMs = 30_000;
 /** How long live connections may finish once the relay is told to stop. */
 export const defaultDrainTimeoutSeconds = 30;
 
+// Public ports of leases
+/** How long a port that was freed stays reserved for the identity that had it. */
+export const portReservationMs = 300_000;
+/** How soon a port that another program had is tried again for a new lease. */
+export const occupiedPortRetryMs = 60_000;
+/** How often what is bound is held against the settings, and a lease's port that could not be bound is tried again. */
+export const portCheckIntervalMs = 1_000;
+
+// Datagrams
+/** A flow whose peer was silent for so long ends. */
+export const datagramFlowIdleMs = 30_000;
+export const datagramSweepIntervalMs = 2_000;
+/** Peers of one lease at once, those of one source address among them, and of all leases. */
+export const maxFlowsPerLease = 4_096;
+export const maxFlowsPerSource = 1_024;
+export const maxFlows = 100_000;
+/** Of a public UDP port, for what comes while the relay is busy; the system may give less (net.core.rmem_max). */
+export const publicReceiveBufferBytes = 524_288;
+/** Bytes that wait in the system's queue of a public UDP port; past it answers are dropped. */
+export const maxPublicSendQueueBytes = 1_048_576;
+/** A carrier without a word for so long is dead: its tunnel answers each ping of `keepaliveIntervalMs`. */
+export const datagramCarrierSilenceMs = 45_000;
+
 // Sign-in
 export const challengeTtlMs = 120_000;
 /** Open challenges held at once; past it, asking for another is `rate_limited`. */
@@ -56,6 +79,16 @@ export const maxClientHelloBytes = 16_384;
 export const clientHelloTimeoutMs = 10_000;
 /** A balancer says whom it passes on before anything else. */
 export const proxyHeaderTimeoutMs = 5_000;
+
+// Bandwidth of a lease
+/** What a connection may move before the others have their turn, and the least that a pause saves up. */
+export const bandwidthQuantumBytes = 65_536;
+/** Time whose bytes a pause saves up: with less, a fast lease falls short of its limit. */
+export const bandwidthBurstMs = 25;
+/** Time beyond it that waiting connections are made good for when the process is late. */
+export const bandwidthLatenessMs = 250;
+/** Between two looks at who may go on, at least. */
+export const bandwidthTickMs = 4;
 
 // Keyless signing
 export const bindingBytes = 16;

@@ -25,6 +25,10 @@ import { CertificateSource, loadCertificate } from './certs/certificate-source.j
 import { developmentCaFile, developmentCertificate } from './certs/development-ca.js';
 import type { RelayConfig } from './config.js';
 import { defaultLeaseTtlSeconds } from './constants.js';
+import { Datagrams } from './datagrams/datagrams.js';
+import { Joiner } from './ingress/joiner.js';
+import { PublicConnections } from './ingress/public-connections.js';
+import { TcpPort } from './ingress/tcp-port.js';
 import { Discovery, type DiscoveryReport } from './discovery/discovery.js';
 import { PublicListener } from './ingress/public-listener.js';
 import { Bindings } from './keyless/bindings.js';
@@ -39,6 +43,8 @@ import { countedSigner } from './metrics/counted-signer.js';
 import { MetricsListener } from './metrics/metrics-listener.js';
 import { RelayMetrics } from './metrics/metrics.js';
 import { timedStore } from './metrics/timed-store.js';
+import { LeasePorts } from './ports/lease-ports.js';
+import { type BoundPort, PortBook } from './ports/port-book.js';
 import { enforce } from './policy/enforcement.js';
 import { Policy } from './policy/policy.js';
 import { ReverseAdmission } from './reverse/admission.js';
@@ -58,6 +64,8 @@ export interface Relay {
   address: string;
   /** PEM file of the development CA, where one is in use. */
   developmentCaFile?: string;
+  /** What is counted of UDP. */
+  datagrams: Pick<Datagrams, 'totals' | 'flows' | 'countersOf'>;
   /** Where discovery is on: what it knows and what it has refused. */
   discovery?: () => DiscoveryReport;
   /**
@@ -92,8 +100,30 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
   );
   const policy = new Policy(config.policy, store.governance, audit);
 
-  const directory = new SessionDirectory();
+  const directory = new SessionDirectory((lease) => policy.bps(identityKey(lease.identity)));
+  policy.on('bps', () => directory.applyLimits());
   const bindings = new Bindings();
+  /** Aborted once the relay takes no new work. */
+  const drain = new AbortController();
+  const datagrams = new Datagrams(logger, drain.signal);
+  const portBook = (protocol: 'tcp' | 'udp', bind: (port: number, hostname: string) => Promise<BoundPort>) =>
+    new PortBook({
+      protocol,
+      range: config.portRange,
+      settings: () => (protocol === 'tcp' ? policy.settings.tcpPort : policy.settings.udp),
+      bind,
+      store,
+      onBlocked: (port, hostname, error) =>
+        logger.warn({ protocol, port, hostname, err: error }, 'the port of a lease cannot be bound, trying on'),
+      onFault: onStoreFault,
+    });
+  const ports: LeasePorts = new LeasePorts(
+    portBook('tcp', (port, hostname) =>
+      TcpPort.bind({ host: config.host, port, lease: () => leaseAt(hostname) }, connections, joiner),
+    ),
+    portBook('udp', (port, hostname) => datagrams.bind(config.host, port, hostname)),
+  );
+  policy.on('settings', () => ports.reconcile());
   const leases = new LeaseBook(
     rootHost,
     {
@@ -104,6 +134,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     },
     policy,
     store,
+    ports,
     (lease, ending) => {
       logger.info({ hostname: lease.hostname, ending }, 'lease ended');
       directory.end(lease, ending);
@@ -111,38 +142,42 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     onStoreFault,
   );
 
-  /** Aborted once the relay takes no new work. */
-  const drain = new AbortController();
   const tokens = new AccessTokens(key, config.portalUrl.origin);
   const auth = new LeaseAuth(tokens, leases, policy);
   const adminWallets = new Set(config.adminWallets);
   const adminSessions = new AdminSessions(adminWallets, store.governance);
   const adminAuth = new AdminAuth(config.portalUrl, adminWallets, adminSessions, audit);
-  const registration = new Registration(config.portalUrl, leases, store);
+  const registration = new Registration(config.portalUrl, leases, ports, store);
   const admission = new ReverseAdmission(auth, directory, policy, config.digestSigning, drain.signal);
   const digests = config.digestSigning ? countedSigner(new DigestSigner(certificates), 'digest', metrics) : undefined;
   const transcripts = countedSigner(new TranscriptSigner(certificates, bindings), 'transcript', metrics);
 
+  const isBalancer = addressList(config.proxyProtocolFrom);
+  const connections = new PublicConnections({
+    maxConnectionsPerSource: config.maxConnectionsPerSource,
+    isBalancer,
+    onOutcome: metrics?.connection,
+  });
+  const joinerOptions = {
+    unboundSessions: config.digestSigning,
+    maxConnectionsPerLease: config.maxConnectionsPerLease,
+    onOutcome: metrics?.connection,
+  };
+  const joiner = new Joiner(joinerOptions, directory, bindings, logger);
   /** The lease that visitors of a hostname are routed to. */
   const leaseAt = (hostname: string): Lease | undefined => {
     const lease = drain.signal.aborted ? undefined : leases.at(hostname);
     return lease && policy.mayServe(identityKey(lease.identity)) ? lease : undefined;
   };
-  const isBalancer = addressList(config.proxyProtocolFrom);
   const publicListener = new PublicListener(
     {
       apiHosts: new Set([rootHost, ...config.apiHosts]),
-      unboundSessions: config.digestSigning,
-      maxConnectionsPerSource: config.maxConnectionsPerSource,
-      maxConnectionsPerLease: config.maxConnectionsPerLease,
       leaseAt,
-      isBalancer,
       toApi: (socket, passedOnFor) => apiListener.accept(socket, passedOnFor),
       onOutcome: metrics?.connection,
     },
-    directory,
-    bindings,
-    logger,
+    connections,
+    joiner,
   );
   const discovery = config.discovery
     ? new Discovery({
@@ -150,7 +185,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
         portalUrl: config.portalUrl,
         identity: { address: key.address, privateKey },
         load: () => directory.load(),
-        ports: () => ({ udp: false, tcp: false }),
+        ports: () => ({ udp: ports.udp.isOffered, tcp: ports.tcp.isOffered }),
         logger,
       })
     : undefined;
@@ -191,10 +226,11 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
         tokens,
         auth,
         policy,
+        udpOffered: () => ports.udp.isOffered,
         draining: drain.signal,
       }),
       ...landingHandlers(landing),
-      ...adminHandlers({ adminAuth, audit, leases, directory, policy }),
+      ...adminHandlers({ rootHost, adminAuth, audit, leases, directory, policy }),
       ...systemHandlers({ auth, leases, directory, policy, transcripts, digests, draining: drain.signal }),
       ...discoveryHandlers(discovery),
       ...thumbnailHandlers(thumbnails),
@@ -203,14 +239,14 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     onAnswer: metrics?.answer,
     validateResponses: config.validateResponses,
   });
-  const connect = new ConnectEndpoint(admission, addresses, logger, metrics?.answer);
+  const connect = new ConnectEndpoint(admission, datagrams, addresses, logger, metrics?.answer);
   const apiListener = new ApiListener(app, certificates.current, connect, addresses);
 
   metrics?.watch({
     releaseVersion: releaseVersion(),
     directory,
     leases: () => leases.size,
-    publicConnections: () => publicListener.open,
+    publicConnections: () => connections.open,
   });
   const metricsListener = metrics && new MetricsListener(metrics.registry, logger);
 
@@ -221,6 +257,8 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     certificates.stop();
     directory.close();
     bindings.close();
+    datagrams.stop();
+    connections.close();
     await Promise.all([publicListener.stop(), apiListener.stop(), metricsListener?.stop()]);
     await audit.stop();
     await store.close();
@@ -230,6 +268,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     await policy.start();
     await adminSessions.start();
     await leases.start(defaultLeaseTtlSeconds);
+    datagrams.start();
     enforce(policy, leases, directory);
     await listen(publicListener.server, config.host, config.sniPort);
     await listen(apiListener.server, config.host, config.apiPort);
@@ -263,6 +302,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     metricsPort,
     address: key.address,
     developmentCaFile: caFile,
+    datagrams,
     discovery: discovery && (() => discovery.report()),
     async drain(signal) {
       drain.abort();

@@ -63,6 +63,8 @@ export function checkChallenge(data: SuccessData<'createRegisterChallenge'>): Su
 export function checkLease(data: SuccessData<'registerLease'>): SuccessData<'registerLease'> {
   need(typeof data.hostname === 'string' && hostname.test(data.hostname), 'hostname');
   need(data.sni_port === undefined || isPort(data.sni_port), 'sni_port');
+  need(data.tcp_addr === undefined || isHostPort(data.tcp_addr), 'tcp_addr');
+  need(data.udp_addr === undefined || isHostPort(data.udp_addr), 'udp_addr');
   checkRenewal(data);
   return data;
 }
@@ -108,6 +110,11 @@ export function checkAnnouncement(data: SuccessData<'announceRelay'>): SuccessDa
 
 function isPort(value: unknown): boolean {
   return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 65_535;
+}
+
+function isHostPort(value: unknown): boolean {
+  const [, host = '', port] = /^(.+):(\d{1,5})$/.exec(typeof value === 'string' ? value : '') ?? [];
+  return hostname.test(host) && isPort(Number(port));
 }
 
 function need(condition: boolean, name: string): void {

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { ApiError } from '../contract/errors.js';
 import type { components } from '../contract/operations.js';
 import { Backoff } from './backoff.js';
 import type { PortalClient } from './client.js';
@@ -28,6 +29,9 @@ export interface Registration {
   readonly hostname: string;
   /** `https://hostname[:port]` */
   readonly url: string;
+  /** Public `host:port` of each transport that was asked for. */
+  readonly tcpAddress?: string;
+  readonly udpAddress?: string;
   accessToken: string;
   /** How long the grant lives, counted from `grantedAt`, a reading of `Date.now()`. */
   lifetimeMs: number;
@@ -42,8 +46,17 @@ export interface LeaseKeeperOptions {
   metadata?: Metadata;
   /** Seconds asked for; the relay's default without. */
   ttl?: number;
+  /** Public ports wanted beside the name. */
+  ports?: { tcp?: boolean; udp?: boolean };
+  /** Whether the lease is worth having with these ports alone, where the relay has turned the others off. */
+  isEnough?(ports: WantedPorts): boolean;
   /** Runs before each registration, and must succeed for it: looks whether the relay can serve at all. */
   prepare?(signal: AbortSignal): Promise<void>;
+}
+
+export interface WantedPorts {
+  tcp: boolean;
+  udp: boolean;
 }
 
 export interface LeaseEvents {
@@ -51,6 +64,8 @@ export interface LeaseEvents {
   renewed: [registration: Registration];
   /** The registration no longer serves; another is sought. */
   lost: [registration: Registration, error: Error];
+  /** The relay, which had given such a port before, does not any more: the next registration does without. */
+  without: [protocol: keyof WantedPorts, error: Error];
   /** A call failed and will be made again. */
   waiting: [call: LeaseCall, error: Error, delayMs: number];
 }
@@ -71,10 +86,13 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
   #refusedOnce = false;
   #refusal: { call: LeaseCall; error: Error } | undefined;
   #wake = new AbortController();
+  /** For the next registration. */
+  #ports: WantedPorts;
 
   constructor(options: LeaseKeeperOptions) {
     super();
     this.#options = options;
+    this.#ports = wantedPorts(options);
   }
 
   get current(): Registration | undefined {
@@ -142,6 +160,8 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
       signal.throwIfAborted();
       this.#current = registration;
       this.#hasServed = true;
+      // Once it is lost, all is asked for again.
+      this.#ports = wantedPorts(this.#options);
       this.#unproven++;
       this.#forgetFailures();
       this.emit('registered', registration);
@@ -155,9 +175,13 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
 
   async #register(signal: AbortSignal): Promise<Registration> {
     const { client, identity, name, metadata, ttl, prepare } = this.#options;
+    const ports = this.#ports;
     await prepare?.(signal);
     const address = checksumAddress(identity.address);
-    const challenge = await client.createRegisterChallenge({ identity: { name, address }, metadata, ttl }, { signal });
+    const challenge = await client.createRegisterChallenge(
+      { identity: { name, address }, metadata, ttl, tcp_enabled: ports.tcp, udp_enabled: ports.udp },
+      { signal },
+    );
     checkSignInMessage(challenge.siwe_message, { relay: client.relay, address, challengeId: challenge.challenge_id });
     const signature = await identity.signMessage(challenge.siwe_message);
     const grantedAt = Date.now();
@@ -168,10 +192,16 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
     if (lease.hostname !== `${name}.${client.relay.hostname}`) {
       throw new AnswerError(`the relay granted ${lease.hostname}, which is not what was asked for`);
     }
+    for (const kind of ['tcp', 'udp'] as const) {
+      if (ports[kind] && lease[`${kind}_addr`] === undefined)
+        throw new AnswerError(`the relay granted no ${kind.toUpperCase()} port, and does not say why`);
+    }
     const port = lease.sni_port === undefined || lease.sni_port === 443 ? '' : `:${lease.sni_port}`;
     return {
       hostname: lease.hostname,
       url: `https://${lease.hostname}${port}`,
+      tcpAddress: ports.tcp ? lease.tcp_addr : undefined,
+      udpAddress: ports.udp ? lease.udp_addr : undefined,
       accessToken: lease.access_token,
       lifetimeMs: bounded(lease.lifetimeMs, minLeaseMs, maxLeaseMs),
       grantedAt,
@@ -190,6 +220,7 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
   }
 
   async #recover(call: LeaseCall, error: Error, signal: AbortSignal): Promise<void> {
+    if (call === 'register' && this.#doWithout(error)) return;
     const reaction = reactTo(error, call, this.#hasServed);
     if (reaction.do === 'stop') throw error;
     if (reaction.do === 'register_once') {
@@ -207,6 +238,18 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
     const delayMs = this.#delayMs(reaction);
     this.emit('waiting', call, error, delayMs);
     await this.#sleep(delayMs, signal);
+  }
+
+  /** Gives up a port that was turned off since it was had, if what is left is worth having. At the start that is no way out. */
+  #doWithout(error: Error): boolean {
+    const code = error instanceof ApiError ? error.code : undefined;
+    const protocol = code === 'tcp_port_disabled' ? 'tcp' : code === 'udp_disabled' ? 'udp' : undefined;
+    if (protocol === undefined || !this.#hasServed || !this.#ports[protocol]) return false;
+    const left = { ...this.#ports, [protocol]: false };
+    if (this.#options.isEnough?.(left) !== true) return false;
+    this.#ports = left;
+    this.emit('without', protocol, error);
+    return true;
   }
 
   #delayMs(reaction: Reaction): number {
@@ -236,6 +279,10 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
     this.#networkBackoff.reset();
     this.#answerFailures = 0;
   }
+}
+
+function wantedPorts({ ports = {} }: LeaseKeeperOptions): WantedPorts {
+  return { tcp: ports.tcp === true, udp: ports.udp === true };
 }
 
 function renewDelayMs({ lifetimeMs, grantedAt }: Registration): number {

@@ -5,13 +5,14 @@ import { bindingBytes, sessionSilenceMs, silenceCheckIntervalMs } from './consta
 /** A reverse session that the relay has joined to a visitor. What the stream gives from here on is the visitor's. */
 export interface Claim {
   readonly stream: Duplex;
-  /** For one request to `/v1/sign`. */
-  readonly binding: Buffer;
+  /** For one request to `/v1/sign`: the visitor speaks TLS to the tunnel's name. Absent for raw TCP. */
+  readonly binding?: Buffer;
   /** Whom the relay says it is; absent where it cannot tell. */
   readonly addresses?: ProxiedAddresses;
 }
 
 const keepalive = 0x00;
+const rawTcp = 0x01;
 const tenantTls = 0x02;
 
 /**
@@ -45,25 +46,26 @@ export function awaitClaim(stream: Duplex, signal: AbortSignal): Promise<Claim> 
         heardAtWall = Date.now();
         start = start.length === 0 ? skipKeepalives(chunk) : Buffer.concat([start, chunk]);
         if (start.length === 0) continue;
-        if (start[0] !== tenantTls) {
+        if (start[0] !== tenantTls && start[0] !== rawTcp) {
           fail(new Error(`the relay began a session with 0x${start[0]!.toString(16).padStart(2, '0')}`));
           return;
         }
-        if (start.length <= 1 + bindingBytes) continue;
+        const headerAt = start[0] === tenantTls ? 1 + bindingBytes : 1;
+        if (start.length <= headerAt) continue;
         let header: ReturnType<typeof parseProxyHeader>;
         try {
-          header = parseProxyHeader(start.subarray(1 + bindingBytes), 'v2');
+          header = parseProxyHeader(start.subarray(headerAt), 'v2');
         } catch (error) {
           fail(error);
           return;
         }
         if (header === undefined) continue;
         settle();
-        const rest = start.subarray(1 + bindingBytes + header.length);
+        const rest = start.subarray(headerAt + header.length);
         if (rest.length > 0) stream.unshift(rest);
         resolve({
           stream,
-          binding: Buffer.from(start.subarray(1, 1 + bindingBytes)),
+          binding: headerAt > 1 ? Buffer.from(start.subarray(1, headerAt)) : undefined,
           addresses: header.addresses,
         });
         return;

@@ -42,6 +42,17 @@ export const flushAfterTargetFailureMs = 10_000;
 /** How long a visitor may take to fetch the page that says the service is down. */
 export const unavailablePageTimeoutMs = 15_000;
 
+// Datagrams
+/** Peers of one carrier: as many as a relay allows a lease. Each takes a socket; past it, the one silent for longest goes. */
+export const maxUdpFlows = 4_096;
+/** Somewhat longer than the relay's 30 s, so that a peer that comes back in time is the same to the service. */
+export const udpFlowIdleMs = 35_000;
+export const udpSweepIntervalMs = 2_000;
+/** Datagrams of one flow that wait for its socket. */
+export const maxUdpWaiting = 64;
+/** Bytes in the system's queue of one flow; past it datagrams are dropped. */
+export const maxUdpQueueBytes = 262_144;
+
 // Self-probe
 /** Between the beginnings of two probes of the tunnel's own public name, at least. */
 export const probeIntervalMs = 30_000;

@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { errorOfAnswer } from '../sdk/answers.js';
 import { maxAnswerBytes } from '../sdk/constants.js';
@@ -18,12 +17,12 @@ export function sessionHeaders(accessToken: string): Record<string, string> {
  * only after the relay's certificate was verified.
  * @throws NetworkError; what `open` throws; the signal's reason when aborted
  */
-export async function dialRelay(
+export async function dialRelay<Opened>(
   relay: URL,
   transport: RelayTransport,
   signal: AbortSignal,
-  open: (socket: TLSSocket) => Promise<Duplex>,
-): Promise<Duplex> {
+  open: (socket: TLSSocket) => Promise<Opened>,
+): Promise<Opened> {
   const expired = () =>
     new NetworkError('timeout', `${relay.host} did not open a session within ${dialTimeoutMs / 1000} s`);
   return await withDeadline(dialTimeoutMs, signal, expired, async (dialSignal) => {

@@ -4,7 +4,7 @@ import { createPortalClient } from '../sdk/client.js';
 import { defaultIdentityFile, loadIdentityFile } from '../sdk/identity-file.js';
 import { UsageError } from '../sdk/errors.js';
 import type { Identity } from '../sdk/identity.js';
-import type { Metadata } from '../sdk/lease-keeper.js';
+import type { Metadata, Registration } from '../sdk/lease-keeper.js';
 import { checkName, nameOfAddress } from '../sdk/name.js';
 import type { LeaseCall } from '../sdk/reactions.js';
 import { parseRelayUrl } from '../sdk/relay-url.js';
@@ -12,18 +12,27 @@ import { RelayTransport } from '../sdk/relay-transport.js';
 import { AutoCarrier } from './auto-carrier.js';
 import type { Carrier } from './carrier.js';
 import { closeGraceMs } from './constants.js';
+import { WebSocketDatagramCarrier } from './datagram-carrier.js';
 import { checkHostHeader } from './forwarded-headers.js';
 import { LocalService, type ServiceOptions } from './local-service.js';
 import { RawCarrier } from './raw-carrier.js';
-import { RelayLink, type ConnectionReport } from './relay-link.js';
+import { RelayLink, type ConnectionReport, type LinkServices } from './relay-link.js';
 import type { InterceptionError, ProbeReport, ProbeTimes } from './self-probe.js';
+import { UdpService } from './udp-service.js';
 import { visit } from './visit.js';
 import { WebSocketCarrier } from './websocket-carrier.js';
-import { describeTarget, parseTarget, type Target } from './target.js';
+import { describeTarget, parsePortTarget, parseTarget, type Target } from './target.js';
 
 export interface ExposeOptions {
-  /** The local service: `3000`, `host:port`, `[::1]:3000` or `http://host:port`. */
-  target: string | number;
+  /**
+   * The local service that visitors of the public HTTPS name are led to: `3000`, `host:port`, `[::1]:3000` or
+   * `http://host:port`. Any of it, `tcp` and `udp` are given, at least one.
+   */
+  target?: string | number;
+  /** The local service behind a public TCP port of its own: `22`, `host:port` or `[::1]:22`. */
+  tcp?: string | number;
+  /** The local service behind a public UDP port: `53`, `host:port` or `[::1]:53`. */
+  udp?: string | number;
   /** The relay's URL, `https://host[:port]`. */
   relay: string | URL;
   /** One DNS label; derived from the identity's address by default, always the same for the same identity. */
@@ -71,8 +80,10 @@ export interface ExposeOptions {
 }
 
 export interface TunnelReady {
-  /** Where the service is now: `https://hostname[:port]`. */
+  /** Where the service is now, the first of `urls`. */
   url: string;
+  /** `https://hostname[:port]`, `tcp://host:port` and `udp://host:port`, as far as they were asked for, in this order. */
+  urls: string[];
   hostname: string;
   /** The relay's URL. */
   relay: string;
@@ -89,6 +100,8 @@ export type TunnelState =
   | 'lease_lost'
   /** Something on the way does not let the raw carrier through. */
   | 'carrier_changed'
+  /** The relay has turned off a kind of port that it had given; the tunnel goes on without. */
+  | 'port_lost'
   | 'target_down'
   | 'target_up'
   | 'closing';
@@ -184,28 +197,28 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   }
 
   async #serve(): Promise<void> {
-    const { target, relay, identityFile, metadata, ttl, ca, proxy, probe = true, banMitm = false } = this.#options;
+    const { relay, identityFile, metadata, ttl, ca, proxy, probe = true, banMitm = false } = this.#options;
     if (banMitm && probe === false) throw new UsageError('without probes there is no interception to be seen');
     const relayUrl = parseRelayUrl(relay.toString());
-    const localTarget = parseTarget(target);
-    const service = new LocalService(localTarget, serviceOptions(this.#options, localTarget));
+    const services = localServices(this.#options);
     const chosenName = this.#options.name === undefined ? undefined : checkName(this.#options.name);
     const identity = this.#options.identity ?? (await loadIdentityFile(identityFile ?? defaultIdentityFile()));
     const transport = new RelayTransport({ ca, proxy });
     const link = new RelayLink({
       client: createPortalClient({ relay: relayUrl, fetch: transport.fetch }),
       carrier: this.#carrier(relayUrl, transport),
+      datagramCarrier: new WebSocketDatagramCarrier(relayUrl, transport),
       identity,
       name: chosenName ?? nameOfAddress(identity.address),
       metadata,
       ttl,
-      service,
+      services,
       probe:
         probe === false
           ? undefined
           : { ...(probe === true ? {} : probe), visit: (url, signal) => visit(url, { ca, proxy }, signal) },
     });
-    this.#report(link, service, relayUrl);
+    this.#report(link, services, relayUrl);
     this.#status({ state: 'connecting', message: `connecting to ${relayUrl.host}` });
     const left = this.#leaveWhenAsked(link);
     try {
@@ -247,27 +260,38 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     await link.drained();
   }
 
-  #report(link: RelayLink, service: LocalService, relay: URL): void {
+  #report(link: RelayLink, services: LinkServices, relay: URL): void {
     link.on('registered', ({ hostname }) => this.#status({ state: 'registered', message: `registered ${hostname}` }));
-    link.on('online', ({ url, hostname }) => {
-      this.#ready = { url, hostname, relay: relay.origin };
+    link.on('online', (registration) => {
+      const urls = urlsOf(registration, services);
+      this.#ready = { url: urls[0] as string, urls, hostname: registration.hostname, relay: relay.origin };
       this.emit('ready', this.#ready);
     });
     link.on('lost', ({ hostname }, error) => {
       this.#ready = undefined;
       this.#status({ state: 'lease_lost', message: `${hostname} is lost: ${error.message}`, error });
     });
+    link.on('without', (protocol, error) =>
+      this.#status({
+        state: 'port_lost',
+        message: `going on without a ${protocol.toUpperCase()} port: ${error.message}`,
+        error,
+      }),
+    );
     link.on('waiting', (call, error, retryInMs) => this.#status(waitingStatus(call, error, retryInMs)));
     link.on('connection', (report) => this.emit('connection', report));
     link.on('probe', (report) => {
       this.emit('probe', report);
       if (this.#options.banMitm === true && report.result === 'mismatch') this.#ban(link, report.error);
     });
-    const target = describeTarget(service.target);
-    service.on('down', (error) =>
-      this.#status({ state: 'target_down', message: `${target} does not answer; visitors are told so`, error }),
-    );
-    service.on('up', () => this.#status({ state: 'target_up', message: `${target} answers again` }));
+    for (const service of [services.https, services.tcp, services.udp]) {
+      if (service === undefined) continue;
+      const target = describeTarget(service.target);
+      service.on('down', (error) =>
+        this.#status({ state: 'target_down', message: `${target} does not answer; visitors are told so`, error }),
+      );
+      service.on('up', () => this.#status({ state: 'target_up', message: `${target} answers again` }));
+    }
   }
 
   /** Leaves, and spares the live connections no time: somebody reads them. */
@@ -282,6 +306,23 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   }
 }
 
+/** @throws UsageError when nothing is to be exposed, a target is none, or the options contradict each other */
+function localServices(options: ExposeOptions): LinkServices {
+  const { target, tcp, udp, proxyProtocol } = options;
+  if (target === undefined && tcp === undefined && udp === undefined)
+    throw new UsageError('there is nothing to expose: give a target');
+  const services: LinkServices = {};
+  if (target !== undefined) {
+    const https = parseTarget(target);
+    services.https = new LocalService(https, serviceOptions(options, https));
+  } else if (options.http === true || options.hostHeader !== undefined) {
+    throw new UsageError('requests are only passed on to an HTTPS target, and none is given');
+  }
+  if (tcp !== undefined) services.tcp = new LocalService(parsePortTarget(tcp), { proxyProtocol, raw: true });
+  if (udp !== undefined) services.udp = new UdpService(parsePortTarget(udp));
+  return services;
+}
+
 /** @throws UsageError when the options contradict each other */
 function serviceOptions({ proxyProtocol, http, hostHeader }: ExposeOptions, target: Target): ServiceOptions {
   if (hostHeader !== undefined && http === false) throw new UsageError('a Host header can only be set over HTTP');
@@ -289,6 +330,15 @@ function serviceOptions({ proxyProtocol, http, hostHeader }: ExposeOptions, targ
   if (!isHttp) return { proxyProtocol };
   const host = hostHeader === 'rewrite' ? describeTarget(target) : hostHeader;
   return { proxyProtocol, http: { hostHeader: host === undefined ? undefined : checkHostHeader(host) } };
+}
+
+/** What the service is reached at, as it was asked for. */
+function urlsOf({ url, tcpAddress, udpAddress }: Registration, services: LinkServices): string[] {
+  return [
+    ...(services.https ? [url] : []),
+    ...(tcpAddress === undefined ? [] : [`tcp://${tcpAddress}`]),
+    ...(udpAddress === undefined ? [] : [`udp://${udpAddress}`]),
+  ];
 }
 
 function waitingStatus(call: LeaseCall, error: Error, retryInMs: number): TunnelStatus {

@@ -24,7 +24,11 @@ export class Keyless {
   #refreshing: Promise<void> | undefined;
   #refreshedAt = -Infinity;
 
-  constructor(private readonly client: PortalClient) {}
+  /** @param isNeeded whether visitors' TLS is to end here; without that, a relay that does not sign will do */
+  constructor(
+    private readonly client: PortalClient,
+    private readonly isNeeded = true,
+  ) {}
 
   /** The chain as last fetched. Throws before the first `refresh`. */
   get certificate(): RelayCertificate {
@@ -48,6 +52,7 @@ export class Keyless {
     if (!domain.transports.includes(carrier)) {
       throw new ApiError('feature_unavailable', `the relay does not offer the carrier ${carrier}`);
     }
+    if (!this.isNeeded) return;
     const { keyless } = domain;
     if (keyless === undefined || !keyless.modes.includes('transcript')) {
       throw new ApiError('feature_unavailable', 'the relay does not sign handshakes');

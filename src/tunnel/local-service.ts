@@ -18,6 +18,8 @@ export interface ServiceOptions {
   proxyProtocol?: boolean;
   /** Requests are passed on one by one, instead of bytes. */
   http?: HttpOptions;
+  /** Visitors speak who knows what: while the service is down they are cut, instead of shown a page. */
+  raw?: true;
 }
 
 /** The service behind the tunnel: where visitors are led to. Whether it is up shows anew at each visitor. */
@@ -52,7 +54,8 @@ export class LocalService extends EventEmitter<LocalServiceEvents> {
       socket = await this.#connect(addresses, signal);
     } catch (error) {
       signal.throwIfAborted();
-      await this.#page.serve(visitor);
+      if (this.options.raw) visitor.destroy();
+      else await this.#page.serve(visitor);
       return { received: 0, sent: 0, unavailable: true };
     }
     const cut = () => socket.destroy();

@@ -6,33 +6,49 @@ import { withDeadline } from '../sdk/deadline.js';
 import type { Identity } from '../sdk/identity.js';
 import { LeaseKeeper, type Metadata, type Registration } from '../sdk/lease-keeper.js';
 import { reactTo, type LeaseCall } from '../sdk/reactions.js';
-import { type SignRequest, TicketKeys } from '../tls/index.js';
+import { plaintextAlertRecord, type SignRequest, TicketKeys } from '../tls/index.js';
 import type { Carrier } from './carrier.js';
 import type { Claim } from './claim.js';
 import { maxLiveConnections, probeConfirmTimeoutMs } from './constants.js';
+import type { DatagramCarrier } from './datagram-carrier.js';
+import { DatagramLink } from './datagram-link.js';
 import { Keyless, type RelayCertificate } from './keyless.js';
 import type { LocalService } from './local-service.js';
 import { type ProbeReport, type ProbeTimes, SelfProbe } from './self-probe.js';
-import type { Endpoint } from '../streams/proxy-protocol.js';
+import type { Endpoint, ProxiedAddresses } from '../streams/proxy-protocol.js';
 import { SessionPool } from './session-pool.js';
 import { acceptVisitor } from './tenant-connection.js';
+import type { UdpService } from './udp-service.js';
 import type { Visit } from './visit.js';
 
 export interface RelayLinkOptions {
   client: PortalClient;
   carrier: Carrier;
+  datagramCarrier: DatagramCarrier;
   identity: Identity;
   name: string;
   metadata?: Metadata;
   ttl?: number;
-  service: LocalService;
+  /** Where each kind of visitor is led; at least one. */
+  services: LinkServices;
   /** How the own public name is visited, and when; no self-probe without. */
   probe?: ProbeTimes & { visit(url: URL, signal: AbortSignal): Promise<Visit> };
+}
+
+export interface LinkServices {
+  /** For visitors of the public name, whose TLS ends here. */
+  https?: LocalService;
+  /** For those of the public TCP port. */
+  tcp?: LocalService;
+  /** For peers of the public UDP port. */
+  udp?: UdpService;
 }
 
 /** How one visitor's connection went. */
 export interface ConnectionReport {
   hostname: string;
+  /** Through the public name, or the public TCP port. */
+  transport: 'https' | 'tcp';
   /** Who it was, as the relay says; absent where it cannot tell. */
   visitor?: Endpoint;
   /** Whether a ticket spared the relay's signature; undefined when the handshake failed. */
@@ -53,6 +69,8 @@ export interface RelayLinkEvents {
   online: [registration: Registration];
   lost: [registration: Registration, error: Error];
   waiting: [call: LeaseCall, error: Error, delayMs: number];
+  /** The relay has turned off a kind of port: the lease goes on without. */
+  without: [protocol: 'tcp' | 'udp', error: Error];
   connection: [report: ConnectionReport];
   probe: [report: ProbeReport];
 }
@@ -70,23 +88,26 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
   readonly #live = new Set<Promise<void>>();
   readonly #probe: SelfProbe<Registration> | undefined;
   #pool: SessionPool | undefined;
+  #datagrams: DatagramLink | undefined;
 
   constructor(options: RelayLinkOptions) {
     super();
     this.#options = options;
     // One listener a connection.
     setMaxListeners(0, this.#cut.signal);
-    const { client, carrier, identity, name, metadata, ttl, probe } = options;
-    this.#keyless = new Keyless(client);
+    const { client, identity, name, metadata, ttl, services, probe } = options;
+    this.#keyless = new Keyless(client, services.https !== undefined);
     this.#keeper = new LeaseKeeper({
       client,
       identity,
       name,
       metadata,
       ttl,
-      prepare: (signal) => this.#keyless.refresh(carrier.name, signal),
+      ports: { tcp: services.tcp !== undefined, udp: services.udp !== undefined },
+      isEnough: ({ tcp, udp }) => services.https !== undefined || tcp || udp,
+      prepare: (signal) => this.#keyless.refresh(this.#carrierName, signal),
     });
-    if (probe !== undefined) {
+    if (probe !== undefined && services.https !== undefined) {
       this.#probe = new SelfProbe<Registration>({
         ...probe,
         target: () => (this.#live.size < maxLiveConnections ? this.#keeper.current : undefined),
@@ -96,16 +117,17 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     }
     this.#keeper.on('registered', (registration) => {
       this.emit('registered', registration);
-      this.#openPool(registration);
+      this.#open(registration);
     });
     this.#keeper.on('renewed', () => {
       // A failure is as good as none: the chain at hand goes on serving, and a renewal comes soon.
-      this.#keyless.refresh(carrier.name, this.#leave.signal).catch(() => undefined);
+      this.#keyless.refresh(this.#carrierName, this.#leave.signal).catch(() => undefined);
     });
     this.#keeper.on('lost', (registration, error) => {
-      this.#pool?.stop();
+      this.#close();
       this.emit('lost', registration, error);
     });
+    this.#keeper.on('without', (protocol, error) => this.emit('without', protocol, error));
     this.#keeper.on('waiting', (call, error, delayMs) => this.emit('waiting', call, error, delayMs));
   }
 
@@ -122,7 +144,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       await this.#keeper.run(this.#leave.signal);
     } finally {
       this.#probe?.stop();
-      this.#pool?.stop();
+      this.#close();
     }
   }
 
@@ -132,7 +154,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     this.#probe?.stop();
     // The relay stops sending visitors before their sessions go.
     await this.#keeper.unregister();
-    this.#pool?.stop();
+    this.#close();
   }
 
   /** Settles when no connection is left. */
@@ -145,76 +167,142 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     this.#cut.abort(new Error('the tunnel closes'));
   }
 
-  #openPool(registration: Registration): void {
-    this.#pool?.stop();
-    let isOnline = false;
-    this.#pool = new SessionPool({
-      dial: (signal) => this.#options.carrier.dial({ accessToken: registration.accessToken, signal }),
-      onReady: () => {
-        this.#keeper.accepted(registration);
-        if (isOnline) return;
-        isOnline = true;
-        this.emit('online', registration);
-      },
-      onClaim: (claim) => {
-        const served = this.#serve(claim, registration).finally(() => {
-          this.#live.delete(served);
-          if (this.#live.size === maxLiveConnections - 1) this.#pool?.fill();
-        });
-        this.#live.add(served);
-      },
-      hasRoom: () => this.#live.size < maxLiveConnections,
-      onRefused: (error) => this.#keeper.refused(registration, 'connect', error),
-      onWaiting: (error, delayMs) => {
-        isOnline = false;
+  /** What the relay must have on offer. */
+  get #carrierName(): string {
+    const { carrier, datagramCarrier } = this.#options;
+    return this.#takesConnections ? carrier.name : datagramCarrier.name;
+  }
+
+  get #takesConnections(): boolean {
+    const { https, tcp } = this.#options.services;
+    return https !== undefined || tcp !== undefined;
+  }
+
+  /** Opens what a registration needs; it is online once all of it has opened. */
+  #open(registration: Registration): void {
+    this.#close();
+    const { carrier, datagramCarrier, services } = this.#options;
+    const closed = { pool: this.#takesConnections, datagrams: registration.udpAddress !== undefined };
+    const opened = (part: keyof typeof closed) => {
+      this.#keeper.accepted(registration);
+      if (!closed[part]) return;
+      closed[part] = false;
+      if (!closed.pool && !closed.datagrams) this.emit('online', registration);
+    };
+    const events = (part: keyof typeof closed) => ({
+      onReady: () => opened(part),
+      onRefused: (error: Error) => this.#keeper.refused(registration, 'connect', error),
+      onWaiting: (error: Error, delayMs: number) => {
+        closed[part] = true;
         this.emit('waiting', 'connect', error, delayMs);
       },
     });
-    this.#pool.start();
+    const accessToken = () => registration.accessToken;
+    if (closed.pool) {
+      this.#pool = new SessionPool({
+        ...events('pool'),
+        dial: (signal) => carrier.dial({ accessToken: accessToken(), signal }),
+        onClaim: (claim) => {
+          const served = this.#serve(claim, registration).finally(() => {
+            this.#live.delete(served);
+            if (this.#live.size === maxLiveConnections - 1) this.#pool?.fill();
+          });
+          this.#live.add(served);
+        },
+        hasRoom: () => this.#live.size < maxLiveConnections,
+      });
+      this.#pool.start();
+    }
+    const { udp } = services;
+    if (udp && closed.datagrams) {
+      this.#datagrams = new DatagramLink({
+        ...events('datagrams'),
+        dial: (signal) => datagramCarrier.dial({ accessToken: accessToken(), signal }),
+        serve: (channel) => udp.serve(channel),
+      });
+      this.#datagrams.start();
+    }
+  }
+
+  #close(): void {
+    this.#pool?.stop();
+    this.#datagrams?.stop();
   }
 
   async #serve(claim: Claim, registration: Registration): Promise<void> {
     const startedAt = performance.now();
     const report: ConnectionReport = {
       hostname: registration.hostname,
+      transport: claim.binding === undefined ? 'tcp' : 'https',
       visitor: claim.addresses?.source,
       received: 0,
       sent: 0,
       durationMs: 0,
     };
-    let stream: Duplex = claim.stream;
-    /** For sessions that began during a probe. */
-    let exporter: string | undefined;
-    const cut = () => stream.destroy();
+    const cut = () => claim.stream.destroy();
     this.#cut.signal.addEventListener('abort', cut, { once: true });
+    let isVisit = true;
     try {
       this.#cut.signal.throwIfAborted();
-      const { certificate } = this.#keyless;
-      const visitor = await acceptVisitor(claim, {
-        hostname: registration.hostname,
-        certificate,
-        tickets: this.#tickets,
-        sign: (request, binding) => this.#sign(registration, certificate, request, binding),
-        onKeys: (session) => (exporter = this.#probe?.witness(session)),
-      });
-      stream = visitor;
-      if (this.#probe?.isOwn(exporter) === true) {
-        await dismiss(visitor);
-        return;
-      }
-      // Whoever ends TLS between a probe and this tunnel comes during the probe; not to be taken for traffic.
-      if (exporter === undefined) this.#probe?.visited();
-      report.resumed = visitor.resumed;
-      Object.assign(report, await this.#options.service.serve(visitor, claim.addresses, this.#cut.signal));
+      if (claim.binding === undefined) await this.#serveTcp(claim, report);
+      else isVisit = await this.#serveTls(claim.stream, claim.binding, claim.addresses, registration, report);
     } catch (error) {
       report.error = error as Error;
-      stream.destroy();
+      claim.stream.destroy();
     } finally {
       this.#cut.signal.removeEventListener('abort', cut);
     }
-    if (this.#probe?.isOwn(exporter) === true) return;
+    if (!isVisit) return;
     report.durationMs = performance.now() - startedAt;
     this.emit('connection', report);
+  }
+
+  async #serveTcp({ stream, addresses }: Claim, report: ConnectionReport): Promise<void> {
+    const { tcp } = this.#options.services;
+    if (tcp === undefined) throw new Error('the relay sent a visitor of a TCP port, and none was asked for');
+    Object.assign(report, await tcp.serve(stream, addresses, this.#cut.signal));
+  }
+
+  /** @returns false when it was nobody's visit, but a probe's */
+  async #serveTls(
+    session: Duplex,
+    binding: Buffer,
+    addresses: ProxiedAddresses | undefined,
+    registration: Registration,
+    report: ConnectionReport,
+  ): Promise<boolean> {
+    const { https } = this.#options.services;
+    if (https === undefined) {
+      report.error = new Error('a visitor of the public name, where nothing is served');
+      await dismiss(session, plaintextAlertRecord('unrecognized_name'));
+      return true;
+    }
+    const { certificate } = this.#keyless;
+    /** For sessions that began during a probe. */
+    let exporter: string | undefined;
+    let visitor: Duplex | undefined;
+    try {
+      const accepted = await acceptVisitor(session, {
+        hostname: registration.hostname,
+        certificate,
+        tickets: this.#tickets,
+        sign: (request) => this.#sign(registration, certificate, request, binding),
+        onKeys: (keys) => (exporter = this.#probe?.witness(keys)),
+      });
+      visitor = accepted;
+      if (this.#probe?.isOwn(exporter) === true) {
+        await dismiss(accepted);
+        return false;
+      }
+      // Whoever ends TLS between a probe and this tunnel comes during the probe; not to be taken for traffic.
+      if (exporter === undefined) this.#probe?.visited();
+      report.resumed = accepted.resumed;
+      Object.assign(report, await https.serve(accepted, addresses, this.#cut.signal));
+    } catch (error) {
+      report.error = error as Error;
+      (visitor ?? session).destroy();
+    }
+    return this.#probe?.isOwn(exporter) !== true;
   }
 
   /**
@@ -251,7 +339,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       if (error instanceof ApiError) {
         // Perhaps the chain has changed. This visitor's handshake is past saving: its binding is spent.
         if (error.code === 'invalid_request') {
-          void this.#keyless.refreshAfterRefusal(this.#options.carrier.name, this.#leave.signal);
+          void this.#keyless.refreshAfterRefusal(this.#carrierName, this.#leave.signal);
         } else if (reactTo(error, 'sign', true).do !== 'wait') {
           this.#keeper.refused(registration, 'sign', error);
         }
@@ -261,10 +349,10 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
   }
 }
 
-/** Ends a visit that wanted nothing. */
-async function dismiss(visitor: Duplex): Promise<void> {
+/** Ends a visit that gets nothing but perhaps a last word. */
+async function dismiss(visitor: Duplex, lastWords?: Buffer): Promise<void> {
   visitor.on('error', () => undefined).resume();
   const closed = new Promise((resolve) => visitor.once('close', resolve));
-  visitor.end(() => visitor.destroy());
+  visitor.end(lastWords, () => visitor.destroy());
   await closed;
 }

@@ -37,6 +37,16 @@ export function parseTarget(text: string | number): Target {
   return { host, port: checkPort(port, given), ...(scheme === 'http' && { speaksHttp: true }) };
 }
 
+/**
+ * Reads where a local service is that does not speak HTTP: `22`, `host:port`, `[address]:port`.
+ * @throws UsageError for anything else
+ */
+export function parsePortTarget(text: string | number): Target {
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(String(text).trim()))
+    throw new UsageError(`target ${JSON.stringify(text)} is not 22, host:22 or [::1]:22`);
+  return parseTarget(text);
+}
+
 function checkPort(digits: string, target: string): number {
   const port = Number(digits);
   if (port < 1 || port > 65_535) throw new UsageError(`target ${target}: ports are 1 to 65535`);

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
+import type { Duplex } from 'node:stream';
 import { type SignRequest, type TicketKeys, TlsServerStream } from '../tls/index.js';
-import type { Claim } from './claim.js';
 import { handshakeTimeoutMs } from './constants.js';
 import type { RelayCertificate } from './keyless.js';
 
@@ -8,7 +8,7 @@ export interface TenantTls {
   hostname: string;
   certificate: RelayCertificate;
   tickets: TicketKeys;
-  sign(request: SignRequest, binding: Buffer): Promise<Buffer>;
+  sign(request: SignRequest): Promise<Buffer>;
   /** The session has its keys, and the visitor does not have them yet. */
   onKeys(stream: TlsServerStream): void;
 }
@@ -18,11 +18,11 @@ export interface TenantTls {
  * @returns the visitor's plain stream, its handshake done
  * @throws TlsAlertError and whatever else breaks a handshake; the session is gone then
  */
-export async function acceptVisitor(claim: Claim, tls: TenantTls): Promise<TlsServerStream> {
-  const stream = new TlsServerStream(claim.stream, {
+export async function acceptVisitor(session: Duplex, tls: TenantTls): Promise<TlsServerStream> {
+  const stream = new TlsServerStream(session, {
     chain: tls.certificate.chain,
     schemes: tls.certificate.schemes,
-    sign: (request) => tls.sign(request, claim.binding),
+    sign: tls.sign,
     // With a certificate that tenants share, h2 would let browsers send one tenant's requests to another.
     alpn: ['http/1.1'],
     acceptServerName: (name) => name?.toLowerCase() === tls.hostname,

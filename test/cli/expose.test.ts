@@ -9,7 +9,7 @@ import { after, before, test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { startInterceptedRelay } from '../support/interceptor.js';
 import { printed } from '../support/programs.js';
-import { startTestRelay, type TestRelay } from '../support/relay.js';
+import { startTestRelay, type TestRelay, withPorts } from '../support/relay.js';
 import { get, open, startHttpService, temporaryDirectory } from '../support/tunnel.js';
 
 const program = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
@@ -79,6 +79,7 @@ test('with --json there is one line of JSON on stdout, and events as JSON on std
   const ready = JSON.parse(await firstLine) as Record<string, string>;
   assert.deepEqual(ready, {
     url: `https://in-json.portal.localhost:${relay.publicPort}`,
+    urls: [`https://in-json.portal.localhost:${relay.publicPort}`],
     hostname: 'in-json.portal.localhost',
     relay: relay.url,
   });
@@ -91,6 +92,23 @@ test('with --json there is one line of JSON on stdout, and events as JSON on std
     .split('\n')
     .map((line) => (JSON.parse(line) as { event: string }).event);
   assert.deepEqual(events, ['connecting', 'registered', 'ready', 'closing']);
+});
+
+test('what has several public addresses is told a line each; without a TARGET there may be ports alone', async (t) => {
+  const ports = await startTestRelay(await withPorts(4));
+  t.after(() => ports.stop());
+  const common = ['--relay', ports.url, '--ca', ports.caFile];
+  const all = portal(t, ['expose', '9', '--tcp', '22', '--udp', '127.0.0.1:53', '--name', 'all', ...common]);
+  await all.firstLine;
+  all.child.kill('SIGTERM');
+  const { code, stdout } = await all.over;
+  assert.equal(code, 0);
+  assert.match(
+    stdout,
+    /^https:\/\/all\.portal\.localhost:\d+\ntcp:\/\/portal\.localhost:(\d+)\nudp:\/\/portal\.localhost:\1\n$/,
+  );
+  const alone = portal(t, ['expose', ...common], { PORTAL_UDP: '53' });
+  assert.match(await alone.firstLine, /^udp:\/\/portal\.localhost:\d+$/);
 });
 
 test('the environment stands in for flags, and flags win', async (t) => {

@@ -56,6 +56,7 @@ test('the blocks are those that this test knows', () => {
     'certificate-verify',
     'certificate-verify-content',
     'datagram',
+    'datagram-empty',
     'descriptor-digest',
     'descriptor-signature',
     'descriptor-signed',

@@ -94,13 +94,25 @@ test('balancers and proxies are addresses and CIDRs; each that is none is told',
   );
 });
 
-test('what is not built yet cannot be turned on by mistake', () => {
+test('what is turned off is no fault, and what is unknown is one', () => {
   const url = ['--portal-url', 'https://a.localhost'];
-  assert.match(faultsOf(url, { MIN_PORT: '2000' }).join(), /^MIN_PORT: /);
-  assert.match(faultsOf(url, { UDP_ENABLED: 'true' }).join(), /\(UDP_ENABLED\): this release does not offer it/);
-  assert.match(faultsOf(url, { TCP_ENABLED: '1' }).join(), /\(TCP_ENABLED\): this release does not offer it/);
-  assert.deepEqual(faultsOf(url, { UDP_ENABLED: 'false', MAX_PORT: '0' }), []);
+  assert.deepEqual(faultsOf(url, { UDP_ENABLED: 'false', DISCOVERY: '0' }), []);
   assert.equal(faultsOf([...url, '--no-such-flag']).length, 1);
+});
+
+test('TCP and UDP leases need a range of ports, whole and the right way round', () => {
+  const url = ['--portal-url', 'https://a.localhost'];
+  const range = { MIN_PORT: '20000', MAX_PORT: '20010' };
+  const { portRange, policy } = readRelayConfig([...url, '--tcp-enabled'], { ...range, MAX_UDP_LEASES: '5' });
+  assert.deepEqual(portRange, { first: 20_000, last: 20_010 });
+  assert.deepEqual(policy.tcpPort, { enabled: true, maxLeases: 0 });
+  assert.deepEqual(policy.udp, { enabled: false, maxLeases: 5 });
+  assert.equal(readRelayConfig(url, {}).portRange, undefined);
+  assert.match(faultsOf(url, { TCP_ENABLED: '1' }).join(), /--tcp-enabled \(TCP_ENABLED\): needs ports to give out/);
+  assert.match(faultsOf(url, { UDP_ENABLED: 'on' }).join(), /--udp-enabled \(UDP_ENABLED\): needs ports to give out/);
+  assert.match(faultsOf(url, { MIN_PORT: '20000' }).join(), /--max-port \(MAX_PORT\): first and last port go together/);
+  assert.match(faultsOf(url, { MIN_PORT: '2', MAX_PORT: '1' }).join(), /\(MAX_PORT\): must not be below/);
+  assert.match(faultsOf(url, { MIN_PORT: '1', MAX_PORT: '65536' }).join(), /\(MAX_PORT\): must be a whole number/);
 });
 
 test('admin wallets are Ethereum addresses, in any case', () => {

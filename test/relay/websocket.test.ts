@@ -113,7 +113,7 @@ test('refusals are envelopes, as on any carrier', async () => {
     [['portal.reverse', 'portal.token.nonsense'], sessionHeaders(lease.token), 400, 'invalid_request'],
     [['portal.reverse'], { 'X-Portal-Access-Token': lease.token }, 503, 'feature_unavailable'],
     [['other'], sessionHeaders(lease.token), 400, 'invalid_request'],
-    [['portal.datagram'], sessionHeaders(lease.token), 503, 'feature_unavailable'],
+    [['portal.datagram'], sessionHeaders(lease.token), 409, 'transport_mismatch'],
   ];
   for (const [protocols, headers, status, code] of cases) {
     const { head, ...refused } = await refusal(offer(protocols, headers));

@@ -53,30 +53,45 @@ export interface HeldLease {
   hostname: string;
   token: string;
   expiresAt: number;
+  /** Public ports, where they were asked for. */
+  tcpPort?: number;
+  udpPort?: number;
 }
 
 export interface RegisterOptions {
   name: string;
   wallet?: Wallet;
   ttl?: number;
+  tcp?: boolean;
+  udp?: boolean;
 }
 
 /** Challenge, signature and registration of a fresh account (or the one given). */
 export async function register(
   relay: TestRelay,
-  { name, wallet = freshWallet(), ttl }: RegisterOptions,
+  { name, wallet = freshWallet(), ttl, tcp, udp }: RegisterOptions,
 ): Promise<HeldLease> {
   const challenge = await call(relay, 'POST', '/sdk/register/challenge', {
-    body: { identity: { name, address: wallet.address }, ttl },
+    body: { identity: { name, address: wallet.address }, ttl, tcp_enabled: tcp, udp_enabled: udp },
   });
   if (challenge.status !== 201) throw new Error(`challenge: ${JSON.stringify(challenge.body)}`);
   const { challenge_id, siwe_message } = challenge.body.data;
   const body = { challenge_id, siwe_message, siwe_signature: await wallet.signMessage(siwe_message) };
   const registered = await call(relay, 'POST', '/sdk/register', { body });
   if (registered.status !== 201) throw new Error(`register: ${JSON.stringify(registered.body)}`);
-  const { hostname, access_token, expires_at } = registered.body.data;
-  return { wallet, name, hostname, token: access_token, expiresAt: Date.parse(expires_at) };
+  const { hostname, access_token, expires_at, tcp_addr, udp_addr } = registered.body.data;
+  return {
+    wallet,
+    name,
+    hostname,
+    token: access_token,
+    expiresAt: Date.parse(expires_at),
+    tcpPort: portOf(tcp_addr),
+    udpPort: portOf(udp_addr),
+  };
 }
+
+const portOf = (address: string | undefined) => (address === undefined ? undefined : Number(address.split(':').at(-1)));
 
 export function freshWallet(): Wallet {
   return new Wallet(Wallet.createRandom().privateKey);

@@ -27,10 +27,10 @@ export async function startRelayProcess(
   dir: string,
   port: number,
   urlPort = port,
-  moreFlags: string[] = [],
+  settings: string[] = [],
 ): Promise<RelayProcess> {
   const flags = ['--portal-url', `https://portal.localhost:${urlPort}`, '--state-dir', dir, '--host', '127.0.0.1'];
-  const child = startPortal(t, ['relay', ...flags, '--sni-port', String(port), '--api-port', '0', ...moreFlags]);
+  const child = startPortal(t, ['relay', ...flags, '--sni-port', String(port), '--api-port', '0', ...settings]);
   await new Promise<void>((resolve, reject) => {
     let text = '';
     child.once('exit', (code) => reject(new Error(`the relay ended with ${code}: ${text}`)));

@@ -1,9 +1,11 @@
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RelayConfig } from '../../src/relay/config.js';
 import { certificateReloadIntervalMs, maxLeaseTtlSeconds } from '../../src/relay/constants.js';
+import type { PortSettings } from '../../src/relay/policy/settings.js';
 import { createLogger } from '../../src/relay/logger.js';
 import { type Relay, startRelay } from '../../src/relay/relay.js';
 
@@ -74,6 +76,47 @@ export async function startTestRelay(overrides: Partial<RelayConfig> = {}): Prom
       if (!overrides.stateDir) rmSync(stateDir, { recursive: true, force: true });
     },
   };
+}
+
+/**
+ * Settings of a relay with TCP and UDP ports to give out.
+ * @param count ports that were free a moment ago, one after the other
+ */
+export async function withPorts(
+  count: number,
+  { tcp = {}, udp = {} }: { tcp?: Partial<PortSettings>; udp?: Partial<PortSettings> } = {},
+): Promise<Pick<RelayConfig, 'portRange' | 'policy'>> {
+  const first = await freePortRange(count);
+  return {
+    portRange: { first, last: first + count - 1 },
+    policy: {
+      approvalMode: 'auto',
+      landingPageEnabled: false,
+      tcpPort: { enabled: true, maxLeases: 0, ...tcp },
+      udp: { enabled: true, maxLeases: 0, ...udp },
+    },
+  };
+}
+
+/** The first of some ports in a row that are free, below those that the system gives out by itself. */
+async function freePortRange(count: number): Promise<number> {
+  for (;;) {
+    const first = 10_000 + Math.floor(Math.random() * 20_000);
+    const probes = Array.from({ length: count }, () => createServer());
+    try {
+      await Promise.all(
+        probes.map((probe, index) => {
+          probe.listen(first + index, '127.0.0.1');
+          return once(probe, 'listening');
+        }),
+      );
+      return first;
+    } catch {
+      // One of them was taken.
+    } finally {
+      for (const probe of probes) probe.close();
+    }
+  }
 }
 
 /** A port that was free a moment ago: a relay's own URL must name its port before it listens. */

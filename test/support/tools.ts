@@ -14,6 +14,11 @@ const debianPackages = {
   chromium: 'chromium',
   haproxy: 'haproxy',
   nginx: 'nginx-light',
+  dig: 'bind9-dnsutils',
+  dnsmasq: 'dnsmasq-base',
+  ssh: 'openssh-client',
+  'ssh-keygen': 'openssh-client',
+  sshd: 'openssh-server',
   tinyproxy: 'tinyproxy-bin',
 } as const;
 

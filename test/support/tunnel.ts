@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type IncomingMessage, type RequestListener, createServer } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
-import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import {
+  connect as connectTcp,
+  createServer as createTcpServer,
+  type AddressInfo,
+  type Server,
+  type Socket,
+} from 'node:net';
 import type { TestContext } from 'node:test';
 import { type TLSSocket, connect } from 'node:tls';
 import {
@@ -66,7 +72,7 @@ export interface OpenTunnel {
 export async function openTunnel(
   t: TestContext,
   relay: { url: string; ca: string },
-  target: string | number,
+  target: string | number | undefined,
   options: Partial<ExposeOptions> = {},
 ): Promise<OpenTunnel> {
   const { tunnel, statuses } = startTunnel(t, relay, target, options);
@@ -78,7 +84,7 @@ export async function openTunnel(
 export function startTunnel(
   t: TestContext,
   relay: { url: string; ca: string },
-  target: string | number,
+  target: string | number | undefined,
   options: Partial<ExposeOptions> = {},
 ): { tunnel: Tunnel; statuses: TunnelStatus[] } {
   const identity = identityFromPrivateKey(freshWallet().privateKey);
@@ -119,6 +125,16 @@ export async function get(
   response.setEncoding('utf8');
   for await (const chunk of response) body += chunk as string;
   return { status: response.statusCode as number, headers: response.headers, body };
+}
+
+/** A visitor of a public `tcp://` URL, whose two directions end separately. */
+export async function visitPort(t: TestContext, url: string | undefined, localAddress?: string): Promise<Socket> {
+  const port = Number(/^tcp:\/\/portal\.localhost:(\d+)$/.exec(url ?? '')?.[1]);
+  const socket = connectTcp({ host: '127.0.0.1', port, localAddress, allowHalfOpen: true, noDelay: true });
+  t.after(() => socket.destroy());
+  socket.on('error', () => {});
+  await once(socket, 'connect');
+  return socket;
 }
 
 /** The same, its body still to be read. */

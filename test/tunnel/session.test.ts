@@ -10,7 +10,7 @@ import { proxyHeader } from '../../src/streams/proxy-protocol.js';
 import { RelayTransport } from '../../src/sdk/relay-transport.js';
 import { awaitClaim } from '../../src/tunnel/claim.js';
 import { RawCarrier } from '../../src/tunnel/raw-carrier.js';
-import { readBytes } from '../support/by-hand.js';
+import { readAll, readBytes } from '../support/by-hand.js';
 import { certificateFiles } from '../support/certificates.js';
 
 const open = new AbortController().signal;
@@ -202,9 +202,21 @@ test('anything but a PROXY header of TCP behind the binding ends the session', a
   }
 });
 
+test('after 0x01 there is no binding: the PROXY header comes next, then the visitor', async () => {
+  const stream = new PassThrough();
+  const bytes = Buffer.concat([Buffer.from([0, 1]), proxy, Buffer.from('SSH-2.0')]);
+  const claimed = awaitClaim(stream, open);
+  for (const byte of bytes) stream.write(Buffer.from([byte]));
+  const claim = await claimed;
+  assert.equal(claim.binding, undefined);
+  assert.deepEqual(claim.addresses, addresses);
+  stream.end();
+  assert.equal((await readAll(stream)).toString(), 'SSH-2.0');
+});
+
 test('any other first byte, an end and a fault end the session', async () => {
   for (const [bytes, message] of [
-    [[0x01], /0x01/],
+    [[0x04], /0x04/],
     [[0x03], /0x03/],
     [[0x00, 0x16, 0x03], /0x16/],
   ] as const) {

@@ -12,7 +12,13 @@ const throughputTarget = 1.1;
 
 /** Bulk transfer with one connection and with several: CPU a gigabyte and throughput. */
 export const bulk: Scenario = async (bench) => {
-  const { content, report, routes, options } = bench;
+  await bulkOver(bench, 'bulk');
+  bench.report.note('bulk: visitors speak TLS to the service end to end over every route; ours ends it in the tunnel.');
+};
+
+/** The same over the routes of `bench`, under another title. */
+export async function bulkOver(bench: Bench, title: string): Promise<void> {
+  const { content, routes, options } = bench;
   for (const direction of ['down', 'up'] as const) {
     const transfer = direction === 'down' ? download : upload;
     for (const connections of connectionCounts) {
@@ -22,14 +28,13 @@ export const bulk: Scenario = async (bench) => {
       const run = (route: Route) =>
         measure(route, () => all(connections, () => transfer(route.address, content, each)));
       const results = await alternate(routes, options.rounds, run);
-      addRows(bench, `bulk ${direction}, ${connections} conn.`, results, {
+      addRows(bench, `${title} ${direction}, ${connections} conn.`, results, {
         bytes: each * connections,
         cpuTarget: cpuTargets[direction],
       });
     }
   }
-  report.note('bulk: visitors speak TLS to the service end to end over every route; ours ends it in the tunnel.');
-};
+}
 
 /** Both directions with a few readers that take little by little: nobody else may lose a byte, or much time. */
 export const bulkWithSlowReaders: Scenario = async (bench) => {

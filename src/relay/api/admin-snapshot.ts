@@ -4,15 +4,17 @@ import { identityKey } from '../leases/lease.js';
 import type { Policy } from '../policy/policy.js';
 import type { PortSettings } from '../policy/settings.js';
 import type { SessionDirectory } from '../reverse/session-directory.js';
+import { publicAddress } from './sdk.js';
 
 export interface SnapshotParts {
+  rootHost: string;
   leases: LeaseBook;
   directory: SessionDirectory;
   policy: Policy;
 }
 
 /** The relay's state at this moment, as the contract shows it. */
-export function takeSnapshot({ leases, directory, policy }: SnapshotParts): SuccessData<'getSnapshot'> {
+export function takeSnapshot({ rootHost, leases, directory, policy }: SnapshotParts): SuccessData<'getSnapshot'> {
   const standing = (key: string) => {
     const decision = policy.decisionOn(key);
     return {
@@ -37,6 +39,8 @@ export function takeSnapshot({ leases, directory, policy }: SnapshotParts): Succ
         last_seen_at: new Date(lease.lastSeenAt).toISOString(),
         client_ip: lease.clientIp,
         reported_ip: lease.reportedIp,
+        udp_addr: publicAddress(rootHost, lease.udpPort),
+        tcp_addr: publicAddress(rootHost, lease.tcpPort),
         metadata: lease.metadata,
         ready: directory.of(lease).queue.ready,
         ...standing(key),

@@ -3,8 +3,12 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { ApiError } from '../../contract/index.js';
+import { datagramCarrierSilenceMs, keepaliveIntervalMs } from '../constants.js';
+import type { Datagrams } from '../datagrams/datagrams.js';
 import type { Logger } from '../logger.js';
 import type { Admission, ConnectRequest, ReverseAdmission } from '../reverse/admission.js';
+import { WebSocketDatagrams } from '../../streams/datagram-channel.js';
+import { maxFrameBytes } from '../../streams/datagram-frame.js';
 import { WebSocketStream, maxWebSocketMessageBytes } from '../../streams/websocket-stream.js';
 import type { AnswerObserver } from './app.js';
 import type { ClientAddresses } from './client-address.js';
@@ -29,17 +33,27 @@ export class ConnectEndpoint {
     // Never another one that was offered: a browser's token is among them.
     handleProtocols: () => streamProtocol,
   });
+  readonly #datagramWebSockets = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: maxFrameBytes,
+    handleProtocols: () => datagramProtocol,
+  });
 
   constructor(
     private readonly admission: ReverseAdmission,
+    private readonly datagrams: Datagrams,
     private readonly addresses: ClientAddresses,
     private readonly logger: Logger,
     private readonly onAnswer?: AnswerObserver,
   ) {
     // What is no WebSocket handshake (RFC 6455 4.2.1).
-    this.#webSockets.on('wsClientError', (error, socket) =>
-      this.#refuse(socket, new ApiError('invalid_request', error.message)),
-    );
+    for (const server of [this.#webSockets, this.#datagramWebSockets]) {
+      server.on('wsClientError', (error, socket) =>
+        this.#refuse(socket, new ApiError('invalid_request', error.message)),
+      );
+    }
   }
 
   /** The raw carrier: a plain GET, the first request of its connection. */
@@ -68,8 +82,10 @@ export class ConnectEndpoint {
   async #openWebSocket(socket: Duplex, message: IncomingMessage, request: ConnectRequest, rest: Buffer): Promise<void> {
     try {
       const offered = (request.header('sec-websocket-protocol') ?? '').split(',').map((protocol) => protocol.trim());
-      if (offered.includes(datagramProtocol))
-        throw new ApiError('feature_unavailable', 'this relay carries no datagrams');
+      if (offered.includes(datagramProtocol)) {
+        await this.#openDatagrams(socket, message, withSubprotocols(request, offered), rest);
+        return;
+      }
       if (!offered.includes(streamProtocol))
         throw new ApiError('invalid_request', `the subprotocol ${streamProtocol} must be offered`);
       const admission = await this.admission.admit(withSubprotocols(request, offered));
@@ -80,6 +96,16 @@ export class ConnectEndpoint {
     } catch (error) {
       this.#refuse(socket, error);
     }
+  }
+
+  /** @throws ApiError as `ReverseAdmission.admitDatagrams` */
+  async #openDatagrams(socket: Duplex, message: IncomingMessage, request: ConnectRequest, rest: Buffer): Promise<void> {
+    const sessions = await this.admission.admitDatagrams(request);
+    if (socket.destroyed) return;
+    this.#datagramWebSockets.handleUpgrade(message, socket, rest, (opened) => {
+      const times = { pingMs: keepaliveIntervalMs, silenceMs: datagramCarrierSilenceMs };
+      this.datagrams.attach(sessions, new WebSocketDatagrams(opened, socket, times), request.clientIp);
+    });
   }
 
   async #open(socket: Duplex, request: ConnectRequest, rest: Buffer, answer: string): Promise<void> {

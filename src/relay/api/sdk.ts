@@ -21,6 +21,8 @@ export interface SdkParts {
   tokens: AccessTokens;
   auth: LeaseAuth;
   policy: Policy;
+  /** Whether leases can have UDP ports now. */
+  udpOffered(): boolean;
   draining: AbortSignal;
 }
 
@@ -31,6 +33,9 @@ export const credentials = (request: Request, body?: string) => ({
   body,
   clientIp: clientIp(request),
 });
+/** Of a lease's own port: it is the relay's, whatever its name. */
+export const publicAddress = (rootHost: string, port: number | undefined) =>
+  port === undefined ? undefined : `${rootHost}:${port}`;
 export const rfc3339 = (ms: number) => new Date(ms).toISOString();
 
 /** `/sdk/*`: the life of a lease. */
@@ -48,7 +53,7 @@ export function sdkHandlers(parts: SdkParts): Handlers {
           key_id: signingKeyId,
           certificate_chain: parts.certificates.current.chainPem,
         },
-        transports: ['raw', 'websocket'],
+        transports: ['raw', 'websocket', ...(parts.udpOffered() ? ['datagram-websocket'] : [])],
       };
       response.json(success(data));
     },
@@ -76,6 +81,14 @@ export function sdkHandlers(parts: SdkParts): Handlers {
         expires_at: rfc3339(lease.expiresAt),
         access_token: await tokens.issue(lease),
         sni_port: parts.publicPort(),
+        ...(lease.tcpPort !== undefined && {
+          tcp_enabled: true,
+          tcp_addr: publicAddress(parts.rootHost, lease.tcpPort),
+        }),
+        ...(lease.udpPort !== undefined && {
+          udp_enabled: true,
+          udp_addr: publicAddress(parts.rootHost, lease.udpPort),
+        }),
       };
       response.status(201).json(success(data));
     },

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { Bandwidth, Paced, Share } from './bandwidth.js';
 
 /** Told of bytes as they pass: from `a` to `b`, or back. */
 export interface SpliceMeter {
@@ -9,31 +10,65 @@ export interface SpliceMeter {
 /**
  * Joins two connections: bytes, end and backpressure of each reach the other, and each direction ends on its own
  * (half-close). When one side breaks, so does the other. Settles, and never rejects, when both are closed.
+ * @param bandwidth what the connection shares with others
  * @returns what ended it, when that was not both sides saying their last
  */
-export async function splice(a: Duplex, b: Duplex, meter: SpliceMeter): Promise<Error | undefined> {
+export async function splice(
+  a: Duplex,
+  b: Duplex,
+  meter: SpliceMeter,
+  bandwidth: Bandwidth,
+): Promise<Error | undefined> {
   let broken: Error | undefined;
   const fail = (error: Error | undefined) => {
     broken ??= error;
     a.destroy();
     b.destroy();
   };
-  pump(a, b, (bytes) => meter.forward(bytes));
-  pump(b, a, (bytes) => meter.backward(bytes));
+  const share = bandwidth.join();
+  new Flow(a, b, (bytes) => meter.forward(bytes), bandwidth, share);
+  new Flow(b, a, (bytes) => meter.backward(bytes), bandwidth, share);
   await Promise.all([closed(a, fail), closed(b, fail)]);
+  bandwidth.leave(share);
   return broken;
 }
 
-/** Moves what `from` reads into `to`, no faster than `to` takes it. */
-function pump(from: Duplex, to: Duplex, count: (bytes: number) => void): void {
-  from.on('data', (chunk: Buffer) => {
-    count(chunk.length);
-    if (!to.writable || to.write(chunk)) return;
-    from.pause();
-    to.once('drain', () => from.resume());
-  });
-  from.once('end', () => to.end());
-  from.resume();
+/** Moves what `from` reads into `to`, no faster than `to` takes it and the bandwidth allows. */
+class Flow implements Paced {
+  /** `to` has to drain. */
+  #blocked = false;
+  /** There is no bandwidth left. */
+  #held = false;
+
+  constructor(
+    private readonly from: Duplex,
+    private readonly to: Duplex,
+    private readonly count: (bytes: number) => void,
+    private readonly bandwidth: Bandwidth,
+    private readonly share: Share,
+  ) {
+    from.on('data', (chunk: Buffer) => this.#pass(chunk));
+    from.once('end', () => to.end());
+    to.on('drain', () => this.#drained());
+    from.resume();
+  }
+
+  #pass(chunk: Buffer): void {
+    this.count(chunk.length);
+    if (this.to.writable && !this.to.write(chunk)) this.#blocked = true;
+    if (this.bandwidth.limit !== undefined && !this.bandwidth.spend(this.share, this, chunk.length)) this.#held = true;
+    if (this.#blocked || this.#held) this.from.pause();
+  }
+
+  #drained(): void {
+    this.#blocked = false;
+    if (!this.#held) this.from.resume();
+  }
+
+  resume(): void {
+    this.#held = false;
+    if (!this.#blocked) this.from.resume();
+  }
 }
 
 /** Settles at `close`; a stream that closes before both its sides have ended takes the other with it. */

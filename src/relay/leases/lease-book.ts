@@ -9,6 +9,7 @@ import {
   renewalBurst,
   renewalsPerSecond,
 } from '../constants.js';
+import type { LeasePorts, PortsGrip, WantedPorts } from '../ports/lease-ports.js';
 import { RateLimit } from '../rate-limit.js';
 import type { Policy } from '../policy/policy.js';
 import type { LeaseRecord, Metadata, Store } from '../store/store.js';
@@ -23,6 +24,7 @@ export interface LeaseTerms {
   identity: Identity;
   ttlSeconds: number;
   metadata: Metadata;
+  ports: WantedPorts;
   clientIp: string;
   reportedIp?: string;
 }
@@ -57,6 +59,7 @@ export class LeaseBook {
     private readonly limits: LeaseLimits,
     private readonly policy: Pick<Policy, 'assertNotRejected'>,
     private readonly store: Store,
+    private readonly ports: LeasePorts,
     private readonly onEnded: (lease: Lease, ending: LeaseEnding) => void,
     private readonly onFault: (error: unknown) => void,
   ) {
@@ -75,12 +78,17 @@ export class LeaseBook {
       else alive.push({ ...lease, expiresAt: Math.max(lease.expiresAt, wholeSeconds(now, freshTtlSeconds)) });
     }
     await this.store.putLeases(alive.map(recordFromLease), now);
-    for (const lease of alive) this.#add(lease);
+    const byKey = new Map(alive.map((lease) => [identityKey(lease.identity), lease]));
+    await this.ports.start((key) => byKey.get(key));
+    for (const [key, lease] of byKey) {
+      this.#add({ ...lease, tcpPort: this.ports.tcp.portOf(key), udpPort: this.ports.udp.portOf(key) });
+    }
     this.#sweeper = setInterval(() => this.#sweep(Date.now()), leaseSweepIntervalMs);
   }
 
   stop(): void {
     clearInterval(this.#sweeper);
+    this.ports.stop();
   }
 
   get size(): number {
@@ -122,44 +130,67 @@ export class LeaseBook {
     }
   }
 
-  /** Takes the hostname, or replaces the identity's own lease on it. @throws ApiError `lease_rejected`, `hostname_conflict` */
+  /**
+   * Takes the hostname, or replaces the identity's own lease on it.
+   * @throws ApiError `lease_rejected`, `hostname_conflict`, `rate_limited`, and what `LeasePorts.take` throws
+   */
   async register(terms: LeaseTerms): Promise<Lease> {
     const hostname = this.hostnameOf(terms.identity.name);
     return await this.#inTurn(hostname, async () => {
-      const now = Date.now();
-      this.assertFree(terms.identity, now);
-      const earlier = this.#leases.get(hostname);
-      if (!earlier) this.#assertRoom(terms, now);
-      const expiresAt = wholeSeconds(now, this.#ttl(terms.ttlSeconds));
-      const lease: Lease = {
-        identity: terms.identity,
-        hostname,
-        generation: randomBytes(12).toString('base64url'),
-        expiresAt,
-        tokenExpiresAt: expiresAt,
-        metadata: terms.metadata,
-        firstSeenAt:
-          earlier && identityKey(earlier.identity) === identityKey(terms.identity) ? earlier.firstSeenAt : now,
-        lastSeenAt: now,
-        registeredFrom: terms.clientIp,
-        clientIp: terms.clientIp,
-        reportedIp: terms.reportedIp,
-      };
-      await this.store.putLeases([recordFromLease(lease)], now);
+      this.assertFree(terms.identity);
+      if (!this.#leases.has(hostname)) this.#assertRoom(terms, Date.now());
+      const ports = await this.ports.take(identityKey(terms.identity), hostname, terms.ports);
+      const lease = this.#leaseOf(terms, ports);
       try {
-        // It may have been decided while the store wrote.
-        this.policy.assertNotRejected(identityKey(lease.identity));
+        // Others may have taken the room while this waited for a port.
+        if (!this.#leases.has(hostname)) this.#assertRoom(terms, lease.lastSeenAt);
+        await this.#write(lease);
       } catch (error) {
-        await this.store.deleteLease(hostname, lease.generation, now);
+        ports.drop();
         throw error;
       }
-      const replaced = this.#leases.get(hostname);
-      if (replaced) this.#remove(replaced);
+      ports.keep(lease.generation);
+      // While this waited for a port, the earlier one may have ended by itself.
+      const earlier = this.#leases.get(hostname);
+      if (earlier) this.#remove(earlier);
       this.#add(lease);
       this.#reserved.delete(hostname);
-      if (replaced) this.onEnded(replaced, 'replaced');
+      if (earlier) this.#end(earlier, 'replaced');
       return lease;
     });
+  }
+
+  async #write(lease: Lease): Promise<void> {
+    await this.store.putLeases([recordFromLease(lease)], lease.lastSeenAt);
+    try {
+      // It may have been decided while the store wrote.
+      this.policy.assertNotRejected(identityKey(lease.identity));
+    } catch (error) {
+      await this.store.deleteLease(lease.hostname, lease.generation, lease.lastSeenAt);
+      throw error;
+    }
+  }
+
+  #leaseOf({ identity, ttlSeconds, metadata, clientIp, reportedIp }: LeaseTerms, ports: PortsGrip): Lease {
+    const now = Date.now();
+    const hostname = this.hostnameOf(identity.name);
+    const earlier = this.#leases.get(hostname);
+    const expiresAt = wholeSeconds(now, this.#ttl(ttlSeconds));
+    return {
+      identity,
+      hostname,
+      generation: randomBytes(12).toString('base64url'),
+      expiresAt,
+      tokenExpiresAt: expiresAt,
+      metadata,
+      tcpPort: ports.tcpPort,
+      udpPort: ports.udpPort,
+      firstSeenAt: earlier && identityKey(earlier.identity) === identityKey(identity) ? earlier.firstSeenAt : now,
+      lastSeenAt: now,
+      registeredFrom: clientIp,
+      clientIp,
+      reportedIp,
+    };
   }
 
   /** Gives the lease a new expiry. @throws ApiError `lease_not_found`, `hostname_conflict` when it ended meanwhile, `rate_limited` */
@@ -196,7 +227,7 @@ export class LeaseBook {
       await this.store.deleteLease(lease.hostname, lease.generation, now);
       if (this.#leases.get(lease.hostname) !== lease) return;
       this.#remove(lease);
-      this.onEnded(lease, 'unregistered');
+      this.#end(lease, 'unregistered');
     });
   }
 
@@ -208,7 +239,7 @@ export class LeaseBook {
     if (this.#leases.get(lease.hostname) !== lease) return;
     this.#remove(lease);
     this.#reserve(lease, now);
-    this.onEnded(lease, 'rejected');
+    this.#end(lease, 'rejected');
     const ended = recordFromLease({ ...lease, expiresAt: now });
     this.#inTurn(lease.hostname, () => this.store.putLeases([ended], now)).catch(this.onFault);
   }
@@ -273,7 +304,12 @@ export class LeaseBook {
     if (lease.expiresAt > now) return;
     this.#remove(lease);
     this.#reserve(lease, lease.expiresAt);
-    this.onEnded(lease, 'expired');
+    this.#end(lease, 'expired');
+  }
+
+  #end(lease: Lease, ending: LeaseEnding): void {
+    this.onEnded(lease, ending);
+    this.ports.free(identityKey(lease.identity), lease.generation);
   }
 
   #reserve(lease: Lease, since: number): void {

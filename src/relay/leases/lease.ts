@@ -20,6 +20,9 @@ export interface Lease {
   /** The expiry that the last token issued bears: earlier than the lease's own where that outlived a restart. */
   tokenExpiresAt: number;
   metadata: Metadata;
+  /** Public ports, where it has them. */
+  readonly tcpPort?: number;
+  readonly udpPort?: number;
   readonly firstSeenAt: number;
   lastSeenAt: number;
   /** Address that the registration came from. */

@@ -10,6 +10,7 @@ import {
 } from '../constants.js';
 import { sourceOf } from '../addresses.js';
 import { RateLimit } from '../rate-limit.js';
+import type { LeasePorts, WantedPorts } from '../ports/lease-ports.js';
 import type { Metadata, Store } from '../store/store.js';
 import { type Identity, type Lease, knownMetadata, parseIdentity } from './lease.js';
 import type { LeaseBook } from './lease-book.js';
@@ -33,6 +34,8 @@ interface Asked {
   identity: Identity;
   metadata: Metadata;
   ttlSeconds: number;
+  /** Absent in a challenge of an earlier release. */
+  ports?: WantedPorts;
 }
 
 /** Proves an identity and gives it its lease: challenge, signature, registration (EIP-4361). */
@@ -42,19 +45,19 @@ export class Registration {
   constructor(
     private readonly portalUrl: URL,
     private readonly leases: LeaseBook,
+    private readonly ports: LeasePorts,
     private readonly store: Store,
   ) {}
 
   /**
-   * @throws ApiError `invalid_request`, `invalid_address`, `lease_rejected`, `hostname_conflict`, `feature_unavailable` (TCP and UDP
-   * leases), `rate_limited`
+   * @throws ApiError `invalid_request`, `invalid_address`, `lease_rejected`, `hostname_conflict`, `rate_limited`; for ports also
+   * `feature_unavailable`, `tcp_port_disabled`, `udp_disabled`
    */
   async challenge(request: RegistrationRequest, clientIp: string): Promise<Challenge> {
     this.#perSource.take(sourceOf(clientIp));
     const identity = parseIdentity(request.identity);
-    if (request.tcp_enabled || request.udp_enabled) {
-      throw new ApiError('feature_unavailable', 'this relay offers HTTPS names only, no TCP or UDP ports');
-    }
+    const ports = { tcp: request.tcp_enabled ?? false, udp: request.udp_enabled ?? false };
+    this.ports.assertOffered(ports);
     this.leases.assertFree(identity);
     const now = Date.now();
     const id = randomUUID();
@@ -63,6 +66,7 @@ export class Registration {
       identity,
       metadata: knownMetadata(request.metadata ?? {}),
       ttlSeconds: request.ttl ?? defaultLeaseTtlSeconds,
+      ports,
     };
     const message = signInMessage(this.portalUrl, '/sdk/register', {
       address: identity.address,
@@ -82,7 +86,8 @@ export class Registration {
   /**
    * Spends a challenge, whatever comes of it, and takes the lease that it asked for.
    * @throws ApiError `unauthorized` for a spent, unknown or expired challenge, another message than the one issued, or a
-   * signature of another account; `hostname_conflict`
+   * signature of another account; `hostname_conflict`, `rate_limited`; for ports also `feature_unavailable`,
+   * `tcp_port_*`, `udp_*`
    */
   async complete(
     answer: { challenge_id: string; siwe_message: string; siwe_signature: string; reported_ip?: string },
@@ -94,6 +99,7 @@ export class Registration {
       throw new ApiError('unauthorized', 'the message is not the one issued');
     const asked = JSON.parse(challenge.request) as Asked;
     verifySignIn(challenge.message, answer.siwe_signature, asked.identity.address);
-    return await this.leases.register({ ...asked, clientIp, reportedIp: answer.reported_ip });
+    const { ports = { tcp: false, udp: false } } = asked;
+    return await this.leases.register({ ...asked, ports, clientIp, reportedIp: answer.reported_ip });
   }
 }

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import type { ErrorCode, OperationId } from '../../contract/index.js';
 import { metricsHostnames } from '../constants.js';
-import { type ConnectionOutcome, connectionOutcomes } from '../ingress/public-listener.js';
+import { type ConnectionOutcome, connectionOutcomes } from '../ingress/connection-outcome.js';
 import type { LeaseSessions } from '../reverse/session-directory.js';
 import { LeaseTraffic, type TrafficSource } from './lease-traffic.js';
 import type { StoreObserver } from './timed-store.js';

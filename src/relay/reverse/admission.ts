@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import { ApiError } from '../../contract/index.js';
 import { refuseWhenDraining } from '../draining.js';
 import type { LeaseAuth } from '../auth/lease-auth.js';
-import { identityKey } from '../leases/lease.js';
+import { type Lease, identityKey } from '../leases/lease.js';
 import type { Policy } from '../policy/policy.js';
 import type { LeaseSessions, SessionDirectory } from './session-directory.js';
 import { ReverseSession, type ReverseSessionOptions } from './reverse-session.js';
@@ -38,6 +38,34 @@ export class ReverseAdmission {
    * `feature_unavailable` (a session that could never be claimed), `rate_limited` (the ready queue is full, or the relay is going down)
    */
   async admit(request: ConnectRequest): Promise<Admission> {
+    const lease = await this.#lease(request);
+    const options = {
+      binding: isOn(request, 'x-portal-binding', '1'),
+      proxy: isOn(request, 'x-portal-proxy', '2'),
+    };
+    // Raw TCP needs no binding.
+    if (!options.binding && !this.unboundSessions && lease.tcpPort === undefined) {
+      throw new ApiError('feature_unavailable', 'send X-Portal-Binding: 1, this relay signs transcripts only');
+    }
+    const sessions = this.directory.of(lease);
+    sessions.queue.assertRoom();
+    lease.lastSeenAt = Date.now();
+    return { sessions, options, clientIp: request.clientIp };
+  }
+
+  /**
+   * Lets in a carrier of datagrams.
+   * @throws ApiError as `admit`, but for what concerns queues; `transport_mismatch` on a lease without UDP
+   */
+  async admitDatagrams(request: ConnectRequest): Promise<LeaseSessions> {
+    const lease = await this.#lease(request);
+    if (lease.udpPort === undefined) throw new ApiError('transport_mismatch', 'this lease has no UDP port');
+    lease.lastSeenAt = Date.now();
+    return this.directory.of(lease);
+  }
+
+  /** The lease that may connect. */
+  async #lease(request: ConnectRequest): Promise<Lease> {
     if (request.httpVersion !== '1.1') throw new ApiError('http11_only', 'reverse sessions need HTTP/1.1');
     refuseWhenDraining(this.draining);
     const lease = await this.auth.lease({
@@ -45,17 +73,7 @@ export class ReverseAdmission {
       clientIp: request.clientIp,
     });
     this.policy.assertMayServe(identityKey(lease.identity));
-    const options = {
-      binding: isOn(request, 'x-portal-binding', '1'),
-      proxy: isOn(request, 'x-portal-proxy', '2'),
-    };
-    if (!options.binding && !this.unboundSessions) {
-      throw new ApiError('feature_unavailable', 'send X-Portal-Binding: 1, this relay signs transcripts only');
-    }
-    const sessions = this.directory.of(lease);
-    sessions.queue.assertRoom();
-    lease.lastSeenAt = Date.now();
-    return { sessions, options, clientIp: request.clientIp };
+    return lease;
   }
 
   /** Puts the switched connection into its queue, unless it was decided against it meanwhile. */

@@ -2,6 +2,7 @@ import { EventEmitter, once, setMaxListeners } from 'node:events';
 import type { Lease } from '../leases/lease.js';
 import type { LeaseEnding } from '../leases/lease-book.js';
 import { lingerAfterLeaseMs } from '../constants.js';
+import { Bandwidth } from '../ingress/bandwidth.js';
 import { ReadyQueue } from './ready-queue.js';
 import type { ReverseSession } from './reverse-session.js';
 
@@ -29,11 +30,17 @@ export class LeaseSessions {
   readonly live = new Set<LiveConnection>();
   /** Of all connections together, those that are over included. */
   readonly traffic: Traffic = { up: 0, down: 0 };
+  readonly bandwidth: Bandwidth;
   readonly #ended = new AbortController();
   readonly #idle = new EventEmitter<{ idle: [] }>();
   #linger: NodeJS.Timeout | undefined;
 
-  constructor(readonly lease: Lease) {
+  constructor(
+    readonly lease: Lease,
+    /** Bytes a second over all its connections. */
+    limit?: number,
+  ) {
+    this.bandwidth = new Bandwidth(limit);
     // One listener a waiting visitor, which are bounded elsewhere.
     setMaxListeners(0, this.#ended.signal);
   }
@@ -109,11 +116,21 @@ export class SessionDirectory {
     return load;
   }
 
+  /** @param limitOf bytes a second that a lease is allowed, asked when its sessions are made and by `applyLimits` */
+  constructor(private readonly limitOf: (lease: Lease) => number | undefined = () => undefined) {}
+
+  /** Asks again what each lease is allowed; live connections go on under that at once. */
+  applyLimits(): void {
+    for (const sessions of [...this.#byHostname.values(), ...this.#lingering]) {
+      sessions.bandwidth.limit = this.limitOf(sessions.lease);
+    }
+  }
+
   /** The sessions of the lease as it is registered now, made at first need. */
   of(lease: Lease): LeaseSessions {
     const held = this.#byHostname.get(lease.hostname);
     if (held?.lease.generation === lease.generation) return held;
-    const sessions = new LeaseSessions(lease);
+    const sessions = new LeaseSessions(lease, this.limitOf(lease));
     this.#byHostname.set(lease.hostname, sessions);
     return sessions;
   }

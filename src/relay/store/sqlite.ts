@@ -1,7 +1,7 @@
 import { chmodSync, closeSync, openSync } from 'node:fs';
 import Database from 'libsql';
 import { SqliteGovernance, governanceTables } from './sqlite-governance.js';
-import type { ChallengeRecord, LeaseRecord, Metadata, Store } from './store.js';
+import type { ChallengeRecord, LeaseRecord, Metadata, PortProtocol, PortRecord, Store } from './store.js';
 
 /** Each step takes the database from the version that is its index to the next; a step that was released is never changed. */
 const migrations = [
@@ -16,6 +16,10 @@ const migrations = [
   ) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;`,
   governanceTables,
+  `CREATE TABLE ports (
+    protocol TEXT NOT NULL, port INTEGER NOT NULL, identity_key TEXT NOT NULL, kept_until INTEGER,
+    PRIMARY KEY (protocol, port)
+  ) WITHOUT ROWID;`,
 ];
 
 interface LeaseRow {
@@ -30,6 +34,12 @@ interface LeaseRow {
   last_seen_at: number;
   client_ip: string;
   reported_ip: string | null;
+}
+
+interface PortRow {
+  port: number;
+  identity_key: string;
+  kept_until: number | null;
 }
 
 /** The embedded store: one SQLite file (mode 0600) in write-ahead mode. A commit survives the process being killed. */
@@ -57,6 +67,11 @@ export class SqliteStore implements Store {
           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
       deleteLease: this.#db.prepare('DELETE FROM leases WHERE hostname = ? AND generation = ?'),
       allLeases: this.#db.prepare('SELECT * FROM leases'),
+      putPort: this.#db.prepare(
+        'INSERT OR REPLACE INTO ports (protocol, port, identity_key, kept_until) VALUES (?, ?, ?, ?)',
+      ),
+      deletePort: this.#db.prepare('DELETE FROM ports WHERE protocol = ? AND port = ?'),
+      portsOf: this.#db.prepare('SELECT port, identity_key, kept_until FROM ports WHERE protocol = ?'),
       touch: this.#db.prepare("INSERT OR REPLACE INTO meta VALUES ('last_write_at', ?)"),
       lastWrite: this.#db.prepare("SELECT value FROM meta WHERE key = 'last_write_at'"),
     };
@@ -105,6 +120,24 @@ export class SqliteStore implements Store {
     const rows = this.#statements.allLeases.all() as LeaseRow[];
     const last = this.#statements.lastWrite.get() as { value: number } | undefined;
     return { leases: rows.map(fromRow), lastWriteAt: last?.value ?? 0 };
+  }
+
+  async putPort({ protocol, port, identityKey, keptUntil }: PortRecord): Promise<void> {
+    this.#statements.putPort.run(protocol, port, identityKey, keptUntil ?? null);
+  }
+
+  async deletePort(protocol: PortProtocol, port: number): Promise<void> {
+    this.#statements.deletePort.run(protocol, port);
+  }
+
+  async loadPorts(protocol: PortProtocol): Promise<PortRecord[]> {
+    const rows = this.#statements.portsOf.all(protocol) as PortRow[];
+    return rows.map((row) => ({
+      protocol,
+      port: row.port,
+      identityKey: row.identity_key,
+      keptUntil: row.kept_until ?? undefined,
+    }));
   }
 
   async close(): Promise<void> {

@@ -28,6 +28,16 @@ export interface LeaseRecord {
   reportedIp?: string;
 }
 
+export type PortProtocol = 'tcp' | 'udp';
+
+export interface PortRecord {
+  protocol: PortProtocol;
+  port: number;
+  identityKey: string;
+  /** Until when nobody else may have it; absent while a lease has it. */
+  keptUntil?: number;
+}
+
 export interface ChallengeRecord {
   id: string;
   /** The exact EIP-4361 text that was issued. */
@@ -55,6 +65,11 @@ export interface Store {
   deleteLease(hostname: string, generation: string, now: number): Promise<void>;
   /** All leases held, expired ones included, and when anything was last written. */
   loadLeases(): Promise<{ leases: LeaseRecord[]; lastWriteAt: number }>;
+
+  /** Writes who has a port, or whom it is kept for; one protocol and port has one record. */
+  putPort(record: PortRecord): Promise<void>;
+  deletePort(protocol: PortProtocol, port: number): Promise<void>;
+  loadPorts(protocol: PortProtocol): Promise<PortRecord[]>;
 
   close(): Promise<void>;
 }

@@ -1,0 +1,102 @@
+import { type Socket, createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { isIPv6 } from 'node:net';
+import type { DatagramChannel } from '../../streams/datagram-channel.js';
+import { datagramSweepIntervalMs, maxFlows, publicReceiveBufferBytes } from '../constants.js';
+import type { Logger } from '../logger.js';
+import type { BoundPort } from '../ports/port-book.js';
+import type { LeaseSessions } from '../reverse/session-directory.js';
+import { DatagramCounters } from './counters.js';
+import { LeaseDatagrams } from './lease-datagrams.js';
+
+interface Entry {
+  datagrams: LeaseDatagrams;
+  counters: DatagramCounters;
+  /** Drops that the log has told of. */
+  told: number;
+}
+
+/** Every lease's datagrams, between public UDP ports and the carriers of tunnels. */
+export class Datagrams {
+  /** Of the whole relay. */
+  readonly totals = new DatagramCounters();
+  readonly #byHostname = new Map<string, Entry>();
+  readonly #room = { left: maxFlows };
+  #sweeper: NodeJS.Timeout | undefined;
+
+  /** @param draining closes carriers, so that tunnels move on, and takes no more */
+  constructor(
+    private readonly logger: Logger,
+    draining: AbortSignal,
+  ) {
+    const closeLines = () => this.#byHostname.forEach(({ datagrams }) => datagrams.closeLine());
+    draining.addEventListener('abort', closeLines, { once: true });
+  }
+
+  get flows(): number {
+    return maxFlows - this.#room.left;
+  }
+
+  countersOf(hostname: string): Readonly<DatagramCounters> | undefined {
+    return this.#byHostname.get(hostname)?.counters;
+  }
+
+  start(): void {
+    this.#sweeper = setInterval(() => this.#sweep(Date.now()), datagramSweepIntervalMs);
+  }
+
+  stop(): void {
+    clearInterval(this.#sweeper);
+    for (const { datagrams } of this.#byHostname.values()) datagrams.closeLine();
+  }
+
+  /** Binds a lease's public port. @throws the system's error */
+  async bind(host: string, port: number, hostname: string): Promise<BoundPort> {
+    const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4', recvBufferSize: publicReceiveBufferBytes });
+    try {
+      socket.bind({ address: host, port, exclusive: true });
+      await once(socket, 'listening');
+    } catch (error) {
+      socket.close();
+      throw error;
+    }
+    socket.on('error', (error) => this.logger.debug({ hostname, err: error }, 'a UDP port failed'));
+    const { datagrams } = this.#of(hostname);
+    datagrams.open(socket);
+    return { close: () => this.#close(socket, datagrams) };
+  }
+
+  /** Makes a carrier that a tunnel has opened the lease's. @param from the tunnel's address */
+  attach(sessions: LeaseSessions, channel: DatagramChannel, from: string): void {
+    const { hostname } = sessions.lease;
+    this.#of(hostname).datagrams.attach(channel, sessions, from);
+    this.logger.debug({ hostname, from }, 'datagram carrier open');
+  }
+
+  #of(hostname: string): Entry {
+    let entry = this.#byHostname.get(hostname);
+    if (!entry) {
+      const counters = new DatagramCounters();
+      const datagrams = new LeaseDatagrams(this.#room, [counters, this.totals]);
+      this.#byHostname.set(hostname, (entry = { datagrams, counters, told: 0 }));
+    }
+    return entry;
+  }
+
+  #close(socket: Socket, datagrams: LeaseDatagrams): void {
+    datagrams.shut(socket);
+    socket.close();
+  }
+
+  #sweep(now: number): void {
+    for (const [hostname, entry] of this.#byHostname) {
+      entry.datagrams.sweep(now);
+      const { up, down, dropped, droppedInAll } = entry.counters;
+      if (droppedInAll > entry.told) {
+        entry.told = droppedInAll;
+        this.logger.debug({ hostname, up, down, dropped, flows: entry.datagrams.flows.size }, 'datagrams dropped');
+      }
+      if (entry.datagrams.isUnused) this.#byHostname.delete(hostname);
+    }
+  }
+}

@@ -1,0 +1,118 @@
+import { normalizeIp } from '../../streams/ip-address.js';
+import { sourceOf } from '../addresses.js';
+import { datagramFlowIdleMs, maxFlowsPerLease, maxFlowsPerSource } from '../constants.js';
+
+/** A public address and port that sent something, and where its answers go. */
+export interface Flow {
+  readonly id: number;
+  readonly address: string;
+  readonly port: number;
+  /** What counts as one source in limits. */
+  readonly source: string;
+  /** When it was last heard, in milliseconds since the epoch. Answers do not count: who was silent for long is not there. */
+  heardAt: number;
+}
+
+/** How many flows there may be on the whole relay. */
+export interface FlowRoom {
+  left: number;
+}
+
+/**
+ * The flows of one carrier, each with a number that is not used again on it. Their number is bounded, since sources can be
+ * made up, and what asks once from a new port each time, as DNS does, leaves many behind: past a bound one makes room that
+ * the service has never answered, or else the one that was silent for longest.
+ */
+export class Flows {
+  /** Each of these with whoever was silent for longest first. */
+  readonly #byPeer = new Map<string, Flow>();
+  readonly #bySource = new Map<string, Set<Flow>>();
+  readonly #byId = new Map<number, Flow>();
+  /** Never answered, oldest first. */
+  readonly #unanswered = new Set<Flow>();
+  #lastId = 0;
+
+  constructor(private readonly room: FlowRoom) {}
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  /**
+   * The flow of a peer that was heard just now.
+   * @returns undefined when there is no room for one more: other leases have taken all of it
+   */
+  heard(address: string, port: number, now: number): Flow | undefined {
+    const peer = peerKey(address, port);
+    const known = this.#byPeer.get(peer);
+    if (known && now - known.heardAt < datagramFlowIdleMs) {
+      known.heardAt = now;
+      this.#byPeer.delete(peer);
+      this.#byPeer.set(peer, known);
+      const ofSource = this.#bySource.get(known.source);
+      ofSource?.delete(known);
+      ofSource?.add(known);
+      return known;
+    }
+    if (known) this.#end(known);
+    const source = sourceOf(normalizeIp(address));
+    const ofSource = this.#bySource.get(source);
+    if (ofSource && ofSource.size >= maxFlowsPerSource) this.#end(first(ofSource) as Flow);
+    if (this.size >= maxFlowsPerLease || this.room.left <= 0) {
+      const leaving = first(this.#unanswered) ?? first(this.#byPeer.values());
+      if (!leaving) return undefined;
+      this.#end(leaving);
+    }
+    return this.#begin(peer, { id: ++this.#lastId, address, port, source, heardAt: now });
+  }
+
+  /** The flow that an answer is for, while it lives. */
+  answered(id: number, now: number): Flow | undefined {
+    const flow = this.#byId.get(id);
+    if (!flow || now - flow.heardAt >= datagramFlowIdleMs) return undefined;
+    this.#unanswered.delete(flow);
+    return flow;
+  }
+
+  /** Ends those that were silent for too long. */
+  sweep(now: number): void {
+    for (const flow of this.#byPeer.values()) {
+      if (now - flow.heardAt < datagramFlowIdleMs) return;
+      this.#end(flow);
+    }
+  }
+
+  clear(): void {
+    for (const flow of this.#byId.values()) this.#end(flow);
+  }
+
+  #begin(peer: string, flow: Flow): Flow {
+    this.#byPeer.set(peer, flow);
+    this.#byId.set(flow.id, flow);
+    this.#unanswered.add(flow);
+    const ofSource = this.#bySource.get(flow.source);
+    if (ofSource) ofSource.add(flow);
+    else this.#bySource.set(flow.source, new Set([flow]));
+    this.room.left--;
+    return flow;
+  }
+
+  #end(flow: Flow): void {
+    this.#byPeer.delete(peerKey(flow.address, flow.port));
+    this.#byId.delete(flow.id);
+    this.#unanswered.delete(flow);
+    const ofSource = this.#bySource.get(flow.source);
+    ofSource?.delete(flow);
+    if (ofSource?.size === 0) this.#bySource.delete(flow.source);
+    this.room.left++;
+  }
+}
+
+function peerKey(address: string, port: number): string {
+  return `${port} ${address}`;
+}
+
+function first<T>(items: Iterable<T>): T | undefined {
+  for (const item of items) return item;
+  return undefined;
+}

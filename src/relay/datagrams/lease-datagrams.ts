@@ -1,0 +1,142 @@
+import type { RemoteInfo, Socket } from 'node:dgram';
+import { decodeDatagram, encodeDatagram } from '../../streams/datagram-frame.js';
+import type { DatagramChannel } from '../../streams/datagram-channel.js';
+import { maxPublicSendQueueBytes } from '../constants.js';
+import type { Share } from '../ingress/bandwidth.js';
+import type { LeaseSessions, LiveConnection } from '../reverse/session-directory.js';
+import type { DatagramCounters, DropReason } from './counters.js';
+import { type FlowRoom, Flows } from './flows.js';
+
+/** A tunnel's carrier, from when it was opened. */
+interface Line {
+  channel: DatagramChannel;
+  sessions: LeaseSessions;
+  connection: LiveConnection;
+  share: Share;
+  /** Of what the channel gave up, the part that is counted already. */
+  droppedBefore: number;
+  /** The bandwidth is used up; until it is told to go on, datagrams are dropped. */
+  held: boolean;
+}
+
+/** The datagrams of one hostname: its public UDP socket on one side, its tunnel's carrier on the other, as far as they are there. */
+export class LeaseDatagrams {
+  readonly flows: Flows;
+  #socket: Socket | undefined;
+  #line: Line | undefined;
+
+  constructor(
+    room: FlowRoom,
+    /** Its own, and the relay's. */
+    private readonly counters: DatagramCounters[],
+  ) {
+    this.flows = new Flows(room);
+  }
+
+  get isUnused(): boolean {
+    return this.#socket === undefined && this.#line === undefined;
+  }
+
+  /** Takes what comes in on a bound socket. */
+  open(socket: Socket): void {
+    this.#socket = socket;
+    socket.on('message', (payload, peer) => this.#fromPublic(payload, peer));
+  }
+
+  /** The socket was closed. */
+  shut(socket: Socket): void {
+    if (this.#socket !== socket) return;
+    this.#socket = undefined;
+    this.flows.clear();
+  }
+
+  /**
+   * Makes a carrier the lease's, in the place of an earlier one. Flows begin anew, since their numbers are the carrier's.
+   * @param from the tunnel's address
+   */
+  attach(channel: DatagramChannel, sessions: LeaseSessions, from: string): void {
+    this.#line?.channel.close();
+    this.flows.clear();
+    const close = () => channel.close();
+    const line: Line = {
+      channel,
+      sessions,
+      connection: { cut: close, drop: close, tunnelIp: from, traffic: { up: 0, down: 0 } },
+      share: sessions.bandwidth.join(),
+      droppedBefore: 0,
+      held: false,
+    };
+    this.#line = line;
+    sessions.live.add(line.connection);
+    sessions.ended.addEventListener('abort', close, { once: true });
+    channel.on('datagram', (frame) => this.#fromTunnel(line, frame));
+    channel.once('closed', () => {
+      this.#countChannelDrops(line);
+      sessions.ended.removeEventListener('abort', close);
+      sessions.bandwidth.leave(line.share);
+      sessions.release(line.connection);
+      if (this.#line !== line) return;
+      this.#line = undefined;
+      this.flows.clear();
+    });
+    if (sessions.ended.aborted) close();
+  }
+
+  sweep(now: number): void {
+    this.flows.sweep(now);
+    if (this.#line) this.#countChannelDrops(this.#line);
+  }
+
+  closeLine(): void {
+    this.#line?.channel.close();
+  }
+
+  #fromPublic(payload: Buffer, peer: RemoteInfo): void {
+    const line = this.#line;
+    if (!line) return this.#drop('no_tunnel');
+    const flow = this.flows.heard(peer.address, peer.port, Date.now());
+    if (!flow) return this.#drop('too_many_flows');
+    if (!this.#spend(line, 'up', payload.length)) return;
+    for (const counters of this.counters) counters.up++;
+    line.channel.send(encodeDatagram(flow.id, payload));
+  }
+
+  #fromTunnel(line: Line, bytes: Buffer): void {
+    const frame = decodeDatagram(bytes);
+    if (!frame) return this.#drop('malformed');
+    const socket = this.#socket;
+    const flow = line === this.#line && socket ? this.flows.answered(frame.flow, Date.now()) : undefined;
+    if (!flow || !socket) return this.#drop('unknown_flow');
+    if (!this.#spend(line, 'down', frame.payload.length)) return;
+    if (socket.getSendQueueSize() > maxPublicSendQueueBytes) return this.#drop('slow_network');
+    socket.send(frame.payload, flow.port, flow.address, (error) => {
+      if (!error) for (const counters of this.counters) counters.down++;
+      else this.#drop((error as NodeJS.ErrnoException).code === 'EMSGSIZE' ? 'malformed' : 'slow_network');
+    });
+  }
+
+  /** Counts bytes for the lease. @returns false when it has no bandwidth left for them: they count as dropped */
+  #spend(line: Line, direction: 'up' | 'down', bytes: number): boolean {
+    const { bandwidth, traffic } = line.sessions;
+    if (line.held) {
+      this.#drop('bandwidth');
+      return false;
+    }
+    if (bandwidth.limit !== undefined && !bandwidth.spend(line.share, { resume: () => (line.held = false) }, bytes)) {
+      line.held = true;
+    }
+    traffic[direction] += bytes;
+    line.connection.traffic[direction] += bytes;
+    return true;
+  }
+
+  #countChannelDrops(line: Line): void {
+    const { dropped } = line.channel;
+    for (const counters of this.counters) counters.dropped.slow_tunnel += dropped - line.droppedBefore;
+    line.droppedBefore = dropped;
+  }
+
+  #drop(reason: DropReason): void {
+    for (const counters of this.counters) counters.dropped[reason]++;
+  }
+}

@@ -1,0 +1,99 @@
+import type { Socket } from 'node:net';
+import { normalizeIp } from '../../streams/ip-address.js';
+import type { ProxiedAddresses } from '../../streams/proxy-protocol.js';
+import type { AddressList } from '../address-list.js';
+import { sourceOf } from '../addresses.js';
+import { maxHelloWaits, maxPublicConnections, tcpKeepAliveMs } from '../constants.js';
+import { Tally } from '../tally.js';
+import type { OutcomeObserver } from './connection-outcome.js';
+import { readProxyHeader } from './proxied.js';
+
+/** How every listener of the public takes its connections. */
+export const publicTcpOptions = {
+  allowHalfOpen: true,
+  noDelay: true,
+  keepAlive: true,
+  keepAliveInitialDelay: tcpKeepAliveMs,
+};
+
+/** A connection that was let in. */
+export interface Visitor {
+  /** Who it is, as far as is known here. */
+  addresses: ProxiedAddresses;
+  /** The same, where a balancer said it. */
+  passedOn?: ProxiedAddresses;
+  /** What counts as one source in limits. */
+  source: string;
+}
+
+export interface PublicConnectionLimits {
+  maxConnectionsPerSource: number;
+  /** Balancers, whose every connection must begin with a PROXY header. */
+  isBalancer: AddressList;
+  onOutcome?: OutcomeObserver;
+}
+
+/** The connections of the public, on whichever port: how many there are, in all and by source. */
+export class PublicConnections {
+  readonly #open = new Set<Socket>();
+  readonly #bySource: Tally;
+  #awaitedInAll = 0;
+
+  constructor(private readonly limits: PublicConnectionLimits) {
+    this.#bySource = new Tally(limits.maxConnectionsPerSource);
+  }
+
+  /** Connections that are open. */
+  get open(): number {
+    return this.#open.size;
+  }
+
+  /** Counts a connection in. @returns undefined when it is over a limit, or gone: it is closed then */
+  async admit(socket: Socket): Promise<Visitor | undefined> {
+    socket.on('error', () => {});
+    // No alert: it would cost more than the connection that is not served.
+    if (this.#open.size >= maxPublicConnections) return this.#overLimit(socket);
+    this.#open.add(socket);
+    socket.once('close', () => this.#open.delete(socket));
+    const ends = endsOf(socket);
+    let passedOn: ProxiedAddresses | undefined;
+    if (this.limits.isBalancer(ends.source.address)) {
+      const header = await this.awaiting(socket, () => readProxyHeader(socket));
+      if (!header || socket.destroyed) return void this.limits.onOutcome?.('no_proxy_header');
+      passedOn = header.addresses;
+    }
+    const addresses = passedOn ?? ends;
+    const source = sourceOf(addresses.source.address);
+    if (!this.#bySource.add(source)) return this.#overLimit(socket);
+    socket.once('close', () => this.#bySource.remove(source));
+    return { addresses, passedOn, source };
+  }
+
+  /** Waits for the first words of a connection, unless too many are waited for already. */
+  async awaiting<T>(socket: Socket, read: () => Promise<T | undefined>): Promise<T | undefined> {
+    if (this.#awaitedInAll >= maxHelloWaits) return void socket.destroy();
+    this.#awaitedInAll++;
+    try {
+      return await read();
+    } finally {
+      this.#awaitedInAll--;
+    }
+  }
+
+  #overLimit(socket: Socket): undefined {
+    this.limits.onOutcome?.('over_limit');
+    socket.destroy();
+  }
+
+  /** Ends what is open. */
+  close(): void {
+    for (const socket of this.#open) socket.destroy();
+  }
+}
+
+function endsOf(socket: Socket): ProxiedAddresses {
+  return {
+    source: { address: normalizeIp(socket.remoteAddress), port: socket.remotePort ?? 0 },
+    destination: { address: normalizeIp(socket.localAddress), port: socket.localPort ?? 0 },
+  };
+}

@@ -1,0 +1,58 @@
+import { type Server, type Socket, createServer } from 'node:net';
+import type { Lease } from '../leases/lease.js';
+import type { BoundPort } from '../ports/port-book.js';
+import type { Joiner } from './joiner.js';
+import { type PublicConnections, publicTcpOptions } from './public-connections.js';
+
+export interface TcpPortOptions {
+  host: string;
+  port: number;
+  /** The lease that has the port now. */
+  lease(): Lease | undefined;
+}
+
+/** A lease's own port for raw TCP: every connection to it is its tunnel's, from the first byte on. */
+export class TcpPort implements BoundPort {
+  readonly #server: Server;
+  readonly #open = new Set<Socket>();
+
+  private constructor(
+    private readonly options: TcpPortOptions,
+    private readonly connections: PublicConnections,
+    private readonly joiner: Joiner,
+  ) {
+    this.#server = createServer(publicTcpOptions, (socket) => void this.#serve(socket));
+  }
+
+  /** @throws the system's error when the port cannot be bound */
+  static async bind(options: TcpPortOptions, connections: PublicConnections, joiner: Joiner): Promise<TcpPort> {
+    const port = new TcpPort(options, connections, joiner);
+    const server = port.#server;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ host: options.host, port: options.port, exclusive: true }, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+    // Such as a want of file descriptors, which passes.
+    server.on('error', () => {});
+    return port;
+  }
+
+  close(cut: boolean): void {
+    this.#server.close();
+    if (cut) for (const socket of this.#open) socket.resetAndDestroy();
+  }
+
+  async #serve(socket: Socket): Promise<void> {
+    this.#open.add(socket);
+    socket.once('close', () => this.#open.delete(socket));
+    const visitor = await this.connections.admit(socket);
+    if (!visitor) return;
+    const lease = this.options.lease();
+    const joined = lease !== undefined && (await this.joiner.join({ socket, addresses: visitor.addresses }, lease));
+    // Nobody is there: what a visitor meets is as near to a port that refuses as can be.
+    if (!joined && !socket.destroyed) socket.resetAndDestroy();
+  }
+}

@@ -1,0 +1,139 @@
+import { EventEmitter } from 'node:events';
+import type { Duplex } from 'node:stream';
+import type { RawData, WebSocket } from 'ws';
+import { maxFrameBytes } from './datagram-frame.js';
+
+export interface DatagramChannelEvents {
+  /** One came in, its borders as they were. */
+  datagram: [datagram: Buffer];
+  /** The last event: nothing goes either way any more. */
+  closed: [error: Error | undefined];
+}
+
+/** A connection that carries datagrams between relay and tunnel, both ways, each whole or not at all. */
+export interface DatagramChannel extends EventEmitter<DatagramChannelEvents> {
+  /** Largest datagram that it takes, in bytes. */
+  readonly maxBytes: number;
+  /** Datagrams given up because the path was slower than their source. */
+  readonly dropped: number;
+  /** Never waits, never fails: what cannot go soon makes room for what comes later. */
+  send(datagram: Buffer): void;
+  /** Ends it at once. */
+  close(): void;
+}
+
+/** Bytes handed to the system and not taken by it yet; as long as there are more, datagrams wait here instead. */
+const maxInFlightBytes = 65_536;
+/** What waits: beyond it the oldest goes. A late datagram is worth less than a fresh one. */
+const maxWaitingBytes = 262_144;
+const maxWaitingDatagrams = 2_048;
+const unsupportedData = 1003;
+
+export interface ChannelTimes {
+  /** A ping leaves so often, in milliseconds; a peer that answers none of two is gone. Absent: the peer pings. */
+  pingMs?: number;
+  /** Without a word for so long, in milliseconds, the peer is gone. */
+  silenceMs: number;
+}
+
+/** The carrier that gets through everywhere: a WebSocket, one datagram a binary message. */
+export class WebSocketDatagrams extends EventEmitter<DatagramChannelEvents> implements DatagramChannel {
+  readonly maxBytes = maxFrameBytes;
+  readonly #socket: WebSocket;
+  readonly #connection: Duplex;
+  /** Oldest first, from `#first` on: shifting an array for each would cost more than the datagram. */
+  #waiting: Buffer[] = [];
+  #first = 0;
+  #waitingBytes = 0;
+  #inFlightBytes = 0;
+  #dropped = 0;
+  #corked = false;
+  #heardAt = performance.now();
+  readonly #watch: NodeJS.Timeout;
+  readonly #ping: NodeJS.Timeout | undefined;
+
+  /**
+   * @param socket open, with `maxFrameBytes` as its largest message
+   * @param connection below it
+   */
+  constructor(socket: WebSocket, connection: Duplex, { pingMs, silenceMs }: ChannelTimes) {
+    super();
+    this.#socket = socket;
+    this.#connection = connection;
+    socket.binaryType = 'nodebuffer';
+    socket.on('message', (data: RawData, isBinary: boolean) => {
+      this.#heard();
+      if (isBinary) this.emit('datagram', data as Buffer);
+      else socket.close(unsupportedData);
+    });
+    socket.on('ping', () => this.#heard()).on('pong', () => this.#heard());
+    let failure: Error | undefined;
+    socket.on('error', (error) => (failure = error));
+    socket.once('close', () => {
+      clearInterval(this.#watch);
+      clearInterval(this.#ping);
+      this.#waiting = [];
+      this.emit('closed', failure);
+    });
+    this.#watch = setInterval(() => {
+      if (performance.now() - this.#heardAt <= silenceMs) return;
+      failure ??= new Error('the datagram carrier fell silent');
+      socket.terminate();
+    }, silenceMs / 4);
+    if (pingMs !== undefined) this.#ping = setInterval(() => socket.ping(), pingMs);
+  }
+
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  send(datagram: Buffer): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    if (this.#inFlightBytes < maxInFlightBytes) {
+      this.#write(datagram);
+      return;
+    }
+    this.#waiting.push(datagram);
+    this.#waitingBytes += datagram.length;
+    while (this.#waitingBytes > maxWaitingBytes || this.#waiting.length - this.#first > maxWaitingDatagrams) {
+      this.#take();
+      this.#dropped++;
+    }
+  }
+
+  close(): void {
+    this.#socket.terminate();
+  }
+
+  #heard(): void {
+    this.#heardAt = performance.now();
+  }
+
+  #take(): Buffer {
+    const datagram = this.#waiting[this.#first++] as Buffer;
+    this.#waitingBytes -= datagram.length;
+    if (this.#first >= maxWaitingDatagrams) {
+      this.#waiting = this.#waiting.slice(this.#first);
+      this.#first = 0;
+    }
+    return datagram;
+  }
+
+  #write(datagram: Buffer): void {
+    // What comes in one turn of the loop leaves as one TLS record.
+    if (!this.#corked) {
+      this.#corked = true;
+      this.#connection.cork();
+      setImmediate(() => {
+        this.#corked = false;
+        this.#connection.uncork();
+      });
+    }
+    const { length } = datagram;
+    this.#inFlightBytes += length;
+    this.#socket.send(datagram, { binary: true }, () => {
+      this.#inFlightBytes -= length;
+      while (this.#first < this.#waiting.length && this.#inFlightBytes < maxInFlightBytes) this.#write(this.#take());
+    });
+  }
+}

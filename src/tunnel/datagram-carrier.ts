@@ -1,0 +1,38 @@
+import type { RelayTransport } from '../sdk/relay-transport.js';
+import { type DatagramChannel, WebSocketDatagrams } from '../streams/datagram-channel.js';
+import { maxFrameBytes } from '../streams/datagram-frame.js';
+import type { DialRequest } from './carrier.js';
+import { sessionSilenceMs } from './constants.js';
+import { dialRelay } from './dial.js';
+import { openWebSocket } from './open-websocket.js';
+
+/** One way to carry datagrams between this tunnel and a relay. */
+export interface DatagramCarrier {
+  /** As the relay lists it in `transports`. */
+  readonly name: string;
+  /** @throws ApiError when the relay refuses; NetworkError; AnswerError; the signal's reason when aborted */
+  dial(request: DialRequest): Promise<DatagramChannel>;
+}
+
+/** Datagrams as messages of a WebSocket: for every tunnel, whatever lies in between. */
+export class WebSocketDatagramCarrier implements DatagramCarrier {
+  readonly name = 'datagram-websocket';
+
+  constructor(
+    private readonly relay: URL,
+    private readonly transport: RelayTransport,
+  ) {}
+
+  async dial({ accessToken, signal }: DialRequest): Promise<DatagramChannel> {
+    const request = {
+      relay: this.relay,
+      accessToken,
+      protocol: 'portal.datagram',
+      maxMessageBytes: maxFrameBytes,
+    };
+    return await dialRelay(this.relay, this.transport, signal, async (socket) => {
+      const opened = await openWebSocket(socket, request);
+      return new WebSocketDatagrams(opened, socket, { silenceMs: sessionSilenceMs });
+    });
+  }
+}

@@ -1,0 +1,77 @@
+import { once } from 'node:events';
+import { Backoff } from '../sdk/backoff.js';
+import { networkBackoff } from '../sdk/constants.js';
+import { reactTo } from '../sdk/reactions.js';
+import { sleep } from '../sdk/sleep.js';
+import type { DatagramChannel } from '../streams/datagram-channel.js';
+import { failureMemoryMs } from './constants.js';
+
+export interface DatagramLinkOptions {
+  dial(signal: AbortSignal): Promise<DatagramChannel>;
+  /** A carrier is open: the relay accepts the token. */
+  onReady(): void;
+  /** Serves what comes over a carrier, until it is closed. */
+  serve(channel: DatagramChannel): void;
+  /** The relay refused in a way that opening again will not mend. */
+  onRefused(error: Error): void;
+  /** Opening failed, or the carrier was lost; the next try is `delayMs` away. */
+  onWaiting(error: Error, delayMs: number): void;
+}
+
+/** Keeps one datagram carrier of a registration open, and opens another when it is lost. */
+export class DatagramLink {
+  readonly #stop = new AbortController();
+  readonly #backoff = new Backoff(networkBackoff);
+
+  constructor(private readonly options: DatagramLinkOptions) {}
+
+  start(): void {
+    void this.#run();
+  }
+
+  stop(): void {
+    this.#stop.abort(new Error('the tunnel closes'));
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    let failedAt = -Infinity;
+    while (!signal.aborted) {
+      let failure: Error;
+      let atLeastMs = 0;
+      try {
+        failure = await this.#serveOne(signal);
+      } catch (error) {
+        failure = error as Error;
+        const reaction = reactTo(error, 'connect', true);
+        if (!signal.aborted && reaction.do !== 'wait') {
+          this.options.onRefused(failure);
+          return;
+        }
+        if (reaction.do === 'wait') atLeastMs = reaction.atLeastMs;
+      }
+      if (signal.aborted) return;
+      if (performance.now() - failedAt > failureMemoryMs) this.#backoff.reset();
+      failedAt = performance.now();
+      const delayMs = atLeastMs + Math.max(this.#backoff.next(), (Math.random() * atLeastMs) / 4);
+      this.options.onWaiting(failure, delayMs);
+      await sleep(delayMs, signal);
+    }
+  }
+
+  /** Opens a carrier and waits for its end. */
+  async #serveOne(signal: AbortSignal): Promise<Error> {
+    const channel = await this.options.dial(signal);
+    const closed = once(channel, 'closed') as Promise<[Error | undefined]>;
+    const close = () => channel.close();
+    signal.addEventListener('abort', close, { once: true });
+    if (signal.aborted) close();
+    else {
+      this.options.serve(channel);
+      this.options.onReady();
+    }
+    const [error] = await closed;
+    signal.removeEventListener('abort', close);
+    return error ?? new Error('the relay closed the datagram carrier');
+  }
+}

@@ -1,0 +1,42 @@
+import type { TLSSocket } from 'node:tls';
+import { WebSocket } from 'ws';
+import { AnswerError, asNetworkError } from '../sdk/errors.js';
+import { tcpKeepAliveMs } from './constants.js';
+import { readRefusal, sessionHeaders } from './dial.js';
+
+export interface WebSocketRequest {
+  relay: URL;
+  accessToken: string;
+  /** Subprotocol, which the relay must choose. */
+  protocol: string;
+  maxMessageBytes: number;
+}
+
+/**
+ * Opens a WebSocket to `/sdk/connect` over a connection to the relay.
+ * @throws ApiError when the relay refuses; NetworkError; AnswerError
+ */
+export function openWebSocket(socket: TLSSocket, request: WebSocketRequest): Promise<WebSocket> {
+  const { relay, accessToken, protocol, maxMessageBytes } = request;
+  return new Promise((resolve, reject) => {
+    const opening = new WebSocket(new URL('/sdk/connect', relay), [protocol], {
+      createConnection: () => socket,
+      headers: sessionHeaders(accessToken),
+      maxPayload: maxMessageBytes,
+      perMessageDeflate: false,
+      followRedirects: false,
+    });
+    opening.on('error', (error) => reject(asNetworkError(error, relay.host)));
+    opening.once('unexpected-response', (_request, response) => {
+      readRefusal(response).then(reject, reject);
+    });
+    opening.once('open', () => {
+      if (opening.protocol !== protocol) {
+        reject(new AnswerError('the relay chose another subprotocol', 101));
+        return;
+      }
+      socket.setKeepAlive(true, tcpKeepAliveMs);
+      resolve(opening);
+    });
+  });
+}

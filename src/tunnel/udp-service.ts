@@ -1,0 +1,118 @@
+import { type LookupAddress } from 'node:dns';
+import { EventEmitter } from 'node:events';
+import { systemCode } from '../sdk/errors.js';
+import { lookupWithLoopback } from '../sdk/loopback.js';
+import type { DatagramChannel } from '../streams/datagram-channel.js';
+import { decodeDatagram, encodeDatagram } from '../streams/datagram-frame.js';
+import { maxUdpFlows, udpFlowIdleMs, udpSweepIntervalMs } from './constants.js';
+import type { LocalServiceEvents } from './local-service.js';
+import { describeTarget, type Target } from './target.js';
+import { UdpFlow } from './udp-flow.js';
+
+/** Datagrams since the beginning. */
+export interface UdpCounters {
+  /** From peers to the service, and back. */
+  received: number;
+  sent: number;
+  /** Given up, for want of room or because one side was slower than the other. */
+  dropped: number;
+}
+
+/**
+ * The local service behind a public UDP port. Each flow has a local socket of its own, so that the service tells peers
+ * apart by their ports, and each answer finds its way back.
+ */
+export class UdpService extends EventEmitter<LocalServiceEvents> {
+  readonly counters: UdpCounters = { received: 0, sent: 0, dropped: 0 };
+  #addresses: Promise<LookupAddress[]> | undefined;
+  /** Which of the target's addresses is used: the next one once this one refuses. */
+  #turn = 0;
+  #isDown = false;
+
+  constructor(readonly target: Target) {
+    super();
+  }
+
+  /** Serves the flows of a carrier until it is closed. */
+  serve(channel: DatagramChannel): void {
+    const flows = new Map<number, UdpFlow>();
+    channel.on('datagram', (bytes) => {
+      const frame = decodeDatagram(bytes);
+      if (!frame) return void this.counters.dropped++;
+      let flow = flows.get(frame.flow);
+      if (flow) flows.delete(frame.flow);
+      else {
+        if (flows.size >= maxUdpFlows) flows.values().next().value?.close();
+        flow = this.#open(frame.flow, channel, (ended) => {
+          if (flows.get(frame.flow) === ended) flows.delete(frame.flow);
+        });
+      }
+      // Whoever was silent for longest comes first.
+      flows.set(frame.flow, flow);
+      if (flow.send(frame.payload)) this.counters.received++;
+      else this.counters.dropped++;
+    });
+    let counted = 0;
+    const sweep = () => {
+      this.counters.dropped += channel.dropped - counted;
+      counted = channel.dropped;
+      const idleSince = performance.now() - udpFlowIdleMs;
+      for (const flow of flows.values()) {
+        if (flow.heardAt >= idleSince) break;
+        flow.close();
+      }
+    };
+    const sweeper = setInterval(sweep, udpSweepIntervalMs);
+    channel.once('closed', () => {
+      clearInterval(sweeper);
+      sweep();
+      for (const flow of flows.values()) flow.close();
+    });
+  }
+
+  #open(id: number, channel: DatagramChannel, onClosed: (flow: UdpFlow) => void): UdpFlow {
+    const turn = this.#turn;
+    const flow = new UdpFlow(this.#address(turn), this.target.port);
+    flow.on('message', (payload) => {
+      this.counters.sent++;
+      this.#answered();
+      channel.send(encodeDatagram(id, payload));
+    });
+    flow.once('closed', (error) => {
+      onClosed(flow);
+      if (error) this.#failed(error, turn);
+    });
+    return flow;
+  }
+
+  async #address(turn: number): Promise<LookupAddress> {
+    this.#addresses ??= addressesOf(this.target.host);
+    const addresses = await this.#addresses;
+    return addresses[turn % addresses.length]!;
+  }
+
+  #answered(): void {
+    if (!this.#isDown) return;
+    this.#isDown = false;
+    this.emit('up');
+  }
+
+  #failed(error: Error, turn: number): void {
+    if (this.#turn === turn) this.#turn++;
+    // The name may lead elsewhere by now.
+    this.#addresses = undefined;
+    if (this.#isDown) return;
+    this.#isDown = true;
+    const code = systemCode(error);
+    this.emit('down', new Error(`${describeTarget(this.target)} refuses datagrams (${code})`, { cause: error }));
+  }
+}
+
+function addressesOf(host: string): Promise<LookupAddress[]> {
+  return new Promise((resolve, reject) => {
+    lookupWithLoopback(host, { all: true }, (error, addresses) => {
+      if (error) reject(error);
+      else resolve(addresses as LookupAddress[]);
+    });
+  });
+}

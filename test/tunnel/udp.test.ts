@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict';
+import { type RemoteInfo, type Socket, createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { spawn } from 'node:child_process';
+import { type TestContext, test } from 'node:test';
+import { runProgram } from '../support/programs.js';
+import { type TestRelay, freePort, startTestRelay, withPorts } from '../support/relay.js';
+import { requireTool } from '../support/tools.js';
+import {
+  get,
+  openTunnel,
+  startHttpService,
+  startTcpService,
+  statusWhere,
+  temporaryDirectory,
+  visitPort,
+} from '../support/tunnel.js';
+import { readAll } from '../support/by-hand.js';
+
+async function startRelay(t: TestContext, overrides: Partial<TestRelay['config']> = {}): Promise<TestRelay> {
+  const relay = await startTestRelay({ ...(await withPorts(4)), ...overrides });
+  t.after(() => relay.stop());
+  return relay;
+}
+
+/** A UDP service on loopback. */
+async function startUdpService(
+  t: TestContext,
+  listener: (payload: Buffer, peer: RemoteInfo, socket: Socket) => void,
+  { port = 0, address = '127.0.0.1' } = {},
+): Promise<{ port: number; socket: Socket; stop(): void }> {
+  const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
+  let isOpen = true;
+  const stop = () => {
+    if (isOpen) socket.close();
+    isOpen = false;
+  };
+  t.after(stop);
+  socket.bind(port, address);
+  await once(socket, 'listening');
+  socket.on('message', (payload, peer) => listener(payload, peer, socket));
+  return { port: socket.address().port, socket, stop };
+}
+
+const echo = (payload: Buffer, peer: RemoteInfo, socket: Socket) => socket.send(payload, peer.port, peer.address);
+const portOf = (url: string | undefined) => Number(/^udp:\/\/portal\.localhost:(\d+)$/.exec(url ?? '')?.[1]);
+
+async function openPeer(t: TestContext, url: string | undefined): Promise<Socket> {
+  const socket = createSocket('udp4');
+  t.after(() => socket.close());
+  socket.connect(portOf(url), '127.0.0.1');
+  await once(socket, 'connect');
+  return socket;
+}
+
+/** Asks again and again, as UDP clients do, until there is an answer. */
+async function ask(peer: Socket, text: string): Promise<string> {
+  const answer = once(peer, 'message') as Promise<[Buffer]>;
+  const again = setInterval(() => peer.send(text), 250);
+  peer.send(text);
+  const [payload] = await answer;
+  clearInterval(again);
+  return payload.toString();
+}
+
+test('peers are told apart by the service, and each gets its own answers', async (t) => {
+  const relay = await startRelay(t);
+  const seen = new Map<number, string>();
+  const service = await startUdpService(t, (payload, peer, socket) => {
+    seen.set(peer.port, payload.toString());
+    socket.send(`you are ${payload.toString()}`, peer.port, peer.address);
+  });
+  const { tunnel, url } = await openTunnel(t, relay, undefined, { udp: service.port });
+  assert.deepEqual(tunnel.current?.urls, [url]);
+  const peers = await Promise.all(['a', 'b', 'c'].map(async (name) => ({ name, peer: await openPeer(t, url) })));
+  for (const { name, peer } of peers) assert.equal(await ask(peer, name), `you are ${name}`);
+  assert.deepEqual([...seen.values()].sort(), ['a', 'b', 'c']);
+});
+
+test('one lease may offer a public name, a TCP port and a UDP port of one service together', async (t) => {
+  const relay = await startRelay(t);
+  const web = await startHttpService(t, (_request, response) => response.end('web'));
+  const tcp = await startTcpService(t, (socket) => socket.end('tcp'));
+  const udp = await startUdpService(t, echo);
+  const { tunnel, hostname } = await openTunnel(t, relay, web.port, { tcp: tcp.port, udp: udp.port });
+  const [https, tcpUrl, udpUrl] = tunnel.current!.urls;
+  assert.equal(https, `https://${hostname}:${relay.publicPort}`);
+  assert.equal(tcpUrl?.replace('tcp:', 'udp:'), udpUrl);
+  assert.equal((await get(relay, hostname)).body, 'web');
+  const visitor = await visitPort(t, tcpUrl);
+  assert.equal((await readAll(visitor)).toString(), 'tcp');
+  assert.equal(await ask(await openPeer(t, udpUrl), 'udp'), 'udp');
+});
+
+test('a service that listens on ::1 alone is found', async (t) => {
+  const relay = await startRelay(t);
+  const service = await startUdpService(t, echo, { address: '::1' });
+  const { url } = await openTunnel(t, relay, undefined, { udp: service.port });
+  assert.equal(await ask(await openPeer(t, url), 'six'), 'six');
+});
+
+test('a service that is down is told of, and found again', async (t) => {
+  const relay = await startRelay(t);
+  const port = await freePort();
+  const { tunnel, url } = await openTunnel(t, relay, undefined, { udp: `127.0.0.1:${port}` });
+  const down = statusWhere(tunnel, ({ state }) => state === 'target_down');
+  const peer = await openPeer(t, url);
+  peer.send('anybody?');
+  await down;
+  const up = statusWhere(tunnel, ({ state }) => state === 'target_up');
+  await startUdpService(t, echo, { port });
+  assert.equal(await ask(peer, 'now?'), 'now?');
+  await up;
+});
+
+test('after the relay was away the same port serves again', async (t) => {
+  const stateDir = temporaryDirectory(t);
+  const settings = { ...(await withPorts(4)), stateDir };
+  const before = await startTestRelay(settings);
+  const service = await startUdpService(t, echo);
+  const { tunnel, url } = await openTunnel(t, before, undefined, { udp: service.port });
+  const peer = await openPeer(t, url);
+  assert.equal(await ask(peer, 'before'), 'before');
+  const lost = statusWhere(tunnel, ({ state }) => state === 'retrying');
+  await before.stop();
+  await lost;
+  const ready = once(tunnel, 'ready');
+  const relay = await startTestRelay({ ...settings, sniPort: before.publicPort });
+  t.after(() => relay.stop());
+  await ready;
+  assert.equal(tunnel.current?.url, url);
+  assert.equal(await ask(peer, 'after'), 'after');
+});
+
+test('where the relay has turned a kind of port off meanwhile, the tunnel comes back with the rest, and says so', async (t) => {
+  const stateDir = temporaryDirectory(t);
+  const settings = { ...(await withPorts(4)), stateDir };
+  const before = await startTestRelay(settings);
+  const web = await startHttpService(t, (_request, response) => response.end('web'));
+  const service = await startUdpService(t, echo);
+  const { tunnel, hostname } = await openTunnel(t, before, web.port, { udp: service.port });
+  assert.equal(tunnel.current?.urls.length, 2);
+  const lost = statusWhere(tunnel, ({ state }) => state === 'port_lost');
+  await before.stop();
+  const ready = once(tunnel, 'ready');
+  rmSync(join(stateDir, 'portal.db'));
+  const { policy } = settings;
+  const off = { ...policy, udp: { ...policy.udp, enabled: false } };
+  const relay = await startTestRelay({ ...settings, policy: off, sniPort: before.publicPort });
+  t.after(() => relay.stop());
+  assert.match((await lost).message, /without a UDP port/);
+  await ready;
+  assert.equal(tunnel.current?.urls.length, 1);
+  assert.equal((await get(relay, hostname)).body, 'web');
+});
+
+test('dig resolves through the tunnel, over UDP and over TCP at the same port', async (t) => {
+  const [dnsmasq, dig] = [await requireTool('dnsmasq'), await requireTool('dig')];
+  const relay = await startRelay(t);
+  const port = await freePort();
+  const texts = Array.from({ length: 40 }, (_, index) => `--txt-record=long.example,part ${index} of an answer`);
+  const child = spawn(
+    dnsmasq,
+    [
+      ...['--keep-in-foreground', '--no-resolv', '--no-hosts', '--conf-file=/dev/null', '--user=root', '--pid-file='],
+      ...['--bind-interfaces', '--listen-address=127.0.0.1', `--port=${port}`, '--log-facility=-'],
+      ...['--address=/portal.example/192.0.2.7', ...texts],
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  t.after(async () => {
+    if (child.exitCode !== null) return;
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+  });
+  let log = '';
+  await new Promise<void>((resolve, reject) => {
+    child.stderr.on('data', (chunk: Buffer) => {
+      log += chunk.toString();
+      if (log.includes('started')) resolve();
+    });
+    child.once('exit', (code) => reject(new Error(`dnsmasq ended with ${code}: ${log}`)));
+  });
+  const { tunnel } = await openTunnel(t, relay, undefined, { tcp: port, udp: port });
+  const publicPort = portOf(tunnel.current!.urls[1]);
+  const query = async (...args: string[]) => {
+    const { stdout } = await runProgram(dig, ['@127.0.0.1', '-p', String(publicPort), '+tries=4', ...args]);
+    return stdout.toString();
+  };
+  assert.equal((await query('+short', 'portal.example', 'A')).trim(), '192.0.2.7');
+  assert.equal((await query('+short', '+tcp', 'www.portal.example', 'A')).trim(), '192.0.2.7');
+  // Too long for UDP without EDNS: dig turns to TCP by itself.
+  const long = await query('+noedns', 'long.example', 'TXT');
+  assert.match(long, /Truncated, retrying in TCP mode/);
+  assert.match(long, /part 39 of an answer/);
+});
+
+test('two hundred peers at once: each gets what is its own', async (t) => {
+  const relay = await startRelay(t);
+  const service = await startUdpService(t, echo);
+  const { url } = await openTunnel(t, relay, undefined, { udp: service.port });
+  const peers = await Promise.all(Array.from({ length: 200 }, () => openPeer(t, url)));
+  const rounds = Array.from({ length: 10 }, (_, round) => round);
+  await Promise.all(
+    peers.map(async (peer, number) => {
+      const astray = (payload: Buffer) =>
+        assert.match(payload.toString(), new RegExp(`^${number}:`), "an answer to another peer's");
+      peer.on('message', astray);
+      for (const round of rounds) await ask(peer, `${number}:${round}`);
+    }),
+  );
+});
