@@ -39,6 +39,9 @@ export const requestTimeoutMs = 30_000;
 export const requestCheckIntervalMs = 2_000;
 export const tlsHandshakeTimeoutMs = 10_000;
 
+/** How long a browser may go by the answer to a preflight. */
+export const preflightMaxAgeSeconds = 600;
+
 // Reverse sessions and claims
 export const readyQueueLimit = 8;
 export const keepaliveIntervalMs = 15_000;

@@ -6,8 +6,10 @@ import { addressList } from './address-list.js';
 import { createApp } from './api/app.js';
 import { ClientAddresses } from './api/client-address.js';
 import { ConnectEndpoint } from './api/connect.js';
+import { referenceHandlers } from './api/reference.js';
 import { sdkHandlers } from './api/sdk.js';
 import { systemHandlers } from './api/system.js';
+import { loadContract } from '../contract/index.js';
 import { LeaseAuth } from './auth/lease-auth.js';
 import { relayKeyFromHex } from './auth/relay-key.js';
 import { loadPrivateKeyFile } from '../sdk/identity-file.js';
@@ -118,6 +120,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
         draining: drain.signal,
       }),
       ...systemHandlers({ auth, leases, directory, transcripts, digests, draining: drain.signal }),
+      ...referenceHandlers(loadContract()),
     },
     logger,
     validateResponses: config.validateResponses,

@@ -5,6 +5,7 @@ import { ApiError, type OperationId, failure, listOperations, loadContract } fro
 import { maxJsonBodyBytes, maxSignBodyBytes } from '../constants.js';
 import type { Logger } from '../logger.js';
 import type { ClientAddresses } from './client-address.js';
+import { allowOrigins } from './cors.js';
 import { answerErrors } from './errors.js';
 
 /** Answers one operation of the contract; what it throws becomes the error envelope. */
@@ -36,6 +37,7 @@ export function createApp({ handlers, addresses, logger, validateResponses }: Ap
     next();
   });
   app.use(logRequests(logger));
+  app.use(allowOrigins(contract));
 
   for (const path of new Set(operations.map((operation) => operation.path))) {
     const here = operations.filter((operation) => operation.path === path);
