@@ -1,6 +1,23 @@
 import createClient, { type Client } from 'openapi-fetch';
-import type { paths, RequestBody, SuccessData } from '../contract/operations.js';
-import { checkChallenge, checkDomain, checkLease, checkRenewal, checkSignature, errorOfAnswer } from './answers.js';
+import { ApiError, type Retry } from '../contract/errors.js';
+import {
+  operationRoutes,
+  type EnvelopeOperationId,
+  type FailureCode,
+  type Parameters,
+  type paths,
+  type RequestBody,
+  type SuccessData,
+} from '../contract/operations.js';
+import {
+  checkChallenge,
+  checkDomain,
+  checkLease,
+  checkRenewal,
+  checkSignature,
+  dataOf,
+  errorOfAnswer,
+} from './answers.js';
 import { boundedFetch, type Fetch } from './bounded-fetch.js';
 import { callTimeoutMs, maxAnswerBytes } from './constants.js';
 import { withDeadline } from './deadline.js';
@@ -8,7 +25,7 @@ import { AnswerError, asNetworkError, NetworkError } from './errors.js';
 import { parseRelayUrl } from './relay-url.js';
 
 export interface PortalClientOptions {
-  /** The relay's URL, `https://host[:port]`. */
+  /** The relay's URL, `https://host[:port]`; `http://` for a mock on this machine only. */
   relay: string | URL;
   /** How requests travel; `globalThis.fetch` by default. On Node, `RelayTransport` knows private CAs and localhost names. */
   fetch?: Fetch;
@@ -21,12 +38,42 @@ export interface CallOptions {
   timeoutMs?: number;
 }
 
+/** A field of a request: absent, optional or required as the contract has it. */
+type Field<Name extends string, Value> = [Value] extends [never]
+  ? { [Key in Name]?: undefined }
+  : Record<never, never> extends Value
+    ? { [Key in Name]?: Value }
+    : { [Key in Name]: Value };
+
+/** What `PortalClient.send` takes for an operation. */
+export type SendRequest<Op extends EnvelopeOperationId> = CallOptions & {
+  /** Goes into `X-Portal-Access-Token`. */
+  accessToken?: string;
+  headers?: Record<string, string>;
+} & Field<'path', Parameters<Op, 'path'>> &
+  Field<'query', Parameters<Op, 'query'>> &
+  Field<'body', RequestBody<Op>>;
+
+/** What `PortalClient.send` resolves to: the envelope, with the answer's status and, on a failure, what trying again may bring. */
+export type Answer<Op extends EnvelopeOperationId> =
+  | { ok: true; status: number; data: SuccessData<Op> }
+  | {
+      ok: false;
+      status: number;
+      error: { code: FailureCode<Op>; message: string };
+      retry: Retry;
+      retryAfterSeconds?: number;
+    };
+
+type SendArguments<Op extends EnvelopeOperationId> =
+  Record<never, never> extends SendRequest<Op> ? [request?: SendRequest<Op>] : [request: SendRequest<Op>];
+
 type TranscriptSignRequest = Extract<RequestBody<'signHandshake'>, { binding: string }>;
 
 /**
  * The relay's API for a tunnel, one method an operation. Each resolves to the `data` of the success envelope, its fields
  * checked, and otherwise throws:
- * - `ApiError` for a failure that the contract names: `code`, `status`, `retry`, `retryAfterSeconds`;
+ * - `ApiError` for a failure that the contract names: `code`, `status`, `retry`, `retryAfterSeconds`, and the envelope as `cause`;
  * - `NetworkError` when there was no answer in time or at all;
  * - `AnswerError` when the answer is outside the contract;
  * - the signal's reason when the caller aborted.
@@ -36,6 +83,11 @@ export interface PortalClient {
   readonly relay: URL;
   /** Every operation of the contract, typed, with the envelope as it came. */
   readonly http: Client<paths>;
+  /**
+   * Any operation whose answer is an envelope, by its id. Resolves to the envelope, success or failure, told apart by `ok`; throws
+   * as the other methods do when there is none.
+   */
+  send<Op extends EnvelopeOperationId>(operationId: Op, ...request: SendArguments<Op>): Promise<Answer<Op>>;
   getDomain(options?: CallOptions): Promise<SuccessData<'getDomain'>>;
   createRegisterChallenge(
     body: RequestBody<'createRegisterChallenge'>,
@@ -65,97 +117,112 @@ export interface PortalClient {
   ): Promise<SuccessData<'getTunnelStatus'>>;
 }
 
-interface Answer {
-  data?: unknown;
-  error?: unknown;
-  response: Response;
+interface Exchange {
+  status: number;
+  /** As parsed from JSON, or the text where that failed. */
+  body: unknown;
+  retryAfter: string | null;
+  date: string | null;
 }
 
 /** @throws UsageError when `relay` is not a relay URL */
 export function createPortalClient(options: PortalClientOptions): PortalClient {
-  const relay = parseRelayUrl(options.relay.toString());
+  const relay = parseRelayUrl(options.relay.toString(), { mocks: true });
   const fetch: Fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
   const http = createClient<paths>({ baseUrl: relay.origin, fetch: boundedFetch(fetch, maxAnswerBytes) });
 
-  async function call<Data>(
-    { signal, timeoutMs = options.timeoutMs ?? callTimeoutMs }: CallOptions,
-    run: (signal: AbortSignal) => Promise<Answer>,
-  ): Promise<{ data: Data; date: string | null }> {
+  async function exchange<Op extends EnvelopeOperationId>(
+    operationId: Op,
+    { signal, timeoutMs = options.timeoutMs ?? callTimeoutMs, ...request }: SendRequest<Op>,
+  ): Promise<Exchange> {
+    const { method, path } = operationRoutes[operationId];
+    const headers = {
+      ...request.headers,
+      ...(request.accessToken === undefined ? {} : { 'X-Portal-Access-Token': request.accessToken }),
+    };
+    const params = { path: request.path, query: request.query };
+    // The types of `send` are those of the contract; openapi-fetch cannot follow them through a variable path.
+    const run = http.request as (method: string, path: string, init: object) => ReturnType<typeof http.request>;
     const expired = () => new NetworkError('timeout', `${relay.host} did not answer within ${timeoutMs / 1000} s`);
     return await withDeadline(timeoutMs, signal, expired, async (callSignal) => {
-      let answer: Answer;
       try {
-        answer = await run(callSignal);
+        const init = { params, headers, body: request.body, signal: callSignal };
+        const { data, error, response } = await run(method, path, init);
+        const [retryAfter, date] = ['Retry-After', 'Date'].map((name) => response.headers.get(name));
+        return {
+          status: response.status,
+          body: response.ok ? data : error,
+          retryAfter: retryAfter ?? null,
+          date: date ?? null,
+        };
       } catch (error) {
         if (error instanceof SyntaxError) throw new AnswerError('the answer is not JSON', undefined, { cause: error });
         throw asNetworkError(error, relay.host);
       }
-      return { data: dataOf(answer) as Data, date: answer.response.headers.get('Date') };
     });
   }
 
-  const authenticated = (accessToken: string) => ({ headers: { 'X-Portal-Access-Token': accessToken } });
+  /** `data` of a success. Throws what the answer is otherwise. */
+  async function call<Op extends EnvelopeOperationId>(operationId: Op, request: SendRequest<Op>) {
+    const { status, body, retryAfter, date } = await exchange(operationId, request);
+    if (status >= 400) throw errorOfAnswer(status, body, retryAfter);
+    const data = dataOf(body) as SuccessData<Op> | undefined;
+    if (data === undefined) throw new AnswerError('the answer is not one of a Portal relay', status);
+    return { data, date };
+  }
 
   return {
     relay,
     http,
 
+    async send(operationId, ...[request]) {
+      const { status, body, retryAfter } = await exchange(operationId, request ?? ({} as never));
+      type Op = typeof operationId;
+      if (status >= 400) {
+        const error = errorOfAnswer(status, body, retryAfter);
+        if (!(error instanceof ApiError)) throw error;
+        const { code, message, retry, retryAfterSeconds } = error;
+        return { ok: false, status, error: { code: code as FailureCode<Op>, message }, retry, retryAfterSeconds };
+      }
+      const data = dataOf(body) as SuccessData<Op> | undefined;
+      if (data === undefined) throw new AnswerError('the answer is not one of a Portal relay', status);
+      return { ok: true, status, data };
+    },
+
     async getDomain(options = {}) {
-      const { data } = await call<SuccessData<'getDomain'>>(options, (signal) => http.GET('/sdk/domain', { signal }));
+      const { data } = await call('getDomain', options);
       return checkDomain(data);
     },
 
     async createRegisterChallenge(body, options = {}) {
-      const { data } = await call<SuccessData<'createRegisterChallenge'>>(options, (signal) =>
-        http.POST('/sdk/register/challenge', { body, signal }),
-      );
+      const { data } = await call('createRegisterChallenge', { ...options, body });
       return checkChallenge(data);
     },
 
     async registerLease(body, options = {}) {
-      const { data, date } = await call<SuccessData<'registerLease'>>(options, (signal) =>
-        http.POST('/sdk/register', { body, signal }),
-      );
+      const { data, date } = await call('registerLease', { ...options, body });
       return { ...checkLease(data), lifetimeMs: lifetimeMs(data.expires_at, date) };
     },
 
     async renewLease(accessToken, body = {}, options = {}) {
-      const { data, date } = await call<SuccessData<'renewLease'>>(options, (signal) =>
-        http.POST('/sdk/renew', { body, signal, ...authenticated(accessToken) }),
-      );
+      const { data, date } = await call('renewLease', { ...options, accessToken, body });
       return { ...checkRenewal(data), lifetimeMs: lifetimeMs(data.expires_at, date) };
     },
 
     async unregisterLease(accessToken, options = {}) {
-      await call(options, (signal) =>
-        http.POST('/sdk/unregister', { body: {}, signal, ...authenticated(accessToken) }),
-      );
+      await call('unregisterLease', { ...options, accessToken, body: {} });
     },
 
     async signHandshake(accessToken, body, options = {}) {
-      const { data } = await call<SuccessData<'signHandshake'>>(options, (signal) =>
-        http.POST('/v1/sign', { body, signal, ...authenticated(accessToken) }),
-      );
+      const { data } = await call('signHandshake', { ...options, accessToken, body });
       return checkSignature(data);
     },
 
     async getTunnelStatus(accessToken, hostname, options = {}) {
-      const { data } = await call<SuccessData<'getTunnelStatus'>>(options, (signal) =>
-        http.GET('/tunnel/status', { params: { query: { hostname } }, signal, ...authenticated(accessToken) }),
-      );
+      const { data } = await call('getTunnelStatus', { ...options, accessToken, query: { hostname } });
       return data;
     },
   };
-}
-
-/** `data` of a success envelope. Throws what the answer is otherwise. */
-function dataOf({ data, error, response }: Answer): object {
-  if (!response.ok) throw errorOfAnswer(response.status, error, response.headers.get('Retry-After'));
-  const envelope = data as { ok?: unknown; data?: unknown } | null | undefined;
-  if (envelope?.ok !== true || typeof envelope.data !== 'object' || envelope.data === null) {
-    throw new AnswerError('the answer is not one of a Portal relay', response.status);
-  }
-  return envelope.data;
 }
 
 /** Against the clock that wrote `expires_at`, so that a wrong clock on this side does not matter. */
