@@ -32,6 +32,8 @@ or http://host:port. The public URL goes to stdout, what happens to stderr.
   --json                                   one line of JSON on stdout once it is up, events as JSON on stderr
   --help                                   this text
 
+A relay elsewhere is reached through the HTTP proxy that HTTPS_PROXY (or ALL_PROXY) names, unless NO_PROXY names the relay.
+
 The first SIGINT or SIGTERM gives the name back and lets connections finish, the second ends at once.
 Exit code: 0 after an interrupt, 1 when the tunnel could not go on, 2 for wrong usage, 3 when --ban-mitm left the relay.
 `;

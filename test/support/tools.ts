@@ -15,6 +15,7 @@ const debianPackages = {
   chromium: 'chromium',
   haproxy: 'haproxy',
   nginx: 'nginx-light',
+  tinyproxy: 'tinyproxy-bin',
 } as const;
 
 export type ToolName = keyof typeof debianPackages;
