@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ApiListener } from './api/api-listener.js';
 import { addressList } from './address-list.js';
-import { createApp } from './api/app.js';
+import { createApp, type Handlers } from './api/app.js';
 import { ClientAddresses } from './api/client-address.js';
 import { ConnectEndpoint } from './api/connect.js';
 import { referenceHandlers } from './api/reference.js';
@@ -29,6 +29,7 @@ import { ReverseAdmission } from './reverse/admission.js';
 import { SessionDirectory } from './reverse/session-directory.js';
 import { makePrivateDir } from './state-dir.js';
 import { SqliteStore } from './store/sqlite.js';
+import type { Store } from './store/store.js';
 
 /** A relay that is running. */
 export interface Relay {
@@ -47,11 +48,18 @@ export interface Relay {
   stop(): Promise<void>;
 }
 
+/** Takes the place of parts: another store, or one that fails, as tests need it. */
+export interface RelayParts {
+  wrapStore?(store: Store): Store;
+  wrapHandlers?(handlers: Handlers): Handlers;
+}
+
 /**
  * Starts a relay: store, certificate, the API listener and the public one.
  * @throws Error in one line when the state directory, the certificate or a port is not to be had
  */
-export async function startRelay(config: RelayConfig, logger: Logger): Promise<Relay> {
+export async function startRelay(config: RelayConfig, logger: Logger, parts: RelayParts = {}): Promise<Relay> {
+  const { wrapStore = same, wrapHandlers = same } = parts;
   const rootHost = config.portalUrl.hostname;
   makePrivateDir(config.stateDir);
   const key = relayKeyFromHex(await loadPrivateKeyFile(join(config.stateDir, 'identity.json')));
@@ -60,7 +68,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
       ? await loadCertificate(config.certificateFiles, rootHost)
       : await developmentCertificate(config.stateDir, rootHost),
   );
-  const store = new SqliteStore(join(config.stateDir, 'portal.db'));
+  const store: Store = wrapStore(new SqliteStore(join(config.stateDir, 'portal.db')));
 
   const directory = new SessionDirectory();
   const bindings = new Bindings();
@@ -106,7 +114,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
   const addresses = new ClientAddresses(addressList(config.trustedProxies));
   const app = createApp({
     addresses,
-    handlers: {
+    handlers: wrapHandlers({
       ...sdkHandlers({
         rootHost,
         publicPort: () => portOf(publicListener.server),
@@ -121,7 +129,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
       }),
       ...systemHandlers({ auth, leases, directory, transcripts, digests, draining: drain.signal }),
       ...referenceHandlers(loadContract()),
-    },
+    }),
     logger,
     validateResponses: config.validateResponses,
   });
@@ -166,6 +174,8 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     stop,
   };
 }
+
+const same = <Part>(part: Part): Part => part;
 
 async function listen(server: Server, host: string, port: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {

@@ -1,3 +1,4 @@
 /** What the SDK has for Node alone; `index.ts` runs anywhere. */
+export type { TlsDialOptions } from './dial-tls.js';
 export { defaultIdentityFile, loadIdentityFile } from './identity-file.js';
-export { RelayTransport, type RelayTransportOptions } from './relay-transport.js';
+export { RelayTransport } from './relay-transport.js';

@@ -67,10 +67,15 @@ export class ConnectEndpoint {
         throw new ApiError('invalid_request', `the subprotocol ${streamProtocol} must be offered`);
       const { sessions, options } = await this.admission.admit(withSubprotocols(request, offered));
       if (socket.destroyed) return;
-      this.#webSockets.handleUpgrade(message, socket, rest, (opened) => {
-        sessions.add(new ReverseSession(new WebSocketStream(opened), options));
-        this.logger.debug({ hostname: sessions.lease.hostname, ready: sessions.queue.ready }, 'reverse session ready');
-      });
+      takeOver(() =>
+        this.#webSockets.handleUpgrade(message, socket, rest, (opened) => {
+          sessions.add(new ReverseSession(new WebSocketStream(opened), options));
+          this.logger.debug(
+            { hostname: sessions.lease.hostname, ready: sessions.queue.ready },
+            'reverse session ready',
+          );
+        }),
+      );
     } catch (error) {
       refuseWith(socket, asApiError(error, this.logger));
     }
@@ -85,12 +90,21 @@ export class ConnectEndpoint {
         throw new ApiError('invalid_request', 'nothing may follow the request before it is answered');
       const { sessions, options } = await this.admission.admit(request);
       if (socket.destroyed) return;
-      socket.write(answer);
+      takeOver(() => socket.write(answer));
       sessions.add(new ReverseSession(socket, options));
       this.logger.debug({ hostname: sessions.lease.hostname, ready: sessions.queue.ready }, 'reverse session ready');
     } catch (error) {
       refuseWith(socket, asApiError(error, this.logger));
     }
+  }
+}
+
+/** @throws ApiError `hijack_failed` when the connection lets itself be switched no more */
+function takeOver(switchOver: () => void): void {
+  try {
+    switchOver();
+  } catch (cause) {
+    throw new ApiError('hijack_failed', 'the connection could not be taken over', { cause });
   }
 }
 
