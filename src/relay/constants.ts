@@ -37,6 +37,9 @@ export const requestHeadTimeoutMs = 10_000;
 export const requestTimeoutMs = 30_000;
 /** How often requests under way are held against the two deadlines above. */
 export const requestCheckIntervalMs = 2_000;
+/** How long, and how much, a peer that was refused may still send before its connection is destroyed. */
+export const lingerAfterRefusalMs = 2_000;
+export const maxBytesAfterRefusal = 1_048_576;
 export const tlsHandshakeTimeoutMs = 10_000;
 
 /** How long a browser may go by the answer to a preflight. */
