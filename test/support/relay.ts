@@ -25,10 +25,7 @@ export interface TestRelay {
 }
 
 /** A relay on free loopback ports with a state directory of its own, its answers held against the contract. */
-export async function startTestRelay(
-  overrides: Partial<RelayConfig> = {},
-  parts: RelayParts = {},
-): Promise<TestRelay> {
+export async function startTestRelay(overrides: Partial<RelayConfig> = {}, parts: RelayParts = {}): Promise<TestRelay> {
   const stateDir = overrides.stateDir ?? mkdtempSync(join(tmpdir(), 'portal-relay-'));
   const sniPort = overrides.sniPort ?? (await freePort());
   const config: RelayConfig = {
