@@ -12,9 +12,10 @@ before(async () => {
 after(() => relay.stop());
 
 test('a conditional request is answered in full: 304 is no answer of the contract', async () => {
-  for (const headers of [{ 'if-none-match': '*' }, { 'if-modified-since': 'Sun, 01 Mar 2099 12:00:00 GMT' }])
+  const headers = { 'if-none-match': '*', 'if-modified-since': 'Sun, 01 Mar 2099 12:00:00 GMT' };
+  for (const [name, value] of Object.entries(headers))
     for (const path of ['/sdk/domain', '/healthz', '/docs', '/openapi.json'])
-      assert.equal((await call(relay, 'HEAD', path, { headers: headers as Record<string, string> })).status, 200, path);
+      assert.equal((await call(relay, 'HEAD', path, { headers: { [name]: value } })).status, 200, path);
 });
 
 test('a body where none is declared means nothing, whatever it is', async () => {
