@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:tls';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
+import { maxRequestHeadBytes } from '../../src/relay/constants.js';
 import { register } from '../support/by-hand.js';
 import { type TestRelay, startTestRelay } from '../support/relay.js';
 import { requestsOf } from './support/arbitrary.js';
@@ -67,7 +68,10 @@ for (const operation of testedOperations()) {
       assert.notEqual(answer.status, 500, said);
       // A parameter can make another path of the path.
       const elsewhere = operation.path.includes('{') && [404, 405].includes(answer.status);
-      if (!elsewhere) assert.deepEqual(checker.faults(operation, answer), [], said);
+      // A head that is too long is refused before anybody looks for an operation in it.
+      const tooLong = answer.status === 413 && asText(request).length > maxRequestHeadBytes - 1_024;
+      if (tooLong) assert.match(said, /"code":"invalid_request"/);
+      else if (!elsewhere) assert.deepEqual(checker.faults(operation, answer), [], said);
       else assert.match(said, /"code":"(not_found|method_not_allowed)"/);
     });
     await fc.assert(property, { seed, numRuns, ...timeLimit });
