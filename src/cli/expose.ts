@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { systemCode, UsageError } from '../sdk/errors.js';
+import { UsageError } from '../sdk/errors.js';
 import type { ExposeOptions } from '../tunnel/index.js';
 import { ExposeOutput } from './expose-output.js';
+import { readCertificates } from './files.js';
 
 const help = `Usage: portal expose TARGET --relay URL [options]
 
@@ -160,15 +160,4 @@ function seconds(what: string, text: string | undefined, least: number): number 
 
 function isOn(text: string | undefined): boolean {
   return text !== undefined && ['1', 'true', 'yes', 'on'].includes(text.toLowerCase());
-}
-
-function readCertificates(path: string): Buffer {
-  let pem: Buffer;
-  try {
-    pem = readFileSync(path);
-  } catch (error) {
-    throw new UsageError(`--ca ${path}: ${systemCode(error) ?? 'cannot be read'}`, { cause: error });
-  }
-  if (!pem.includes('-----BEGIN CERTIFICATE-----')) throw new UsageError(`--ca ${path}: no PEM certificate in it`);
-  return pem;
 }

@@ -6,6 +6,7 @@ import { addressList } from './address-list.js';
 import { createApp, type Handlers } from './api/app.js';
 import { ClientAddresses } from './api/client-address.js';
 import { ConnectEndpoint } from './api/connect.js';
+import { discoveryHandlers } from './api/discovery.js';
 import { referenceHandlers } from './api/reference.js';
 import { sdkHandlers } from './api/sdk.js';
 import { systemHandlers } from './api/system.js';
@@ -18,6 +19,7 @@ import { CertificateSource, loadCertificate } from './certs/certificate-source.j
 import { developmentCaFile, developmentCertificate } from './certs/development-ca.js';
 import type { RelayConfig } from './config.js';
 import { defaultLeaseTtlSeconds } from './constants.js';
+import { Discovery, type DiscoveryReport } from './discovery/discovery.js';
 import { PublicListener } from './ingress/public-listener.js';
 import { Bindings } from './keyless/bindings.js';
 import { DigestSigner } from './keyless/digest-signer.js';
@@ -39,6 +41,8 @@ export interface Relay {
   address: string;
   /** PEM file of the development CA, where one is in use. */
   developmentCaFile?: string;
+  /** Where discovery is on: what it knows and what it has refused. */
+  discovery?: () => DiscoveryReport;
   /**
    * Takes no new work: visitors, registrations and reverse sessions are refused, sessions that wait are closed, so that
    * tunnels move on. Settles when no connection is left, or at the signal.
@@ -62,7 +66,8 @@ export async function startRelay(config: RelayConfig, logger: Logger, parts: Rel
   const { wrapStore = same, wrapHandlers = same } = parts;
   const rootHost = config.portalUrl.hostname;
   makePrivateDir(config.stateDir);
-  const key = relayKeyFromHex(await loadPrivateKeyFile(join(config.stateDir, 'identity.json')));
+  const privateKey = await loadPrivateKeyFile(join(config.stateDir, 'identity.json'));
+  const key = relayKeyFromHex(privateKey);
   const certificates = new CertificateSource(
     config.certificateFiles
       ? await loadCertificate(config.certificateFiles, rootHost)
@@ -111,6 +116,16 @@ export async function startRelay(config: RelayConfig, logger: Logger, parts: Rel
     bindings,
     logger,
   );
+  const discovery = config.discovery
+    ? new Discovery({
+        ...config.discovery,
+        portalUrl: config.portalUrl,
+        identity: { address: key.address, privateKey },
+        load: () => directory.load(),
+        ports: () => ({ udp: false, tcp: false }),
+        logger,
+      })
+    : undefined;
   const addresses = new ClientAddresses(addressList(config.trustedProxies));
   const app = createApp({
     addresses,
@@ -128,6 +143,7 @@ export async function startRelay(config: RelayConfig, logger: Logger, parts: Rel
         draining: drain.signal,
       }),
       ...systemHandlers({ auth, leases, directory, transcripts, digests, draining: drain.signal }),
+      ...discoveryHandlers(discovery),
       ...referenceHandlers(loadContract()),
     }),
     logger,
@@ -137,6 +153,7 @@ export async function startRelay(config: RelayConfig, logger: Logger, parts: Rel
   const apiListener = new ApiListener(app, certificates.current, connect, addresses);
 
   const stop = async () => {
+    discovery?.stop();
     leases.stop();
     certificates.stop();
     directory.close();
@@ -156,6 +173,7 @@ export async function startRelay(config: RelayConfig, logger: Logger, parts: Rel
     const onChange = () => apiListener.setCertificate(certificates.current);
     certificates.watch(config.certificateFiles, rootHost, config.certificateReloadIntervalMs, logger, onChange);
   }
+  discovery?.start();
   const [apiPort, publicPort] = [portOf(apiListener.server), portOf(publicListener.server)];
   const caFile = config.certificateFiles ? undefined : developmentCaFile(config.stateDir);
   logger.info(
@@ -167,6 +185,7 @@ export async function startRelay(config: RelayConfig, logger: Logger, parts: Rel
     publicPort,
     address: key.address,
     developmentCaFile: caFile,
+    discovery: discovery && (() => discovery.report()),
     async drain(signal) {
       drain.abort();
       await directory.drain(signal);

@@ -10,7 +10,9 @@ import {
   type SuccessData,
 } from '../contract/operations.js';
 import {
+  checkAnnouncement,
   checkChallenge,
+  checkDiscovery,
   checkDomain,
   checkLease,
   checkRenewal,
@@ -31,6 +33,8 @@ export interface PortalClientOptions {
   fetch?: Fetch;
   /** Deadline of each call in milliseconds. */
   timeoutMs?: number;
+  /** Largest answer taken, in bytes. */
+  maxAnswerBytes?: number;
 }
 
 export interface CallOptions {
@@ -115,6 +119,10 @@ export interface PortalClient {
     hostname: string,
     options?: CallOptions,
   ): Promise<SuccessData<'getTunnelStatus'>>;
+  getHealth(options?: CallOptions): Promise<SuccessData<'getHealth'>>;
+  /** The descriptors are as the relay sent them: see `parseDescriptor`. */
+  getDiscovery(options?: CallOptions): Promise<{ protocol_version: string; relays: unknown[] }>;
+  announceRelay(body: RequestBody<'announceRelay'>, options?: CallOptions): Promise<SuccessData<'announceRelay'>>;
 }
 
 interface Exchange {
@@ -129,7 +137,10 @@ interface Exchange {
 export function createPortalClient(options: PortalClientOptions): PortalClient {
   const relay = parseRelayUrl(options.relay.toString(), { mocks: true });
   const fetch: Fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
-  const http = createClient<paths>({ baseUrl: relay.origin, fetch: boundedFetch(fetch, maxAnswerBytes) });
+  const http = createClient<paths>({
+    baseUrl: relay.origin,
+    fetch: boundedFetch(fetch, options.maxAnswerBytes ?? maxAnswerBytes),
+  });
 
   async function exchange<Op extends EnvelopeOperationId>(
     operationId: Op,
@@ -221,6 +232,21 @@ export function createPortalClient(options: PortalClientOptions): PortalClient {
     async getTunnelStatus(accessToken, hostname, options = {}) {
       const { data } = await call('getTunnelStatus', { ...options, accessToken, query: { hostname } });
       return data;
+    },
+
+    async getHealth(options = {}) {
+      const { data } = await call('getHealth', options);
+      return data;
+    },
+
+    async getDiscovery(options = {}) {
+      const { data } = await call('getDiscovery', options);
+      return checkDiscovery(data);
+    },
+
+    async announceRelay(body, options = {}) {
+      const { data } = await call('announceRelay', { ...options, body });
+      return checkAnnouncement(data);
     },
   };
 }

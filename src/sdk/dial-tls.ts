@@ -1,4 +1,5 @@
-import { type ConnectionOptions, type TLSSocket, connect } from 'node:tls';
+import { type ConnectionOptions, type SecureContext, type TLSSocket, connect } from 'node:tls';
+import { type AddressRule, lookupAllowed, refusedLiteral } from './address-rule.js';
 import { asNetworkError } from './errors.js';
 import { connectThrough, proxyFor } from './http-proxy.js';
 import { addressOptions } from './loopback.js';
@@ -6,8 +7,12 @@ import { addressOptions } from './loopback.js';
 export interface TlsDialOptions {
   /** PEM certificates that are trusted instead of the well-known ones. */
   ca?: string | Buffer;
+  /** Made once for many connections, with certificates to trust; instead of `ca`. */
+  secureContext?: SecureContext;
   /** `http(s)://[user:password@]host[:port]`; the environment's by default, none when false. */
   proxy?: string | URL | false;
+  /** Where connections may go; anywhere by default. Of a name that a proxy resolves, only the proxy knows the address. */
+  addresses?: AddressRule;
 }
 
 /**
@@ -17,7 +22,7 @@ export interface TlsDialOptions {
  */
 export async function dialTls(
   url: URL,
-  { ca, proxy: chosenProxy }: TlsDialOptions,
+  { ca, secureContext, proxy: chosenProxy, addresses }: TlsDialOptions,
   details: ConnectionOptions,
   signal: AbortSignal,
 ): Promise<TLSSocket> {
@@ -25,10 +30,14 @@ export async function dialTls(
   const port = Number(url.port) || 443;
   // An IPv6 literal stands in brackets in a URL.
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  const refused = addresses && refusedLiteral(host, addresses);
+  if (refused) throw asNetworkError(refused, url.host);
   const proxy = proxyFor(url, chosenProxy);
   const socket = connect({
     ...(ca === undefined ? {} : { ca }),
+    ...(secureContext && { secureContext }),
     ...addressOptions,
+    ...(addresses && { lookup: lookupAllowed(addresses) }),
     ...(proxy === undefined ? {} : { socket: await connectThrough(proxy, host, port, signal) }),
     host,
     port,

@@ -16,6 +16,8 @@ export {
   type PortalClientOptions,
   type SendRequest,
 } from './client.js';
+export { chooseRelays, relayCost, type RelayNeeds } from './choose-relays.js';
 export { AnswerError, NetworkError, SigningRefusedError, UsageError } from './errors.js';
+export type { FindRelaysOptions, FoundRelay, RelayFacts } from './find-relays.js';
 export { identityFromPrivateKey, type Identity } from './identity.js';
 export { checkSignInMessage, type SignInExpectation } from './sign-in.js';

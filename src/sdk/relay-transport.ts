@@ -18,6 +18,8 @@ export class RelayTransport {
   readonly #agent: Agent;
   /** Last TLS session of each relay, so that the many connections to one relay cost a full handshake once. */
   readonly #sessions = new Map<string, Buffer>();
+  /** The address that the last connection went to. */
+  remoteAddress: string | undefined;
 
   constructor(options: TlsDialOptions = {}) {
     this.#options = options;
@@ -64,6 +66,7 @@ export class RelayTransport {
     try {
       const socket = await dialTls(relay, this.#options, details, signal);
       socket.setNoDelay(true);
+      this.remoteAddress = socket.remoteAddress;
       socket.on('session', (given: Buffer) => this.#sessions.set(relay.host, given));
       return socket;
     } catch (error) {

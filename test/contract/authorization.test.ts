@@ -131,7 +131,7 @@ async function selfSigned(token: string): Promise<string> {
 }
 
 async function perform(operation: TestedOperation, request: HttpRequest): Promise<HttpAnswer> {
-  if (operation.operationId !== 'openReverseSession') return await bench.send(request);
+  if (operation.operationId !== 'openReverseSession') return await bench.send(request, bench.home(operation));
   return await exchangeRaw((await bench.at()).relay, asText(request));
 }
 
@@ -145,7 +145,7 @@ function outcome(operation: TestedOperation, answer: HttpAnswer): string {
 /** A request of the operation under a token. What succeeds uses a lease up, so that the right one is made for it. */
 async function requestAs(operation: TestedOperation, credential: Credential, token: string): Promise<HttpRequest> {
   if (matrix[operation.operationId] === 'any') {
-    const request = await bench.grantable(operation);
+    const request = await bench.grantable(operation, bench.home(operation));
     return credential === 'none' ? request : withCredential(request, token);
   }
   const lease = credential === 'right' ? await bench.lease() : { hostname: victim.hostname, token };

@@ -99,7 +99,7 @@ function expressPath(path: string): string {
 }
 
 function unavailable(): void {
-  throw new ApiError('feature_unavailable', 'this release of the relay does not offer this yet');
+  throw new ApiError('feature_unavailable', 'this relay does not offer this');
 }
 
 function logRequests(logger: Logger): RequestHandler {

@@ -3,7 +3,8 @@ import type { OperationId } from '../../../src/contract/index.js';
 import type { RelayConfig } from '../../../src/relay/config.js';
 import type { Store } from '../../../src/relay/store/store.js';
 import { type HeldLease, call, freshWallet, register } from '../../support/by-hand.js';
-import { type TestRelay, startTestRelay } from '../../support/relay.js';
+import { descriptorOf } from '../../support/discovery.js';
+import { type TestRelay, freePort, startTestRelay } from '../../support/relay.js';
 import type { TestedOperation } from './document.js';
 import { type Caller, callerOf, type HttpAnswer, type HttpRequest } from './http.js';
 
@@ -13,7 +14,9 @@ const kinds: Record<string, Partial<RelayConfig>> = {
   /** Signs digests as well. */
   digests: { digestSigning: true },
   /** Its store and its handlers fail, once told to. */
-  failing: {},
+  failing: { discovery: { bootstraps: [], allowPrivate: true } },
+  /** Looks for other relays, on this machine too. */
+  discovering: { discovery: { bootstraps: [], allowPrivate: true }, trustedProxies: ['127.0.0.1/32'] },
   /** About to stop. */
   draining: {},
   /** One lease is as many as a wallet may have. */
@@ -72,6 +75,7 @@ export class Bench {
   readonly faults = new Faults();
   readonly #running = new Map<Kind, Promise<Running>>();
   readonly #names = new Set<string>();
+  #announced = 0;
 
   at(kind: Kind = 'usual'): Promise<Running> {
     const running = this.#running.get(kind) ?? this.#start(kind);
@@ -82,6 +86,11 @@ export class Bench {
   async send(request: HttpRequest, kind: Kind = 'usual'): Promise<HttpAnswer> {
     const { caller } = await this.at(kind);
     return await caller.send(request);
+  }
+
+  /** The relay that has what the operation is about. */
+  home({ operationId }: TestedOperation): Kind {
+    return ['getDiscovery', 'announceRelay'].includes(operationId) ? 'discovering' : 'usual';
   }
 
   /** A lease of its own for whoever asks. */
@@ -116,6 +125,13 @@ export class Bench {
     if (operationId === 'createRegisterChallenge')
       return { ...plain, body: { identity: { name: this.freshName(), address: freshWallet().address } } };
     if (operationId === 'registerLease') return { ...plain, body: await this.signedChallenge(kind) };
+    if (operationId === 'announceRelay') {
+      // Genuine, though nobody serves it there.
+      const descriptor = descriptorOf(`https://localhost:${await freePort()}`);
+      // Few are taken from one address.
+      const headers = { 'x-forwarded-for': `198.51.100.${this.#announced++ % 256}` };
+      return { ...plain, headers, body: { protocol_version: '5', descriptor } };
+    }
     if (!takesToken(operation)) return plain;
     return forLease(operation, await this.lease(kind));
   }

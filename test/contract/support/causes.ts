@@ -18,7 +18,7 @@ export type Cause = (bench: Bench, operation: TestedOperation) => Promise<HttpAn
 const changed =
   (change: (request: HttpRequest) => HttpRequest): Cause =>
   async (bench, operation) =>
-    await bench.send(change(await bench.grantable(operation)));
+    await bench.send(change(await bench.grantable(operation, bench.home(operation))), bench.home(operation));
 
 const granted = changed((request) => request);
 
@@ -78,7 +78,7 @@ const general: Record<string, Cause> = {
     }
   },
   // Of a part that is off, or not built.
-  '503 feature_unavailable': granted,
+  '503 feature_unavailable': async (bench, operation) => await bench.send(await bench.grantable(operation)),
 };
 
 /** Where the store is what fails. */
@@ -90,6 +90,11 @@ const storeFails: Cause = async (bench, operation) => {
   } finally {
     bench.faults.store = false;
   }
+};
+
+const tooOften: Cause = async (bench, operation) => {
+  const request = await bench.grantable(operation, bench.home(operation));
+  return await untilRefused(() => bench.send(request, bench.home(operation)));
 };
 
 const special: Record<string, Cause> = {
@@ -108,6 +113,14 @@ const special: Record<string, Cause> = {
   'createRegisterChallenge 503 feature_unavailable': async (bench, operation) => {
     const request = await bench.grantable(operation);
     return await bench.send({ ...request, body: { ...(request.body as object), tcp_enabled: true } });
+  },
+
+  'getDiscovery 429 rate_limited': tooOften,
+  'announceRelay 429 rate_limited': tooOften,
+  'announceRelay 401 unauthorized': async (bench, operation) => {
+    const { body, ...request } = await bench.grantable(operation);
+    const { descriptor } = body as { descriptor: object };
+    return await bench.send({ ...request, body: { descriptor: { ...descriptor, supports_udp: true } } }, 'discovering');
   },
 
   'registerLease 401 unauthorized': async (bench, { method, path }) => {
@@ -236,7 +249,7 @@ function misspelt(code: string): Cause {
 }
 
 function has(value: unknown, [name, ...rest]: string[]): boolean {
-  if (name === undefined) return true;
+  if (name === undefined) return value !== undefined;
   return typeof value === 'object' && value !== null && has((value as Record<string, unknown>)[name], rest);
 }
 

@@ -41,11 +41,6 @@ export const notBuilt: Exception[] = [
   },
   { reason: 'TCP and UDP ports', covers: id('registerLease 503 feature_unavailable') },
   {
-    reason: 'discovery between relays',
-    covers: ({ operation: { operationId }, code }) =>
-      ['getDiscovery', 'announceRelay'].includes(operationId) && code !== 'feature_unavailable',
-  },
-  {
     reason: 'thumbnails',
     covers: ({ operation: { operationId }, code }) => operationId === 'getThumbnail' && code !== 'feature_unavailable',
   },
