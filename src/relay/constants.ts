@@ -65,6 +65,9 @@ export const lingerAfterRefusalMs = 2_000;
 export const maxBytesAfterRefusal = 1_048_576;
 export const tlsHandshakeTimeoutMs = 10_000;
 
+/** How long a browser may go by the answer to a preflight. */
+export const preflightMaxAgeSeconds = 600;
+
 // Reverse sessions and claims
 export const readyQueueLimit = 8;
 export const keepaliveIntervalMs = 15_000;
@@ -156,6 +159,9 @@ export const tokenFailuresPerSecond = 5;
 export const renewalBurst = 20;
 /** By lease. */
 export const renewalsPerSecond = 1;
+/** Tunnels fetch the chain anew at each renewal, and an address may have 256 leases. */
+export const domainBurst = 600;
+export const domainCallsPerSecond = 60;
 export const challengeBurst = 120;
 export const challengesPerSecond = 2;
 /** Source addresses remembered by a rate limit. */

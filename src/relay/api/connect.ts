@@ -90,9 +90,11 @@ export class ConnectEndpoint {
         throw new ApiError('invalid_request', `the subprotocol ${streamProtocol} must be offered`);
       const admission = await this.admission.admit(withSubprotocols(request, offered));
       if (socket.destroyed) return;
-      this.#webSockets.handleUpgrade(message, socket, rest, (opened) => {
-        this.#enter(admission, new WebSocketStream(opened));
-      });
+      takeOver(() =>
+        this.#webSockets.handleUpgrade(message, socket, rest, (opened) => {
+          this.#enter(admission, new WebSocketStream(opened));
+        }),
+      );
     } catch (error) {
       this.#refuse(socket, error);
     }
@@ -117,7 +119,7 @@ export class ConnectEndpoint {
         throw new ApiError('invalid_request', 'nothing may follow the request before it is answered');
       const admission = await this.admission.admit(request);
       if (socket.destroyed) return;
-      socket.write(answer);
+      takeOver(() => socket.write(answer));
       this.#enter(admission, socket);
     } catch (error) {
       this.#refuse(socket, error);
@@ -129,6 +131,15 @@ export class ConnectEndpoint {
     this.onAnswer?.('openReverseSession', 'ok');
     const { lease, queue } = admission.sessions;
     this.logger.debug({ hostname: lease.hostname, ready: queue.ready }, 'reverse session ready');
+  }
+}
+
+/** @throws ApiError `hijack_failed` when the connection lets itself be switched no more */
+function takeOver(switchOver: () => void): void {
+  try {
+    switchOver();
+  } catch (cause) {
+    throw new ApiError('hijack_failed', 'the connection could not be taken over', { cause });
   }
 }
 
