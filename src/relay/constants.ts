@@ -53,6 +53,10 @@ export const maxClientHelloBytes = 16_384;
 export const clientHelloTimeoutMs = 10_000;
 /** A balancer says whom it passes on before anything else. */
 export const proxyHeaderTimeoutMs = 5_000;
+/** Bytes that one direction of a connection may hold back for a side that does not take them. */
+export const maxUnwrittenBytes = 131_072;
+/** Bytes in one direction after which it is read into reused buffers: for less they are not worth their making. */
+export const bulkAfterBytes = 262_144;
 
 // Bandwidth of a lease
 /** What a connection may move before the others have their turn, and the least that a pause saves up. */
