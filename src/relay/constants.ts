@@ -57,6 +57,8 @@ export const proxyHeaderTimeoutMs = 5_000;
 export const maxUnwrittenBytes = 131_072;
 /** Bytes in one direction after which it is read into reused buffers: for less they are not worth their making. */
 export const bulkAfterBytes = 262_144;
+/** Nor are they for a connection that says much, but little at a time. */
+export const bulkChunkBytes = 8_192;
 
 // Bandwidth of a lease
 /** What a connection may move before the others have their turn, and the least that a pause saves up. */

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { ReusedReads } from '../../streams/reused-reads.js';
-import { bulkAfterBytes, maxUnwrittenBytes } from '../constants.js';
+import { bulkAfterBytes, bulkChunkBytes, maxUnwrittenBytes } from '../constants.js';
 import type { Bandwidth, Paced, Share } from './bandwidth.js';
 
 /** Told of bytes as they pass: from `a` to `b`, or back. */
@@ -63,7 +63,7 @@ class Flow implements Paced {
   #pass(chunk: Buffer): void {
     if (this.to.writable) this.to.write(chunk);
     this.#account(chunk.length);
-    if (this.#reads || this.#passed < bulkAfterBytes) return;
+    if (this.#passed < bulkAfterBytes || chunk.length < bulkChunkBytes) return;
     this.#passed = -Infinity;
     this.#reads = ReusedReads.start(this.from, (bytes, release) => {
       if (this.to.writable) this.to.write(bytes, release);
