@@ -41,6 +41,8 @@ export const tlsHandshakeTimeoutMs = 10_000;
 
 // Reverse sessions and claims
 export const readyQueueLimit = 8;
+/** Sessions that come back from a connection may be more: they are there already. */
+export const recycledReadyLimit = 64;
 export const keepaliveIntervalMs = 15_000;
 export const claimTimeoutMs = 10_000;
 /** Public connections of one lease that may wait for a reverse session at once. */

@@ -40,6 +40,22 @@ function onReadOf(socket: Duplex): OnRead | undefined {
 /** Takes bytes that were read; the chunk is its own until it calls `release`, and the next read's from then on. */
 export type TakeReused = (chunk: Buffer, release: () => void) => void;
 
+export interface Flushable {
+  /** Gives out what is still being joined. */
+  flush(): void;
+}
+
+/** A stream that can have what is below it read into reused buffers. */
+export interface Reusable {
+  reuse(take: TakeReused): Flushable | undefined;
+}
+
+/** Starts reused reads on whatever can have them. */
+export function reuse(stream: Duplex, take: TakeReused): Flushable | undefined {
+  const { reuse: own } = stream as Partial<Reusable>;
+  return own ? own.call(stream, take) : ReusedReads.start(stream, take);
+}
+
 /** A buffer, and whose it is: up to `taken` of whoever took that, then of nobody yet, from `filled` on of the socket. */
 interface Slot {
   readonly buffer: Buffer<ArrayBuffer>;
@@ -57,7 +73,7 @@ interface Slot {
  * took it; the buffer is filled anew only once the socket has another one and all that was taken is released, however
  * late that is.
  */
-export class ReusedReads {
+export class ReusedReads implements Flushable {
   readonly #spare: Buffer<ArrayBuffer>[] = [];
   /** TLS gives a record at a time, several in a row: they are taken together. */
   readonly #joins: boolean;

@@ -1,16 +1,26 @@
 import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { errorOfAnswer } from '../sdk/answers.js';
 import { maxAnswerBytes } from '../sdk/constants.js';
 import { withDeadline } from '../sdk/deadline.js';
 import { AnswerError, NetworkError } from '../sdk/errors.js';
 import type { RelayTransport } from '../sdk/relay-transport.js';
+import type { OpenedSession } from './carrier.js';
 import { dialTimeoutMs } from './constants.js';
 
 /** What every carrier says of itself in its request. */
 export function sessionHeaders(accessToken: string): Record<string, string> {
-  return { 'X-Portal-Access-Token': accessToken, 'X-Portal-Binding': '1', 'X-Portal-Proxy': '2' };
+  return {
+    'X-Portal-Access-Token': accessToken,
+    'X-Portal-Binding': '1',
+    'X-Portal-Proxy': '2',
+    'X-Portal-Recycle': '1',
+  };
+}
+
+/** Whether the relay will recycle the session that it has just opened. One that does not know this leaves the header out. */
+export function recycles(answer: IncomingMessage): boolean {
+  return answer.headers['x-portal-recycle'] === '1';
 }
 
 /**
@@ -22,8 +32,8 @@ export async function dialRelay(
   relay: URL,
   transport: RelayTransport,
   signal: AbortSignal,
-  open: (socket: TLSSocket) => Promise<Duplex>,
-): Promise<Duplex> {
+  open: (socket: TLSSocket) => Promise<OpenedSession>,
+): Promise<OpenedSession> {
   const expired = () =>
     new NetworkError('timeout', `${relay.host} did not open a session within ${dialTimeoutMs / 1000} s`);
   return await withDeadline(dialTimeoutMs, signal, expired, async (dialSignal) => {

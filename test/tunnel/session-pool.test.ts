@@ -30,7 +30,7 @@ function bench(t: TestContext) {
       if (failure !== undefined) throw failure;
       const stream = new PassThrough();
       streams.push(stream);
-      return stream;
+      return { stream, recycles: false };
     },
     onClaim: () => state.claims++,
     hasRoom: () => state.hasRoom,

@@ -126,14 +126,13 @@ export class PublicListener {
       if (!socket.destroyed) refuse(socket, 'internal_error');
       return;
     }
-    const stream = session.claim();
     const binding = session.options.binding
       ? this.bindings.issue({ hostname: lease.hostname, generation: lease.generation, clientHello: hello.raw })
       : undefined;
     if (binding) socket.once('close', () => this.bindings.revoke(binding));
     const connection: LiveConnection = { cut: () => socket.destroy(), traffic: { up: 0, down: 0 } };
     sessions.live.add(connection);
-    stream.write(openingBytes(session, addresses, binding));
+    const stream = session.claim(openingBytes(session, addresses, binding));
     const error = await splice(socket, stream, meter(connection.traffic, sessions.traffic), sessions.bandwidth);
     sessions.release(connection);
     this.logger.debug(

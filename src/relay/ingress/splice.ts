@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { ReusedReads } from '../../streams/reused-reads.js';
+import { type Flushable, reuse } from '../../streams/reused-reads.js';
 import { bulkAfterBytes, bulkChunkBytes, maxUnwrittenBytes } from '../constants.js';
 import type { Bandwidth, Paced, Share } from './bandwidth.js';
 
@@ -42,7 +42,7 @@ class Flow implements Paced {
   /** There is no bandwidth left. */
   #held = false;
   #passed = 0;
-  #reads: ReusedReads | undefined;
+  #reads: Flushable | undefined;
 
   constructor(
     private readonly from: Duplex,
@@ -65,7 +65,7 @@ class Flow implements Paced {
     this.#account(chunk.length);
     if (this.#passed < bulkAfterBytes || chunk.length < bulkChunkBytes) return;
     this.#passed = -Infinity;
-    this.#reads = ReusedReads.start(this.from, (bytes, release) => {
+    this.#reads = reuse(this.from, (bytes, release) => {
       if (this.to.writable) this.to.write(bytes, release);
       else release();
       this.#account(bytes.length);

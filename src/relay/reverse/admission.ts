@@ -42,6 +42,7 @@ export class ReverseAdmission {
     const options = {
       binding: isOn(request, 'x-portal-binding', '1'),
       proxy: isOn(request, 'x-portal-proxy', '2'),
+      recycle: isOn(request, 'x-portal-recycle', '1'),
     };
     if (!options.binding && !this.unboundSessions) {
       throw new ApiError('feature_unavailable', 'send X-Portal-Binding: 1, this relay signs transcripts only');

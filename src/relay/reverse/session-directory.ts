@@ -1,7 +1,7 @@
 import { EventEmitter, once, setMaxListeners } from 'node:events';
 import type { Lease } from '../leases/lease.js';
 import type { LeaseEnding } from '../leases/lease-book.js';
-import { lingerAfterLeaseMs } from '../constants.js';
+import { lingerAfterLeaseMs, recycledReadyLimit } from '../constants.js';
 import { Bandwidth } from '../ingress/bandwidth.js';
 import { ReadyQueue } from './ready-queue.js';
 import type { ReverseSession } from './reverse-session.js';
@@ -48,8 +48,15 @@ export class LeaseSessions {
 
   /** Adds a ready session, unless the lease ended while it was on its way. */
   add(session: ReverseSession): void {
-    if (this.#ended.signal.aborted) session.close();
-    else this.queue.add(session);
+    if (this.#ended.signal.aborted) {
+      session.close();
+      return;
+    }
+    session.once('recycled', (again) => {
+      if (this.queue.ready < recycledReadyLimit) this.add(again);
+      else again.close();
+    });
+    this.queue.add(session);
   }
 
   end(linger: boolean): void {
