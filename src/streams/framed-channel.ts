@@ -221,6 +221,8 @@ export class FramedChannel extends Duplex implements Reusable {
   }
 
   readonly #onLost = (): void => {
+    // The last bytes may be among those that are still being joined, and all is well then.
+    this.#reads?.flush();
     this.#fail(this.#session.errored ?? new Error('the session was lost'));
   };
 
