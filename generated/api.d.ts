@@ -1428,6 +1428,11 @@ export interface components {
         /** @description `2`: then write a PROXY protocol version 2 header with the visitor's address. */
         Proxy: "2";
         /**
+         * @description `1`: recycle the session. Its public connections come in frames, one after the other, and it waits again after each
+         *     (`docs/protocol.md`, Recycled sessions). Agreed on only if the answer has the same header; else the session serves one connection.
+         */
+        Recycle: "1";
+        /**
          * @description With `Connection: Upgrade`. `portal-reverse`: as the plain form, but answered with 101, which proxies pass better. `websocket`: the same
          *     bytes as binary messages.
          */
@@ -1642,6 +1647,11 @@ export interface operations {
                 /** @description `2`: then write a PROXY protocol version 2 header with the visitor's address. */
                 "X-Portal-Proxy"?: components["parameters"]["Proxy"];
                 /**
+                 * @description `1`: recycle the session. Its public connections come in frames, one after the other, and it waits again after each
+                 *     (`docs/protocol.md`, Recycled sessions). Agreed on only if the answer has the same header; else the session serves one connection.
+                 */
+                "X-Portal-Recycle"?: components["parameters"]["Recycle"];
+                /**
                  * @description With `Connection: Upgrade`. `portal-reverse`: as the plain form, but answered with 101, which proxies pass better. `websocket`: the same
                  *     bytes as binary messages.
                  */
@@ -1664,6 +1674,8 @@ export interface operations {
                     Upgrade?: "portal-reverse" | "websocket";
                     /** @description With a WebSocket, the subprotocol selected, never the one with the token. */
                     "Sec-WebSocket-Protocol"?: "portal.reverse" | "portal.datagram";
+                    /** @description The session is recycled, as was asked for. Absent from relays that do not know this. */
+                    "X-Portal-Recycle"?: "1";
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -1673,6 +1685,8 @@ export interface operations {
                 headers: {
                     Connection?: "keep-alive";
                     "Content-Length"?: 0;
+                    /** @description The session is recycled, as was asked for. Absent from relays that do not know this. */
+                    "X-Portal-Recycle"?: "1";
                     [name: string]: unknown;
                 };
                 content?: never;
