@@ -53,7 +53,10 @@ export class ReverseSession extends EventEmitter<{ gone: []; recycled: [session:
   claim(opening: Buffer): Duplex {
     this.#settle();
     this.stream.pause();
+    // The visitor's first bytes come at once, and go out with it.
+    this.stream.cork();
     this.stream.write(opening);
+    setImmediate(() => this.stream.uncork());
     if (!this.options.recycle) return this.stream;
     return new FramedChannel(this.stream, (isFree) => {
       if (isFree) this.emit('recycled', new ReverseSession(this.stream, this.options));
