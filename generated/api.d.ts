@@ -512,7 +512,8 @@ export interface paths {
         };
         /**
          * List relays
-         * @description Signed descriptors of this relay and of the peers that it knows. Only where discovery is on.
+         * @description Signed descriptors of this relay, first, and of the peers that it has seen to serve their own. Only where discovery is on.
+         *     Limited to 2 a second for a source address, with bursts of 60.
          */
         get: operations["getDiscovery"];
         put?: never;
@@ -947,7 +948,10 @@ export interface components {
             issued_at: components["schemas"]["Timestamp"];
             /** @description May carry nanoseconds, which are part of what is signed. */
             expires_at: components["schemas"]["Timestamp"];
-            /** @description Public HTTPS base URL of the relay's API. */
+            /**
+             * @description Public HTTPS base URL of the relay's API: `https://host[:port]`, the port 443 or from 1024 up. It must serve the same descriptor's
+             *     `address`, as the first in its own `/discovery` that names this URL.
+             */
             api_https_addr: string;
             /** @description Base64 of the 32-byte overlay key; present when there is an overlay. */
             wireguard_public_key?: string;
@@ -2384,6 +2388,7 @@ export interface operations {
                     };
                 };
             };
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["FeatureUnavailable"];
         };

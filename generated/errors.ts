@@ -346,7 +346,7 @@ export const operationErrors = {
     feature_unavailable: [503],
   },
   getHealth: { internal: [500], feature_unavailable: [503] },
-  getDiscovery: { internal: [500], feature_unavailable: [503] },
+  getDiscovery: { rate_limited: [429], internal: [500], feature_unavailable: [503] },
   announceRelay: {
     invalid_json: [400],
     invalid_request: [400, 413, 415],

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { systemCode, UsageError } from '../sdk/errors.js';
+import { UsageError } from '../sdk/errors.js';
 import type { ExposeOptions } from '../tunnel/index.js';
 import { ExposeOutput } from './expose-output.js';
+import { readCertificates } from './files.js';
 
 const help = `Usage: portal expose TARGET --relay URL [options]
 
@@ -31,6 +31,8 @@ or http://host:port. The public URL goes to stdout, what happens to stderr.
   --ban-mitm           PORTAL_BAN_MITM     leave the relay when it does not, instead of only saying so
   --json                                   one line of JSON on stdout once it is up, events as JSON on stderr
   --help                                   this text
+
+A relay elsewhere is reached through the HTTP proxy that HTTPS_PROXY (or ALL_PROXY) names, unless NO_PROXY names the relay.
 
 The first SIGINT or SIGTERM gives the name back and lets connections finish, the second ends at once.
 Exit code: 0 after an interrupt, 1 when the tunnel could not go on, 2 for wrong usage, 3 when --ban-mitm left the relay.
@@ -158,15 +160,4 @@ function seconds(what: string, text: string | undefined, least: number): number 
 
 function isOn(text: string | undefined): boolean {
   return text !== undefined && ['1', 'true', 'yes', 'on'].includes(text.toLowerCase());
-}
-
-function readCertificates(path: string): Buffer {
-  let pem: Buffer;
-  try {
-    pem = readFileSync(path);
-  } catch (error) {
-    throw new UsageError(`--ca ${path}: ${systemCode(error) ?? 'cannot be read'}`, { cause: error });
-  }
-  if (!pem.includes('-----BEGIN CERTIFICATE-----')) throw new UsageError(`--ca ${path}: no PEM certificate in it`);
-  return pem;
 }

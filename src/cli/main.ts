@@ -6,6 +6,7 @@ const help = `Usage: portal COMMAND [options]
 Puts a service on your machine on a public HTTPS name, through a relay that cannot read its traffic.
 
   portal expose TARGET --relay URL    put a local service on a public name
+  portal list --relay URL             print the relays that a relay knows
   portal relay --portal-url URL       run a relay
   portal help                         this text
   portal version                      the version of this program
@@ -18,6 +19,8 @@ async function main([command, ...rest]: string[]): Promise<number> {
   switch (command) {
     case 'expose':
       return await (await import('./expose.js')).exposeCommand(rest);
+    case 'list':
+      return await (await import('./list.js')).listCommand(rest);
     case 'relay':
       return await (await import('./relay.js')).relayCommand(rest);
     case 'help':

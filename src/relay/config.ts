@@ -16,6 +16,8 @@ import {
   defaultPublicPort,
   maxLeaseTtlSeconds,
 } from './constants.js';
+import { parseRelayUrl } from '../sdk/relay-url.js';
+import type { DiscoverySettings } from './discovery/discovery.js';
 import type { CertificateFiles } from './certs/certificate-source.js';
 import { isCidr } from './address-list.js';
 import { type LogLevel, logLevels } from './logger.js';
@@ -50,6 +52,8 @@ export interface RelayConfig {
   digestSigning: boolean;
   /** How long live connections may finish once the relay is told to stop. */
   drainTimeoutSeconds: number;
+  /** Absent: discovery is off. */
+  discovery?: DiscoverySettings;
   logLevel: LogLevel;
   certificateReloadIntervalMs: number;
   /** Hold every answer against the contract. */
@@ -188,6 +192,33 @@ export const relaySettings = {
     fallback: String(defaultDrainTimeoutSeconds),
     help: 'how long live connections may finish at SIGTERM, in seconds',
   },
+  discovery: {
+    flag: 'discovery',
+    env: 'DISCOVERY',
+    kind: 'switch',
+    fallback: 'false',
+    help: 'look for other relays, and let them and tunnels know of this one',
+  },
+  bootstraps: {
+    flag: 'bootstraps',
+    env: 'BOOTSTRAPS',
+    kind: 'text',
+    fallback: '',
+    help: 'URLs of relays to begin discovery with, separated by commas',
+  },
+  discoveryCa: {
+    flag: 'discovery-ca',
+    env: 'DISCOVERY_CA',
+    kind: 'text',
+    help: 'PEM certificates that discovery trusts beside the well-known ones',
+  },
+  discoveryAllowPrivate: {
+    flag: 'discovery-allow-private',
+    env: 'DISCOVERY_ALLOW_PRIVATE',
+    kind: 'switch',
+    fallback: 'false',
+    help: 'let discovery visit loopback and private addresses: for tests and closed networks only',
+  },
   logLevel: { flag: 'log-level', env: 'LOG_LEVEL', kind: 'text', fallback: 'info', help: logLevels.join(', ') },
 } as const satisfies Record<string, Setting>;
 
@@ -195,10 +226,8 @@ export const relaySettings = {
 const unavailableSettings = [
   'UDP_ENABLED',
   'TCP_ENABLED',
-  'DISCOVERY',
   'LANDING_PAGE_ENABLED',
   'ADMIN_WALLETS',
-  'BOOTSTRAPS',
   'MIN_PORT',
   'MAX_PORT',
 ];
@@ -282,6 +311,17 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
     return items;
   };
 
+  const discovery = readDiscovery(
+    {
+      portalUrl,
+      isOn: onOff('discovery'),
+      bootstraps: list('bootstraps'),
+      caFile: text('discoveryCa'),
+      allowPrivate: onOff('discoveryAllowPrivate'),
+    },
+    fault,
+  );
+
   const config: Omit<RelayConfig, 'portalUrl'> = {
     stateDir: resolve((text('stateDir') as string).replace(/^~(?=\/)/, homedir())),
     host,
@@ -299,6 +339,7 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
     maxConnectionsPerLease: number('maxConnectionsPerLease', 1, 1_000_000),
     digestSigning: onOff('digestSigning'),
     drainTimeoutSeconds: number('drainTimeout', 0, 86_400),
+    discovery,
     logLevel,
     certificateReloadIntervalMs,
     validateResponses: false,
@@ -359,6 +400,32 @@ function readPortalUrl(text: string | undefined, fault: (what: string) => void):
     );
   }
   return url;
+}
+
+function readDiscovery(
+  given: { portalUrl?: URL; isOn: boolean; bootstraps: string[]; caFile?: string; allowPrivate: boolean },
+  fault: (name: SettingName, what: string) => void,
+): DiscoverySettings | undefined {
+  const bootstraps: URL[] = [];
+  for (const text of given.bootstraps) {
+    try {
+      bootstraps.push(parseRelayUrl(text));
+    } catch (error) {
+      fault('bootstraps', (error as Error).message);
+    }
+  }
+  let ca: string | undefined;
+  if (given.caFile !== undefined) {
+    if (isFile(given.caFile)) ca = readFileSync(given.caFile, 'utf8');
+    if (!ca?.includes('-----BEGIN CERTIFICATE-----'))
+      fault('discoveryCa', `${given.caFile} has no PEM certificate in it`);
+  }
+  const port = Number(given.portalUrl?.port || 443);
+  if (given.isOn && port !== 443 && port < 1024) {
+    fault('portalUrl', `other relays visit port 443 and those from 1024 up, not ${port}: discovery would be of no use`);
+  }
+  if (!given.isOn && bootstraps.length > 0) fault('bootstraps', 'is for relays with --discovery (DISCOVERY)');
+  return given.isOn ? { bootstraps, ca, allowPrivate: given.allowPrivate } : undefined;
 }
 
 function isFile(path: string): boolean {

@@ -37,6 +37,9 @@ export const requestHeadTimeoutMs = 10_000;
 export const requestTimeoutMs = 30_000;
 /** How often requests under way are held against the two deadlines above. */
 export const requestCheckIntervalMs = 2_000;
+/** How long, and how much, a peer that was refused may still send before its connection is destroyed. */
+export const lingerAfterRefusalMs = 2_000;
+export const maxBytesAfterRefusal = 1_048_576;
 export const tlsHandshakeTimeoutMs = 10_000;
 
 // Reverse sessions and claims
@@ -130,3 +133,55 @@ export const challengeBurst = 120;
 export const challengesPerSecond = 2;
 /** Source addresses remembered by a rate limit. */
 export const maxRateLimitKeys = 50_000;
+
+// Discovery
+export const descriptorLifetimeMs = 300_000;
+/** The relay's own descriptor is signed anew when it is asked for and this share of its life is over: 15 seconds. */
+export const descriptorReissueShare = 0.05;
+export const trafficSampleMs = 5_000;
+/** Samples that throughput is taken over: half a minute. */
+export const trafficSamples = 7;
+/** How often a known relay is visited, give or take `pollJitterShare`. */
+export const pollIntervalMs = 60_000;
+export const pollJitterShare = 0.25;
+/** Between one visit and the next, whoever is due. */
+export const visitSpacingMs = 500;
+/** Visits under way at once by turn, and beside them those that announcements bring about. */
+export const maxVisits = 4;
+export const maxAnnouncedVisits = 4;
+/** From lookup to the last byte. */
+export const visitTimeoutMs = 10_000;
+/** First and longest wait for a relay that does not answer. */
+export const visitBackoff = { firstMs: 5_000, longestMs: 300_000 };
+/** How often this relay tells its bootstraps of itself. */
+export const announceIntervalMs = 110_000;
+/** Relays that have shown who they are; bootstraps are beside them. */
+export const maxPeers = 256;
+/** Of these, behind one address of the internet. */
+export const maxPeersPerSource = 8;
+/** URLs heard of that were not visited yet or did not answer, in all and from one relay. */
+export const maxCandidates = 256;
+export const maxCandidatesPerTeller = 32;
+/** Descriptors whose signature does not fit, after which the rest of a listing is not looked at. */
+export const maxForgedDescriptors = 8;
+/** Entries of a listing that are read in one go, before others get their turn. */
+export const listedBetweenTurns = 32;
+/** A relay that was silent for so long is forgotten. */
+export const forgetPeerAfterMs = 3_600_000;
+/** Addresses whose newest descriptor is remembered against replay. */
+export const maxRememberedIssues = 4_096;
+/** Visits to URLs that never answered, by the address that they lead to: a relay is no tool for knocking on others' doors. */
+export const strangerVisitBurst = 10;
+export const strangerVisitsPerSecond = 0.2;
+/** By source address. */
+export const announceBurst = 10;
+export const announcesPerSecond = 5 / 60;
+/** By all together: verifying takes milliseconds. */
+export const announceTotalBurst = 50;
+export const announcesTotalPerSecond = 5;
+/** A URL that did not prove an announcement is not looked at again for so long. */
+export const announceRetryMs = 60_000;
+export const maxFailedAnnouncements = 1_024;
+/** By source address. */
+export const listingBurst = 60;
+export const listingsPerSecond = 2;

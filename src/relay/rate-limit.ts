@@ -22,11 +22,16 @@ export class RateLimit {
 
   /** Takes one call of `key`. @throws ApiError `rate_limited` with the seconds until the next is free */
   take(key: string, now = Date.now()): void {
+    if (!this.tryTake(key, now)) throw this.#refusal(this.#tokens(key, now));
+  }
+
+  /** Takes one call of `key`. @returns whether there was one */
+  tryTake(key: string, now = Date.now()): boolean {
     const tokens = this.#tokens(key, now);
     this.#buckets.delete(key);
     if (this.#buckets.size >= maxRateLimitKeys) this.#buckets.delete(this.#buckets.keys().next().value as string);
     this.#buckets.set(key, { tokens: tokens < 1 ? tokens : tokens - 1, at: now });
-    if (tokens < 1) throw this.#refusal(tokens);
+    return tokens >= 1;
   }
 
   #tokens(key: string, now: number): number {

@@ -6,6 +6,7 @@ import { addressList } from './address-list.js';
 import { createApp } from './api/app.js';
 import { ClientAddresses } from './api/client-address.js';
 import { ConnectEndpoint } from './api/connect.js';
+import { discoveryHandlers } from './api/discovery.js';
 import { sdkHandlers } from './api/sdk.js';
 import { systemHandlers } from './api/system.js';
 import { LeaseAuth } from './auth/lease-auth.js';
@@ -16,6 +17,7 @@ import { CertificateSource, loadCertificate } from './certs/certificate-source.j
 import { developmentCaFile, developmentCertificate } from './certs/development-ca.js';
 import type { RelayConfig } from './config.js';
 import { defaultLeaseTtlSeconds } from './constants.js';
+import { Discovery, type DiscoveryReport } from './discovery/discovery.js';
 import { PublicListener } from './ingress/public-listener.js';
 import { Bindings } from './keyless/bindings.js';
 import { DigestSigner } from './keyless/digest-signer.js';
@@ -36,6 +38,8 @@ export interface Relay {
   address: string;
   /** PEM file of the development CA, where one is in use. */
   developmentCaFile?: string;
+  /** Where discovery is on: what it knows and what it has refused. */
+  discovery?: () => DiscoveryReport;
   /**
    * Takes no new work: visitors, registrations and reverse sessions are refused, sessions that wait are closed, so that
    * tunnels move on. Settles when no connection is left, or at the signal.
@@ -52,7 +56,8 @@ export interface Relay {
 export async function startRelay(config: RelayConfig, logger: Logger): Promise<Relay> {
   const rootHost = config.portalUrl.hostname;
   makePrivateDir(config.stateDir);
-  const key = relayKeyFromHex(await loadPrivateKeyFile(join(config.stateDir, 'identity.json')));
+  const privateKey = await loadPrivateKeyFile(join(config.stateDir, 'identity.json'));
+  const key = relayKeyFromHex(privateKey);
   const certificates = new CertificateSource(
     config.certificateFiles
       ? await loadCertificate(config.certificateFiles, rootHost)
@@ -101,6 +106,16 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     bindings,
     logger,
   );
+  const discovery = config.discovery
+    ? new Discovery({
+        ...config.discovery,
+        portalUrl: config.portalUrl,
+        identity: { address: key.address, privateKey },
+        load: () => directory.load(),
+        ports: () => ({ udp: false, tcp: false }),
+        logger,
+      })
+    : undefined;
   const addresses = new ClientAddresses(addressList(config.trustedProxies));
   const app = createApp({
     addresses,
@@ -118,6 +133,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
         draining: drain.signal,
       }),
       ...systemHandlers({ auth, leases, directory, transcripts, digests, draining: drain.signal }),
+      ...discoveryHandlers(discovery),
     },
     logger,
     validateResponses: config.validateResponses,
@@ -126,6 +142,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
   const apiListener = new ApiListener(app, certificates.current, connect, addresses);
 
   const stop = async () => {
+    discovery?.stop();
     leases.stop();
     certificates.stop();
     directory.close();
@@ -145,6 +162,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     const onChange = () => apiListener.setCertificate(certificates.current);
     certificates.watch(config.certificateFiles, rootHost, config.certificateReloadIntervalMs, logger, onChange);
   }
+  discovery?.start();
   const [apiPort, publicPort] = [portOf(apiListener.server), portOf(publicListener.server)];
   const caFile = config.certificateFiles ? undefined : developmentCaFile(config.stateDir);
   logger.info(
@@ -156,6 +174,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     publicPort,
     address: key.address,
     developmentCaFile: caFile,
+    discovery: discovery && (() => discovery.report()),
     async drain(signal) {
       drain.abort();
       await directory.drain(signal);

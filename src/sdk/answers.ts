@@ -1,5 +1,6 @@
 import { ApiError, isErrorCode } from '../contract/errors.js';
 import type { SuccessData } from '../contract/operations.js';
+import { maxListedRelays } from './constants.js';
 import { AnswerError } from './errors.js';
 
 /** What a relay says goes into header lines, onto terminals and into timers: each field is checked before it is used. */
@@ -74,6 +75,17 @@ export function checkRenewal<Data extends SuccessData<'renewLease'>>(data: Data)
 
 export function checkSignature(data: SuccessData<'signHandshake'>): SuccessData<'signHandshake'> {
   need(typeof data.signature === 'string' && /^[A-Za-z0-9+/]{4,1366}={0,2}$/.test(data.signature), 'signature');
+  return data;
+}
+
+export function checkDiscovery(data: SuccessData<'getDiscovery'>): { protocol_version: string; relays: unknown[] } {
+  need(typeof data.protocol_version === 'string' && data.protocol_version.length <= 16, 'protocol_version');
+  need(Array.isArray(data.relays) && data.relays.length <= maxListedRelays, 'relays');
+  return data;
+}
+
+export function checkAnnouncement(data: SuccessData<'announceRelay'>): SuccessData<'announceRelay'> {
+  need(typeof data.accepted === 'boolean', 'accepted');
   return data;
 }
 

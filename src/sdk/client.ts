@@ -1,6 +1,15 @@
 import createClient, { type Client } from 'openapi-fetch';
 import type { paths, RequestBody, SuccessData } from '../contract/operations.js';
-import { checkChallenge, checkDomain, checkLease, checkRenewal, checkSignature, errorOfAnswer } from './answers.js';
+import {
+  checkAnnouncement,
+  checkChallenge,
+  checkDiscovery,
+  checkDomain,
+  checkLease,
+  checkRenewal,
+  checkSignature,
+  errorOfAnswer,
+} from './answers.js';
 import { boundedFetch, type Fetch } from './bounded-fetch.js';
 import { callTimeoutMs, maxAnswerBytes } from './constants.js';
 import { withDeadline } from './deadline.js';
@@ -14,6 +23,8 @@ export interface PortalClientOptions {
   fetch?: Fetch;
   /** Deadline of each call in milliseconds. */
   timeoutMs?: number;
+  /** Largest answer taken, in bytes. */
+  maxAnswerBytes?: number;
 }
 
 export interface CallOptions {
@@ -63,6 +74,10 @@ export interface PortalClient {
     hostname: string,
     options?: CallOptions,
   ): Promise<SuccessData<'getTunnelStatus'>>;
+  getHealth(options?: CallOptions): Promise<SuccessData<'getHealth'>>;
+  /** The descriptors are as the relay sent them: see `parseDescriptor`. */
+  getDiscovery(options?: CallOptions): Promise<{ protocol_version: string; relays: unknown[] }>;
+  announceRelay(body: RequestBody<'announceRelay'>, options?: CallOptions): Promise<SuccessData<'announceRelay'>>;
 }
 
 interface Answer {
@@ -75,7 +90,10 @@ interface Answer {
 export function createPortalClient(options: PortalClientOptions): PortalClient {
   const relay = parseRelayUrl(options.relay.toString());
   const fetch: Fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
-  const http = createClient<paths>({ baseUrl: relay.origin, fetch: boundedFetch(fetch, maxAnswerBytes) });
+  const http = createClient<paths>({
+    baseUrl: relay.origin,
+    fetch: boundedFetch(fetch, options.maxAnswerBytes ?? maxAnswerBytes),
+  });
 
   async function call<Data>(
     { signal, timeoutMs = options.timeoutMs ?? callTimeoutMs }: CallOptions,
@@ -144,6 +162,23 @@ export function createPortalClient(options: PortalClientOptions): PortalClient {
         http.GET('/tunnel/status', { params: { query: { hostname } }, signal, ...authenticated(accessToken) }),
       );
       return data;
+    },
+
+    async getHealth(options = {}) {
+      const { data } = await call<SuccessData<'getHealth'>>(options, (signal) => http.GET('/healthz', { signal }));
+      return data;
+    },
+
+    async getDiscovery(options = {}) {
+      const { data } = await call<SuccessData<'getDiscovery'>>(options, (signal) => http.GET('/discovery', { signal }));
+      return checkDiscovery(data);
+    },
+
+    async announceRelay(body, options = {}) {
+      const { data } = await call<SuccessData<'announceRelay'>>(options, (signal) =>
+        http.POST('/discovery/announce', { body, signal }),
+      );
+      return checkAnnouncement(data);
     },
   };
 }

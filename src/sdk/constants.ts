@@ -38,3 +38,29 @@ export const maxIdentityFileBytes = 4_096;
 
 /** How often a sleeping wait looks at the wall clock, which goes on while the machine is suspended. */
 export const wallClockCheckMs = 1_000;
+
+// Discovery
+/** Version of the discovery protocol; other ones are not understood. */
+export const discoveryVersion = '5';
+/** A descriptor that would live longer is not believed: it would outlive its relay. Relays give five minutes. */
+export const maxDescriptorLifetimeMs = 900_000;
+/** How far ahead a descriptor may be issued, for clocks that differ. */
+export const descriptorSkewMs = 120_000;
+export const maxApiUrlLength = 512;
+/** Relays in one answer, as the contract has it. */
+export const maxListedRelays = 1_024;
+export const maxDiscoveryAnswerBytes = 1_048_576;
+/** Relays looked at in one search, and at once. */
+export const maxFoundRelays = 64;
+export const maxFindVisits = 8;
+/** Deadline for each call to a relay that is looked at. */
+export const findTimeoutMs = 5_000;
+/** Calls that latency is taken from. */
+export const latencySamples = 3;
+/** Differences below this are noise when relays are chosen. */
+export const minCountedLatencyMs = 2;
+/** A relay that reports so many connections, or so many bytes a second, counts as twice as far away. */
+export const busyConnections = 1_000;
+export const busyBps = 50_000_000;
+/** However busy a relay says it is, it counts as no more times as far away. */
+export const maxLoadPenalty = 4;

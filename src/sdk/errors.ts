@@ -45,6 +45,10 @@ export class UsageError extends Error {
  */
 export function asNetworkError(error: unknown, relay: string): Error {
   if (error instanceof NetworkError || error instanceof AnswerError) return error;
+  // As `fetch` wraps what its dispatcher threw.
+  if (error instanceof Error && (error.cause instanceof NetworkError || error.cause instanceof UsageError)) {
+    return error.cause;
+  }
   const code = systemCode(error);
   if (code !== undefined && isCertificateCode(code)) {
     return new NetworkError('certificate', `${relay} has a certificate that cannot be trusted (${code})`, {

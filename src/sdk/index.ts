@@ -2,6 +2,8 @@ export { ApiError, errorCatalogue, isErrorCode, type ErrorCode, type Retry } fro
 export type { paths, RequestBody, SuccessData } from '../contract/operations.js';
 export type { Fetch } from './bounded-fetch.js';
 export { createPortalClient, type CallOptions, type PortalClient, type PortalClientOptions } from './client.js';
+export { chooseRelays, relayCost, type RelayNeeds } from './choose-relays.js';
 export { AnswerError, NetworkError, SigningRefusedError, UsageError } from './errors.js';
+export { findRelays, type FindRelaysOptions, type FoundRelay, type RelayFacts } from './find-relays.js';
 export { identityFromPrivateKey, type Identity } from './identity.js';
 export { checkSignInMessage, type SignInExpectation } from './sign-in.js';

@@ -1,37 +1,36 @@
-import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { Agent, fetch as undiciFetch } from 'undici';
 import type { Fetch } from './bounded-fetch.js';
-import { asNetworkError } from './errors.js';
-import { addressOptions } from './loopback.js';
+import { withDeadline } from './deadline.js';
+import { type TlsDialOptions, dialTls } from './dial-tls.js';
+import { NetworkError } from './errors.js';
 
 /** Connections kept for calls to one relay. Handshakes of visitors wait for a signature each, a few at a time. */
 const maxCallConnections = 16;
 const keepAliveTimeoutMs = 20_000;
 const connectTimeoutMs = 10_000;
 
-export interface RelayTransportOptions {
-  /** PEM certificates that are trusted instead of the well-known ones. */
-  ca?: string | Buffer;
-}
-
 /**
- * How Node reaches relays: one set of TLS rules for API calls and for reverse sessions. The relay's certificate is always
- * verified; names under `localhost` are this machine.
+ * How Node reaches relays: one set of TLS rules, and one way through a proxy, for API calls and for reverse sessions.
  */
 export class RelayTransport {
-  readonly #tls: ConnectionOptions;
+  readonly #options: TlsDialOptions;
   readonly #agent: Agent;
   /** Last TLS session of each relay, so that the many connections to one relay cost a full handshake once. */
   readonly #sessions = new Map<string, Buffer>();
+  /** The address that the last connection went to. */
+  remoteAddress: string | undefined;
 
-  constructor(options: RelayTransportOptions = {}) {
-    this.#tls = {
-      ...(options.ca === undefined ? {} : { ca: options.ca }),
-      ...addressOptions,
-      minVersion: 'TLSv1.2',
-    } as ConnectionOptions;
+  constructor(options: TlsDialOptions = {}) {
+    this.#options = options;
     this.#agent = new Agent({
-      connect: { ...this.#tls, timeout: connectTimeoutMs },
+      connect: ({ protocol, host, hostname }, callback) => {
+        const url = new URL(`${protocol}//${host ?? hostname}`);
+        this.#connectForCalls(url).then(
+          (socket) => callback(null, socket),
+          (error: Error) => callback(error, null),
+        );
+      },
       connections: maxCallConnections,
       keepAliveTimeout: keepAliveTimeoutMs,
     });
@@ -48,48 +47,31 @@ export class RelayTransport {
    * @throws NetworkError; the signal's reason when aborted
    */
   async connect(relay: URL, signal: AbortSignal): Promise<TLSSocket> {
-    signal.throwIfAborted();
-    const port = relay.port === '' ? 443 : Number(relay.port);
-    // An IPv6 literal stands in brackets in a URL.
-    const host = relay.hostname.replace(/^\[(.*)\]$/, '$1');
-    const socket = connect({
-      ...this.#tls,
-      host,
-      port,
-      servername: /^[\d.]+$|:/.test(host) ? '' : host,
-      ALPNProtocols: ['http/1.1'],
-      allowHalfOpen: true,
-      session: this.#sessions.get(relay.host),
-    } as ConnectionOptions);
-    return await new Promise((resolve, reject) => {
-      const settle = () => {
-        signal.removeEventListener('abort', onAbort);
-        socket.off('secureConnect', onSecure).off('error', onError).off('close', onClose);
-      };
-      const fail = (error: unknown) => {
-        settle();
-        socket.on('error', () => undefined).destroy();
-        reject(error instanceof Error ? error : new Error(String(error)));
-      };
-      const onAbort = () => fail(signal.reason);
-      const onError = (error: Error) => {
-        this.#sessions.delete(relay.host);
-        fail(asNetworkError(error, relay.host));
-      };
-      const onClose = () => fail(asNetworkError(new Error('closed during the handshake'), relay.host));
-      const onSecure = () => {
-        settle();
-        socket.setNoDelay(true);
-        socket.on('session', (session: Buffer) => this.#sessions.set(relay.host, session));
-        resolve(socket);
-      };
-      signal.addEventListener('abort', onAbort, { once: true });
-      socket.once('secureConnect', onSecure).once('error', onError).once('close', onClose);
-    });
+    return await this.#dial(relay, true, signal);
   }
 
   /** Ends the connections kept for calls. Connections from `connect` belong to their callers. */
   async close(): Promise<void> {
     await this.#agent.destroy();
+  }
+
+  async #connectForCalls(relay: URL): Promise<TLSSocket> {
+    const expired = () => new NetworkError('timeout', `cannot reach ${relay.host} within ${connectTimeoutMs / 1000} s`);
+    return await withDeadline(connectTimeoutMs, undefined, expired, (signal) => this.#dial(relay, false, signal));
+  }
+
+  async #dial(relay: URL, allowHalfOpen: boolean, signal: AbortSignal): Promise<TLSSocket> {
+    const session = this.#sessions.get(relay.host);
+    const details = { ALPNProtocols: ['http/1.1'], allowHalfOpen, session, minVersion: 'TLSv1.2' as const };
+    try {
+      const socket = await dialTls(relay, this.#options, details, signal);
+      socket.setNoDelay(true);
+      this.remoteAddress = socket.remoteAddress;
+      socket.on('session', (given: Buffer) => this.#sessions.set(relay.host, given));
+      return socket;
+    } catch (error) {
+      this.#sessions.delete(relay.host);
+      throw error;
+    }
   }
 }

@@ -35,6 +35,11 @@ export interface ExposeOptions {
   /** PEM certificates to trust for the relay instead of the well-known ones. */
   ca?: string | Buffer;
   /**
+   * The HTTP proxy to reach the relay through, `http(s)://[user:password@]host[:port]`. By default what the environment says
+   * (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`), though not for relays on this machine; none when false.
+   */
+  proxy?: string | URL | false;
+  /**
    * How reverse sessions reach the relay: `raw`, `ws`, or, by default, `auto`: raw, and over WebSocket where something on
    * the way lets only that through.
    */
@@ -179,14 +184,14 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   }
 
   async #serve(): Promise<void> {
-    const { target, relay, identityFile, metadata, ttl, ca, probe = true, banMitm = false } = this.#options;
+    const { target, relay, identityFile, metadata, ttl, ca, proxy, probe = true, banMitm = false } = this.#options;
     if (banMitm && probe === false) throw new UsageError('without probes there is no interception to be seen');
     const relayUrl = parseRelayUrl(relay.toString());
     const localTarget = parseTarget(target);
     const service = new LocalService(localTarget, serviceOptions(this.#options, localTarget));
     const chosenName = this.#options.name === undefined ? undefined : checkName(this.#options.name);
     const identity = this.#options.identity ?? (await loadIdentityFile(identityFile ?? defaultIdentityFile()));
-    const transport = new RelayTransport({ ca });
+    const transport = new RelayTransport({ ca, proxy });
     const link = new RelayLink({
       client: createPortalClient({ relay: relayUrl, fetch: transport.fetch }),
       carrier: this.#carrier(relayUrl, transport),
@@ -198,7 +203,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       probe:
         probe === false
           ? undefined
-          : { ...(probe === true ? {} : probe), visit: (url, signal) => visit(url, ca, signal) },
+          : { ...(probe === true ? {} : probe), visit: (url, signal) => visit(url, { ca, proxy }, signal) },
     });
     this.#report(link, service, relayUrl);
     this.#status({ state: 'connecting', message: `connecting to ${relayUrl.host}` });

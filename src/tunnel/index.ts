@@ -1,5 +1,7 @@
 export { ApiError, type ErrorCode } from '../contract/errors.js';
 export { AnswerError, NetworkError, SigningRefusedError, UsageError } from '../sdk/errors.js';
+export { chooseRelays, type RelayNeeds } from '../sdk/choose-relays.js';
+export { findRelays, type FindRelaysOptions, type FoundRelay, type RelayFacts } from '../sdk/find-relays.js';
 export { identityFromPrivateKey, type Identity } from '../sdk/identity.js';
 export {
   expose,

@@ -1,7 +1,7 @@
-import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { withDeadline } from '../sdk/deadline.js';
-import { asNetworkError, NetworkError } from '../sdk/errors.js';
-import { lookupWithLoopback } from '../sdk/loopback.js';
+import { type TlsDialOptions, dialTls } from '../sdk/dial-tls.js';
+import { NetworkError } from '../sdk/errors.js';
 import { visitCloseTimeoutMs, visitTimeoutMs } from './constants.js';
 
 /** A public name as one visitor meets it, the TLS handshake done. */
@@ -18,52 +18,20 @@ export interface Visit {
  * Connects to a public name as anyone would: what Node's TLS offers by itself, TLS 1.2 and session tickets included, and the
  * protocols that browsers and curl ask for. Never with a former session.
  * @param url `https://hostname[:port]`
- * @param ca PEM certificates to trust instead of the well-known ones
  * @throws NetworkError; the signal's reason when aborted
  */
-export async function visit(url: URL, ca: string | Buffer | undefined, signal: AbortSignal): Promise<Visit> {
+export async function visit(url: URL, options: TlsDialOptions, signal: AbortSignal): Promise<Visit> {
   const expired = () => new NetworkError('timeout', `${url.host} did not answer within ${visitTimeoutMs / 1000} s`);
-  return await withDeadline(visitTimeoutMs, signal, expired, (visitSignal) => handshake(url, ca, visitSignal));
-}
-
-function handshake(url: URL, ca: string | Buffer | undefined, signal: AbortSignal): Promise<Visit> {
-  const socket = connect({
-    ...(ca === undefined ? {} : { ca }),
-    lookup: lookupWithLoopback,
-    autoSelectFamily: true,
-    host: url.hostname,
-    port: url.port === '' ? 443 : Number(url.port),
-    servername: url.hostname,
-    ALPNProtocols: ['h2', 'http/1.1'],
-  } as ConnectionOptions);
-  return new Promise((resolve, reject) => {
-    const settle = () => {
-      signal.removeEventListener('abort', onAbort);
-      socket
-        .off('secureConnect', onSecure)
-        .off('error', onError)
-        .off('close', onClose)
-        .on('error', () => undefined);
-    };
-    const fail = (error: Error) => {
-      settle();
-      socket.destroy();
-      reject(error);
-    };
-    const onAbort = () => fail(signal.reason as Error);
-    const onError = (error: Error) => fail(asNetworkError(error, url.host));
-    const onClose = () => fail(asNetworkError(new Error('closed during the handshake'), url.host));
-    const onSecure = () => {
-      settle();
-      resolve({
-        protocol: socket.getProtocol(),
-        exportKeyingMaterial: (length, label, context) => socket.exportKeyingMaterial(length, label, context),
-        close: (closeSignal) => close(socket, closeSignal),
-      });
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
-    socket.once('secureConnect', onSecure).once('error', onError).once('close', onClose);
-  });
+  const details = { ALPNProtocols: ['h2', 'http/1.1'] };
+  const socket = await withDeadline(visitTimeoutMs, signal, expired, (visitSignal) =>
+    dialTls(url, options, details, visitSignal),
+  );
+  socket.on('error', () => undefined);
+  return {
+    protocol: socket.getProtocol(),
+    exportKeyingMaterial: (length, label, context) => socket.exportKeyingMaterial(length, label, context),
+    close: (closeSignal) => close(socket, closeSignal),
+  };
 }
 
 async function close(socket: TLSSocket, signal: AbortSignal): Promise<void> {

@@ -8,6 +8,7 @@ import { text } from 'node:stream/consumers';
 import { after, before, test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { startInterceptedRelay } from '../support/interceptor.js';
+import { printed } from '../support/programs.js';
 import { startTestRelay, type TestRelay } from '../support/relay.js';
 import { get, open, startHttpService, temporaryDirectory } from '../support/tunnel.js';
 
@@ -249,4 +250,10 @@ test('--ban-mitm without probes is wrong usage', async (t) => {
   const { code, stderr } = await over;
   assert.equal(code, 2);
   assert.match(stderr, /probe/);
+});
+
+test('a relay elsewhere is reached through the proxy that HTTPS_PROXY names', async (t) => {
+  const args = ['expose', '1', '--relay', 'https://relay.example.test'];
+  const { child } = portal(t, args, { HTTPS_PROXY: 'http://127.0.0.1:9' });
+  await printed(child, /cannot reach the proxy 127\.0\.0\.1:9/, child.stderr);
 });

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
+import { Signature, recoverAddress } from 'ethers';
 import { FramedChannel } from '../../src/streams/framed-channel.js';
 import { contract } from './support/document.js';
 import { projectRoot } from './support/project.js';
@@ -64,6 +65,9 @@ test('the blocks are those that this test knows', () => {
     'certificate-verify',
     'certificate-verify-content',
     'datagram',
+    'descriptor-digest',
+    'descriptor-signature',
+    'descriptor-signed',
     'keepalive',
     'message-hash',
     'proxy-ipv4',
@@ -210,6 +214,19 @@ test('a datagram is its flow in unsigned LEB128 and the payload', () => {
   while (bytes[at++]! & 0x80);
   assert.equal(flow, 300);
   assert.equal(bytes.subarray(at).toString(), 'hello');
+});
+
+test('the example descriptor is signed over the bytes shown, which are the JSON shown', () => {
+  const signed = block('descriptor-signed');
+  assert.ok(document.includes(`\`\`\`text\n${signed.toString()}\n\`\`\``));
+  assert.deepEqual(block('descriptor-digest'), sha256(signed));
+  const [descriptor] = example('discovery').data.relays;
+  const signature = block('descriptor-signature');
+  assert.equal(descriptor.signature, signature.toString('base64'));
+  const [r, s] = [`0x${signature.toString('hex', 1, 33)}`, `0x${signature.toString('hex', 33)}`];
+  const yParity = (signature[0]! - 31) as 0 | 1;
+  const digest = `0x${block('descriptor-digest').toString('hex')}`;
+  assert.equal(recoverAddress(digest, Signature.from({ yParity, r, s })), descriptor.address);
 });
 
 test('what to do is said for every code', () => {

@@ -98,6 +98,22 @@ test('what is not built yet cannot be turned on by mistake', () => {
   const url = ['--portal-url', 'https://a.localhost'];
   assert.match(faultsOf(url, { ADMIN_WALLETS: '0x1' }).join(), /^ADMIN_WALLETS: /);
   assert.match(faultsOf(url, { UDP_ENABLED: 'true' }).join(), /^UDP_ENABLED: /);
-  assert.deepEqual(faultsOf(url, { UDP_ENABLED: 'false', DISCOVERY: '0' }), []);
+  assert.deepEqual(faultsOf(url, { UDP_ENABLED: 'false', LANDING_PAGE_ENABLED: '0' }), []);
   assert.equal(faultsOf([...url, '--no-such-flag']).length, 1);
+});
+
+test('discovery is off unless it is turned on; its bootstraps are relay URLs', () => {
+  const url = ['--portal-url', 'https://a.localhost'];
+  assert.equal(readRelayConfig(url, {}).discovery, undefined);
+  assert.equal(readRelayConfig(url, { DISCOVERY: 'false' }).discovery, undefined);
+  const { discovery } = readRelayConfig([...url, '--discovery'], { BOOTSTRAPS: 'https://b.example, c.example:4017' });
+  assert.deepEqual(discovery?.bootstraps.map(String), ['https://b.example/', 'https://c.example:4017/']);
+  assert.equal(discovery?.allowPrivate, false);
+  assert.match(
+    faultsOf(url, { BOOTSTRAPS: 'https://b.example' }).join(),
+    /BOOTSTRAPS\): is for relays with --discovery/,
+  );
+  assert.match(faultsOf([...url, '--discovery', '--bootstraps', 'http://b.example']).join(), /begins with https/);
+  assert.match(faultsOf([...url, '--discovery', '--discovery-ca', '/nowhere.pem']).join(), /no PEM certificate/);
+  assert.match(faultsOf(['--portal-url', 'https://a.localhost:444', '--discovery']).join(), /not 444/);
 });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
-import { call, freshWallet, openSession, readBytes, register, sessionHeaders } from '../support/by-hand.js';
+import { call, connectTls, freshWallet, openSession, readBytes, register, sessionHeaders } from '../support/by-hand.js';
 import { type TestRelay, startTestRelay } from '../support/relay.js';
 import { clientHello, dialPublic, readOpening } from '../support/tenant.js';
 
@@ -133,6 +133,24 @@ test('a tunnel that never reads, and a visitor that never reads, hold the other 
     assert.ok(process.memoryUsage().rss - before < 128 * (1 << 20));
     visitor.destroy();
     tunnel.destroy();
+  }));
+
+test('a body without end is refused, and read no further', () =>
+  withRelay({}, async (relay) => {
+    const socket = await connectTls(relay);
+    socket.on('error', () => {});
+    const head =
+      'POST /sdk/renew HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 999999999\r\n\r\n';
+    socket.write(head);
+    assert.match(String(await readBytes(socket, 12)), /413$/);
+    socket.resume();
+    let megabytes = 0;
+    while (megabytes < 64) {
+      const failed = await new Promise((resolve) => socket.write(Buffer.alloc(1 << 20), resolve));
+      if (failed) break;
+      megabytes++;
+    }
+    assert.ok(megabytes < 32, `${megabytes} MB were taken after the refusal`);
   }));
 
 /** Whether a write drains; it does not once the way is full, which shows when nothing has moved for a while. */

@@ -133,9 +133,11 @@ export async function readBytes(
   for (;;) {
     const bytes = readable.read(length) as Buffer | null;
     if (bytes?.length === length) return bytes;
-    if (bytes) readable.unshift(bytes);
-    if (readable.readableEnded || readable.destroyed) throw new Error(`ended before ${length} bytes`);
-    await Promise.race([once(readable, 'readable'), once(readable, 'end'), once(readable, 'close')]);
+    // Less than was asked for is only given at the end.
+    if (bytes || readable.readableEnded || readable.destroyed) throw new Error(`ended before ${length} bytes`);
+    const settled = new AbortController();
+    const event = (name: string) => once(readable, name, { signal: settled.signal });
+    await Promise.race([event('readable'), event('end'), event('close')]).finally(() => settled.abort());
   }
 }
 

@@ -64,7 +64,7 @@ http {
   }
 }
 
-async function listens(port: number): Promise<boolean> {
+export async function listens(port: number): Promise<boolean> {
   const socket = connect({ host: '127.0.0.1', port });
   const outcome = await Promise.race([
     once(socket, 'connect').then(() => true),

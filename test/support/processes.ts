@@ -27,9 +27,10 @@ export async function startRelayProcess(
   dir: string,
   port: number,
   urlPort = port,
+  moreFlags: string[] = [],
 ): Promise<RelayProcess> {
   const flags = ['--portal-url', `https://portal.localhost:${urlPort}`, '--state-dir', dir, '--host', '127.0.0.1'];
-  const child = portal(t, ['relay', ...flags, '--sni-port', String(port), '--api-port', '0']);
+  const child = portal(t, ['relay', ...flags, '--sni-port', String(port), '--api-port', '0', ...moreFlags]);
   await new Promise<void>((resolve, reject) => {
     let text = '';
     child.once('exit', (code) => reject(new Error(`the relay ended with ${code}: ${text}`)));

@@ -24,17 +24,17 @@ export async function runProgram(
 }
 
 /** Settles with what a running program has printed, once that matches. @throws Error when it ends first */
-export async function printed(child: ChildProcess, pattern: RegExp): Promise<string> {
+export async function printed(child: ChildProcess, pattern: RegExp, on = child.stdout): Promise<string> {
   let text = '';
   return await new Promise((resolve, reject) => {
     const onData = (chunk: Buffer) => {
       text += chunk.toString();
       if (!pattern.test(text)) return;
-      child.stdout?.off('data', onData);
-      child.stdout?.resume();
+      on?.off('data', onData);
+      on?.resume();
       resolve(text);
     };
-    child.stdout?.on('data', onData);
+    on?.on('data', onData);
     child.once('exit', (code) => reject(new Error(`it ended with ${code} before it printed ${pattern}: ${text}`)));
   });
 }

@@ -14,6 +14,7 @@ const debianPackages = {
   chromium: 'chromium',
   haproxy: 'haproxy',
   nginx: 'nginx-light',
+  tinyproxy: 'tinyproxy-bin',
 } as const;
 
 export type ToolName = keyof typeof debianPackages;

@@ -51,8 +51,13 @@ export class ApiListener {
     this.#http = createServer(limits, app);
     // This server never listens by itself, yet only from `listening` on does it keep its deadlines.
     this.#http.emit('listening');
-    this.#http.prependListener('request', ({ socket }, response) => {
+    this.#http.prependListener('request', (request, response) => {
+      const { socket } = request;
       this.#answering.set(socket, response);
+      // Refused before its body had come: Node would read on, however much that is, until the request's deadline.
+      response.once('finish', () => {
+        if (!request.complete) closeSoon(socket);
+      });
       response.once('close', () => {
         if (this.#answering.get(socket) === response) this.#answering.delete(socket);
       });

@@ -6,6 +6,7 @@ import { maxJsonBodyBytes, maxSignBodyBytes } from '../constants.js';
 import type { Logger } from '../logger.js';
 import type { ClientAddresses } from './client-address.js';
 import { answerErrors } from './errors.js';
+import { jsonBody } from './json-body.js';
 
 /** Answers one operation of the contract; what it throws becomes the error envelope. */
 export type Handler = (request: Request, response: Response) => Promise<void> | void;
@@ -54,9 +55,7 @@ export function createApp({ handlers, addresses, logger, validateResponses }: Ap
       throw new ApiError('method_not_allowed', `${request.method} is not for this endpoint, ${allow} is`);
     });
   }
-  app.use('/v1/sign', express.json({ limit: maxSignBodyBytes, inflate: false }));
-  app.use(express.json({ limit: maxJsonBodyBytes, inflate: false }));
-  app.use(refuseOtherMedia);
+  app.use(jsonBody((path) => (path === '/v1/sign' ? maxSignBodyBytes : maxJsonBodyBytes)));
   app.use(
     validate({
       apiSpec: contract as never,
@@ -90,17 +89,8 @@ function expressPath(path: string): string {
   return path.replaceAll(/\{(\w+)\}/g, ':$1');
 }
 
-/** A body that is not JSON by its media type would be passed over, where the contract lets a body be absent. */
-const refuseOtherMedia: RequestHandler = (request, _response, next) => {
-  const hasBody = Number(request.headers['content-length'] ?? 0) > 0 || 'transfer-encoding' in request.headers;
-  if (hasBody && request.body === undefined) {
-    throw new ApiError('invalid_request', 'the body must be application/json', { status: 415 });
-  }
-  next();
-};
-
 function unavailable(): void {
-  throw new ApiError('feature_unavailable', 'this release of the relay does not offer this yet');
+  throw new ApiError('feature_unavailable', 'this relay does not offer this');
 }
 
 function logRequests(logger: Logger): RequestHandler {

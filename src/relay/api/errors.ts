@@ -3,10 +3,9 @@ import type { ErrorRequestHandler } from 'express';
 import { ApiError, type OperationId, failure, isDeclared, violationCode } from '../../contract/index.js';
 import type { Logger } from '../logger.js';
 
-/** What body-parser and express-openapi-validator throw. */
+/** What express and express-openapi-validator throw. */
 interface LibraryError extends Error {
   status?: number;
-  type?: string;
   headers?: Record<string, string>;
   errors?: { path?: string; message?: string }[];
 }
@@ -17,8 +16,7 @@ interface LibraryError extends Error {
  */
 export function asApiError(error: unknown, logger: Logger, operationId?: OperationId): ApiError {
   if (error instanceof ApiError) return error;
-  const { status, type, errors = [], message } = error as LibraryError;
-  if (type === 'entity.parse.failed') return new ApiError('invalid_json', 'the body is not JSON', { cause: error });
+  const { status, errors = [], message } = error as LibraryError;
   if (status === 404) return new ApiError('not_found', 'no such endpoint', { cause: error });
   if (status === 405) return new ApiError('method_not_allowed', 'the endpoint has other methods', { cause: error });
   if (status === 401) return new ApiError('unauthorized', 'a credential is missing', { cause: error });

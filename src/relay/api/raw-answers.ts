@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type ApiError, failure } from '../../contract/index.js';
+import { lingerAfterRefusalMs, maxBytesAfterRefusal } from '../constants.js';
 
 /** An error envelope as a whole HTTP response, for connections that no HTTP server serves. */
 export function errorResponse(error: ApiError): string {
@@ -20,11 +21,19 @@ export function refuseWith(socket: Duplex, error: ApiError): void {
   closeSoon(socket, errorResponse(error));
 }
 
-/** Ends a connection, and destroys it when the peer does not read or end its own side soon. */
+/**
+ * Ends a connection. What the peer still sends is read for a moment, or it might lose our last words (RFC 9112 9.6); then,
+ * or when that is much, the connection is destroyed.
+ */
 export function closeSoon(socket: Duplex, lastWords = ''): void {
   socket.on('error', () => socket.destroy());
-  const timer = setTimeout(() => socket.destroy(), 2_000);
+  const timer = setTimeout(() => socket.destroy(), lingerAfterRefusalMs);
   socket.once('close', () => clearTimeout(timer));
+  let left = maxBytesAfterRefusal;
+  socket.on('data', (chunk: Buffer) => {
+    left -= chunk.length;
+    if (left < 0) socket.destroy();
+  });
   socket.end(lastWords);
   socket.resume();
 }

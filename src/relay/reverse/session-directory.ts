@@ -92,6 +92,18 @@ export class SessionDirectory {
   readonly #byHostname = new Map<string, LeaseSessions>();
   /** Ended leases whose connections are still finishing. */
   readonly #lingering = new Set<LeaseSessions>();
+  /** Bytes of leases that are gone. */
+  #pastBytes = 0;
+
+  /** Connections served now, and all bytes that have passed since the start, both ways. */
+  load(): { connections: number; bytes: number } {
+    const load = { connections: 0, bytes: this.#pastBytes };
+    for (const { live, traffic } of [...this.#byHostname.values(), ...this.#lingering]) {
+      load.connections += live.size;
+      load.bytes += traffic.up + traffic.down;
+    }
+    return load;
+  }
 
   /** @param limitOf bytes a second that a lease is allowed, asked when its sessions are made and by `applyLimits` */
   constructor(private readonly limitOf: (lease: Lease) => number | undefined = () => undefined) {}
@@ -124,8 +136,13 @@ export class SessionDirectory {
     if (sessions?.lease.generation !== lease.generation) return;
     this.#byHostname.delete(lease.hostname);
     sessions.end(ending !== 'expired');
-    for (const lingering of this.#lingering) if (lingering.live.size === 0) this.#lingering.delete(lingering);
+    for (const lingering of this.#lingering) {
+      if (lingering.live.size > 0) continue;
+      this.#lingering.delete(lingering);
+      this.#pastBytes += lingering.traffic.up + lingering.traffic.down;
+    }
     if (sessions.live.size > 0) this.#lingering.add(sessions);
+    else this.#pastBytes += sessions.traffic.up + sessions.traffic.down;
   }
 
   /** Closes the sessions that wait, and settles when no connection is left, or at the signal. */

@@ -1,0 +1,162 @@
+import type { RelayVisit } from '../../sdk/relay-visit.js';
+import type { WireDescriptor } from '../../sdk/relay-descriptor.js';
+import { isPublicAddress } from '../../streams/public-address.js';
+import { sourceOf } from '../addresses.js';
+import {
+  announceIntervalMs,
+  descriptorLifetimeMs,
+  forgetPeerAfterMs,
+  listingBurst,
+  listingsPerSecond,
+  pollIntervalMs,
+  visitBackoff,
+  visitSpacingMs,
+} from '../constants.js';
+import type { Logger } from '../logger.js';
+import { RateLimit } from '../rate-limit.js';
+import { Announcements } from './announcements.js';
+import { OwnDescriptor } from './own-descriptor.js';
+import { type Peer, PeerBook } from './peer-book.js';
+import { Poller, type PollTimes } from './poller.js';
+import { type Refusal, refusalOf } from './refusals.js';
+import { type Load, TrafficMeter } from './traffic-meter.js';
+import { Visits, type VisitRules } from './visits.js';
+
+export interface DiscoveryTimes extends PollTimes {
+  backoff: { firstMs: number; longestMs: number };
+  announceIntervalMs: number;
+  forgetAfterMs: number;
+  descriptorLifetimeMs: number;
+}
+
+export interface DiscoverySettings extends VisitRules {
+  /** Relays that are asked first, and told of this one. */
+  bootstraps: URL[];
+  times?: Partial<DiscoveryTimes>;
+}
+
+export interface DiscoveryOptions extends DiscoverySettings {
+  portalUrl: URL;
+  /** Who this relay is, and 0x and 64 hex digits of its key. */
+  identity: { address: string; privateKey: string };
+  load: () => Load;
+  /** What this relay can allot now. */
+  ports: () => { udp: boolean; tcp: boolean };
+  logger: Logger;
+}
+
+/** What is known and what was refused, for whoever watches the relay. */
+export interface DiscoveryReport {
+  /** URLs of the other relays that are believed now. */
+  believed: string[];
+  /** URLs held in all: believed, silent, and not visited yet. */
+  held: number;
+  refused: Partial<Record<Refusal, number>>;
+}
+
+/** Which other relays there are. All of it is in memory: after a restart the bootstraps say it again. */
+export class Discovery {
+  readonly #ended = new AbortController();
+  readonly #book: PeerBook;
+  readonly #visits: Visits;
+  readonly #poller: Poller;
+  readonly #announcements: Announcements;
+  readonly #meter: TrafficMeter;
+  readonly #own: OwnDescriptor;
+  readonly #listings = new RateLimit(listingBurst, listingsPerSecond);
+  readonly #times: DiscoveryTimes;
+  readonly #logger: Logger;
+  /** When each bootstrap took this relay's descriptor last. */
+  readonly #announcedAt = new WeakMap<Peer, number>();
+
+  constructor(options: DiscoveryOptions) {
+    const { identity, portalUrl, logger } = options;
+    this.#logger = logger;
+    this.#times = { ...defaultTimes, ...options.times };
+    this.#meter = new TrafficMeter(options.load);
+    const { descriptorLifetimeMs: lifetimeMs } = this.#times;
+    this.#own = new OwnDescriptor({ portalUrl, ...identity, lifetimeMs }, () => {
+      const { connections, bps } = this.#meter.read();
+      const { udp, tcp } = options.ports();
+      return { supports_udp: udp, supports_tcp: tcp, active_connections: connections, tcp_bps: bps };
+    });
+    this.#book = new PeerBook({
+      self: { url: portalUrl, address: identity.address },
+      bootstraps: options.bootstraps,
+      backoff: this.#times.backoff,
+      forgetAfterMs: this.#times.forgetAfterMs,
+      isCrowdable: isPublicAddress,
+    });
+    this.#visits = new Visits(options, this.#ended.signal);
+    this.#poller = new Poller({
+      book: this.#book,
+      visits: this.#visits,
+      times: this.#times,
+      logger,
+      signal: this.#ended.signal,
+      onVisited: (peer, visit) => this.#announceTo(peer, visit),
+    });
+    this.#announcements = new Announcements(this.#book, this.#poller, this.#visits, logger);
+  }
+
+  start(): void {
+    this.#meter.start();
+    this.#poller.plan();
+  }
+
+  stop(): void {
+    this.#ended.abort();
+    this.#poller.stop();
+    this.#meter.stop();
+  }
+
+  /**
+   * This relay's descriptor, then those that it believes.
+   * @param ip who asks
+   * @throws ApiError `rate_limited`
+   */
+  list(ip: string): WireDescriptor[] {
+    this.#listings.take(sourceOf(ip));
+    return [this.#own.current(), ...this.#book.believed().map(({ descriptor }) => descriptor.wire)];
+  }
+
+  /** As `Announcements.take`. */
+  async announce(raw: unknown, ip: string): Promise<boolean> {
+    return await this.#announcements.take(raw, ip);
+  }
+
+  report(): DiscoveryReport {
+    return {
+      believed: this.#book.believed().map(({ url }) => url.origin),
+      held: this.#book.all().length,
+      refused: this.#book.refused.all(),
+    };
+  }
+
+  /** Tells a bootstrap of this relay, at times, and whenever it turns out not to know. */
+  async #announceTo(peer: Peer, visit: RelayVisit): Promise<void> {
+    if (!peer.isBootstrap) return;
+    const own = this.#own.current();
+    const isListed = visit.others.some((entry) => (entry as WireDescriptor | null)?.address === own.address);
+    const isRecent = Date.now() - (this.#announcedAt.get(peer) ?? -Infinity) < this.#times.announceIntervalMs;
+    if (isListed && isRecent) return;
+    try {
+      const accepted = await this.#visits.announce(peer.url, own);
+      if (accepted) this.#announcedAt.set(peer, Date.now());
+      this.#logger.debug({ url: peer.url.origin, accepted }, 'announced to a bootstrap');
+    } catch (error) {
+      if (this.#ended.signal.aborted) return;
+      refusalOf(error);
+      this.#logger.warn({ url: peer.url.origin, reason: (error as Error).message }, 'a bootstrap took no announcement');
+    }
+  }
+}
+
+const defaultTimes: DiscoveryTimes = {
+  pollIntervalMs,
+  visitSpacingMs,
+  backoff: visitBackoff,
+  announceIntervalMs,
+  forgetAfterMs: forgetPeerAfterMs,
+  descriptorLifetimeMs,
+};

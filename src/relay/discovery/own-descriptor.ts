@@ -1,0 +1,48 @@
+import { discoveryVersion } from '../../sdk/constants.js';
+import { signDescriptor, type WireDescriptor } from '../../sdk/relay-descriptor.js';
+import { descriptorReissueShare } from '../constants.js';
+
+export interface OwnFacts {
+  supports_udp: boolean;
+  supports_tcp: boolean;
+  active_connections: number;
+  tcp_bps: number;
+}
+
+/** This relay's descriptor, signed anew when the last is too old to say how things are. */
+export class OwnDescriptor {
+  #held: { descriptor: WireDescriptor; issuedAt: number } | undefined;
+
+  /** @param facts reads them */
+  constructor(
+    private readonly relay: {
+      portalUrl: URL;
+      address: string;
+      /** 0x and 64 hex digits, of `address`. */
+      privateKey: string;
+      lifetimeMs: number;
+    },
+    private readonly facts: () => OwnFacts,
+  ) {}
+
+  current(now = Date.now()): WireDescriptor {
+    const { portalUrl, address, privateKey, lifetimeMs } = this.relay;
+    const held = this.#held;
+    const isFresh = held && now >= held.issuedAt && now - held.issuedAt < lifetimeMs * descriptorReissueShare;
+    if (isFresh) return held.descriptor;
+    // Others take only what is newer, also when the clock was set back.
+    const issuedAt = Math.max(now, (held?.issuedAt ?? 0) + 1);
+    const fields = {
+      address,
+      version: discoveryVersion,
+      issued_at: new Date(issuedAt).toISOString(),
+      expires_at: new Date(issuedAt + lifetimeMs).toISOString(),
+      api_https_addr: portalUrl.origin,
+      supports_overlay: false,
+      ...this.facts(),
+    };
+    const descriptor = signDescriptor(fields, privateKey);
+    this.#held = { descriptor, issuedAt };
+    return descriptor;
+  }
+}

@@ -1,0 +1,56 @@
+import { ApiError } from '../../contract/index.js';
+import { addressRefusedCode } from '../../sdk/address-rule.js';
+import { AnswerError, NetworkError, systemCode } from '../../sdk/errors.js';
+import { DescriptorError, type DescriptorFault } from '../../sdk/relay-descriptor.js';
+
+export type Refusal =
+  | DescriptorFault
+  /** Than what the same address has signed before. */
+  | 'older'
+  /** Claims this relay's own URL or address. */
+  | 'self'
+  | 'no_room'
+  /** Announces a URL that has proved nothing a moment ago. */
+  | 'too_soon'
+  /** Leads to no address that may be connected to. */
+  | 'address'
+  /** Lookup or connection failed, or there was no answer in time. */
+  | 'unreachable'
+  | 'certificate'
+  /** Redirects, answers that are too large, errors, and what is no answer of a relay. */
+  | 'answer';
+
+/** Why something was not believed, in its own words. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
+
+  constructor(
+    readonly refusal: Refusal,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** @throws the error itself when it is none that others can bring about */
+export function refusalOf(error: unknown): Refusal {
+  if (error instanceof RefusedError) return error.refusal;
+  if (error instanceof DescriptorError) return error.fault;
+  if (systemCode(error) === addressRefusedCode) return 'address';
+  if (error instanceof NetworkError) return error.reason === 'certificate' ? 'certificate' : 'unreachable';
+  if (error instanceof AnswerError || error instanceof ApiError) return 'answer';
+  throw error;
+}
+
+/** What was refused since the start, by kind. */
+export class RefusalCounts {
+  readonly #counts = new Map<Refusal, number>();
+
+  add(refusal: Refusal, count = 1): void {
+    if (count > 0) this.#counts.set(refusal, (this.#counts.get(refusal) ?? 0) + count);
+  }
+
+  all(): Partial<Record<Refusal, number>> {
+    return Object.fromEntries(this.#counts);
+  }
+}
