@@ -173,3 +173,5 @@ export const ticketsAfterResumption = 1;
 export const joinedWriteLength = 8_192;
 /** Bytes buffered in each direction before the other side is made to wait. */
 export const streamHighWaterMark = 65_536;
+/** Records' contents that may wait to be read: those of a byte each take far more memory than their bytes say. */
+export const maxWaitingContents = 512;

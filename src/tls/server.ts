@@ -11,6 +11,7 @@ import {
   joinedWriteLength,
   maxKeyUpdatesInRow,
   maxRecordsPerKey,
+  maxWaitingContents,
   maxWarningAlerts,
   streamHighWaterMark,
 } from './constants.js';
@@ -67,6 +68,8 @@ export class TlsServerStream extends Duplex {
 
   /** Whether our reader wants more. */
   #demand = false;
+  /** Contents given to our reader since it last had read all. */
+  #contents = 0;
   #stepping = false;
   #inputEnded = false;
   #transportEnded = false;
@@ -125,14 +128,22 @@ export class TlsServerStream extends Duplex {
     this.#writePieces(this.#outbound.updateKeys(requestPeer));
   }
 
-  /** Also tells a truncated stream its error once the last byte before the cut was read. */
+  /** Also tells a truncated stream its error once the last byte before the cut was read, and goes on after a flood. */
   override read(size?: number): unknown {
     const chunk: unknown = super.read(size);
-    if (this.#truncated && this.readableLength === 0) process.nextTick(() => this.#failTruncated());
+    if (this.readableLength > 0) return chunk;
+    if (this.#truncated) process.nextTick(() => this.#failTruncated());
+    if (this.#contents >= maxWaitingContents) {
+      this.#contents = 0;
+      this.#demand = true;
+      process.nextTick(() => this.#pump());
+    }
     return chunk;
   }
 
   override _read(): void {
+    // Too many wait already; `read` comes back to it.
+    if (this.#contents >= maxWaitingContents && this.readableLength > 0) return;
     this.#demand = true;
     this.#pump();
   }
@@ -231,12 +242,18 @@ export class TlsServerStream extends Duplex {
         }
         if (step === 'secure') this.emit('secure');
         else if (step === 'end') this.push(null);
-        else if (step !== 'handled') this.#demand = this.push(step);
+        else if (step !== 'handled') this.#give(step);
       }
     } finally {
       this.#stepping = false;
     }
     this.#steerTransport();
+  }
+
+  #give(content: Buffer): void {
+    if (this.readableLength === 0) this.#contents = 0;
+    this.#contents++;
+    this.#demand = this.push(content) && this.#contents < maxWaitingContents;
   }
 
   #wantsInput(): boolean {

@@ -46,6 +46,26 @@ async function read({ stream }: Connection, length: number): Promise<Buffer> {
   }
 }
 
+describe('a flood of single bytes', () => {
+  it('is held up while nobody reads, by the number of records, and comes whole to whoever reads on', async () => {
+    const connection = await connectSecurely(certificate);
+    const { client, stream } = connection;
+    const sent = Buffer.alloc(5_000, 'flood');
+    for (const byte of sent) client.send(23, Buffer.from([byte]));
+    client.send(21, closeNotify);
+    client.transport.end();
+    const first = await read(connection, 1);
+    for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(stream.readableLength <= 512, `${stream.readableLength} records wait`);
+    const received = [first];
+    stream.on('data', (chunk: Buffer) => received.push(chunk));
+    stream.resume();
+    await once(stream, 'end');
+    assert.ok(Buffer.concat(received).equals(sent));
+    stream.destroy();
+  });
+});
+
 describe('the ends of a connection', () => {
   it('end() sends close_notify and ends writing; reading goes on', async () => {
     const connection = await connectSecurely(certificate);
