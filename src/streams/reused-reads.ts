@@ -22,7 +22,7 @@ interface OnRead {
 type Fields = Record<symbol, unknown>;
 
 /**
- * Finds, on this socket, what this version of Node keeps `onread` in (lib/net.js, 18 to 24).
+ * Finds, on this socket, what this version of Node keeps `onread` in (lib/net.js of Node 20, 22 and 24).
  * @returns undefined where anything is not as it is known, or in use already
  */
 function onReadOf(socket: Duplex): OnRead | undefined {
