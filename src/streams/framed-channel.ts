@@ -1,8 +1,16 @@
 import { Duplex } from 'node:stream';
-import { type Flushable, type Reusable, ReusedReads, type TakeReused } from './reused-reads.js';
+import {
+  type Flushable,
+  type Reusable,
+  ReusedReads,
+  type RoomyChunk,
+  type TakeReused,
+  headroom,
+  headroomBytes,
+} from './reused-reads.js';
 
 /** Bytes of a frame's header: the length of what follows. */
-export const frameHeaderBytes = 4;
+export const frameHeaderBytes = headroomBytes;
 /** Bytes that one frame may carry. */
 export const maxFrameBytes = 1 << 20;
 /** Instead of a length: nothing more comes in this direction; or the connection broke, and so does the other direction. */
@@ -183,6 +191,10 @@ export class FramedChannel extends Duplex implements Reusable {
       return;
     }
     if (length === 0) return done();
+    if (chunks.some((chunk) => (chunk as RoomyChunk)[headroom])) {
+      this.#sendRoomy(chunks, done);
+      return;
+    }
     const header = Buffer.allocUnsafe(frameHeaderBytes);
     header.writeUInt32BE(length);
     if (length <= joinedBytes) {
@@ -194,6 +206,18 @@ export class FramedChannel extends Duplex implements Reusable {
     for (let index = 0; index < chunks.length - 1; index++) session.write(chunks[index]);
     session.write(chunks.at(-1), done);
     session.uncork();
+  }
+
+  /** A frame for each chunk: what lies in one piece is encrypted where it lies. */
+  #sendRoomy([chunk, ...rest]: RoomyChunk[], done: Callback): void {
+    const next: Callback = (error) => {
+      if (error || rest.length === 0) done(error);
+      else this.#sendRoomy(rest, done);
+    };
+    if (!chunk?.[headroom]) return this.#send(chunk ? [chunk] : [], next);
+    const frame = Buffer.from(chunk.buffer, chunk.byteOffset - frameHeaderBytes, frameHeaderBytes + chunk.length);
+    frame.writeUInt32BE(chunk.length);
+    this.#session.write(frame, next);
   }
 
   #close(mark: number, done: Callback = () => undefined): void {

@@ -40,6 +40,11 @@ function onReadOf(socket: Duplex): OnRead | undefined {
 /** Takes bytes that were read; the chunk is its own until it calls `release`, and the next read's from then on. */
 export type TakeReused = (chunk: Buffer, release: () => void) => void;
 
+/** Bytes right before a chunk that are its taker's as well, so that a frame's header can be put there without copying. */
+export const headroom = Symbol('headroom');
+export const headroomBytes = 4;
+export type RoomyChunk = Buffer & { [headroom]?: true };
+
 export interface Flushable {
   /** Gives out what is still being joined. */
   flush(): void;
@@ -77,7 +82,9 @@ export class ReusedReads implements Flushable {
   readonly #spare: Buffer<ArrayBuffer>[] = [];
   /** TLS gives a record at a time, several in a row: they are taken together. */
   readonly #joins: boolean;
-  #slot = slotOf(Buffer.allocUnsafeSlow(bufferBytes));
+  /** Where reads begin. Joined chunks follow one another and leave no room between. */
+  readonly #begin: number;
+  #slot: Slot;
   #flushing = false;
 
   private constructor(
@@ -86,7 +93,9 @@ export class ReusedReads implements Flushable {
     private readonly take: TakeReused,
   ) {
     this.#joins = socket instanceof TLSSocket;
-    const first = this.#slot.buffer;
+    this.#begin = this.#joins ? 0 : headroomBytes;
+    this.#slot = slotOf(this.#empty(), this.#begin);
+    const first = this.#room();
     Object.assign(socket, {
       [fields.buffer]: first,
       [fields.generate]: () => this.#room(),
@@ -112,6 +121,7 @@ export class ReusedReads implements Flushable {
     const chunk = slot.buffer.subarray(slot.taken, slot.filled);
     slot.taken = slot.filled;
     slot.lent++;
+    if (!this.#joins) (chunk as RoomyChunk)[headroom] = true;
     this.take(chunk, () => {
       slot.lent--;
       this.#recycle(slot);
@@ -125,7 +135,7 @@ export class ReusedReads implements Flushable {
     slot.filled += length;
     if (!this.#joins || slot.buffer.length - slot.filled < recordBytes) {
       this.flush();
-      this.#slot = slotOf(length < shrinkBelow ? Buffer.allocUnsafeSlow(smallBufferBytes) : this.#empty());
+      this.#slot = slotOf(length < shrinkBelow ? Buffer.allocUnsafeSlow(smallBufferBytes) : this.#empty(), this.#begin);
       slot.retired = true;
       this.#recycle(slot);
     } else if (!this.#flushing) {
@@ -154,6 +164,6 @@ export class ReusedReads implements Flushable {
   }
 }
 
-function slotOf(buffer: Buffer<ArrayBuffer>): Slot {
-  return { buffer, taken: 0, filled: 0, lent: 0, retired: false };
+function slotOf(buffer: Buffer<ArrayBuffer>, begin: number): Slot {
+  return { buffer, taken: begin, filled: begin, lent: 0, retired: false };
 }
