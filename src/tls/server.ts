@@ -3,6 +3,8 @@ import { TlsAlertError, alertName, plaintextAlertRecord } from './alerts.js';
 import {
   type CipherSuite,
   alertCodes,
+  bulkAfterBytes,
+  bulkChunkBytes,
   cipherSuites,
   contentType,
   defaultHandshakeTimeoutMs,
@@ -78,6 +80,8 @@ export class TlsServerStream extends Duplex {
   /** Whether the transport has passed on all we had to send, close_notify included. */
   #outputEnded = false;
   #keyUpdateOwed = false;
+  #receivedBytes = 0;
+  #bulk: { flush(): void } | undefined;
   #keyUpdatesInRow = 0;
   #warnings = 0;
   #waitingWrite: { chunks: Buffer[]; callback: Callback } | undefined;
@@ -193,9 +197,23 @@ export class TlsServerStream extends Duplex {
     if (this.#inputEnded) return;
     this.#inbound.push(chunk);
     this.#pump();
+    this.#receivedBytes += chunk.length;
+    if (this.#receivedBytes < bulkAfterBytes || chunk.length < bulkChunkBytes || this.destroyed) return;
+    this.#receivedBytes = -Infinity;
+    this.#bulk = this.#options.readBulk?.(this.#transport, this.#onBulk);
+  };
+
+  readonly #onBulk = (chunk: Buffer, release: () => void): void => {
+    if (!this.#inputEnded && !this.destroyed) {
+      this.#inbound.push(chunk);
+      this.#pump();
+      this.#inbound.keepCopies();
+    }
+    release();
   };
 
   readonly #onEnd = (): void => {
+    this.#bulk?.flush();
     this.#transportEnded = true;
     this.#pump();
   };

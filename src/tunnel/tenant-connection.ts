@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { reuse } from '../streams/reused-reads.js';
 import { type SignRequest, type TicketKeys, TlsServerStream } from '../tls/index.js';
 import type { Claim } from './claim.js';
 import { handshakeTimeoutMs } from './constants.js';
@@ -28,6 +29,7 @@ export async function acceptVisitor(claim: Claim, tls: TenantTls): Promise<TlsSe
     acceptServerName: (name) => name?.toLowerCase() === tls.hostname,
     tickets: tls.tickets,
     handshakeTimeoutMs,
+    readBulk: reuse,
   });
   stream.once('keys', () => tls.onKeys(stream));
   try {
