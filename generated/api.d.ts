@@ -1,6 +1,28 @@
 // Generated from openapi/ by `npm run generate`. Do not edit.
 
 export interface paths {
+    "/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the landing page
+         * @description A page for people, in the browser of whoever opens the root host: what this relay is, how to expose a service, and the services that are
+         *     neither hidden (`metadata.hide`) nor refused by the operator, up to a number. Whatever a tenant chose is shown as text.
+         *     `not_found` where the operator has the page off.
+         */
+        get: operations["getLandingPage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sdk/domain": {
         parameters: {
             query?: never;
@@ -562,7 +584,8 @@ export interface paths {
          *     A binding serves once, until its connection closes, 30 seconds at most. One that is unknown, spent, foreign or expired, and a transcript that does
          *     not fit it, are `invalid_request`.
          *
-         *     Digest mode is for older clients and off unless the operator turns it on: it signs what it cannot check. Its answer has no envelope.
+         *     Digest mode is for older clients and off unless the operator turns it on: it signs what it cannot check, and nothing for an identity that
+         *     awaits its approval (`lease_rejected`). Its answer has no envelope.
          *     A relay that does not sign, or not in the mode asked for, answers 404 `feature_unavailable`.
          *     The body may have 96 KiB.
          */
@@ -619,6 +642,27 @@ export interface components {
     schemas: {
         /** @description Any JSON answer of the relay. `ok` tells the two apart. */
         Envelope: components["schemas"]["Success"] | components["schemas"]["Failure"];
+        /**
+         * @description Why a request failed. `x-error-catalogue` tells for each code:
+         *     - `status`: the usual HTTP status, and `other_statuses`; an operation lists the code under every status that it may have there;
+         *     - `meaning`: what it says about the request or the relay;
+         *     - `retry`: `never` (the same request fails again), `after_delay` (the same request may succeed later: wait for `Retry-After`, else
+         *       `retry_after_seconds`, doubled at each further failure up to a minute, with jitter), `reauthenticate` (the credential no longer
+         *       serves: get a new one, once, then repeat), `new_connection` (repeat once on a fresh connection);
+         *     - `action`: what a client does about it.
+         * @enum {string}
+         */
+        ErrorCode: "invalid_json" | "invalid_request" | "invalid_address" | "invalid_ip" | "invalid_mode" | "unauthorized" | "ip_banned" | "lease_rejected" | "udp_disabled" | "tcp_port_disabled" | "lease_not_found" | "not_found" | "method_not_allowed" | "hostname_conflict" | "transport_mismatch" | "rate_limited" | "internal" | "hijack_failed" | "hijack_unsupported" | "feature_unavailable" | "udp_port_exhausted" | "udp_capacity_exceeded" | "tcp_port_exhausted" | "tcp_port_capacity_exceeded" | "http11_only";
+        ErrorDetail: {
+            code: components["schemas"]["ErrorCode"];
+            /** @description For people; may change at any time. */
+            message: string;
+        };
+        Failure: {
+            /** @constant */
+            ok: false;
+            error: components["schemas"]["ErrorDetail"];
+        };
         Success: {
             /** @constant */
             ok: true;
@@ -664,27 +708,6 @@ export interface components {
             keyless?: components["schemas"]["Keyless"];
             /** @description Carriers on offer for reverse sessions and datagrams: `raw`, `websocket`, `datagram-websocket`, `quic`. More may come; ignore unknown ones. */
             transports: string[];
-        };
-        /**
-         * @description Why a request failed. `x-error-catalogue` tells for each code:
-         *     - `status`: the usual HTTP status, and `other_statuses`; an operation lists the code under every status that it may have there;
-         *     - `meaning`: what it says about the request or the relay;
-         *     - `retry`: `never` (the same request fails again), `after_delay` (the same request may succeed later: wait for `Retry-After`, else
-         *       `retry_after_seconds`, doubled at each further failure up to a minute, with jitter), `reauthenticate` (the credential no longer
-         *       serves: get a new one, once, then repeat), `new_connection` (repeat once on a fresh connection);
-         *     - `action`: what a client does about it.
-         * @enum {string}
-         */
-        ErrorCode: "invalid_json" | "invalid_request" | "invalid_address" | "invalid_ip" | "invalid_mode" | "unauthorized" | "ip_banned" | "lease_rejected" | "udp_disabled" | "tcp_port_disabled" | "lease_not_found" | "not_found" | "method_not_allowed" | "hostname_conflict" | "transport_mismatch" | "rate_limited" | "internal" | "hijack_failed" | "hijack_unsupported" | "feature_unavailable" | "udp_port_exhausted" | "udp_capacity_exceeded" | "tcp_port_exhausted" | "tcp_port_capacity_exceeded" | "http11_only";
-        ErrorDetail: {
-            code: components["schemas"]["ErrorCode"];
-            /** @description For people; may change at any time. */
-            message: string;
-        };
-        Failure: {
-            /** @constant */
-            ok: false;
-            error: components["schemas"]["ErrorDetail"];
         };
         /**
          * @description One DNS label, any case.
@@ -1078,8 +1101,8 @@ export interface components {
                 };
             };
         };
-        /** @description The source address is banned. */
-        IpBanned: {
+        /** @description Nothing under this name. */
+        NotFound: {
             headers: {
                 [name: string]: unknown;
             };
@@ -1088,7 +1111,7 @@ export interface components {
                     error?: {
                         message?: unknown;
                         /** @enum {unknown} */
-                        code?: "ip_banned";
+                        code?: "not_found";
                     };
                 };
             };
@@ -1121,6 +1144,21 @@ export interface components {
                         message?: unknown;
                         /** @enum {unknown} */
                         code?: "internal";
+                    };
+                };
+            };
+        };
+        /** @description The source address is banned. */
+        IpBanned: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    error?: {
+                        message?: unknown;
+                        /** @enum {unknown} */
+                        code?: "ip_banned";
                     };
                 };
             };
@@ -1410,21 +1448,6 @@ export interface components {
                 };
             };
         };
-        /** @description Nothing under this name. */
-        NotFound: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    error?: {
-                        message?: unknown;
-                        /** @enum {unknown} */
-                        code?: "not_found";
-                    };
-                };
-            };
-        };
     };
     parameters: {
         /** @description `1`: write the 16-byte binding after the marker `0x02`. Without it a session serves tenant TLS only where digest signing is allowed. */
@@ -1478,6 +1501,36 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    getLandingPage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page. It runs no script and loads nothing. */
+            200: {
+                headers: {
+                    /** @description Allows the page's own style, and nothing else. */
+                    "Content-Security-Policy": string;
+                    "X-Content-Type-Options": "nosniff";
+                    "X-Frame-Options": "DENY";
+                    "Referrer-Policy": "no-referrer";
+                    "Cross-Origin-Opener-Policy": "same-origin";
+                    "Cache-Control": "no-store";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+        };
+    };
     getDomain: {
         parameters: {
             query?: never;

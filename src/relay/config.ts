@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { getAddress } from 'ethers';
 import { parse as parseToml } from 'smol-toml';
 import {
   certificateReloadIntervalMs,
@@ -15,12 +16,14 @@ import {
   defaultReservedNames,
   defaultPublicPort,
   maxLeaseTtlSeconds,
+  maxPortLeases,
 } from './constants.js';
 import { parseRelayUrl } from '../sdk/relay-url.js';
 import type { DiscoverySettings } from './discovery/discovery.js';
 import type { CertificateFiles } from './certs/certificate-source.js';
 import { isCidr } from './address-list.js';
 import { type LogLevel, logLevels } from './logger.js';
+import type { PolicySettings } from './policy/settings.js';
 
 /** What a relay is started with. */
 export interface RelayConfig {
@@ -50,8 +53,16 @@ export interface RelayConfig {
   maxConnectionsPerLease: number;
   /** Sign any digest for any lease holder, as older Portal v2 clients ask for it. */
   digestSigning: boolean;
+  /** Ethereum addresses, with checksum, that may log in to /admin; with none, that is off. */
+  adminWallets: string[];
+  /** What counts until an admin sets something else. */
+  policy: PolicySettings;
+  /** A Chromium's executable, for thumbnails; none are taken without. */
+  chromium?: string;
   /** How long live connections may finish once the relay is told to stop. */
   drainTimeoutSeconds: number;
+  /** Where Prometheus reads metrics, on 127.0.0.1; absent: nowhere. */
+  metricsPort?: number;
   /** Absent: discovery is off. */
   discovery?: DiscoverySettings;
   logLevel: LogLevel;
@@ -185,12 +196,73 @@ export const relaySettings = {
     fallback: 'false',
     help: 'sign bare digests for older clients (see docs/operations.md first)',
   },
+  adminWallets: {
+    flag: 'admin-wallets',
+    env: 'ADMIN_WALLETS',
+    kind: 'text',
+    fallback: '',
+    help: 'Ethereum addresses that may log in to /admin, separated by commas',
+  },
+  approvalMode: {
+    flag: 'approval-mode',
+    env: 'APPROVAL_MODE',
+    kind: 'text',
+    fallback: 'auto',
+    help: 'auto, or manual: identities wait for an admin (until one sets it)',
+  },
+  landingPage: {
+    flag: 'landing-page-enabled',
+    env: 'LANDING_PAGE_ENABLED',
+    kind: 'switch',
+    fallback: 'false',
+    help: 'show a page at the root host (until an admin sets it)',
+  },
+  udp: {
+    flag: 'udp-enabled',
+    env: 'UDP_ENABLED',
+    kind: 'switch',
+    fallback: 'false',
+    help: 'allow UDP leases (until an admin sets it)',
+  },
+  maxUdpLeases: {
+    flag: 'max-udp-leases',
+    env: 'MAX_UDP_LEASES',
+    kind: 'number',
+    fallback: '0',
+    help: 'UDP leases at once, 0 for no limit (until an admin sets it)',
+  },
+  tcp: {
+    flag: 'tcp-enabled',
+    env: 'TCP_ENABLED',
+    kind: 'switch',
+    fallback: 'false',
+    help: 'allow raw TCP port leases (until an admin sets it)',
+  },
+  maxTcpLeases: {
+    flag: 'max-tcp-leases',
+    env: 'MAX_TCP_LEASES',
+    kind: 'number',
+    fallback: '0',
+    help: 'raw TCP port leases at once, 0 for no limit (until an admin sets it)',
+  },
+  chromium: {
+    flag: 'chromium',
+    env: 'CHROMIUM',
+    kind: 'text',
+    help: 'executable of a Chromium that takes thumbnails of public pages; none are taken without',
+  },
   drainTimeout: {
     flag: 'drain-timeout',
     env: 'DRAIN_TIMEOUT',
     kind: 'number',
     fallback: String(defaultDrainTimeoutSeconds),
     help: 'how long live connections may finish at SIGTERM, in seconds',
+  },
+  metricsPort: {
+    flag: 'metrics-port',
+    env: 'METRICS_PORT',
+    kind: 'number',
+    help: 'port of Prometheus metrics on 127.0.0.1, as http://127.0.0.1:VALUE/metrics; without it there are none',
   },
   discovery: {
     flag: 'discovery',
@@ -223,16 +295,12 @@ export const relaySettings = {
 } as const satisfies Record<string, Setting>;
 
 /** Known by name, but not built yet: a relay that ignored them would not do what its operator asked for. */
-const unavailableSettings = [
-  'UDP_ENABLED',
-  'TCP_ENABLED',
-  'LANDING_PAGE_ENABLED',
-  'ADMIN_WALLETS',
-  'MIN_PORT',
-  'MAX_PORT',
-];
+const unavailableSettings = ['MIN_PORT', 'MAX_PORT'];
 
 type SettingName = keyof typeof relaySettings;
+
+/** Switches that cannot be turned on yet. */
+const unavailableSwitches: SettingName[] = ['udp', 'tcp'];
 
 const hostName = /^[a-z0-9-]+(\.[a-z0-9-]+)*$/;
 
@@ -274,7 +342,9 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
   const onOff = (name: SettingName): boolean => {
     const value = text(name) ?? 'false';
     if (!['true', 'false', '1', '0', 'on', 'off'].includes(value)) fault(name, 'must be true or false');
-    return ['true', '1', 'on'].includes(value);
+    const on = ['true', '1', 'on'].includes(value);
+    if (on && unavailableSwitches.includes(name)) fault(name, 'this release does not offer it yet');
+    return on;
   };
 
   const portalUrl = readPortalUrl(text('portalUrl'), (what) => fault('portalUrl', what));
@@ -311,6 +381,14 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
     return items;
   };
 
+  const adminWallets = list('adminWallets').map((wallet) => {
+    if (/^0x[0-9a-f]{40}$/.test(wallet)) return getAddress(wallet);
+    fault('adminWallets', `${wallet} is not an Ethereum address`);
+    return wallet;
+  });
+  const approvalMode = text('approvalMode') as PolicySettings['approvalMode'];
+  if (!['auto', 'manual'].includes(approvalMode)) fault('approvalMode', 'must be auto or manual');
+
   const discovery = readDiscovery(
     {
       portalUrl,
@@ -338,7 +416,16 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
     maxConnectionsPerSource: number('maxConnectionsPerSource', 1, 1_000_000),
     maxConnectionsPerLease: number('maxConnectionsPerLease', 1, 1_000_000),
     digestSigning: onOff('digestSigning'),
+    adminWallets,
+    policy: {
+      approvalMode,
+      landingPageEnabled: onOff('landingPage'),
+      udp: { enabled: onOff('udp'), maxLeases: number('maxUdpLeases', 0, maxPortLeases) },
+      tcpPort: { enabled: onOff('tcp'), maxLeases: number('maxTcpLeases', 0, maxPortLeases) },
+    },
+    chromium: text('chromium'),
     drainTimeoutSeconds: number('drainTimeout', 0, 86_400),
+    metricsPort: text('metricsPort') === undefined ? undefined : number('metricsPort', 1, 65_535),
     discovery,
     logLevel,
     certificateReloadIntervalMs,

@@ -84,6 +84,18 @@ export const certificateReloadIntervalMs = 10_000;
 export const digestSkewSeconds = 30;
 export const maxDigestNonces = 100_000;
 
+// Landing page
+/** Services that the page lists; of the others it tells the number. */
+export const landingPageServices = 200;
+/** By source address. */
+export const landingPageBurst = 60;
+export const landingPagesPerSecond = 5;
+
+// Metrics
+/** Hostnames that have bytes of their own among the metrics: those that moved the most of late. */
+export const metricsHostnames = 20;
+export const maxMetricsConnections = 16;
+
 // By source address (an IPv6 /64 is one), as the defaults of settings
 export const defaultMaxConnectionsPerSource = 1_024;
 export const defaultMaxConnectionsPerLease = 2_048;
@@ -133,6 +145,33 @@ export const challengeBurst = 120;
 export const challengesPerSecond = 2;
 /** Source addresses remembered by a rate limit. */
 export const maxRateLimitKeys = 50_000;
+
+// Governing
+export const adminSessionTtlMs = 86_400_000;
+/** The oldest of a wallet ends when it opens one more. */
+export const maxAdminSessionsPerWallet = 64;
+/** Session cookies of one request that are looked at: more do not fit into `maxRequestHeadBytes`. */
+export const maxSessionCookies = 300;
+export const adminChallengeBurst = 60;
+export const adminChallengesPerSecond = 1;
+/** Logins that came to nothing, by source address. */
+export const loginFailureBurst = 20;
+export const loginFailuresPerSecond = 0.2;
+/** Identities with a decision or a limit, and banned addresses. */
+export const maxDecisions = 100_000;
+export const maxBannedIps = 100_000;
+/** How many leases may have a port, as the contract bounds it. */
+export const maxPortLeases = 65_535;
+export const maxAuditFileBytes = 16 * 1024 * 1024;
+/** The audit log and its predecessors. */
+export const auditFiles = 8;
+/** Entries moved into the audit log at once. */
+export const auditBatch = 256;
+/** Longer than any line of the audit log. */
+export const auditTailBytes = 65_536;
+/** Refused attempts that are written, of all sources together: 2 MB a day at most. */
+export const refusedAuditBurst = 100;
+export const refusedAuditsPerSecond = 0.1;
 
 // Discovery
 export const descriptorLifetimeMs = 300_000;

@@ -3,16 +3,24 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ApiListener } from './api/api-listener.js';
 import { addressList } from './address-list.js';
+import { adminGuard } from './api/admin-guard.js';
+import { adminHandlers } from './api/admin.js';
 import { createApp } from './api/app.js';
 import { ClientAddresses } from './api/client-address.js';
 import { ConnectEndpoint } from './api/connect.js';
 import { discoveryHandlers } from './api/discovery.js';
+import { landingHandlers } from './api/landing.js';
+import { thumbnailHandlers } from './api/thumbnail.js';
 import { sdkHandlers } from './api/sdk.js';
 import { systemHandlers } from './api/system.js';
+import { AuditLog } from './audit/audit-log.js';
+import { AdminAuth } from './auth/admin-auth.js';
+import { AdminSessions } from './auth/admin-sessions.js';
 import { LeaseAuth } from './auth/lease-auth.js';
 import { relayKeyFromHex } from './auth/relay-key.js';
 import { loadPrivateKeyFile } from '../sdk/identity-file.js';
 import { AccessTokens } from './auth/tokens.js';
+import { keyPin } from './certs/certificate.js';
 import { CertificateSource, loadCertificate } from './certs/certificate-source.js';
 import { developmentCaFile, developmentCertificate } from './certs/development-ca.js';
 import type { RelayConfig } from './config.js';
@@ -22,11 +30,21 @@ import { PublicListener } from './ingress/public-listener.js';
 import { Bindings } from './keyless/bindings.js';
 import { DigestSigner } from './keyless/digest-signer.js';
 import { TranscriptSigner } from './keyless/transcript-signer.js';
+import { LandingPage, exposeCommand } from './landing/landing-page.js';
 import { LeaseBook } from './leases/lease-book.js';
+import { type Lease, identityKey } from './leases/lease.js';
 import { Registration } from './leases/registration.js';
 import type { Logger } from './logger.js';
+import { countedSigner } from './metrics/counted-signer.js';
+import { MetricsListener } from './metrics/metrics-listener.js';
+import { RelayMetrics } from './metrics/metrics.js';
+import { timedStore } from './metrics/timed-store.js';
+import { enforce } from './policy/enforcement.js';
+import { Policy } from './policy/policy.js';
 import { ReverseAdmission } from './reverse/admission.js';
 import { SessionDirectory } from './reverse/session-directory.js';
+import { dialOwn } from './thumbnails/dial-own.js';
+import { Thumbnails } from './thumbnails/thumbnails.js';
 import { makePrivateDir } from './state-dir.js';
 import { SqliteStore } from './store/sqlite.js';
 
@@ -34,6 +52,8 @@ import { SqliteStore } from './store/sqlite.js';
 export interface Relay {
   apiPort: number;
   publicPort: number;
+  /** On 127.0.0.1, where metrics are on. */
+  metricsPort?: number;
   /** The relay's Ethereum address. */
   address: string;
   /** PEM file of the development CA, where one is in use. */
@@ -63,7 +83,14 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
       ? await loadCertificate(config.certificateFiles, rootHost)
       : await developmentCertificate(config.stateDir, rootHost),
   );
-  const store = new SqliteStore(join(config.stateDir, 'portal.db'));
+  const metrics = config.metricsPort === undefined ? undefined : new RelayMetrics();
+  const database = new SqliteStore(join(config.stateDir, 'portal.db'));
+  const store = metrics ? timedStore(database, metrics.storeCall) : database;
+  const onStoreFault = (error: unknown) => logger.error({ err: error }, 'the store failed');
+  const audit = new AuditLog(join(config.stateDir, 'audit.jsonl'), store.governance, (error) =>
+    logger.error({ err: error }, 'the audit log failed, its entries wait in the store'),
+  );
+  const policy = new Policy(config.policy, store.governance, audit);
 
   const directory = new SessionDirectory();
   const bindings = new Bindings();
@@ -75,32 +102,43 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
       perWallet: config.maxLeasesPerWallet,
       reservedNames: new Set(config.reservedNames),
     },
+    policy,
     store,
     (lease, ending) => {
       logger.info({ hostname: lease.hostname, ending }, 'lease ended');
       directory.end(lease, ending);
     },
-    (error) => logger.error({ err: error }, 'the store failed'),
+    onStoreFault,
   );
 
   /** Aborted once the relay takes no new work. */
   const drain = new AbortController();
   const tokens = new AccessTokens(key, config.portalUrl.origin);
-  const auth = new LeaseAuth(tokens, leases);
+  const auth = new LeaseAuth(tokens, leases, policy);
+  const adminWallets = new Set(config.adminWallets);
+  const adminSessions = new AdminSessions(adminWallets, store.governance);
+  const adminAuth = new AdminAuth(config.portalUrl, adminWallets, adminSessions, audit);
   const registration = new Registration(config.portalUrl, leases, store);
-  const admission = new ReverseAdmission(auth, directory, config.digestSigning, drain.signal);
-  const digests = config.digestSigning ? new DigestSigner(certificates) : undefined;
-  const transcripts = new TranscriptSigner(certificates, bindings);
+  const admission = new ReverseAdmission(auth, directory, policy, config.digestSigning, drain.signal);
+  const digests = config.digestSigning ? countedSigner(new DigestSigner(certificates), 'digest', metrics) : undefined;
+  const transcripts = countedSigner(new TranscriptSigner(certificates, bindings), 'transcript', metrics);
 
+  /** The lease that visitors of a hostname are routed to. */
+  const leaseAt = (hostname: string): Lease | undefined => {
+    const lease = drain.signal.aborted ? undefined : leases.at(hostname);
+    return lease && policy.mayServe(identityKey(lease.identity)) ? lease : undefined;
+  };
+  const isBalancer = addressList(config.proxyProtocolFrom);
   const publicListener = new PublicListener(
     {
       apiHosts: new Set([rootHost, ...config.apiHosts]),
       unboundSessions: config.digestSigning,
       maxConnectionsPerSource: config.maxConnectionsPerSource,
       maxConnectionsPerLease: config.maxConnectionsPerLease,
-      leaseAt: (hostname) => (drain.signal.aborted ? undefined : leases.at(hostname)),
-      isBalancer: addressList(config.proxyProtocolFrom),
+      leaseAt,
+      isBalancer,
       toApi: (socket, passedOnFor) => apiListener.accept(socket, passedOnFor),
+      onOutcome: metrics?.connection,
     },
     directory,
     bindings,
@@ -116,9 +154,31 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
         logger,
       })
     : undefined;
+  const thumbnails = config.chromium
+    ? new Thumbnails({
+        chromium: config.chromium,
+        leaseAt,
+        publicPort: () => portOf(publicListener.server),
+        dialPublic: () => dialOwn(publicListener.server, isBalancer),
+        trustedKey: () => (config.certificateFiles ? undefined : keyPin(certificates.current)),
+        logger,
+      })
+    : undefined;
   const addresses = new ClientAddresses(addressList(config.trustedProxies));
+  const caFile = config.certificateFiles ? undefined : developmentCaFile(config.stateDir);
+  const landing = new LandingPage({
+    rootHost,
+    releaseVersion: releaseVersion(),
+    exposeCommand: exposeCommand(config.portalUrl.origin, caFile),
+    urlOf: (hostname) => new URL(`https://${hostname}:${portOf(publicListener.server)}`).href,
+    enabled: () => policy.settings.landingPageEnabled,
+    leases: () => leases.live(),
+    mayServe: ({ identity }) => policy.mayServe(identityKey(identity)),
+    isAlive: (lease) => directory.isAlive(lease),
+  });
   const app = createApp({
     addresses,
+    adminGuard: adminGuard(adminAuth, audit, config.portalUrl.origin),
     handlers: {
       ...sdkHandlers({
         rootHost,
@@ -130,30 +190,50 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
         leases,
         tokens,
         auth,
+        policy,
         draining: drain.signal,
       }),
-      ...systemHandlers({ auth, leases, directory, transcripts, digests, draining: drain.signal }),
+      ...landingHandlers(landing),
+      ...adminHandlers({ adminAuth, audit, leases, directory, policy }),
+      ...systemHandlers({ auth, leases, directory, policy, transcripts, digests, draining: drain.signal }),
       ...discoveryHandlers(discovery),
+      ...thumbnailHandlers(thumbnails),
     },
     logger,
+    onAnswer: metrics?.answer,
     validateResponses: config.validateResponses,
   });
-  const connect = new ConnectEndpoint(admission, addresses, logger);
+  const connect = new ConnectEndpoint(admission, addresses, logger, metrics?.answer);
   const apiListener = new ApiListener(app, certificates.current, connect, addresses);
+
+  metrics?.watch({
+    releaseVersion: releaseVersion(),
+    directory,
+    leases: () => leases.size,
+    publicConnections: () => publicListener.open,
+  });
+  const metricsListener = metrics && new MetricsListener(metrics.registry, logger);
 
   const stop = async () => {
     discovery?.stop();
+    await thumbnails?.stop();
     leases.stop();
     certificates.stop();
     directory.close();
     bindings.close();
-    await Promise.all([publicListener.stop(), apiListener.stop()]);
+    await Promise.all([publicListener.stop(), apiListener.stop(), metricsListener?.stop()]);
+    await audit.stop();
     await store.close();
   };
   try {
+    await audit.start();
+    await policy.start();
+    await adminSessions.start();
     await leases.start(defaultLeaseTtlSeconds);
+    enforce(policy, leases, directory);
     await listen(publicListener.server, config.host, config.sniPort);
     await listen(apiListener.server, config.host, config.apiPort);
+    if (metricsListener) await listen(metricsListener.server, '127.0.0.1', config.metricsPort as number);
   } catch (error) {
     await stop();
     throw error;
@@ -164,14 +244,23 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
   }
   discovery?.start();
   const [apiPort, publicPort] = [portOf(apiListener.server), portOf(publicListener.server)];
-  const caFile = config.certificateFiles ? undefined : developmentCaFile(config.stateDir);
+  const metricsPort = metricsListener && portOf(metricsListener.server);
   logger.info(
-    { url: config.portalUrl.origin, rootHost, apiPort, publicPort, address: key.address, developmentCa: caFile },
+    {
+      url: config.portalUrl.origin,
+      rootHost,
+      apiPort,
+      publicPort,
+      metricsPort,
+      address: key.address,
+      developmentCa: caFile,
+    },
     'relay started',
   );
   return {
     apiPort,
     publicPort,
+    metricsPort,
     address: key.address,
     developmentCaFile: caFile,
     discovery: discovery && (() => discovery.report()),

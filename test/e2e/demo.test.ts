@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { X509Certificate, createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
 import { WebSocket } from 'ws';
+import { openBrowser } from '../support/browser.js';
 import { printed, runProgram } from '../support/programs.js';
 import { requireTool } from '../support/tools.js';
 
@@ -125,23 +125,7 @@ test('a WebSocket client gets its messages back', async () => {
 });
 
 test('Chromium shows the page, its event stream, an upload and a WebSocket', async () => {
-  const executablePath = await requireTool('chromium');
-  // Chromium takes no CA by option; it is told the one public key that it may trust here, and nothing else.
-  const { publicKey } = new X509Certificate(readFileSync(join(dir, 'development-cert.pem')));
-  const pin = createHash('sha256')
-    .update(publicKey.export({ format: 'der', type: 'spki' }))
-    .digest('base64');
-  const quiet = [
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-    '--no-first-run',
-    '--disable-quic',
-  ];
-  const context = await chromium.launchPersistentContext(join(dir, 'profile'), {
-    executablePath,
-    args: ['--no-sandbox', '--disable-gpu', `--ignore-certificate-errors-spki-list=${pin}`, ...quiet],
-  });
+  const context = await openBrowser(join(dir, 'profile'), readFileSync(join(dir, 'development-cert.pem')));
   try {
     const page = await context.newPage();
     const response = await page.goto(url);

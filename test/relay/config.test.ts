@@ -96,10 +96,44 @@ test('balancers and proxies are addresses and CIDRs; each that is none is told',
 
 test('what is not built yet cannot be turned on by mistake', () => {
   const url = ['--portal-url', 'https://a.localhost'];
-  assert.match(faultsOf(url, { ADMIN_WALLETS: '0x1' }).join(), /^ADMIN_WALLETS: /);
-  assert.match(faultsOf(url, { UDP_ENABLED: 'true' }).join(), /^UDP_ENABLED: /);
-  assert.deepEqual(faultsOf(url, { UDP_ENABLED: 'false', LANDING_PAGE_ENABLED: '0' }), []);
+  assert.match(faultsOf(url, { MIN_PORT: '2000' }).join(), /^MIN_PORT: /);
+  assert.match(faultsOf(url, { UDP_ENABLED: 'true' }).join(), /\(UDP_ENABLED\): this release does not offer it/);
+  assert.match(faultsOf(url, { TCP_ENABLED: '1' }).join(), /\(TCP_ENABLED\): this release does not offer it/);
+  assert.deepEqual(faultsOf(url, { UDP_ENABLED: 'false', MAX_PORT: '0' }), []);
   assert.equal(faultsOf([...url, '--no-such-flag']).length, 1);
+});
+
+test('admin wallets are Ethereum addresses, in any case', () => {
+  const argv = ['--portal-url', 'https://a.localhost'];
+  const [one, two] = ['0xDb2F216439001033EBBE995570B66dfF5b17361d', '0x52908400098527886E0F7030069857D2E4169EE7'];
+  const ADMIN_WALLETS = `${one.toLowerCase()}, ${two.replace('0x', '0X')}`;
+  assert.deepEqual(readRelayConfig(argv, { ADMIN_WALLETS }).adminWallets, [one, two]);
+  assert.deepEqual(readRelayConfig(argv, {}).adminWallets, []);
+  assert.match(
+    faultsOf(argv, { ADMIN_WALLETS: `${one},0x1` }).join(),
+    /\(ADMIN_WALLETS\): 0x1 is not an Ethereum address/,
+  );
+});
+
+test('the first values of what admins set come from the configuration', () => {
+  const argv = ['--portal-url', 'https://a.localhost', '--approval-mode', 'manual', '--max-udp-leases', '3'];
+  assert.deepEqual(readRelayConfig(argv, { LANDING_PAGE_ENABLED: 'true' }).policy, {
+    approvalMode: 'manual',
+    landingPageEnabled: true,
+    udp: { enabled: false, maxLeases: 3 },
+    tcpPort: { enabled: false, maxLeases: 0 },
+  });
+  const faults = faultsOf(argv.slice(0, 2), { APPROVAL_MODE: 'none', MAX_TCP_LEASES: '65536' }).join('\n');
+  assert.match(faults, /\(APPROVAL_MODE\): must be auto or manual/);
+  assert.match(faults, /\(MAX_TCP_LEASES\): must be a whole number from 0 to 65535/);
+});
+
+test('metrics have a port only where one is named', () => {
+  const url = ['--portal-url', 'https://a.localhost'];
+  assert.equal(readRelayConfig(url, { METRICS_PORT: '' }).metricsPort, undefined);
+  assert.equal(readRelayConfig(url, { METRICS_PORT: '4018' }).metricsPort, 4018);
+  for (const wrong of ['0', 'on', '70000'])
+    assert.match(faultsOf([...url, '--metrics-port', wrong]).join(), /METRICS_PORT/);
 });
 
 test('discovery is off unless it is turned on; its bootstraps are relay URLs', () => {

@@ -23,7 +23,7 @@ export interface Call {
 
 /** One request to the API listener on a connection of its own. A string body is sent as it is. */
 export async function call(
-  relay: TestRelay,
+  relay: Pick<TestRelay, 'apiPort' | 'ca' | 'rootHost'>,
   method: string,
   path: string,
   { body, token, headers }: Call = {},

@@ -9,7 +9,7 @@ import { printed } from './programs.js';
 const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 
 /** `portal COMMAND` as a process of its own, killed with the test at the latest. */
-function portal(t: TestContext, args: string[]): ChildProcess {
+export function startPortal(t: TestContext, args: string[]): ChildProcess {
   const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   child.stderr?.resume();
   t.after(() => kill(child, 'SIGKILL'));
@@ -30,7 +30,7 @@ export async function startRelayProcess(
   moreFlags: string[] = [],
 ): Promise<RelayProcess> {
   const flags = ['--portal-url', `https://portal.localhost:${urlPort}`, '--state-dir', dir, '--host', '127.0.0.1'];
-  const child = portal(t, ['relay', ...flags, '--sni-port', String(port), '--api-port', '0', ...moreFlags]);
+  const child = startPortal(t, ['relay', ...flags, '--sni-port', String(port), '--api-port', '0', ...moreFlags]);
   await new Promise<void>((resolve, reject) => {
     let text = '';
     child.once('exit', (code) => reject(new Error(`the relay ended with ${code}: ${text}`)));
@@ -55,7 +55,7 @@ export async function startTunnelProcess(
   }: { target: number; relayPort: number; name: string; identity: string; caFile: string; ttlSeconds: number },
 ): Promise<ChildProcess> {
   const relay = `https://portal.localhost:${relayPort}`;
-  const child = portal(t, [
+  const child = startPortal(t, [
     'expose',
     String(target),
     '--relay',

@@ -44,6 +44,13 @@ export async function startTestRelay(overrides: Partial<RelayConfig> = {}): Prom
     maxConnectionsPerSource: 1_024,
     maxConnectionsPerLease: 2_048,
     digestSigning: false,
+    adminWallets: [],
+    policy: {
+      approvalMode: 'auto',
+      landingPageEnabled: false,
+      udp: { enabled: false, maxLeases: 0 },
+      tcpPort: { enabled: false, maxLeases: 0 },
+    },
     drainTimeoutSeconds: 30,
     logLevel: (process.env['TEST_LOG'] as RelayConfig['logLevel']) ?? 'silent',
     certificateReloadIntervalMs,

@@ -4,9 +4,9 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { ApiError } from '../../contract/index.js';
 import type { Logger } from '../logger.js';
-import type { ConnectRequest, ReverseAdmission } from '../reverse/admission.js';
-import { ReverseSession } from '../reverse/reverse-session.js';
+import type { Admission, ConnectRequest, ReverseAdmission } from '../reverse/admission.js';
 import { WebSocketStream, maxWebSocketMessageBytes } from '../../streams/websocket-stream.js';
+import type { AnswerObserver } from './app.js';
 import type { ClientAddresses } from './client-address.js';
 import { asApiError } from './errors.js';
 import { refuseWith } from './raw-answers.js';
@@ -35,6 +35,7 @@ export class ConnectEndpoint {
     private readonly admission: ReverseAdmission,
     private readonly addresses: ClientAddresses,
     private readonly logger: Logger,
+    private readonly onAnswer?: AnswerObserver,
   ) {
     this.#webSockets.on('headers', (headers, request) => {
       // Admission has seen to it that the header says 1 where it is sent.
@@ -42,7 +43,7 @@ export class ConnectEndpoint {
     });
     // What is no WebSocket handshake (RFC 6455 4.2.1).
     this.#webSockets.on('wsClientError', (error, socket) =>
-      refuseWith(socket, new ApiError('invalid_request', error.message)),
+      this.#refuse(socket, new ApiError('invalid_request', error.message)),
     );
   }
 
@@ -63,6 +64,12 @@ export class ConnectEndpoint {
     else await this.#open(socket, request, rest, switchedProtocols);
   }
 
+  #refuse(socket: Duplex, thrown: unknown): void {
+    const error = asApiError(thrown, this.logger);
+    this.onAnswer?.('openReverseSession', error.code);
+    refuseWith(socket, error);
+  }
+
   async #openWebSocket(socket: Duplex, message: IncomingMessage, request: ConnectRequest, rest: Buffer): Promise<void> {
     try {
       const offered = (request.header('sec-websocket-protocol') ?? '').split(',').map((protocol) => protocol.trim());
@@ -70,14 +77,13 @@ export class ConnectEndpoint {
         throw new ApiError('feature_unavailable', 'this relay carries no datagrams');
       if (!offered.includes(streamProtocol))
         throw new ApiError('invalid_request', `the subprotocol ${streamProtocol} must be offered`);
-      const { sessions, options } = await this.admission.admit(withSubprotocols(request, offered));
+      const admission = await this.admission.admit(withSubprotocols(request, offered));
       if (socket.destroyed) return;
       this.#webSockets.handleUpgrade(message, socket, rest, (opened) => {
-        sessions.add(new ReverseSession(new WebSocketStream(opened), options));
-        this.logger.debug({ hostname: sessions.lease.hostname, ready: sessions.queue.ready }, 'reverse session ready');
+        this.#enter(admission, new WebSocketStream(opened));
       });
     } catch (error) {
-      refuseWith(socket, asApiError(error, this.logger));
+      this.#refuse(socket, error);
     }
   }
 
@@ -88,14 +94,20 @@ export class ConnectEndpoint {
         throw new ApiError('invalid_request', 'Upgrade must be portal-reverse');
       if (rest.length > 0)
         throw new ApiError('invalid_request', 'nothing may follow the request before it is answered');
-      const { sessions, options } = await this.admission.admit(request);
+      const admission = await this.admission.admit(request);
       if (socket.destroyed) return;
-      socket.write(`${answer}${options.recycle ? `${recycles}\r\n` : ''}\r\n`);
-      sessions.add(new ReverseSession(socket, options));
-      this.logger.debug({ hostname: sessions.lease.hostname, ready: sessions.queue.ready }, 'reverse session ready');
+      socket.write(`${answer}${admission.options.recycle ? `${recycles}\r\n` : ''}\r\n`);
+      this.#enter(admission, socket);
     } catch (error) {
-      refuseWith(socket, asApiError(error, this.logger));
+      this.#refuse(socket, error);
     }
+  }
+
+  #enter(admission: Admission, stream: Duplex): void {
+    this.admission.enter(admission, stream);
+    this.onAnswer?.('openReverseSession', 'ok');
+    const { lease, queue } = admission.sessions;
+    this.logger.debug({ hostname: lease.hostname, ready: queue.ready }, 'reverse session ready');
   }
 }
 

@@ -6,6 +6,7 @@ import type { CertificateSource } from '../certs/certificate-source.js';
 import { defaultLeaseTtlSeconds, protocolVersion, signingKeyId } from '../constants.js';
 import { refuseWhenDraining } from '../draining.js';
 import type { LeaseBook } from '../leases/lease-book.js';
+import type { Policy } from '../policy/policy.js';
 import type { Registration } from '../leases/registration.js';
 import type { Handlers } from './app.js';
 
@@ -19,6 +20,7 @@ export interface SdkParts {
   leases: LeaseBook;
   tokens: AccessTokens;
   auth: LeaseAuth;
+  policy: Policy;
   draining: AbortSignal;
 }
 
@@ -33,9 +35,10 @@ export const rfc3339 = (ms: number) => new Date(ms).toISOString();
 
 /** `/sdk/*`: the life of a lease. */
 export function sdkHandlers(parts: SdkParts): Handlers {
-  const { registration, leases, tokens, auth } = parts;
+  const { registration, leases, tokens, auth, policy } = parts;
   return {
-    getDomain(_request, response) {
+    getDomain(request, response) {
+      policy.assertIpAllowed(clientIp(request));
       const data: SuccessData<'getDomain'> = {
         protocol_version: protocolVersion,
         release_version: parts.releaseVersion,
@@ -51,6 +54,7 @@ export function sdkHandlers(parts: SdkParts): Handlers {
     },
 
     async createRegisterChallenge(request, response) {
+      policy.assertIpAllowed(clientIp(request));
       refuseWhenDraining(parts.draining);
       const body = request.body as RequestBody<'createRegisterChallenge'>;
       const { id, message, expiresAt } = await registration.challenge(body, clientIp(request));
@@ -63,6 +67,7 @@ export function sdkHandlers(parts: SdkParts): Handlers {
     },
 
     async registerLease(request, response) {
+      policy.assertIpAllowed(clientIp(request));
       refuseWhenDraining(parts.draining);
       const lease = await registration.complete(request.body as RequestBody<'registerLease'>, clientIp(request));
       const data: SuccessData<'registerLease'> = {
@@ -97,7 +102,8 @@ export function sdkHandlers(parts: SdkParts): Handlers {
       response.json(success({}));
     },
 
-    openReverseSession() {
+    openReverseSession(request) {
+      policy.assertIpAllowed(clientIp(request));
       throw new ApiError(
         'hijack_unsupported',
         'without an upgrade, /sdk/connect must be the first request of its connection',

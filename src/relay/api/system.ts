@@ -4,6 +4,8 @@ import type { LeaseBook } from '../leases/lease-book.js';
 import type { DigestRequest, DigestSigner } from '../keyless/digest-signer.js';
 import type { TranscriptRequest, TranscriptSigner } from '../keyless/transcript-signer.js';
 import type { SessionDirectory } from '../reverse/session-directory.js';
+import { identityKey } from '../leases/lease.js';
+import type { Policy } from '../policy/policy.js';
 import type { Handlers } from './app.js';
 import { credentials } from './sdk.js';
 
@@ -11,9 +13,10 @@ export interface SystemParts {
   auth: LeaseAuth;
   leases: LeaseBook;
   directory: SessionDirectory;
-  transcripts: TranscriptSigner;
+  transcripts: Pick<TranscriptSigner, 'sign'>;
   /** Only where the operator turned digest mode on. */
-  digests?: DigestSigner;
+  digests?: Pick<DigestSigner, 'sign'>;
+  policy: Policy;
   draining: AbortSignal;
 }
 
@@ -34,6 +37,8 @@ export function systemHandlers(parts: SystemParts): Handlers {
       }
       if (!parts.digests)
         throw new ApiError('feature_unavailable', 'this relay signs transcripts only', { status: 404 });
+      // Nothing ties a digest to a visitor that was routed here.
+      parts.policy.assertMayServe(identityKey(lease.identity));
       response.json(parts.digests.sign(body as DigestRequest));
     },
 

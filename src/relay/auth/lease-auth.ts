@@ -3,6 +3,7 @@ import { sourceOf } from '../addresses.js';
 import { tokenFailureBurst, tokenFailuresPerSecond } from '../constants.js';
 import type { Lease } from '../leases/lease.js';
 import type { LeaseBook } from '../leases/lease-book.js';
+import type { Policy } from '../policy/policy.js';
 import { RateLimit } from '../rate-limit.js';
 import type { AccessTokens } from './tokens.js';
 
@@ -24,13 +25,15 @@ export class LeaseAuth {
   constructor(
     private readonly tokens: AccessTokens,
     private readonly leases: LeaseBook,
+    private readonly policy: Policy,
   ) {}
 
   /**
-   * @throws ApiError `unauthorized` (none, or not ours), `invalid_request` (two that differ), `lease_not_found` (expired
+   * @throws ApiError `ip_banned`, `lease_rejected` (denied or banned), `unauthorized` (none, or not ours), `invalid_request` (two that differ), `lease_not_found` (expired
    * or gone), `hostname_conflict` (superseded by a later registration), `rate_limited` (too many that were not ours)
    */
   async lease({ header, body, clientIp }: TokenSources): Promise<Lease> {
+    this.policy.assertIpAllowed(clientIp);
     if (header && body && header !== body)
       throw new ApiError('invalid_request', 'header and body carry different access tokens');
     const token = header || body;
@@ -41,6 +44,7 @@ export class LeaseAuth {
       this.#failures.take(source);
       throw error;
     });
+    this.policy.assertNotRejected(claims.identityKey);
     return this.leases.forToken(claims);
   }
 }

@@ -10,6 +10,8 @@ export interface SignInRequest {
   /** Milliseconds since the epoch. */
   issuedAt: number;
   expiresAt: number;
+  /** Alphanumeric; made here by default. */
+  nonce?: string;
 }
 
 /**
@@ -24,7 +26,7 @@ export function signInMessage(portalUrl: URL, path: string, request: SignInReque
     uri: new URL(path, portalUrl).href,
     version: '1',
     chainId: 1,
-    nonce: generateNonce(),
+    nonce: request.nonce ?? generateNonce(),
     issuedAt: new Date(request.issuedAt).toISOString(),
     expirationTime: new Date(request.expiresAt).toISOString(),
     requestId: request.requestId,

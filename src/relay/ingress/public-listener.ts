@@ -21,11 +21,25 @@ import { readClientHello, refuse } from './client-hello.js';
 import { readProxyHeader } from './proxied.js';
 import { type SpliceMeter, splice } from './splice.js';
 
+/** What becomes of a connection to the public port: `routed` and `api` are served, all others refused. */
+export const connectionOutcomes = [
+  'routed',
+  'api',
+  'over_limit',
+  'no_proxy_header',
+  'no_client_hello',
+  'unknown_name',
+  'lease_over_limit',
+  'no_session',
+] as const;
+export type ConnectionOutcome = (typeof connectionOutcomes)[number];
+
 export interface PublicListenerOptions {
   /** Names that lead to the API: the root host, and what the operator added. */
   apiHosts: ReadonlySet<string>;
   /** Sessions that take no binding may be claimed: digest signing is on. */
   unboundSessions: boolean;
+  /** The lease to route to, if there is one and it may be served. */
   leaseAt(hostname: string): Lease | undefined;
   maxConnectionsPerSource: number;
   maxConnectionsPerLease: number;
@@ -36,6 +50,8 @@ export interface PublicListenerOptions {
    * @param passedOnFor the visitor's address, where a balancer said it
    */
   toApi(socket: Socket, passedOnFor: string | undefined): void;
+  /** Told of each connection once, as soon as it is clear. */
+  onOutcome?(outcome: ConnectionOutcome): void;
 }
 
 /** The public port: routes each TLS connection by the name in its ClientHello, and never answers a tenant's handshake. */
@@ -62,6 +78,11 @@ export class PublicListener {
     return this.#server;
   }
 
+  /** Connections that are open. */
+  get open(): number {
+    return this.#open.size;
+  }
+
   /** Stops listening and ends what is open. */
   async stop(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
@@ -72,28 +93,37 @@ export class PublicListener {
   async #serve(socket: Socket): Promise<void> {
     socket.on('error', () => {});
     // No alert: it would cost more than the connection that is not served.
-    if (this.#open.size >= maxPublicConnections) return void socket.destroy();
+    if (this.#open.size >= maxPublicConnections) return this.#overLimit(socket);
     this.#open.add(socket);
     socket.once('close', () => this.#open.delete(socket));
     const ends = endsOf(socket);
     let passedOn: ProxiedAddresses | undefined;
     if (this.options.isBalancer(ends.source.address)) {
       const header = await this.#awaiting(socket, () => readProxyHeader(socket));
-      if (!header || socket.destroyed) return;
+      if (!header || socket.destroyed) return this.options.onOutcome?.('no_proxy_header');
       passedOn = header.addresses;
     }
     const addresses = passedOn ?? ends;
     const source = sourceOf(addresses.source.address);
-    if (!this.#bySource.add(source)) return void socket.destroy();
+    if (!this.#bySource.add(source)) return this.#overLimit(socket);
     socket.once('close', () => this.#bySource.remove(source));
     const hello = await this.#hello(socket, source);
-    if (!hello) return;
+    if (!hello) return this.options.onOutcome?.('no_client_hello');
     const hostname = hello.serverName?.toLowerCase();
     const lease = hostname === undefined ? undefined : this.options.leaseAt(hostname);
     if (lease) await this.#route(socket, addresses, hello, lease);
-    else if (hostname !== undefined && this.options.apiHosts.has(hostname))
+    else if (hostname !== undefined && this.options.apiHosts.has(hostname)) {
+      this.options.onOutcome?.('api');
       this.options.toApi(socket, passedOn?.source.address);
-    else refuse(socket, 'unrecognized_name');
+    } else {
+      this.options.onOutcome?.('unknown_name');
+      refuse(socket, 'unrecognized_name');
+    }
+  }
+
+  #overLimit(socket: Socket): void {
+    this.options.onOutcome?.('over_limit');
+    socket.destroy();
   }
 
   /** Reads the ClientHello, unless too many are awaited already. */
@@ -120,9 +150,16 @@ export class PublicListener {
   /** Claims a reverse session for the connection and splices the two until both are done. */
   async #route(socket: Socket, addresses: ProxiedAddresses, hello: ClientHello, lease: Lease): Promise<void> {
     const sessions = this.directory.of(lease);
-    if (sessions.live.size >= this.options.maxConnectionsPerLease) return refuse(socket, 'internal_error');
+    if (sessions.live.size >= this.options.maxConnectionsPerLease) {
+      this.options.onOutcome?.('lease_over_limit');
+      return refuse(socket, 'internal_error');
+    }
     const session = await this.#claim(socket, sessions.queue.claim.bind(sessions.queue), sessions.ended);
-    if (!session) {
+    // The lease may have ended in the moment between, too.
+    if (sessions.ended.aborted) session?.close();
+    const routed = session !== undefined && !sessions.ended.aborted;
+    this.options.onOutcome?.(routed ? 'routed' : 'no_session');
+    if (!routed) {
       if (!socket.destroyed) refuse(socket, 'internal_error');
       return;
     }
@@ -130,7 +167,15 @@ export class PublicListener {
       ? this.bindings.issue({ hostname: lease.hostname, generation: lease.generation, clientHello: hello.raw })
       : undefined;
     if (binding) socket.once('close', () => this.bindings.revoke(binding));
-    const connection: LiveConnection = { cut: () => socket.destroy(), traffic: { up: 0, down: 0 } };
+    const connection: LiveConnection = {
+      cut: () => socket.destroy(),
+      drop() {
+        socket.resetAndDestroy();
+        session.abandon();
+      },
+      tunnelIp: session.from,
+      traffic: { up: 0, down: 0 },
+    };
     sessions.live.add(connection);
     const stream = session.claim(openingBytes(session, addresses, binding));
     const error = await splice(socket, stream, meter(connection.traffic, sessions.traffic), sessions.bandwidth);

@@ -10,12 +10,14 @@ import {
   renewalsPerSecond,
 } from '../constants.js';
 import { RateLimit } from '../rate-limit.js';
+import type { Policy } from '../policy/policy.js';
 import type { LeaseRecord, Metadata, Store } from '../store/store.js';
 import { Tally } from '../tally.js';
 import type { AccessTokenClaims } from '../auth/tokens.js';
 import { type Identity, type Lease, identityKey, knownMetadata } from './lease.js';
 
-export type LeaseEnding = 'unregistered' | 'replaced' | 'expired';
+/** `rejected`: its identity was denied or banned. */
+export type LeaseEnding = 'unregistered' | 'replaced' | 'expired' | 'rejected';
 
 export interface LeaseTerms {
   identity: Identity;
@@ -53,6 +55,7 @@ export class LeaseBook {
   constructor(
     private readonly rootHost: string,
     private readonly limits: LeaseLimits,
+    private readonly policy: Pick<Policy, 'assertNotRejected'>,
     private readonly store: Store,
     private readonly onEnded: (lease: Lease, ending: LeaseEnding) => void,
     private readonly onFault: (error: unknown) => void,
@@ -94,13 +97,22 @@ export class LeaseBook {
     return lease && lease.expiresAt > now ? lease : undefined;
   }
 
-  /** @throws ApiError `hostname_conflict` while the name is held by, or kept for, another identity, or for nobody */
+  /** All live leases. */
+  *live(now = Date.now()): Iterable<Lease> {
+    for (const lease of this.#leases.values()) if (lease.expiresAt > now) yield lease;
+  }
+
+  /**
+   * @throws ApiError `lease_rejected` for an identity that was denied or banned, `hostname_conflict` while the name is held
+   * by, or kept for, another identity, or for nobody
+   */
   assertFree(identity: Identity, now = Date.now()): void {
     const hostname = this.hostnameOf(identity.name);
     if (this.limits.reservedNames.has(identity.name)) {
       throw new ApiError('hostname_conflict', `${hostname} is reserved by the operator of this relay`);
     }
     const key = identityKey(identity);
+    this.policy.assertNotRejected(key);
     const held = this.#leases.get(hostname);
     if (held) this.#endIfExpired(held, now);
     const reserved = this.#reserved.get(hostname);
@@ -110,7 +122,7 @@ export class LeaseBook {
     }
   }
 
-  /** Takes the hostname, or replaces the identity's own lease on it. @throws ApiError `hostname_conflict` */
+  /** Takes the hostname, or replaces the identity's own lease on it. @throws ApiError `lease_rejected`, `hostname_conflict` */
   async register(terms: LeaseTerms): Promise<Lease> {
     const hostname = this.hostnameOf(terms.identity.name);
     return await this.#inTurn(hostname, async () => {
@@ -134,10 +146,18 @@ export class LeaseBook {
         reportedIp: terms.reportedIp,
       };
       await this.store.putLeases([recordFromLease(lease)], now);
-      if (earlier) this.#remove(earlier);
+      try {
+        // It may have been decided while the store wrote.
+        this.policy.assertNotRejected(identityKey(lease.identity));
+      } catch (error) {
+        await this.store.deleteLease(hostname, lease.generation, now);
+        throw error;
+      }
+      const replaced = this.#leases.get(hostname);
+      if (replaced) this.#remove(replaced);
       this.#add(lease);
       this.#reserved.delete(hostname);
-      if (earlier) this.onEnded(earlier, 'replaced');
+      if (replaced) this.onEnded(replaced, 'replaced');
       return lease;
     });
   }
@@ -162,6 +182,8 @@ export class LeaseBook {
         reportedIp: terms.reportedIp ?? lease.reportedIp,
       };
       await this.store.putLeases([recordFromLease(renewed)], now);
+      // It may have ended while the store wrote.
+      this.#assertCurrent(lease, now);
       Object.assign(lease, renewed);
     });
   }
@@ -172,9 +194,23 @@ export class LeaseBook {
       const now = Date.now();
       this.#assertCurrent(lease, now);
       await this.store.deleteLease(lease.hostname, lease.generation, now);
+      if (this.#leases.get(lease.hostname) !== lease) return;
       this.#remove(lease);
       this.onEnded(lease, 'unregistered');
     });
+  }
+
+  /**
+   * Ends a lease whose identity was denied or banned, at once: the store follows. Its name stays reserved for it, as after an
+   * expiry, so that it comes back to it when the decision is lifted.
+   */
+  reject(lease: Lease, now = Date.now()): void {
+    if (this.#leases.get(lease.hostname) !== lease) return;
+    this.#remove(lease);
+    this.#reserve(lease, now);
+    this.onEnded(lease, 'rejected');
+    const ended = recordFromLease({ ...lease, expiresAt: now });
+    this.#inTurn(lease.hostname, () => this.store.putLeases([ended], now)).catch(this.onFault);
   }
 
   /**

@@ -46,7 +46,7 @@ export class Registration {
   ) {}
 
   /**
-   * @throws ApiError `invalid_request`, `invalid_address`, `hostname_conflict`, `feature_unavailable` (TCP and UDP
+   * @throws ApiError `invalid_request`, `invalid_address`, `lease_rejected`, `hostname_conflict`, `feature_unavailable` (TCP and UDP
    * leases), `rate_limited`
    */
   async challenge(request: RegistrationRequest, clientIp: string): Promise<Challenge> {

@@ -1,8 +1,12 @@
+import type { Duplex } from 'node:stream';
 import { ApiError } from '../../contract/index.js';
+import { recycledReadyLimit } from '../constants.js';
 import { refuseWhenDraining } from '../draining.js';
 import type { LeaseAuth } from '../auth/lease-auth.js';
+import { identityKey } from '../leases/lease.js';
+import type { Policy } from '../policy/policy.js';
 import type { LeaseSessions, SessionDirectory } from './session-directory.js';
-import type { ReverseSessionOptions } from './reverse-session.js';
+import { ReverseSession, type ReverseSessionOptions } from './reverse-session.js';
 
 /** What `GET /sdk/connect` says about itself, over whichever carrier. */
 export interface ConnectRequest {
@@ -16,6 +20,7 @@ export interface ConnectRequest {
 export interface Admission {
   sessions: LeaseSessions;
   options: ReverseSessionOptions;
+  clientIp: string;
 }
 
 /** Decides who may open a reverse session, before the connection is switched. */
@@ -23,13 +28,14 @@ export class ReverseAdmission {
   constructor(
     private readonly auth: LeaseAuth,
     private readonly directory: SessionDirectory,
+    private readonly policy: Policy,
     /** Sessions without a binding can serve: digest signing is on. */
     private readonly unboundSessions: boolean,
     private readonly draining: AbortSignal,
   ) {}
 
   /**
-   * @throws ApiError `http11_only`, `unauthorized`, `lease_not_found`, `hostname_conflict`, `invalid_request`,
+   * @throws ApiError `http11_only`, `ip_banned`, `lease_rejected`, `unauthorized`, `lease_not_found`, `hostname_conflict`, `invalid_request`,
    * `feature_unavailable` (a session that could never be claimed), `rate_limited` (the ready queue is full, or the relay is going down)
    */
   async admit(request: ConnectRequest): Promise<Admission> {
@@ -39,6 +45,7 @@ export class ReverseAdmission {
       header: request.header('x-portal-access-token'),
       clientIp: request.clientIp,
     });
+    this.policy.assertMayServe(identityKey(lease.identity));
     const options = {
       binding: isOn(request, 'x-portal-binding', '1'),
       proxy: isOn(request, 'x-portal-proxy', '2'),
@@ -49,7 +56,20 @@ export class ReverseAdmission {
     }
     const sessions = this.directory.of(lease);
     sessions.queue.assertRoom();
-    return { sessions, options };
+    lease.lastSeenAt = Date.now();
+    return { sessions, options, clientIp: request.clientIp };
+  }
+
+  /** Puts the switched connection into its queue, unless it was decided against it meanwhile; again each time it comes back. */
+  enter(admission: Admission, stream: Duplex): void {
+    const { sessions, options, clientIp } = admission;
+    const session = new ReverseSession(stream, options, clientIp);
+    session.once('recycled', () => {
+      if (sessions.queue.ready < recycledReadyLimit) this.enter(admission, stream);
+      else stream.destroy();
+    });
+    if (this.policy.isIpBanned(clientIp)) session.close();
+    else sessions.add(session);
   }
 }
 

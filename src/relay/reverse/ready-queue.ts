@@ -74,6 +74,11 @@ export class ReadyQueue {
     });
   }
 
+  /** Closes the sessions that were opened from an address. */
+  closeFrom(ip: string): void {
+    for (const session of this.#ready.filter(({ from }) => from === ip)) session.close();
+  }
+
   /** Closes what waits, and what is added later. */
   close(): void {
     this.#closed = true;

@@ -20,16 +20,18 @@ const keepalive = Buffer.from([marker.keepalive]);
 /**
  * A connection that a tunnel opened and that waits to be claimed. While it waits the relay sends a keepalive byte now
  * and then; a tunnel has nothing to say yet, so that its bytes, its end or its silence on the wire end the session.
- * Emits `gone` once, when it ended unclaimed, or `recycled` when the connection that it was claimed for is over and it waits
- * again, as the session that is given.
+ * Emits `gone` once, when it ended unclaimed, or `recycled` when the connection that it was claimed for is over and its stream
+ * can wait again, as a session of its own.
  */
-export class ReverseSession extends EventEmitter<{ gone: []; recycled: [session: ReverseSession] }> {
+export class ReverseSession extends EventEmitter<{ gone: []; recycled: [] }> {
   readonly #keepalive: NodeJS.Timeout;
   #waiting = true;
 
   constructor(
     readonly stream: Duplex,
     readonly options: ReverseSessionOptions,
+    /** Address of the tunnel, as it counted when the session was opened. */
+    readonly from: string,
   ) {
     super();
     stream.on('error', this.#drop);
@@ -59,12 +61,18 @@ export class ReverseSession extends EventEmitter<{ gone: []; recycled: [session:
     setImmediate(() => this.stream.uncork());
     if (!this.options.recycle) return this.stream;
     return new FramedChannel(this.stream, (isFree) => {
-      if (isFree) this.emit('recycled', new ReverseSession(this.stream, this.options));
+      if (isFree) this.emit('recycled');
     });
   }
 
   close(): void {
     this.#drop();
+  }
+
+  /** Ends it whether it waits or not, and the connection that it was claimed for. */
+  abandon(): void {
+    this.#drop();
+    this.stream.destroy();
   }
 
   readonly #drop = (): void => {

@@ -1,7 +1,7 @@
 import { EventEmitter, once, setMaxListeners } from 'node:events';
 import type { Lease } from '../leases/lease.js';
 import type { LeaseEnding } from '../leases/lease-book.js';
-import { lingerAfterLeaseMs, recycledReadyLimit } from '../constants.js';
+import { lingerAfterLeaseMs } from '../constants.js';
 import { Bandwidth } from '../ingress/bandwidth.js';
 import { ReadyQueue } from './ready-queue.js';
 import type { ReverseSession } from './reverse-session.js';
@@ -10,6 +10,10 @@ import type { ReverseSession } from './reverse-session.js';
 export interface LiveConnection {
   /** Ends it at once. */
   cut(): void;
+  /** The same, and what is on its way to the visitor, in this machine's buffers, goes nowhere. */
+  drop(): void;
+  /** Address of the tunnel at its other end. */
+  readonly tunnelIp: string;
   /** Bytes from the visitor so far, and to it. */
   readonly traffic: Traffic;
 }
@@ -48,15 +52,16 @@ export class LeaseSessions {
 
   /** Adds a ready session, unless the lease ended while it was on its way. */
   add(session: ReverseSession): void {
-    if (this.#ended.signal.aborted) {
-      session.close();
-      return;
-    }
-    session.once('recycled', (again) => {
-      if (this.queue.ready < recycledReadyLimit) this.add(again);
-      else again.close();
-    });
-    this.queue.add(session);
+    if (this.#ended.signal.aborted) session.close();
+    else this.queue.add(session);
+  }
+
+  /** Ends all of it, down to the last byte. */
+  drop(): void {
+    clearTimeout(this.#linger);
+    this.#ended.abort();
+    this.queue.close();
+    for (const connection of this.live) connection.drop();
   }
 
   end(linger: boolean): void {
@@ -64,6 +69,12 @@ export class LeaseSessions {
     this.queue.close();
     if (linger && this.live.size > 0) this.#linger = setTimeout(() => this.cut(), lingerAfterLeaseMs);
     else this.cut();
+  }
+
+  /** Ends the sessions, ready or live, that were opened from an address. */
+  endFrom(ip: string): void {
+    this.queue.closeFrom(ip);
+    for (const connection of this.live) if (connection.tunnelIp === ip) connection.drop();
   }
 
   cut(): void {
@@ -92,27 +103,25 @@ export class SessionDirectory {
   readonly #byHostname = new Map<string, LeaseSessions>();
   /** Ended leases whose connections are still finishing. */
   readonly #lingering = new Set<LeaseSessions>();
-  /** Bytes of leases that are gone. */
-  #pastBytes = 0;
+  /** Bytes of all that is in neither of these any more. */
+  readonly pastTraffic: Traffic = { up: 0, down: 0 };
+
+  /** @param limitOf bytes a second that a lease is allowed, asked when its sessions are made and by `applyLimits` */
+  constructor(private readonly limitOf: (lease: Lease) => number | undefined = () => undefined) {}
 
   /** Connections served now, and all bytes that have passed since the start, both ways. */
   load(): { connections: number; bytes: number } {
-    const load = { connections: 0, bytes: this.#pastBytes };
-    for (const { live, traffic } of [...this.#byHostname.values(), ...this.#lingering]) {
+    const load = { connections: 0, bytes: this.pastTraffic.up + this.pastTraffic.down };
+    for (const { live, traffic } of this.all()) {
       load.connections += live.size;
       load.bytes += traffic.up + traffic.down;
     }
     return load;
   }
 
-  /** @param limitOf bytes a second that a lease is allowed, asked when its sessions are made and by `applyLimits` */
-  constructor(private readonly limitOf: (lease: Lease) => number | undefined = () => undefined) {}
-
   /** Asks again what each lease is allowed; live connections go on under that at once. */
   applyLimits(): void {
-    for (const sessions of [...this.#byHostname.values(), ...this.#lingering]) {
-      sessions.bandwidth.limit = this.limitOf(sessions.lease);
-    }
+    for (const sessions of this.all()) sessions.bandwidth.limit = this.limitOf(sessions.lease);
   }
 
   /** The sessions of the lease as it is registered now, made at first need. */
@@ -124,41 +133,72 @@ export class SessionDirectory {
     return sessions;
   }
 
+  /** All that is open, of ended leases as well. */
+  all(): LeaseSessions[] {
+    return [...this.#byHostname.values(), ...this.#lingering];
+  }
+
   /** Whether anything of the lease is ready or live. */
   isAlive(lease: Lease): boolean {
-    const sessions = this.of(lease);
+    const sessions = this.#byHostname.get(lease.hostname);
+    if (sessions?.lease.generation !== lease.generation) return false;
     return sessions.queue.ready + sessions.live.size > 0;
   }
 
-  /** An expired lease is cut; one that was given back or replaced lets its connections finish, for a bounded time. */
+  /** A lease that expired or was rejected is cut; one that was given back or replaced lets its connections finish, for a bounded time. */
   end(lease: Lease, ending: LeaseEnding): void {
     const sessions = this.#byHostname.get(lease.hostname);
     if (sessions?.lease.generation !== lease.generation) return;
     this.#byHostname.delete(lease.hostname);
-    sessions.end(ending !== 'expired');
-    for (const lingering of this.#lingering) {
-      if (lingering.live.size > 0) continue;
-      this.#lingering.delete(lingering);
-      this.#pastBytes += lingering.traffic.up + lingering.traffic.down;
+    if (ending === 'rejected') sessions.drop();
+    else sessions.end(ending !== 'expired');
+    this.#release(sessions);
+  }
+
+  /**
+   * Ends all that these leases have open, also what lingers of earlier registrations. The leases stay, and what they open
+   * afterwards counts anew.
+   */
+  drop(isHit: (lease: Lease) => boolean): void {
+    for (const sessions of this.all()) {
+      if (!isHit(sessions.lease)) continue;
+      sessions.drop();
+      if (this.#byHostname.get(sessions.lease.hostname) !== sessions) continue;
+      this.#byHostname.delete(sessions.lease.hostname);
+      this.#release(sessions);
     }
-    if (sessions.live.size > 0) this.#lingering.add(sessions);
-    else this.#pastBytes += sessions.traffic.up + sessions.traffic.down;
+  }
+
+  /** Ends every session that was opened from an address. */
+  endFrom(ip: string): void {
+    for (const sessions of this.all()) sessions.endFrom(ip);
   }
 
   /** Closes the sessions that wait, and settles when no connection is left, or at the signal. */
   async drain(signal: AbortSignal): Promise<void> {
-    const all = [...this.#byHostname.values(), ...this.#lingering];
+    const all = this.all();
     for (const sessions of all) sessions.queue.close();
     await Promise.all(all.map((sessions) => sessions.idle(signal)));
   }
 
   /** Ends every session and connection. */
   close(): void {
-    for (const sessions of [...this.#byHostname.values(), ...this.#lingering]) {
+    for (const sessions of this.all()) {
       sessions.end(false);
       sessions.cut();
     }
     this.#byHostname.clear();
     this.#lingering.clear();
+  }
+
+  /** Keeps what has ended for as long as connections of it live, and its sums for good. */
+  #release(ended: LeaseSessions): void {
+    this.#lingering.add(ended);
+    for (const sessions of this.#lingering) {
+      if (sessions.live.size > 0) continue;
+      this.#lingering.delete(sessions);
+      this.pastTraffic.up += sessions.traffic.up;
+      this.pastTraffic.down += sessions.traffic.down;
+    }
   }
 }

@@ -1,5 +1,6 @@
 import { chmodSync, closeSync, openSync } from 'node:fs';
 import Database from 'libsql';
+import { SqliteGovernance, governanceTables } from './sqlite-governance.js';
 import type { ChallengeRecord, LeaseRecord, Metadata, Store } from './store.js';
 
 /** Each step takes the database from the version that is its index to the next; a step that was released is never changed. */
@@ -14,6 +15,7 @@ const migrations = [
     client_ip TEXT NOT NULL, reported_ip TEXT
   ) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;`,
+  governanceTables,
 ];
 
 interface LeaseRow {
@@ -32,6 +34,7 @@ interface LeaseRow {
 
 /** The embedded store: one SQLite file (mode 0600) in write-ahead mode. A commit survives the process being killed. */
 export class SqliteStore implements Store {
+  readonly governance: SqliteGovernance;
   readonly #db: Database.Database;
   readonly #statements;
 
@@ -43,6 +46,7 @@ export class SqliteStore implements Store {
     this.#db.pragma('journal_mode = WAL');
     this.#db.pragma('synchronous = NORMAL');
     this.#migrate(file);
+    this.governance = new SqliteGovernance(this.#db);
     this.#statements = {
       dropStaleChallenges: this.#db.prepare('DELETE FROM challenges WHERE expires_at <= ?'),
       countChallenges: this.#db.prepare('SELECT count(*) AS n FROM challenges'),

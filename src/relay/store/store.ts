@@ -1,3 +1,5 @@
+import type { GovernanceStore } from './governance-store.js';
+
 /** What the relay keeps over a restart. Times are milliseconds since the epoch. */
 
 export interface Metadata {
@@ -40,6 +42,9 @@ export interface ChallengeRecord {
  * directory; a shared one (keys with a TTL, take-once, claim-if-free) fits the same calls.
  */
 export interface Store {
+  /** What the operator decided. */
+  readonly governance: GovernanceStore;
+
   /** @returns false when `limit` challenges are open already */
   putChallenge(challenge: ChallengeRecord, limit: number, now: number): Promise<boolean>;
   /** Takes a challenge out: the second caller of two gets nothing, and so does one who comes too late. */

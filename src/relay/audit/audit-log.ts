@@ -1,0 +1,144 @@
+import { type FileHandle, open, rename } from 'node:fs/promises';
+import { RateLimit } from '../rate-limit.js';
+import {
+  auditBatch,
+  auditFiles,
+  auditTailBytes,
+  maxAuditFileBytes,
+  refusedAuditBurst,
+  refusedAuditsPerSecond,
+} from '../constants.js';
+import type { AuditEntry, GovernanceStore, NumberedEntry } from '../store/governance-store.js';
+
+/**
+ * What admins did, as a file of JSON lines that is only ever appended to. The store takes each entry in the transaction of
+ * the change that it tells of; from there it comes here, once, also when the relay was killed in between.
+ */
+export class AuditLog {
+  #file: FileHandle | undefined;
+  #size = 0;
+  /** Of the last line that is in the file. */
+  #lastSeq = 0;
+  #flushing: Promise<void> = Promise.resolve();
+  /** Strangers can be refused without end: past this their attempts are only counted, so that they push nothing out. */
+  readonly #refusals = new RateLimit(refusedAuditBurst, refusedAuditsPerSecond);
+  #notWritten = 0;
+
+  constructor(
+    private readonly path: string,
+    private readonly store: GovernanceStore,
+    private readonly onFault: (error: unknown) => void,
+    private readonly maxFileBytes = maxAuditFileBytes,
+  ) {}
+
+  /** Opens the file and brings it up to date. @throws Error when it cannot be written */
+  async start(): Promise<void> {
+    this.#lastSeq = (await lastSeqIn(this.#rotated(1))) ?? 0;
+    await this.#open();
+    await this.flush();
+  }
+
+  async stop(): Promise<void> {
+    await this.#flushing;
+    await this.#file?.close();
+    this.#file = undefined;
+  }
+
+  /** Notes an attempt that came to nothing. */
+  async refused(entry: Omit<AuditEntry, 'at' | 'result'>): Promise<void> {
+    try {
+      this.#refusals.take('');
+    } catch {
+      this.#notWritten++;
+      return;
+    }
+    const value = this.#notWritten > 0 ? { attempts_not_written_before: this.#notWritten } : undefined;
+    this.#notWritten = 0;
+    await this.store.addAuditEntry({ at: Date.now(), ...entry, value, result: 'refused' }).catch(this.onFault);
+    await this.flush();
+  }
+
+  /**
+   * Settles once what the store has is in the file. Where the file cannot be written the entries stay in the store, and
+   * come with a later call: they are safe there, and what they tell of has happened.
+   */
+  async flush(): Promise<void> {
+    const turn = this.#flushing.then(() => this.#write()).catch(this.onFault);
+    this.#flushing = turn;
+    await turn;
+  }
+
+  async #write(): Promise<void> {
+    for (;;) {
+      const entries = await this.store.pendingAuditEntries(auditBatch);
+      const last = entries.at(-1);
+      if (!last) return;
+      const lines = entries.filter(({ seq }) => seq > this.#lastSeq).map(line);
+      if (lines.length > 0) {
+        if (this.#size >= this.maxFileBytes) await this.#rotate();
+        if (!this.#file) await this.#open();
+        const text = lines.join('');
+        await this.#file?.appendFile(text);
+        await this.#file?.datasync();
+        this.#size += Buffer.byteLength(text);
+        this.#lastSeq = last.seq;
+      }
+      await this.store.dropAuditEntries(last.seq);
+    }
+  }
+
+  /** Takes off a line that was cut short: its entry is still in the store. */
+  async #open(): Promise<void> {
+    this.#file = await open(this.path, 'a+', 0o600);
+    await this.#file.chmod(0o600);
+    const { size } = await this.#file.stat();
+    const tail = await readTail(this.#file, size);
+    this.#size = size - (tail.length - (tail.lastIndexOf('\n') + 1));
+    if (this.#size < size) await this.#file.truncate(this.#size);
+    this.#lastSeq = Math.max(this.#lastSeq, seqOf(tail) ?? 0);
+  }
+
+  async #rotate(): Promise<void> {
+    await this.#file?.close();
+    this.#file = undefined;
+    for (let age = auditFiles - 1; age >= 1; age--)
+      await rename(age === 1 ? this.path : this.#rotated(age - 1), this.#rotated(age)).catch(ignoreMissing);
+    await this.#open();
+  }
+
+  #rotated(age: number): string {
+    return `${this.path}.${age}`;
+  }
+}
+
+function line({ seq, at, ...rest }: NumberedEntry): string {
+  return `${JSON.stringify({ seq, time: new Date(at).toISOString(), ...rest })}\n`;
+}
+
+async function lastSeqIn(path: string): Promise<number | undefined> {
+  const file = await open(path, 'r').catch(ignoreMissing);
+  if (!file) return undefined;
+  try {
+    return seqOf(await readTail(file, (await file.stat()).size));
+  } finally {
+    await file.close();
+  }
+}
+
+async function readTail(file: FileHandle, size: number): Promise<Buffer> {
+  const length = Math.min(size, auditTailBytes);
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
+  return buffer.subarray(0, bytesRead);
+}
+
+/** Of the last whole line. */
+function seqOf(tail: Buffer): number | undefined {
+  const whole = tail.subarray(0, tail.lastIndexOf('\n') + 1).toString();
+  const last = whole.trimEnd().split('\n').at(-1);
+  const seq = Number(/^\{"seq":(\d+),/.exec(last ?? '')?.[1]);
+  return Number.isInteger(seq) ? seq : undefined;
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
+}

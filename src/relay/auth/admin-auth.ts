@@ -1,0 +1,81 @@
+import { ApiError } from '../../contract/index.js';
+import { sourceOf } from '../addresses.js';
+import type { AuditLog } from '../audit/audit-log.js';
+import {
+  adminChallengeBurst,
+  adminChallengesPerSecond,
+  loginFailureBurst,
+  loginFailuresPerSecond,
+} from '../constants.js';
+import { RateLimit } from '../rate-limit.js';
+import type { AdminSessionRecord } from '../store/governance-store.js';
+import { type AdminChallenge, AdminChallenges } from './admin-challenges.js';
+import type { AdminSessions } from './admin-sessions.js';
+
+export interface LoginAnswer {
+  challenge_id: string;
+  siwe_message: string;
+  siwe_signature: string;
+}
+
+/** Lets the operator's wallets in: challenge, signature, session (EIP-4361). */
+export class AdminAuth {
+  readonly #challenges: AdminChallenges;
+  readonly #challengesBySource = new RateLimit(adminChallengeBurst, adminChallengesPerSecond);
+  readonly #failures = new RateLimit(loginFailureBurst, loginFailuresPerSecond);
+
+  /** @param wallets of `ADMIN_WALLETS`, EIP-55 checksum form */
+  constructor(
+    portalUrl: URL,
+    private readonly wallets: ReadonlySet<string>,
+    readonly sessions: AdminSessions,
+    private readonly audit: AuditLog,
+  ) {
+    this.#challenges = new AdminChallenges(portalUrl);
+  }
+
+  /** Whether there is anybody to let in. */
+  get isOn(): boolean {
+    return this.wallets.size > 0;
+  }
+
+  /** @param address EIP-55 checksum form, of anybody @throws ApiError `rate_limited` */
+  challenge(address: string, ip: string): AdminChallenge {
+    this.#challengesBySource.take(sourceOf(ip));
+    return this.#challenges.issue(address);
+  }
+
+  /**
+   * @returns whose session it is, and its token
+   * @throws ApiError `unauthorized` for a challenge that is spent, unknown or expired, a signature of another account, and a
+   * wallet that is not the operator's; `rate_limited` after too many of these
+   */
+  async login(answer: LoginAnswer, ip: string): Promise<{ wallet: string; token: string }> {
+    const source = sourceOf(ip);
+    this.#failures.check(source);
+    let signer: string | undefined;
+    try {
+      signer = this.#challenges.answer({
+        id: answer.challenge_id,
+        message: answer.siwe_message,
+        signature: answer.siwe_signature,
+      });
+      if (!this.wallets.has(signer)) throw new ApiError('unauthorized', 'this wallet is not one of the operator');
+    } catch (error) {
+      this.#failures.take(source);
+      await this.audit.refused({ ip, action: 'loginAdmin', target: signer, reason: (error as Error).message });
+      throw error;
+    }
+    const entry = { at: Date.now(), wallet: signer, ip, action: 'loginAdmin', result: 'done' } as const;
+    const token = await this.sessions.open(signer, entry);
+    await this.audit.flush();
+    return { wallet: signer, token };
+  }
+
+  /** Ends the sessions for good. */
+  async logout(sessions: AdminSessionRecord[], ip: string): Promise<void> {
+    const entry = { at: Date.now(), wallet: sessions[0]?.wallet, ip, action: 'logoutAdmin', result: 'done' } as const;
+    await this.sessions.end(sessions, entry);
+    await this.audit.flush();
+  }
+}

@@ -1,0 +1,84 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { adminSessionTtlMs, maxAdminSessionsPerWallet, maxSessionCookies } from '../constants.js';
+import type { AdminSessionRecord, AuditEntry, GovernanceStore } from '../store/governance-store.js';
+
+export const sessionCookieName = 'portal_admin';
+const tokenForm = /^[A-Za-z0-9_-]{43}$/;
+
+/**
+ * Who is logged in. The store and the memory hold a session's SHA-256 alone: its token is random, so that nothing is gained by
+ * a slower hash.
+ */
+export class AdminSessions {
+  readonly #byHash = new Map<string, AdminSessionRecord>();
+
+  /** @param wallets whose sessions count, EIP-55 checksum form */
+  constructor(
+    private readonly wallets: ReadonlySet<string>,
+    private readonly store: GovernanceStore,
+  ) {}
+
+  /** Brings back those that still count. The rest ends for good: a wallet that is listed again must log in again. */
+  async start(now = Date.now()): Promise<void> {
+    const sessions = await this.store.loadSessions();
+    for (const session of sessions) if (this.#counts(session, now)) this.#byHash.set(session.tokenHash, session);
+    const ended = sessions.filter(({ tokenHash }) => !this.#byHash.has(tokenHash));
+    if (ended.length > 0) await this.store.deleteSessions(ended.map(({ tokenHash }) => tokenHash));
+  }
+
+  /** @returns the token, which only the caller has from now on */
+  async open(wallet: string, entry: AuditEntry, now = Date.now()): Promise<string> {
+    const token = randomBytes(32).toString('base64url');
+    const session = { tokenHash: hashOf(token), wallet, expiresAt: now + adminSessionTtlMs };
+    await this.store.putSession(session, entry);
+    this.#byHash.set(session.tokenHash, session);
+    await this.#makeRoom(wallet, now);
+    return token;
+  }
+
+  /**
+   * The sessions that a Cookie header names, each of which would do alone. Tenants can set cookies of this name for the root
+   * host, in front of the true one; more of them than are looked at do not fit into a request's head.
+   */
+  named(cookieHeader: string | undefined, now = Date.now()): AdminSessionRecord[] {
+    const tokens = (cookieHeader ?? '')
+      .split(';')
+      .map((pair) => pair.trim())
+      .filter((pair) => pair.startsWith(`${sessionCookieName}=`))
+      .map((pair) => pair.slice(sessionCookieName.length + 1))
+      .filter((value) => tokenForm.test(value));
+    const found = new Set<AdminSessionRecord>();
+    for (const token of tokens.slice(0, maxSessionCookies)) {
+      const session = this.#byHash.get(hashOf(token));
+      if (session && this.#counts(session, now)) found.add(session);
+    }
+    return [...found];
+  }
+
+  async end(sessions: AdminSessionRecord[], entry: AuditEntry): Promise<void> {
+    const hashes = sessions.map(({ tokenHash }) => tokenHash);
+    await this.store.deleteSessions(hashes, entry);
+    for (const hash of hashes) this.#byHash.delete(hash);
+  }
+
+  #counts({ wallet, expiresAt }: AdminSessionRecord, now: number): boolean {
+    return expiresAt > now && this.wallets.has(wallet);
+  }
+
+  /** Forgets what has expired, and the oldest sessions of a wallet that has too many. */
+  async #makeRoom(wallet: string, now: number): Promise<void> {
+    const all = [...this.#byHash.values()];
+    const own = all.filter((session) => session.wallet === wallet && session.expiresAt > now);
+    const ended = all
+      .filter(({ expiresAt }) => expiresAt <= now)
+      .concat(own.slice(0, Math.max(0, own.length - maxAdminSessionsPerWallet)))
+      .map(({ tokenHash }) => tokenHash);
+    if (ended.length === 0) return;
+    await this.store.deleteSessions(ended);
+    for (const hash of ended) this.#byHash.delete(hash);
+  }
+}
+
+function hashOf(token: string): string {
+  return createHash('sha256').update(token).digest('base64url');
+}

@@ -1,0 +1,212 @@
+import { EventEmitter } from 'node:events';
+import { ApiError } from '../../contract/index.js';
+import type { AuditLog } from '../audit/audit-log.js';
+import { maxBannedIps, maxDecisions } from '../constants.js';
+import { type Identity, identityKey } from '../leases/lease.js';
+import type {
+  AuditEntry,
+  DecisionRecord,
+  GovernanceStore,
+  PolicyChange,
+  SettingsRecord,
+} from '../store/governance-store.js';
+import { type PolicySettings, type PortSettings, changedSettings } from './settings.js';
+
+/** Which admin, and where from. */
+export interface Actor {
+  wallet: string;
+  ip: string;
+}
+
+export interface PolicyEvents {
+  /** Settings are new. */
+  settings: [settings: PolicySettings];
+  /** Whether this identity may be served may have changed. */
+  standing: [identityKey: string];
+  /** The identity's limit is new: bytes per second, or none. */
+  bps: [identityKey: string, bps: number | undefined];
+  ip: [ip: string, banned: boolean];
+}
+
+/** What each decision of the contract, by its operation id, makes of what was decided before. */
+const decisions = {
+  banLease: { banned: true },
+  unbanLease: { banned: false },
+  approveLease: { approved: true, denied: false },
+  revokeLeaseApproval: { approved: false },
+  denyLease: { denied: true, approved: false },
+  removeLeaseDenial: { denied: false },
+} as const satisfies Record<string, Partial<DecisionRecord>>;
+
+export type Decision = keyof typeof decisions;
+export const decisionNames = Object.keys(decisions) as Decision[];
+
+/**
+ * What the operator decided. Answers from memory; a change is in the store before it counts, and events tell of it before
+ * whoever made it is answered, so that what follows from it has happened by then.
+ */
+export class Policy extends EventEmitter<PolicyEvents> {
+  #settings: PolicySettings;
+  readonly #decisions = new Map<string, DecisionRecord>();
+  readonly #bannedIps = new Set<string>();
+  /** Changes are made one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  /** @param configured what counts where no admin has set something else */
+  constructor(
+    configured: PolicySettings,
+    private readonly store: GovernanceStore,
+    private readonly audit: AuditLog,
+  ) {
+    super();
+    this.#settings = configured;
+  }
+
+  /** Brings back what was decided before. */
+  async start(): Promise<void> {
+    const { settings, decisions: known, bannedIps } = await this.store.loadPolicy();
+    this.#settings = changedSettings(this.#settings, settings);
+    for (const decision of known) this.#decisions.set(identityKey(decision), decision);
+    for (const ip of bannedIps) this.#bannedIps.add(ip);
+  }
+
+  get settings(): Readonly<PolicySettings> {
+    return this.#settings;
+  }
+
+  /** Every identity with a decision or a limit. */
+  get decisions(): Iterable<Readonly<DecisionRecord>> {
+    return this.#decisions.values();
+  }
+
+  get bannedIps(): Iterable<string> {
+    return this.#bannedIps;
+  }
+
+  decisionOn(key: string): Readonly<DecisionRecord> | undefined {
+    return this.#decisions.get(key);
+  }
+
+  /** Denied or banned: nothing of this identity is served. */
+  isRejected(key: string): boolean {
+    const decision = this.#decisions.get(key);
+    return decision !== undefined && (decision.denied || decision.banned);
+  }
+
+  /** Whether visitors are routed to this identity, and its sessions let in. */
+  mayServe(key: string): boolean {
+    if (this.isRejected(key)) return false;
+    return this.#settings.approvalMode === 'auto' || this.#decisions.get(key)?.approved === true;
+  }
+
+  /** Bytes per second of all the identity's connections together; undefined without a limit. */
+  bps(key: string): number | undefined {
+    return this.#decisions.get(key)?.bps;
+  }
+
+  /** @param ip in its one spelling (`parseIp`) */
+  isIpBanned(ip: string): boolean {
+    return this.#bannedIps.has(ip);
+  }
+
+  /** @throws ApiError `lease_rejected` for an identity that was denied or banned */
+  assertNotRejected(key: string): void {
+    if (this.isRejected(key)) throw new ApiError('lease_rejected', 'the operator of this relay refuses this identity');
+  }
+
+  /** @throws ApiError `lease_rejected`, also for an identity that awaits its approval */
+  assertMayServe(key: string): void {
+    this.assertNotRejected(key);
+    if (!this.mayServe(key)) {
+      throw new ApiError('lease_rejected', 'the operator of this relay has yet to approve this identity');
+    }
+  }
+
+  /** @throws ApiError `ip_banned` */
+  assertIpAllowed(ip: string): void {
+    if (this.isIpBanned(ip)) throw new ApiError('ip_banned', 'the operator of this relay has banned this address');
+  }
+
+  /** @throws ApiError `invalid_request` when too many identities are decided about already */
+  async decide(decision: Decision, identity: Identity, by: Actor): Promise<void> {
+    await this.#decide(decision, identity, () => decisions[decision], by);
+  }
+
+  /** @param bps undefined lifts the limit @throws ApiError `invalid_request`, as `decide` does */
+  async limit(identity: Identity, bps: number | undefined, by: Actor): Promise<void> {
+    await this.#decide(bps === undefined ? 'removeLeaseBps' : 'setLeaseBps', identity, () => ({ bps }), by, bps);
+  }
+
+  /** @throws ApiError `invalid_request` when too many are banned already */
+  async setIpBan(ip: string, banned: boolean, by: Actor): Promise<void> {
+    await this.#inTurn(async () => {
+      if (banned && !this.#bannedIps.has(ip) && this.#bannedIps.size >= maxBannedIps)
+        throw new ApiError('invalid_request', `no more than ${maxBannedIps} addresses can be banned`);
+      await this.#keep({ kind: 'ip', ip, banned }, by, { action: banned ? 'banIp' : 'unbanIp', target: ip });
+      if (banned) this.#bannedIps.add(ip);
+      else this.#bannedIps.delete(ip);
+      this.emit('ip', ip, banned);
+    });
+  }
+
+  async setLandingPage(enabled: boolean, by: Actor): Promise<void> {
+    await this.#set('setLandingPage', { landingPageEnabled: enabled }, by);
+  }
+
+  async setApprovalMode(mode: PolicySettings['approvalMode'], by: Actor): Promise<void> {
+    await this.#set('setApprovalMode', { approvalMode: mode }, by);
+  }
+
+  /** @param maxLeases absent: the present limit stays */
+  async setUdp({ enabled, maxLeases }: Partial<PortSettings> & { enabled: boolean }, by: Actor): Promise<void> {
+    await this.#set('setUdpSettings', { udpEnabled: enabled, udpMaxLeases: maxLeases }, by);
+  }
+
+  /** @param maxLeases absent: the present limit stays */
+  async setTcpPort({ enabled, maxLeases }: Partial<PortSettings> & { enabled: boolean }, by: Actor): Promise<void> {
+    await this.#set('setTcpPortSettings', { tcpPortEnabled: enabled, tcpPortMaxLeases: maxLeases }, by);
+  }
+
+  async #set(action: string, wanted: SettingsRecord, by: Actor): Promise<void> {
+    const values = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined));
+    await this.#inTurn(async () => {
+      await this.#keep({ kind: 'settings', values }, by, { action, value: values });
+      this.#settings = changedSettings(this.#settings, values);
+      this.emit('settings', this.#settings);
+    });
+  }
+
+  async #decide(
+    action: string,
+    { name, address }: Identity,
+    patch: () => Partial<DecisionRecord>,
+    by: Actor,
+    value?: unknown,
+  ): Promise<void> {
+    const key = identityKey({ name, address });
+    await this.#inTurn(async () => {
+      const before = this.#decisions.get(key);
+      if (!before && this.#decisions.size >= maxDecisions)
+        throw new ApiError('invalid_request', `no more than ${maxDecisions} identities can be decided about`);
+      const decision = { name, address, approved: false, denied: false, banned: false, ...before, ...patch() };
+      await this.#keep({ kind: 'decision', decision }, by, { action, target: key, value });
+      const { approved, denied, banned, bps } = decision;
+      if (approved || denied || banned || bps !== undefined) this.#decisions.set(key, decision);
+      else this.#decisions.delete(key);
+      this.emit('standing', key);
+      if (bps !== before?.bps) this.emit('bps', key, bps);
+    });
+  }
+
+  async #keep(change: PolicyChange, by: Actor, what: Pick<AuditEntry, 'action' | 'target' | 'value'>): Promise<void> {
+    await this.store.changePolicy(change, { at: Date.now(), wallet: by.wallet, ip: by.ip, ...what, result: 'done' });
+  }
+
+  /** Settles once the change counts, and is in the audit log. */
+  async #inTurn(change: () => Promise<void>): Promise<void> {
+    const turn = this.#turn.then(change);
+    this.#turn = turn.catch(() => {});
+    await turn;
+    await this.audit.flush();
+  }
+}
