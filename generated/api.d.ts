@@ -1527,6 +1527,11 @@ export interface components {
         /** @description `2`: then write a PROXY protocol version 2 header with the visitor's address. */
         Proxy: "2";
         /**
+         * @description `1`: recycle the session. Its public connections come in frames, one after the other, and it waits again after each
+         *     (`docs/protocol.md`, Recycled sessions). Agreed on only if the answer has the same header; else the session serves one connection.
+         */
+        Recycle: "1";
+        /**
          * @description With `Connection: Upgrade`. `portal-reverse`: as the plain form, but answered with 101, which proxies pass better. `websocket`: the same
          *     bytes as binary messages.
          */
@@ -1771,6 +1776,11 @@ export interface operations {
                 /** @description `2`: then write a PROXY protocol version 2 header with the visitor's address. */
                 "X-Portal-Proxy"?: components["parameters"]["Proxy"];
                 /**
+                 * @description `1`: recycle the session. Its public connections come in frames, one after the other, and it waits again after each
+                 *     (`docs/protocol.md`, Recycled sessions). Agreed on only if the answer has the same header; else the session serves one connection.
+                 */
+                "X-Portal-Recycle"?: components["parameters"]["Recycle"];
+                /**
                  * @description With `Connection: Upgrade`. `portal-reverse`: as the plain form, but answered with 101, which proxies pass better. `websocket`: the same
                  *     bytes as binary messages.
                  */
@@ -1793,6 +1803,8 @@ export interface operations {
                     Upgrade?: "portal-reverse" | "websocket";
                     /** @description With a WebSocket, the subprotocol selected, never the one with the token. */
                     "Sec-WebSocket-Protocol"?: "portal.reverse" | "portal.datagram";
+                    /** @description The session is recycled, as was asked for. Absent from relays that do not know this. */
+                    "X-Portal-Recycle"?: "1";
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -1802,6 +1814,8 @@ export interface operations {
                 headers: {
                     Connection?: "keep-alive";
                     "Content-Length"?: 0;
+                    /** @description The session is recycled, as was asked for. Absent from relays that do not know this. */
+                    "X-Portal-Recycle"?: "1";
                     [name: string]: unknown;
                 };
                 content?: never;
