@@ -137,7 +137,9 @@ test('whatever bytes come instead of a request, the answer is an envelope or the
     const text = Buffer.concat(chunks).toString('latin1');
     if (text === '') return;
     const [, status] = /^HTTP\/1\.1 (\d+) /.exec(text) ?? [];
-    assert.ok(status !== undefined && status !== '500', text.slice(0, 300));
+    // A session that cannot be switched where it is asked for is the one failure that is a 500 by the contract.
+    const isSwitch = text.includes('"code":"hijack_unsupported"');
+    assert.ok(status !== undefined && (status !== '500' || isSwitch), text.slice(0, 300));
     if (Number(status) >= 400) assert.match(text, /\{"ok":false,"error":\{"code":"[a-z_0-9]+","message":/);
   });
   await fc.assert(property, { seed, numRuns: numRuns * 2, ...timeLimit });
