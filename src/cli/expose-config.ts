@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { parse } from 'smol-toml';
 import { systemCode, UsageError } from '../sdk/errors.js';
 import { defaultIdentityFile } from '../sdk/identity-file.js';
-import type { ExposeOptions } from '../tunnel/index.js';
+import { checkExposeOptions, type ExposeOptions } from '../tunnel/index.js';
 import { readCertificates } from './files.js';
 
 const maxConfigBytes = 1_048_576;
@@ -75,7 +75,9 @@ export function readExposeConfig(path: string): Map<string, ExposeOptions> {
       throw new UsageError(`services.${key}: is no table`);
     try {
       const fields = { ...defaults, ...readFields(value as Record<string, unknown>, ofService, '') };
-      read.set(key, asOptions({ name: key, ...fields }, dirname(resolve(path))));
+      const options = asOptions({ name: key, ...fields }, dirname(resolve(path)));
+      checkExposeOptions(options);
+      read.set(key, options);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       throw new UsageError(`services.${key}: ${error.message}`, { cause: error });

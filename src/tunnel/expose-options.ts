@@ -3,7 +3,7 @@ import type { Identity } from '../sdk/identity.js';
 import type { Metadata } from '../sdk/lease-keeper.js';
 import { checkName } from '../sdk/name.js';
 import { parseRelayUrl } from '../sdk/relay-url.js';
-import { defaultMaxRelays, maxMaxRelays, maxNamedRelays } from './constants.js';
+import { defaultMaxRelays, maxMaxRelays, maxNamedRelays, type RelayTimes } from './constants.js';
 import { checkHostHeader } from './forwarded-headers.js';
 import { LocalService, type ServiceOptions } from './local-service.js';
 import type { LinkServices } from './relay-link.js';
@@ -74,6 +74,8 @@ export interface ExposeOptions extends RelayChoice {
   probe?: boolean | ProbeTimes;
   /** Leaves a relay, with an `InterceptionError`, once a probe shows that visitors' TLS ends elsewhere, for good. */
   banMitm?: boolean;
+  /** When relays are looked at and replaced, where these are more than one. */
+  relayTimes?: Partial<RelayTimes>;
   /** Aborting closes the tunnel as `close()` does. */
   signal?: AbortSignal;
   /** How long live connections may go on after that, in milliseconds; 10 s by default. */

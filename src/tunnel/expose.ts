@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { defaultIdentityFile, loadIdentityFile } from '../sdk/identity-file.js';
 import { nameOfAddress } from '../sdk/name.js';
-import { closeGraceMs } from './constants.js';
+import { closeGraceMs, relayTimes } from './constants.js';
 import { checkExposeOptions, checkRelays, type ExposeOptions, type RelayChoice } from './expose-options.js';
 import type { LinkServices } from './relay-link.js';
 import { RelaySet } from './relay-set.js';
@@ -108,6 +108,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       identity,
       name: name ?? nameOfAddress(identity.address),
       services,
+      times: { ...relayTimes, ...this.#options.relayTimes },
     });
     this.#set = set;
     this.#report(set, services);

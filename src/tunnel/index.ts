@@ -3,6 +3,7 @@ export { AnswerError, NetworkError, SigningRefusedError, UsageError } from '../s
 export { chooseRelays, type RelayNeeds } from '../sdk/choose-relays.js';
 export { findRelays, type FindRelaysOptions, type FoundRelay, type RelayFacts } from '../sdk/find-relays.js';
 export { identityFromPrivateKey, type Identity } from '../sdk/identity.js';
+export type { RelayTimes } from './constants.js';
 export { expose, type Tunnel } from './expose.js';
 export { checkExposeOptions, type ExposeOptions, type RelayChoice } from './expose-options.js';
 export type { ConnectionReport } from './relay-link.js';

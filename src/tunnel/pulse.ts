@@ -1,6 +1,7 @@
-import { pulseIntervalMs, pulseTimeoutMs } from './constants.js';
+import type { RelayTimes } from './constants.js';
 
 export interface PulseOptions {
+  times: RelayTimes;
   /** Asks for a sign of life. @throws when there is none in time */
   ask(timeoutMs: number, signal: AbortSignal): Promise<unknown>;
   /** Called when it falls silent, and when it is heard again. */
@@ -35,6 +36,7 @@ export class Pulse {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
+    const { pulseIntervalMs, pulseTimeoutMs } = this.options.times;
     let misses = 0;
     while (!signal.aborted) {
       // A single miss is asked about at once.

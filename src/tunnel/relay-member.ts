@@ -8,6 +8,7 @@ import type { LeaseCall } from '../sdk/reactions.js';
 import { RelayTransport } from '../sdk/relay-transport.js';
 import { AutoCarrier } from './auto-carrier.js';
 import type { Carrier } from './carrier.js';
+import type { RelayTimes } from './constants.js';
 import { WebSocketDatagramCarrier } from './datagram-carrier.js';
 import type { ExposeOptions } from './expose-options.js';
 import { Pulse } from './pulse.js';
@@ -27,6 +28,7 @@ export interface MemberOptions extends Pick<
   services: LinkServices;
   /** How long live connections may go on when it leaves, unless it is told otherwise, in milliseconds. */
   closeGraceMs: number;
+  times: RelayTimes;
 }
 
 export interface MemberEvents extends RelayEvents {
@@ -84,6 +86,7 @@ export class RelayMember extends EventEmitter<MemberEvents> {
           : { ...(probe === true ? {} : probe), visit: (url, signal) => visit(url, dialing, signal) },
     });
     this.#pulse = new Pulse({
+      times: options.times,
       ask: (timeoutMs, signal) => client.getHealth({ timeoutMs, signal }),
       onChange: (isAlive) => {
         if (!isAlive) this.#status({ state: 'relay_silent', message: `${relay.host} does not answer any more` });

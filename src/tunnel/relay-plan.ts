@@ -1,12 +1,6 @@
 import { chooseRelays } from '../sdk/choose-relays.js';
 import type { FoundRelay } from '../sdk/find-relays.js';
-import {
-  forgetLostAfterMs,
-  joinPatienceMs,
-  lossPatienceMs,
-  maxMembersBeyondTwice,
-  releaseSpareAfterMs,
-} from './constants.js';
+import { maxMembersBeyondTwice, type RelayTimes } from './constants.js';
 
 /** What counts about a relay that a tunnel has taken. Times are readings of one monotonic clock, in milliseconds. */
 export interface MemberState {
@@ -35,6 +29,7 @@ export interface Situation {
   udp?: boolean;
   tcp?: boolean;
   now: number;
+  times: RelayTimes;
 }
 
 export interface RelayPlan {
@@ -55,7 +50,7 @@ export interface RelayPlan {
  * Pure: the same situation gives the same plan.
  */
 export function planRelays(situation: Situation): RelayPlan {
-  const { members, maxRelays, now } = situation;
+  const { members, maxRelays, now, times } = situation;
   let reviewAt = Infinity;
   const reviewIn = (since: number, waitMs: number): boolean => {
     const at = since + waitMs;
@@ -65,12 +60,12 @@ export function planRelays(situation: Situation): RelayPlan {
 
   const leave = new Set<string>();
   for (const { url, named, isUp, since } of members) {
-    if (!named && !isUp && reviewIn(since, forgetLostAfterMs)) leave.add(url);
+    if (!named && !isUp && reviewIn(since, times.forgetLostAfterMs)) leave.add(url);
   }
   const up = members.filter(({ isUp }) => isUp).sort((a, b) => rank(b) - rank(a));
   const first = up.slice(0, maxRelays);
   const isSettled =
-    first.length === maxRelays && first.map((m) => reviewIn(m.since, releaseSpareAfterMs)).every(Boolean);
+    first.length === maxRelays && first.map((m) => reviewIn(m.since, times.releaseSpareAfterMs)).every(Boolean);
   if (isSettled) {
     for (const member of up.slice(maxRelays)) if (member.liveConnections === 0) leave.add(member.url);
     // Spares that were lost in their turn, or never came.
@@ -79,7 +74,7 @@ export function planRelays(situation: Situation): RelayPlan {
 
   const kept = members.filter(({ url }) => !leave.has(url));
   const counted = kept.filter(
-    ({ isUp, hasServed, since }) => isUp || !reviewIn(since, hasServed ? lossPatienceMs : joinPatienceMs),
+    ({ isUp, hasServed, since }) => isUp || !reviewIn(since, hasServed ? times.lossPatienceMs : times.joinPatienceMs),
   );
   const missing = maxRelays - counted.length;
   const room = 2 * maxRelays + maxMembersBeyondTwice - kept.length;
@@ -92,7 +87,7 @@ export function planRelays(situation: Situation): RelayPlan {
   if (missing > take.length && room <= take.length) {
     // All places are taken by relays that do not serve: the spare that has been away for longest makes room.
     const [lost] = kept.filter(({ isUp, home }) => !isUp && !home).sort((a, b) => a.since - b.since);
-    if (lost && reviewIn(lost.since, 2 * joinPatienceMs)) leave.add(lost.url);
+    if (lost && reviewIn(lost.since, 2 * times.joinPatienceMs)) leave.add(lost.url);
   }
   return { take, leave: [...leave], reviewAt };
 }

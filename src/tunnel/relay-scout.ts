@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { findRelays, type FoundRelay } from '../sdk/find-relays.js';
 import { sleep } from '../sdk/sleep.js';
-import { scoutIntervalMs, scoutJitterShare, scoutSpacingMs } from './constants.js';
+import { scoutJitterShare, type RelayTimes } from './constants.js';
 
 export interface ScoutOptions {
   /** Those that the caller named. */
@@ -12,6 +12,7 @@ export interface ScoutOptions {
   allowPrivate: boolean;
   ca?: string | Buffer;
   proxy?: string | URL | false;
+  times: RelayTimes;
 }
 
 /** Looks now and then which relays there are, how far away, and how busy. */
@@ -19,12 +20,13 @@ export class RelayScout extends EventEmitter<{ looked: [] }> {
   #found: FoundRelay[] = [];
   #looks = 0;
   /** Until the next look: grows from `scoutSpacingMs` to `scoutIntervalMs`. */
-  #intervalMs = scoutSpacingMs;
+  #intervalMs: number;
   #wake = new AbortController();
   readonly #stop = new AbortController();
 
   constructor(private readonly options: ScoutOptions) {
     super();
+    this.#intervalMs = options.times.scoutSpacingMs;
   }
 
   /** As last seen. Those that were found once are listed for as long as they answer, even when nobody tells of them any more. */
@@ -48,12 +50,13 @@ export class RelayScout extends EventEmitter<{ looked: [] }> {
 
   /** Something has changed: looks soon, and again, ever more rarely. */
   hurry(): void {
-    this.#intervalMs = scoutSpacingMs;
+    this.#intervalMs = this.options.times.scoutSpacingMs;
     this.#wake.abort();
   }
 
   async #run(): Promise<void> {
     const { signal } = this.#stop;
+    const { scoutSpacingMs, scoutIntervalMs } = this.options.times;
     while (!signal.aborted) {
       await this.#look(signal);
       if (signal.aborted) return;

@@ -87,8 +87,8 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
     if (discovery || relays.length > maxRelays) {
       if (this.#members.size === 0)
         this.emit('status', { state: 'searching', message: 'looking which relays there are' });
-      const { allowPrivate = false, ca, proxy } = this.#options;
-      this.#scout = new RelayScout({ relays, discovery, allowPrivate, ca, proxy });
+      const { allowPrivate = false, ca, proxy, times } = this.#options;
+      this.#scout = new RelayScout({ relays, discovery, allowPrivate, ca, proxy, times });
       this.#scout.on('looked', () => this.#plan());
       this.#scout.start();
     }
@@ -105,7 +105,7 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
     // Before the scout's first look nothing is known.
     if (this.#isOver || this.#scout?.looks === 0) return;
     const { maxRelays } = this.#relays;
-    const { services } = this.#options;
+    const { services, times } = this.#options;
     const known = this.#known();
     const named = new Set(this.#relays.relays.map(({ origin }) => origin));
     const now = performance.now();
@@ -125,6 +125,7 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
       udp: services.udp !== undefined,
       tcp: services.tcp !== undefined,
       now,
+      times,
     });
     for (const url of leave) {
       this.emit('status', { state: 'relay_left', message: `${hostOf(url)} is not needed any more`, relay: url });

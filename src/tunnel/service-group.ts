@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
+import { UsageError } from '../sdk/errors.js';
 import { defaultIdentityFile, loadIdentityFile } from '../sdk/identity-file.js';
 import { expose, type Tunnel } from './expose.js';
 import { checkExposeOptions, type ExposeOptions, type RelayChoice } from './expose-options.js';
@@ -48,8 +49,12 @@ export class ServiceGroup extends EventEmitter<GroupEvents> {
    */
   async apply(wanted: ReadonlyMap<string, ExposeOptions>): Promise<GroupChange> {
     const identityFiles = new Set<string>();
-    for (const options of wanted.values()) {
-      checkExposeOptions(options);
+    for (const [key, options] of wanted) {
+      try {
+        checkExposeOptions(options);
+      } catch (error) {
+        throw new UsageError(`${key}: ${(error as Error).message}`, { cause: error });
+      }
       if (!options.identity) identityFiles.add(options.identityFile ?? defaultIdentityFile());
     }
     await Promise.all([...identityFiles].map((file) => loadIdentityFile(file)));
