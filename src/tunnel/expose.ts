@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { createSecureContext } from 'node:tls';
 import { defaultIdentityFile, loadIdentityFile } from '../sdk/identity-file.js';
 import { nameOfAddress } from '../sdk/name.js';
 import { closeGraceMs, relayTimes } from './constants.js';
@@ -98,7 +99,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
 
   async #serve(): Promise<void> {
     const { services, name } = checkExposeOptions(this.#options);
-    const { identityFile } = this.#options;
+    const { identityFile, ca } = this.#options;
     const identity = this.#options.identity ?? (await loadIdentityFile(identityFile ?? defaultIdentityFile()));
     const { signal } = this.#leaving;
     if (signal.aborted) return;
@@ -108,6 +109,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       identity,
       name: name ?? nameOfAddress(identity.address),
       services,
+      secureContext: ca === undefined ? undefined : createSecureContext({ ca }),
       times: { ...relayTimes, ...this.#options.relayTimes },
     });
     this.#set = set;

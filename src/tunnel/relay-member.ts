@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import type { SecureContext } from 'node:tls';
 import { ApiError } from '../contract/errors.js';
 import { publicAddressesOnly } from '../sdk/address-rule.js';
 import { createPortalClient } from '../sdk/client.js';
@@ -28,6 +29,8 @@ export interface MemberOptions extends Pick<
   services: LinkServices;
   /** How long live connections may go on when it leaves, unless it is told otherwise, in milliseconds. */
   closeGraceMs: number;
+  /** What `ca` makes trusted, made once for all connections of all members: it takes memory and time. */
+  secureContext?: SecureContext;
   times: RelayTimes;
 }
 
@@ -66,9 +69,9 @@ export class RelayMember extends EventEmitter<MemberEvents> {
     this.#options = options;
     this.#relay = relay;
     this.#graceMs = options.closeGraceMs;
-    const { ca, proxy, identity, name, metadata, ttl, services, probe = true } = options;
+    const { ca, secureContext, proxy, identity, name, metadata, ttl, services, probe = true } = options;
     const addresses = isTrusted ? undefined : publicAddressesOnly;
-    const dialing = { ca, proxy, addresses };
+    const dialing = { ca: secureContext ? undefined : ca, secureContext, proxy, addresses };
     this.#transport = new RelayTransport(dialing);
     const client = createPortalClient({ relay, fetch: this.#transport.fetch });
     this.#link = new RelayLink({

@@ -22,6 +22,8 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
   readonly #going = new Set<RelayMember>();
   /** What each relay was left for that is not used again. */
   readonly #refusals = new Map<string, Error>();
+  /** Signing addresses of these, as far as they are known: another URL of the same relay is no other relay. */
+  readonly #refused = new Set<string>();
   #relays: CheckedRelays;
   #scout: RelayScout | undefined;
   /** The scout's looks that the last refusal came after. */
@@ -120,7 +122,7 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
         liveConnections: member.liveConnections,
       })),
       known,
-      barred: [...this.#refusals.keys(), ...[...this.#going].map(({ url }) => url)],
+      barred: [...this.#barred(known), ...[...this.#going].map(({ url }) => url)],
       maxRelays,
       udp: services.udp !== undefined,
       tcp: services.tcp !== undefined,
@@ -145,6 +147,12 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
   #known(): FoundRelay[] {
     if (this.#scout) return this.#scout.found;
     return this.#relays.relays.map(({ origin }) => ({ url: origin, named: true, reachable: true }));
+  }
+
+  /** Those that have refused, and those that were only heard of and are the same under another name. */
+  #barred(known: FoundRelay[]): Set<string> {
+    const aliases = known.filter(({ named, facts }) => !named && facts && this.#refused.has(facts.address));
+    return new Set([...this.#refusals.keys(), ...aliases.map(({ url }) => url)]);
   }
 
   /** Whether relays still answer matters only where there is another to take. */
@@ -193,6 +201,8 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
     if (this.#members.get(member.url)?.member === member) this.#members.delete(member.url);
     if (error) {
       this.#refusals.set(member.url, error);
+      const facts = this.#known().find(({ url }) => url === member.url)?.facts;
+      if (facts) this.#refused.add(facts.address);
       this.#looksAtRefusal = this.#scout?.looks ?? -1;
       this.#scout?.hurry();
       const message = `${hostOf(member.url)} is not used any more: ${error.message}`;
@@ -209,7 +219,8 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
 
   /** Ends when every relay that is known has refused, and, where others may be found, a look since has found none. */
   #giveUp(known: FoundRelay[]): void {
-    if (this.#going.size > 0 || known.some(({ url }) => !this.#refusals.has(url))) return;
+    const barred = this.#barred(known);
+    if (this.#going.size > 0 || known.some(({ url }) => !barred.has(url))) return;
     if (this.#relays.discovery && (this.#scout?.looks ?? 0) <= this.#looksAtRefusal) return;
     const only = this.#refusals.get(this.#relays.relays[0]!.origin);
     this.#end(this.#isOneOfMany ? new NoRelayLeftError(this.#refusals) : only);

@@ -210,6 +210,21 @@ test('with discovery, a relay that was never named is used, when it may be and i
   assert.equal((await get(there, 'shop.there.localhost')).body, 'here');
 });
 
+test('with discovery a tunnel ends when all that were found have refused, each asked once', async (t) => {
+  const sites = await makeSites(t, ['here', 'there']);
+  const ca = sites.map(({ caPem }) => caPem).join('');
+  const here = await startSite(t, sites[0]!, { bootstraps: [], ca });
+  const there = await startSite(t, sites[1]!, { bootstraps: [sites[0]!.url], ca });
+  await until(() => here.relay.discovery!().believed.length === 1);
+  for (const relay of [here, there]) await register(relay, { name: 'shop' });
+  const options = { discovery: true, allowPrivate: true, name: 'shop', relayTimes };
+  const { tunnel, statuses } = startTunnel(t, { url: here.url, ca }, 1, options);
+  const { error } = await tunnel.closed;
+  assert.ok(error instanceof NoRelayLeftError);
+  assert.deepEqual([...error.refusals.keys()].sort(), [here.url, there.url].sort());
+  assert.equal(statuses.filter(({ state }) => state === 'connecting').length, 2);
+});
+
 test('a relay that others tell of is not followed to private addresses, and gets no lease and no knock', async (t) => {
   const hostile = await HostileRelay.start(t);
   const teller = await HostileRelay.start(t, 'teller');
