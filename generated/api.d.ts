@@ -1,6 +1,28 @@
 // Generated from openapi/ by `npm run generate`. Do not edit.
 
 export interface paths {
+    "/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the landing page
+         * @description A page for people, in the browser of whoever opens the root host: what this relay is, how to expose a service, and the services that are
+         *     neither hidden (`metadata.hide`) nor refused by the operator, up to a number. Whatever a tenant chose is shown as text.
+         *     `not_found` where the operator has the page off.
+         */
+        get: operations["getLandingPage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sdk/domain": {
         parameters: {
             query?: never;
@@ -622,6 +644,27 @@ export interface components {
     schemas: {
         /** @description Any JSON answer of the relay. `ok` tells the two apart. */
         Envelope: components["schemas"]["Success"] | components["schemas"]["Failure"];
+        /**
+         * @description Why a request failed. `x-error-catalogue` tells for each code:
+         *     - `status`: the usual HTTP status, and `other_statuses`; an operation lists the code under every status that it may have there;
+         *     - `meaning`: what it says about the request or the relay;
+         *     - `retry`: `never` (the same request fails again), `after_delay` (the same request may succeed later: wait for `Retry-After`, else
+         *       `retry_after_seconds`, doubled at each further failure up to a minute, with jitter), `reauthenticate` (the credential no longer
+         *       serves: get a new one, once, then repeat), `new_connection` (repeat once on a fresh connection);
+         *     - `action`: what a client does about it.
+         * @enum {string}
+         */
+        ErrorCode: "invalid_json" | "invalid_request" | "invalid_address" | "invalid_ip" | "invalid_mode" | "unauthorized" | "ip_banned" | "lease_rejected" | "udp_disabled" | "tcp_port_disabled" | "lease_not_found" | "not_found" | "method_not_allowed" | "hostname_conflict" | "transport_mismatch" | "rate_limited" | "internal" | "hijack_failed" | "hijack_unsupported" | "feature_unavailable" | "udp_port_exhausted" | "udp_capacity_exceeded" | "tcp_port_exhausted" | "tcp_port_capacity_exceeded" | "http11_only";
+        ErrorDetail: {
+            code: components["schemas"]["ErrorCode"];
+            /** @description For people; may change at any time. */
+            message: string;
+        };
+        Failure: {
+            /** @constant */
+            ok: false;
+            error: components["schemas"]["ErrorDetail"];
+        };
         Success: {
             /** @constant */
             ok: true;
@@ -667,27 +710,6 @@ export interface components {
             keyless?: components["schemas"]["Keyless"];
             /** @description Carriers on offer for reverse sessions and datagrams: `raw`, `websocket`, `datagram-websocket`, `quic`. More may come; ignore unknown ones. */
             transports: string[];
-        };
-        /**
-         * @description Why a request failed. `x-error-catalogue` tells for each code:
-         *     - `status`: the usual HTTP status, and `other_statuses`; an operation lists the code under every status that it may have there;
-         *     - `meaning`: what it says about the request or the relay;
-         *     - `retry`: `never` (the same request fails again), `after_delay` (the same request may succeed later: wait for `Retry-After`, else
-         *       `retry_after_seconds`, doubled at each further failure up to a minute, with jitter), `reauthenticate` (the credential no longer
-         *       serves: get a new one, once, then repeat), `new_connection` (repeat once on a fresh connection);
-         *     - `action`: what a client does about it.
-         * @enum {string}
-         */
-        ErrorCode: "invalid_json" | "invalid_request" | "invalid_address" | "invalid_ip" | "invalid_mode" | "unauthorized" | "ip_banned" | "lease_rejected" | "udp_disabled" | "tcp_port_disabled" | "lease_not_found" | "not_found" | "method_not_allowed" | "hostname_conflict" | "transport_mismatch" | "rate_limited" | "internal" | "hijack_failed" | "hijack_unsupported" | "feature_unavailable" | "udp_port_exhausted" | "udp_capacity_exceeded" | "tcp_port_exhausted" | "tcp_port_capacity_exceeded" | "http11_only";
-        ErrorDetail: {
-            code: components["schemas"]["ErrorCode"];
-            /** @description For people; may change at any time. */
-            message: string;
-        };
-        Failure: {
-            /** @constant */
-            ok: false;
-            error: components["schemas"]["ErrorDetail"];
         };
         /**
          * @description One DNS label, any case.
@@ -1081,8 +1103,8 @@ export interface components {
                 };
             };
         };
-        /** @description The source address is banned. */
-        IpBanned: {
+        /** @description Nothing under this name. */
+        NotFound: {
             headers: {
                 [name: string]: unknown;
             };
@@ -1091,7 +1113,7 @@ export interface components {
                     error?: {
                         message?: unknown;
                         /** @enum {unknown} */
-                        code?: "ip_banned";
+                        code?: "not_found";
                     };
                 };
             };
@@ -1124,6 +1146,21 @@ export interface components {
                         message?: unknown;
                         /** @enum {unknown} */
                         code?: "internal";
+                    };
+                };
+            };
+        };
+        /** @description The source address is banned. */
+        IpBanned: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    error?: {
+                        message?: unknown;
+                        /** @enum {unknown} */
+                        code?: "ip_banned";
                     };
                 };
             };
@@ -1413,21 +1450,6 @@ export interface components {
                 };
             };
         };
-        /** @description Nothing under this name. */
-        NotFound: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    error?: {
-                        message?: unknown;
-                        /** @enum {unknown} */
-                        code?: "not_found";
-                    };
-                };
-            };
-        };
     };
     parameters: {
         /** @description `1`: write the 16-byte binding after the marker `0x02`. Without it a session serves tenant TLS only where digest signing is allowed. */
@@ -1476,6 +1498,36 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    getLandingPage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page. It runs no script and loads nothing. */
+            200: {
+                headers: {
+                    /** @description Allows the page's own style, and nothing else. */
+                    "Content-Security-Policy": string;
+                    "X-Content-Type-Options": "nosniff";
+                    "X-Frame-Options": "DENY";
+                    "Referrer-Policy": "no-referrer";
+                    "Cross-Origin-Opener-Policy": "same-origin";
+                    "Cache-Control": "no-store";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+        };
+    };
     getDomain: {
         parameters: {
             query?: never;

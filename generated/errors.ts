@@ -157,6 +157,7 @@ export type ErrorCode = keyof typeof errorCatalogue;
 
 /** For each operation the codes that it may give, with the statuses that they may have there. */
 export const operationErrors = {
+  getLandingPage: { not_found: [404], rate_limited: [429], internal: [500] },
   getDomain: { ip_banned: [403], rate_limited: [429], internal: [500] },
   createRegisterChallenge: {
     invalid_json: [400],

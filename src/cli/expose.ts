@@ -1,6 +1,6 @@
-import { parseArgs } from 'node:util';
 import { UsageError } from '../sdk/errors.js';
 import type { ExposeOptions } from '../tunnel/index.js';
+import { parseArguments } from './arguments.js';
 import { ExposeOutput, type OutputOptions } from './expose-output.js';
 import type { ServicesOptions } from './expose-services.js';
 import { readCertificates } from './files.js';
@@ -144,42 +144,33 @@ function readOptions(argv: string[], env: NodeJS.ProcessEnv): ReadOptions | Serv
 }
 
 function parse(argv: string[]) {
-  try {
-    return parseArgs({
-      args: argv,
-      allowPositionals: true,
-      options: {
-        tcp: { type: 'string' },
-        udp: { type: 'string' },
-        relay: { type: 'string', multiple: true },
-        discovery: { type: 'boolean' },
-        'max-relays': { type: 'string' },
-        'allow-private': { type: 'boolean' },
-        config: { type: 'string' },
-        name: { type: 'string' },
-        identity: { type: 'string' },
-        ca: { type: 'string' },
-        carrier: { type: 'string' },
-        ttl: { type: 'string' },
-        description: { type: 'string' },
-        owner: { type: 'string' },
-        thumbnail: { type: 'string' },
-        tag: { type: 'string', multiple: true },
-        hide: { type: 'boolean' },
-        http: { type: 'boolean' },
-        'host-header': { type: 'string' },
-        'proxy-protocol': { type: 'boolean' },
-        grace: { type: 'string' },
-        'no-probe': { type: 'boolean' },
-        'ban-mitm': { type: 'boolean' },
-        json: { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    });
-  } catch (error) {
-    // Node's first sentence says what is wrong; the rest is advice on quoting.
-    throw new UsageError((error as Error).message.split(/\. |\n/)[0]!, { cause: error });
-  }
+  return parseArguments(argv, {
+    tcp: { type: 'string' },
+    udp: { type: 'string' },
+    relay: { type: 'string', multiple: true },
+    discovery: { type: 'boolean' },
+    'max-relays': { type: 'string' },
+    'allow-private': { type: 'boolean' },
+    config: { type: 'string' },
+    name: { type: 'string' },
+    identity: { type: 'string' },
+    ca: { type: 'string' },
+    carrier: { type: 'string' },
+    ttl: { type: 'string' },
+    description: { type: 'string' },
+    owner: { type: 'string' },
+    thumbnail: { type: 'string' },
+    tag: { type: 'string', multiple: true },
+    hide: { type: 'boolean' },
+    http: { type: 'boolean' },
+    'host-header': { type: 'string' },
+    'proxy-protocol': { type: 'boolean' },
+    grace: { type: 'string' },
+    'no-probe': { type: 'boolean' },
+    'ban-mitm': { type: 'boolean' },
+    json: { type: 'boolean' },
+    help: { type: 'boolean', short: 'h' },
+  });
 }
 
 function seconds(what: string, text: string | undefined, least: number): number | undefined {

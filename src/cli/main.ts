@@ -8,6 +8,7 @@ Puts a service on your machine on a public HTTPS name, through a relay that cann
   portal expose TARGET --relay URL    put a local service on a public name
   portal list --relay URL             print the relays that a relay knows
   portal relay --portal-url URL       run a relay
+  portal admin COMMAND                govern a relay
   portal help                         this text
   portal version                      the version of this program
 
@@ -23,6 +24,8 @@ async function main([command, ...rest]: string[]): Promise<number> {
       return await (await import('./list.js')).listCommand(rest);
     case 'relay':
       return await (await import('./relay.js')).relayCommand(rest);
+    case 'admin':
+      return await (await import('./admin.js')).adminCommand(rest);
     case 'help':
     case '--help':
     case '-h':

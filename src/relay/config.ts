@@ -60,8 +60,12 @@ export interface RelayConfig {
   adminWallets: string[];
   /** What counts until an admin sets something else. */
   policy: PolicySettings;
+  /** A Chromium's executable, for thumbnails; none are taken without. */
+  chromium?: string;
   /** How long live connections may finish once the relay is told to stop. */
   drainTimeoutSeconds: number;
+  /** Where Prometheus reads metrics, on 127.0.0.1; absent: nowhere. */
+  metricsPort?: number;
   /** Absent: discovery is off. */
   discovery?: DiscoverySettings;
   logLevel: LogLevel;
@@ -251,12 +255,24 @@ export const relaySettings = {
     fallback: '0',
     help: 'raw TCP port leases at once, 0 for no limit (until an admin sets it)',
   },
+  chromium: {
+    flag: 'chromium',
+    env: 'CHROMIUM',
+    kind: 'text',
+    help: 'executable of a Chromium that takes thumbnails of public pages; none are taken without',
+  },
   drainTimeout: {
     flag: 'drain-timeout',
     env: 'DRAIN_TIMEOUT',
     kind: 'number',
     fallback: String(defaultDrainTimeoutSeconds),
     help: 'how long live connections may finish at SIGTERM, in seconds',
+  },
+  metricsPort: {
+    flag: 'metrics-port',
+    env: 'METRICS_PORT',
+    kind: 'number',
+    help: 'port of Prometheus metrics on 127.0.0.1, as http://127.0.0.1:VALUE/metrics; without it there are none',
   },
   discovery: {
     flag: 'discovery',
@@ -413,7 +429,9 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
       udp: { enabled: udp, maxLeases: number('maxUdpLeases', 0, maxPortLeases) },
       tcpPort: { enabled: tcp, maxLeases: number('maxTcpLeases', 0, maxPortLeases) },
     },
+    chromium: text('chromium'),
     drainTimeoutSeconds: number('drainTimeout', 0, 86_400),
+    metricsPort: text('metricsPort') === undefined ? undefined : number('metricsPort', 1, 65_535),
     discovery,
     logLevel,
     certificateReloadIntervalMs,

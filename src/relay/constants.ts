@@ -99,6 +99,18 @@ export const certificateReloadIntervalMs = 10_000;
 export const digestSkewSeconds = 30;
 export const maxDigestNonces = 100_000;
 
+// Landing page
+/** Services that the page lists; of the others it tells the number. */
+export const landingPageServices = 200;
+/** By source address. */
+export const landingPageBurst = 60;
+export const landingPagesPerSecond = 5;
+
+// Metrics
+/** Hostnames that have bytes of their own among the metrics: those that moved the most of late. */
+export const metricsHostnames = 20;
+export const maxMetricsConnections = 16;
+
 // By source address (an IPv6 /64 is one), as the defaults of settings
 export const defaultMaxConnectionsPerSource = 1_024;
 export const defaultMaxConnectionsPerLease = 2_048;

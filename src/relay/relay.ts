@@ -9,6 +9,8 @@ import { createApp } from './api/app.js';
 import { ClientAddresses } from './api/client-address.js';
 import { ConnectEndpoint } from './api/connect.js';
 import { discoveryHandlers } from './api/discovery.js';
+import { landingHandlers } from './api/landing.js';
+import { thumbnailHandlers } from './api/thumbnail.js';
 import { sdkHandlers } from './api/sdk.js';
 import { systemHandlers } from './api/system.js';
 import { AuditLog } from './audit/audit-log.js';
@@ -18,6 +20,7 @@ import { LeaseAuth } from './auth/lease-auth.js';
 import { relayKeyFromHex } from './auth/relay-key.js';
 import { loadPrivateKeyFile } from '../sdk/identity-file.js';
 import { AccessTokens } from './auth/tokens.js';
+import { keyPin } from './certs/certificate.js';
 import { CertificateSource, loadCertificate } from './certs/certificate-source.js';
 import { developmentCaFile, developmentCertificate } from './certs/development-ca.js';
 import type { RelayConfig } from './config.js';
@@ -31,16 +34,23 @@ import { PublicListener } from './ingress/public-listener.js';
 import { Bindings } from './keyless/bindings.js';
 import { DigestSigner } from './keyless/digest-signer.js';
 import { TranscriptSigner } from './keyless/transcript-signer.js';
+import { LandingPage, exposeCommand } from './landing/landing-page.js';
 import { LeaseBook } from './leases/lease-book.js';
 import { type Lease, identityKey } from './leases/lease.js';
 import { Registration } from './leases/registration.js';
 import type { Logger } from './logger.js';
+import { countedSigner } from './metrics/counted-signer.js';
+import { MetricsListener } from './metrics/metrics-listener.js';
+import { RelayMetrics } from './metrics/metrics.js';
+import { timedStore } from './metrics/timed-store.js';
 import { LeasePorts } from './ports/lease-ports.js';
 import { type BoundPort, PortBook } from './ports/port-book.js';
 import { enforce } from './policy/enforcement.js';
 import { Policy } from './policy/policy.js';
 import { ReverseAdmission } from './reverse/admission.js';
 import { SessionDirectory } from './reverse/session-directory.js';
+import { dialOwn } from './thumbnails/dial-own.js';
+import { Thumbnails } from './thumbnails/thumbnails.js';
 import { makePrivateDir } from './state-dir.js';
 import { SqliteStore } from './store/sqlite.js';
 
@@ -48,6 +58,8 @@ import { SqliteStore } from './store/sqlite.js';
 export interface Relay {
   apiPort: number;
   publicPort: number;
+  /** On 127.0.0.1, where metrics are on. */
+  metricsPort?: number;
   /** The relay's Ethereum address. */
   address: string;
   /** PEM file of the development CA, where one is in use. */
@@ -79,7 +91,9 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
       ? await loadCertificate(config.certificateFiles, rootHost)
       : await developmentCertificate(config.stateDir, rootHost),
   );
-  const store = new SqliteStore(join(config.stateDir, 'portal.db'));
+  const metrics = config.metricsPort === undefined ? undefined : new RelayMetrics();
+  const database = new SqliteStore(join(config.stateDir, 'portal.db'));
+  const store = metrics ? timedStore(database, metrics.storeCall) : database;
   const onStoreFault = (error: unknown) => logger.error({ err: error }, 'the store failed');
   const audit = new AuditLog(join(config.stateDir, 'audit.jsonl'), store.governance, (error) =>
     logger.error({ err: error }, 'the audit log failed, its entries wait in the store'),
@@ -135,16 +149,22 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
   const adminAuth = new AdminAuth(config.portalUrl, adminWallets, adminSessions, audit);
   const registration = new Registration(config.portalUrl, leases, ports, store);
   const admission = new ReverseAdmission(auth, directory, policy, config.digestSigning, drain.signal);
-  const digests = config.digestSigning ? new DigestSigner(certificates) : undefined;
-  const transcripts = new TranscriptSigner(certificates, bindings);
+  const digests = config.digestSigning ? countedSigner(new DigestSigner(certificates), 'digest', metrics) : undefined;
+  const transcripts = countedSigner(new TranscriptSigner(certificates, bindings), 'transcript', metrics);
 
   const isBalancer = addressList(config.proxyProtocolFrom);
-  const connections = new PublicConnections({ maxConnectionsPerSource: config.maxConnectionsPerSource, isBalancer });
+  const connections = new PublicConnections({
+    maxConnectionsPerSource: config.maxConnectionsPerSource,
+    isBalancer,
+    onOutcome: metrics?.connection,
+  });
   const joinerOptions = {
     unboundSessions: config.digestSigning,
     maxConnectionsPerLease: config.maxConnectionsPerLease,
+    onOutcome: metrics?.connection,
   };
   const joiner = new Joiner(joinerOptions, directory, bindings, logger);
+  /** The lease that visitors of a hostname are routed to. */
   const leaseAt = (hostname: string): Lease | undefined => {
     const lease = drain.signal.aborted ? undefined : leases.at(hostname);
     return lease && policy.mayServe(identityKey(lease.identity)) ? lease : undefined;
@@ -154,6 +174,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
       apiHosts: new Set([rootHost, ...config.apiHosts]),
       leaseAt,
       toApi: (socket, passedOnFor) => apiListener.accept(socket, passedOnFor),
+      onOutcome: metrics?.connection,
     },
     connections,
     joiner,
@@ -168,7 +189,28 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
         logger,
       })
     : undefined;
+  const thumbnails = config.chromium
+    ? new Thumbnails({
+        chromium: config.chromium,
+        leaseAt,
+        publicPort: () => portOf(publicListener.server),
+        dialPublic: () => dialOwn(publicListener.server, isBalancer),
+        trustedKey: () => (config.certificateFiles ? undefined : keyPin(certificates.current)),
+        logger,
+      })
+    : undefined;
   const addresses = new ClientAddresses(addressList(config.trustedProxies));
+  const caFile = config.certificateFiles ? undefined : developmentCaFile(config.stateDir);
+  const landing = new LandingPage({
+    rootHost,
+    releaseVersion: releaseVersion(),
+    exposeCommand: exposeCommand(config.portalUrl.origin, caFile),
+    urlOf: (hostname) => new URL(`https://${hostname}:${portOf(publicListener.server)}`).href,
+    enabled: () => policy.settings.landingPageEnabled,
+    leases: () => leases.live(),
+    mayServe: ({ identity }) => policy.mayServe(identityKey(identity)),
+    isAlive: (lease) => directory.isAlive(lease),
+  });
   const app = createApp({
     addresses,
     adminGuard: adminGuard(adminAuth, audit, config.portalUrl.origin),
@@ -187,25 +229,37 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
         udpOffered: () => ports.udp.isOffered,
         draining: drain.signal,
       }),
+      ...landingHandlers(landing),
       ...adminHandlers({ rootHost, adminAuth, audit, leases, directory, policy }),
       ...systemHandlers({ auth, leases, directory, policy, transcripts, digests, draining: drain.signal }),
       ...discoveryHandlers(discovery),
+      ...thumbnailHandlers(thumbnails),
     },
     logger,
+    onAnswer: metrics?.answer,
     validateResponses: config.validateResponses,
   });
-  const connect = new ConnectEndpoint(admission, datagrams, addresses, logger);
+  const connect = new ConnectEndpoint(admission, datagrams, addresses, logger, metrics?.answer);
   const apiListener = new ApiListener(app, certificates.current, connect, addresses);
+
+  metrics?.watch({
+    releaseVersion: releaseVersion(),
+    directory,
+    leases: () => leases.size,
+    publicConnections: () => connections.open,
+  });
+  const metricsListener = metrics && new MetricsListener(metrics.registry, logger);
 
   const stop = async () => {
     discovery?.stop();
+    await thumbnails?.stop();
     leases.stop();
     certificates.stop();
     directory.close();
     bindings.close();
     datagrams.stop();
     connections.close();
-    await Promise.all([publicListener.stop(), apiListener.stop()]);
+    await Promise.all([publicListener.stop(), apiListener.stop(), metricsListener?.stop()]);
     await audit.stop();
     await store.close();
   };
@@ -218,6 +272,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     enforce(policy, leases, directory);
     await listen(publicListener.server, config.host, config.sniPort);
     await listen(apiListener.server, config.host, config.apiPort);
+    if (metricsListener) await listen(metricsListener.server, '127.0.0.1', config.metricsPort as number);
   } catch (error) {
     await stop();
     throw error;
@@ -228,14 +283,23 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
   }
   discovery?.start();
   const [apiPort, publicPort] = [portOf(apiListener.server), portOf(publicListener.server)];
-  const caFile = config.certificateFiles ? undefined : developmentCaFile(config.stateDir);
+  const metricsPort = metricsListener && portOf(metricsListener.server);
   logger.info(
-    { url: config.portalUrl.origin, rootHost, apiPort, publicPort, address: key.address, developmentCa: caFile },
+    {
+      url: config.portalUrl.origin,
+      rootHost,
+      apiPort,
+      publicPort,
+      metricsPort,
+      address: key.address,
+      developmentCa: caFile,
+    },
     'relay started',
   );
   return {
     apiPort,
     publicPort,
+    metricsPort,
     address: key.address,
     developmentCaFile: caFile,
     datagrams,

@@ -39,7 +39,7 @@ function retryAfterSeconds(header: string | null | undefined): number | undefine
 
 /** Cuts a relay's words to a length and strips what a terminal would obey. */
 export function printable(text: string, longest: number): string {
-  return text.slice(0, longest).replace(/[^\x20-\x7e\u00a0-\u1fff\u2030-\uffef]/gu, '?');
+  return text.slice(0, longest).replace(/[^\x20-\x7e\u00a0-\u1fff\u2030-\uffef]|\p{Bidi_Control}|\ufeff/gu, '?');
 }
 
 export function checkDomain(data: SuccessData<'getDomain'>): SuccessData<'getDomain'> {
@@ -78,6 +78,23 @@ export function checkRenewal<Data extends SuccessData<'renewLease'>>(data: Data)
 export function checkSignature(data: SuccessData<'signHandshake'>): SuccessData<'signHandshake'> {
   need(typeof data.signature === 'string' && /^[A-Za-z0-9+/]{4,1366}={0,2}$/.test(data.signature), 'signature');
   return data;
+}
+
+/** As far as programs go by it; its many words are for people. */
+export function checkSnapshot(data: SuccessData<'getSnapshot'>): SuccessData<'getSnapshot'> {
+  for (const name of ['leases', 'identities', 'banned_ips'] as const) need(Array.isArray(data[name]), name);
+  for (const name of ['udp', 'tcp_port'] as const) need(typeof field(data[name], 'max_leases') === 'number', name);
+  for (const lease of data.leases) need(isIdentity(lease) && typeof lease.ready === 'number', 'leases');
+  for (const identity of data.identities) need(isIdentity(identity), 'identities');
+  need(
+    data.banned_ips.every((ip) => typeof ip === 'string'),
+    'banned_ips',
+  );
+  return data;
+}
+
+function isIdentity(value: unknown): boolean {
+  return ['name', 'address', 'identity_key'].every((name) => typeof field(value, name) === 'string');
 }
 
 export function checkDiscovery(data: SuccessData<'getDiscovery'>): { protocol_version: string; relays: unknown[] } {

@@ -1,4 +1,4 @@
-import createClient, { type Client } from 'openapi-fetch';
+import type { Client } from 'openapi-fetch';
 import type { paths, RequestBody, SuccessData } from '../contract/operations.js';
 import {
   checkAnnouncement,
@@ -8,29 +8,11 @@ import {
   checkLease,
   checkRenewal,
   checkSignature,
-  errorOfAnswer,
 } from './answers.js';
-import { boundedFetch, type Fetch } from './bounded-fetch.js';
-import { callTimeoutMs, maxAnswerBytes } from './constants.js';
-import { withDeadline } from './deadline.js';
-import { AnswerError, asNetworkError, NetworkError } from './errors.js';
-import { parseRelayUrl } from './relay-url.js';
+import { type CallOptions, createCaller, type PortalClientOptions } from './caller.js';
+import { maxAnswerBytes } from './constants.js';
 
-export interface PortalClientOptions {
-  /** The relay's URL, `https://host[:port]`. */
-  relay: string | URL;
-  /** How requests travel; `globalThis.fetch` by default. On Node, `RelayTransport` knows private CAs and localhost names. */
-  fetch?: Fetch;
-  /** Deadline of each call in milliseconds. */
-  timeoutMs?: number;
-  /** Largest answer taken, in bytes. */
-  maxAnswerBytes?: number;
-}
-
-export interface CallOptions {
-  signal?: AbortSignal;
-  timeoutMs?: number;
-}
+export type { CallOptions, PortalClientOptions } from './caller.js';
 
 type TranscriptSignRequest = Extract<RequestBody<'signHandshake'>, { binding: string }>;
 
@@ -80,38 +62,9 @@ export interface PortalClient {
   announceRelay(body: RequestBody<'announceRelay'>, options?: CallOptions): Promise<SuccessData<'announceRelay'>>;
 }
 
-interface Answer {
-  data?: unknown;
-  error?: unknown;
-  response: Response;
-}
-
 /** @throws UsageError when `relay` is not a relay URL */
 export function createPortalClient(options: PortalClientOptions): PortalClient {
-  const relay = parseRelayUrl(options.relay.toString());
-  const fetch: Fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
-  const http = createClient<paths>({
-    baseUrl: relay.origin,
-    fetch: boundedFetch(fetch, options.maxAnswerBytes ?? maxAnswerBytes),
-  });
-
-  async function call<Data>(
-    { signal, timeoutMs = options.timeoutMs ?? callTimeoutMs }: CallOptions,
-    run: (signal: AbortSignal) => Promise<Answer>,
-  ): Promise<{ data: Data; date: string | null }> {
-    const expired = () => new NetworkError('timeout', `${relay.host} did not answer within ${timeoutMs / 1000} s`);
-    return await withDeadline(timeoutMs, signal, expired, async (callSignal) => {
-      let answer: Answer;
-      try {
-        answer = await run(callSignal);
-      } catch (error) {
-        if (error instanceof SyntaxError) throw new AnswerError('the answer is not JSON', undefined, { cause: error });
-        throw asNetworkError(error, relay.host);
-      }
-      return { data: dataOf(answer) as Data, date: answer.response.headers.get('Date') };
-    });
-  }
-
+  const { relay, http, call } = createCaller(options, options.maxAnswerBytes ?? maxAnswerBytes);
   const authenticated = (accessToken: string) => ({ headers: { 'X-Portal-Access-Token': accessToken } });
 
   return {
@@ -181,16 +134,6 @@ export function createPortalClient(options: PortalClientOptions): PortalClient {
       return checkAnnouncement(data);
     },
   };
-}
-
-/** `data` of a success envelope. Throws what the answer is otherwise. */
-function dataOf({ data, error, response }: Answer): object {
-  if (!response.ok) throw errorOfAnswer(response.status, error, response.headers.get('Retry-After'));
-  const envelope = data as { ok?: unknown; data?: unknown } | null | undefined;
-  if (envelope?.ok !== true || typeof envelope.data !== 'object' || envelope.data === null) {
-    throw new AnswerError('the answer is not one of a Portal relay', response.status);
-  }
-  return envelope.data;
 }
 
 /** Against the clock that wrote `expires_at`, so that a wrong clock on this side does not matter. */

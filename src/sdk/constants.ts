@@ -5,6 +5,11 @@ export const callTimeoutMs = 10_000;
 /** Largest answer taken. A certificate chain of 64 KiB, JSON-escaped, is the largest thing in the contract. */
 export const maxAnswerBytes = 262_144;
 
+/** Largest answer taken by the operator's client: the snapshot of a relay with tens of thousands of leases. */
+export const maxSnapshotBytes = 67_108_864;
+/** How long an admin's session lives when its cookie does not say. */
+export const adminSessionMs = 86_400_000;
+
 /** Name used when the relay was given without one is derived; a name given is one DNS label (RFC 1035 2.3.4). */
 export const maxNameLength = 63;
 
@@ -35,6 +40,8 @@ export const unregisterTimeoutMs = 3_000;
 
 /** Largest identity file read. */
 export const maxIdentityFileBytes = 4_096;
+/** Largest admin session file read. */
+export const maxAdminSessionFileBytes = 16_384;
 
 /** How often a sleeping wait looks at the wall clock, which goes on while the machine is suspended. */
 export const wallClockCheckMs = 1_000;

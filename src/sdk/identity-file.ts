@@ -1,18 +1,21 @@
-import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
-import { link, mkdir, open, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, isAbsolute, join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { Wallet } from 'ethers';
 import { maxIdentityFileBytes } from './constants.js';
 import { systemCode, UsageError } from './errors.js';
 import { identityFromPrivateKey, type Identity } from './identity.js';
+import { readPrivateFile, writePrivateFile } from './private-file.js';
 
-/** `$XDG_CONFIG_HOME/portal/identity.json`; a relative value of the variable is to be ignored (XDG Base Directory). */
+/** `$XDG_CONFIG_HOME/portal/identity.json` */
 export function defaultIdentityFile(env: NodeJS.ProcessEnv = process.env): string {
+  return join(configDirectory(env), 'identity.json');
+}
+
+/** `$XDG_CONFIG_HOME/portal`; a relative value of the variable is to be ignored (XDG Base Directory). */
+export function configDirectory(env: NodeJS.ProcessEnv): string {
   const configured = env.XDG_CONFIG_HOME;
   const base = configured !== undefined && isAbsolute(configured) ? configured : join(homedir(), '.config');
-  return join(base, 'portal', 'identity.json');
+  return join(base, 'portal');
 }
 
 /**
@@ -22,6 +25,15 @@ export function defaultIdentityFile(env: NodeJS.ProcessEnv = process.env): strin
  */
 export async function loadIdentityFile(path: string): Promise<Identity> {
   return identityFromPrivateKey(await loadPrivateKeyFile(path));
+}
+
+/** The same of a file that must be there already. @throws UsageError */
+export async function readIdentityFile(path: string): Promise<Identity> {
+  try {
+    return identityFromPrivateKey(await readPrivateKey(path));
+  } catch (error) {
+    throw asUsageError(path, error);
+  }
 }
 
 /** As `loadIdentityFile`, for who needs the key itself: 0x and 64 hex digits. */
@@ -40,23 +52,7 @@ export async function loadPrivateKeyFile(path: string): Promise<string> {
 }
 
 async function readPrivateKey(path: string): Promise<string> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    const status = await file.stat();
-    if (!status.isFile()) throw new UsageError('not a regular file');
-    if (process.platform !== 'win32' && (status.mode & 0o077) !== 0) {
-      throw new UsageError(`others may read it; chmod 600 ${path}`);
-    }
-    if (status.size > maxIdentityFileBytes) throw new UsageError('too large for an identity');
-    return parsePrivateKey(await readText(file));
-  } finally {
-    await file.close();
-  }
-}
-
-async function readText(file: FileHandle): Promise<string> {
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(maxIdentityFileBytes), 0, maxIdentityFileBytes, 0);
-  return buffer.toString('utf8', 0, bytesRead);
+  return parsePrivateKey(await readPrivateFile(path, maxIdentityFileBytes));
 }
 
 function parsePrivateKey(text: string): string {
@@ -76,20 +72,10 @@ function parsePrivateKey(text: string): string {
   return privateKey;
 }
 
-/** Written beside and linked into place, so that the file is never seen half-written; whoever comes second keeps the first's. */
+/** Whoever comes second keeps the first's. */
 async function createIdentity(path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const { address, privateKey } = Wallet.createRandom();
-  const text = `${JSON.stringify({ address, private_key: privateKey }, undefined, 2)}\n`;
-  const draft = `${path}.${randomBytes(6).toString('hex')}`;
-  try {
-    await writeFile(draft, text, { flag: 'wx', mode: 0o600, flush: true });
-    await link(draft, path);
-  } catch (error) {
-    if (systemCode(error) !== 'EEXIST') throw error;
-  } finally {
-    await rm(draft, { force: true });
-  }
+  await writePrivateFile(path, `${JSON.stringify({ address, private_key: privateKey }, undefined, 2)}\n`, 'keep');
 }
 
 function asUsageError(path: string, error: unknown): UsageError {

@@ -1,3 +1,12 @@
+export {
+  createAdminClient,
+  type AdminClient,
+  type AdminClientOptions,
+  type AdminSession,
+  type LeaseIdentity,
+  type PortSettings,
+  type Snapshot,
+} from './admin-client.js';
 export { ApiError, errorCatalogue, isErrorCode, type ErrorCode, type Retry } from '../contract/errors.js';
 export type { paths, RequestBody, SuccessData } from '../contract/operations.js';
 export type { Fetch } from './bounded-fetch.js';

@@ -9,6 +9,8 @@ export interface SignInExpectation {
   /** Own address. */
   address: string;
   challengeId: string;
+  /** Path of the endpoint that will take the signature: each is good for one. `/sdk/register` by default. */
+  path?: '/sdk/register' | '/admin/auth/login';
   /** Milliseconds since the epoch; the present by default. */
   now?: number;
 }
@@ -27,7 +29,7 @@ export function checkSignInMessage(text: string, expected: SignInExpectation): v
   }
   const { relay } = expected;
   need(message.domain === relay.host, `domain ${message.domain}, not ${relay.host}`);
-  need(message.uri === new URL('/sdk/register', relay).href, `URI ${message.uri}`);
+  need(message.uri === new URL(expected.path ?? '/sdk/register', relay).href, `URI ${message.uri}`);
   need(message.address === getAddress(expected.address), `address ${message.address}`);
   need(message.version === '1', `version ${message.version}`);
   need(message.chainId === 1, `chain id ${message.chainId}`);

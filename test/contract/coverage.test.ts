@@ -32,6 +32,7 @@ const endpoints: Record<string, string> = {
   'DELETE /admin/leases/{name}/{addr}/deny': 'removeLeaseDenial',
   'POST /admin/ips/{ip}/ban': 'banIp',
   'DELETE /admin/ips/{ip}/ban': 'unbanIp',
+  'GET /': 'getLandingPage', // beside those of Portal's reference
   'GET /healthz': 'getHealth',
   'GET /discovery': 'getDiscovery',
   'POST /discovery/announce': 'announceRelay',

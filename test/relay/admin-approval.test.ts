@@ -33,6 +33,7 @@ test('portal expose says that it awaits approval, serves once it has it, and com
   }
   const events: Event[] = [];
   let told: (() => void) | undefined;
+  child.once('exit', () => told?.());
   let text = '';
   child.stderr?.on('data', (chunk: Buffer) => {
     text += chunk.toString();
@@ -47,6 +48,7 @@ test('portal expose says that it awaits approval, serves once it has it, and com
       const index = events.findIndex((one) => one.event === name);
       const [found] = index < 0 ? [] : events.splice(0, index + 1).slice(-1);
       if (found) return found;
+      assert.equal(child.exitCode ?? child.signalCode, null, `no ${name} came: ${JSON.stringify(events)}`);
       await new Promise<void>((resolve) => (told = resolve));
     }
   };

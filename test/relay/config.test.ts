@@ -140,6 +140,14 @@ test('the first values of what admins set come from the configuration', () => {
   assert.match(faults, /\(MAX_TCP_LEASES\): must be a whole number from 0 to 65535/);
 });
 
+test('metrics have a port only where one is named', () => {
+  const url = ['--portal-url', 'https://a.localhost'];
+  assert.equal(readRelayConfig(url, { METRICS_PORT: '' }).metricsPort, undefined);
+  assert.equal(readRelayConfig(url, { METRICS_PORT: '4018' }).metricsPort, 4018);
+  for (const wrong of ['0', 'on', '70000'])
+    assert.match(faultsOf([...url, '--metrics-port', wrong]).join(), /METRICS_PORT/);
+});
+
 test('discovery is off unless it is turned on; its bootstraps are relay URLs', () => {
   const url = ['--portal-url', 'https://a.localhost'];
   assert.equal(readRelayConfig(url, {}).discovery, undefined);

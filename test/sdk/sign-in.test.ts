@@ -37,6 +37,12 @@ test('the sign-in that was asked for is signed', () => {
   checkSignInMessage(plain, expected);
 });
 
+test('a message is for the endpoint that was asked, and no other', () => {
+  const expected = { relay, address, challengeId: 'challenge-1', path: '/admin/auth/login' } as const;
+  checkSignInMessage(message({ uri: 'https://portal.example.com:8443/admin/auth/login' }), expected);
+  assert.throws(() => checkSignInMessage(message(), expected), SigningRefusedError);
+});
+
 const refused: [string, Partial<SiweMessage>, RegExp][] = [
   ['another domain', { domain: 'other.example.com:8443' }, /domain other/],
   ['the domain without its port', { domain: 'portal.example.com' }, /domain/],

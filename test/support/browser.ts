@@ -1,5 +1,7 @@
 import { X509Certificate, createHash } from 'node:crypto';
-import { type BrowserContext, chromium } from 'playwright-core';
+import type { TestContext } from 'node:test';
+import { type Browser, type BrowserContext, chromium } from 'playwright-core';
+import type { TestRelay } from './relay.js';
 import { requireTool } from './tools.js';
 
 /**
@@ -7,7 +9,17 @@ import { requireTool } from './tools.js';
  * nothing else.
  */
 export async function openBrowser(profileDir: string, certificatePem: string | Buffer): Promise<BrowserContext> {
-  const executablePath = await requireTool('chromium');
+  return await chromium.launchPersistentContext(profileDir, await launchOptions(certificatePem));
+}
+
+/** The same with as many contexts as a test makes, ended with the test. */
+export async function startBrowser(t: TestContext, relay: TestRelay): Promise<Browser> {
+  const browser = await chromium.launch(await launchOptions(relay.certificatePem));
+  t.after(() => browser.close());
+  return browser;
+}
+
+async function launchOptions(certificatePem: string | Buffer) {
   const { publicKey } = new X509Certificate(certificatePem);
   const pin = createHash('sha256')
     .update(publicKey.export({ format: 'der', type: 'spki' }))
@@ -19,8 +31,8 @@ export async function openBrowser(profileDir: string, certificatePem: string | B
     '--no-first-run',
     '--disable-quic',
   ];
-  return await chromium.launchPersistentContext(profileDir, {
-    executablePath,
+  return {
+    executablePath: await requireTool('chromium'),
     args: ['--no-sandbox', '--disable-gpu', `--ignore-certificate-errors-spki-list=${pin}`, ...quiet],
-  });
+  };
 }

@@ -1,7 +1,14 @@
 import type { RequestListener } from 'node:http';
 import express, { type Request, type RequestHandler, type Response } from 'express';
 import { middleware as validate } from 'express-openapi-validator';
-import { ApiError, type OperationId, failure, listOperations, loadContract } from '../../contract/index.js';
+import {
+  ApiError,
+  type ErrorCode,
+  type OperationId,
+  failure,
+  listOperations,
+  loadContract,
+} from '../../contract/index.js';
 import { maxJsonBodyBytes, maxSignBodyBytes } from '../constants.js';
 import type { Logger } from '../logger.js';
 import type { ClientAddresses } from './client-address.js';
@@ -13,12 +20,16 @@ import { jsonBody } from './json-body.js';
 export type Handler = (request: Request, response: Response) => Promise<void> | void;
 export type Handlers = Partial<Record<OperationId, Handler>>;
 
+export type AnswerObserver = (operation: OperationId | undefined, result: ErrorCode | 'ok') => void;
+
 export interface AppOptions {
   handlers: Handlers;
   addresses: ClientAddresses;
   /** Stands in front of all of `/admin`. */
   adminGuard: RequestHandler;
   logger: Logger;
+  /** Told of each answer: its operation, where the path and method have one, and `ok` or the code of its error. */
+  onAnswer?: AnswerObserver;
   /** Holds answers against the contract as well: for tests, as it costs time. */
   validateResponses: boolean;
 }
@@ -27,7 +38,14 @@ export interface AppOptions {
  * The HTTP API, laid out by the contract: each of its paths is routed, each request validated against it, and an
  * operation without a handler answers `feature_unavailable`.
  */
-export function createApp({ handlers, addresses, adminGuard, logger, validateResponses }: AppOptions): RequestListener {
+export function createApp({
+  handlers,
+  addresses,
+  adminGuard,
+  logger,
+  onAnswer,
+  validateResponses,
+}: AppOptions): RequestListener {
   const contract = loadContract();
   const operations = listOperations(contract);
   const app = express();
@@ -40,19 +58,12 @@ export function createApp({ handlers, addresses, adminGuard, logger, validateRes
     next();
   });
   app.use(logRequests(logger));
+  if (onAnswer) app.use(observeAnswers(onAnswer));
   app.use('/admin', adminHeaders);
 
   for (const path of new Set(operations.map((operation) => operation.path))) {
     const here = operations.filter((operation) => operation.path === path);
     const route = app.route(expressPath(path));
-    for (const { method, operationId } of here) {
-      if (!handlers[operationId]) route[method](unavailable);
-      else
-        route[method]((_request, response, next) => {
-          response.locals['operationId'] = operationId;
-          next();
-        });
-    }
     const allow = here
       .flatMap(({ method }) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]))
       .join(', ');
@@ -60,11 +71,15 @@ export function createApp({ handlers, addresses, adminGuard, logger, validateRes
       if (allow.split(', ').includes(request.method)) {
         // The contract has no HEAD: it is a GET whose body Node leaves out (RFC 9110 9.3.2).
         if (request.method === 'HEAD') request.method = 'GET';
+        response.locals['operationId'] = here.find(
+          ({ method }) => method.toUpperCase() === request.method,
+        )?.operationId;
         return next();
       }
       response.set('Allow', allow);
       throw new ApiError('method_not_allowed', `${request.method} is not for this endpoint, ${allow} is`);
     });
+    for (const { method, operationId } of here) if (!handlers[operationId]) route[method](unavailable);
   }
   app.use('/admin', adminGuard);
   app.use(jsonBody((path) => (path === '/v1/sign' ? maxSignBodyBytes : maxJsonBodyBytes)));
@@ -103,6 +118,16 @@ function expressPath(path: string): string {
 
 function unavailable(): void {
   throw new ApiError('feature_unavailable', 'this relay does not offer this');
+}
+
+function observeAnswers(onAnswer: AnswerObserver): RequestHandler {
+  return (_request, response, next) => {
+    response.once('finish', () => {
+      const { operationId, code } = response.locals as { operationId?: OperationId; code?: ErrorCode };
+      onAnswer(operationId, code ?? 'ok');
+    });
+    next();
+  };
 }
 
 function logRequests(logger: Logger): RequestHandler {

@@ -10,6 +10,7 @@ import type { Admission, ConnectRequest, ReverseAdmission } from '../reverse/adm
 import { WebSocketDatagrams } from '../../streams/datagram-channel.js';
 import { maxFrameBytes } from '../../streams/datagram-frame.js';
 import { WebSocketStream, maxWebSocketMessageBytes } from '../../streams/websocket-stream.js';
+import type { AnswerObserver } from './app.js';
 import type { ClientAddresses } from './client-address.js';
 import { asApiError } from './errors.js';
 import { refuseWith } from './raw-answers.js';
@@ -45,10 +46,13 @@ export class ConnectEndpoint {
     private readonly datagrams: Datagrams,
     private readonly addresses: ClientAddresses,
     private readonly logger: Logger,
+    private readonly onAnswer?: AnswerObserver,
   ) {
     // What is no WebSocket handshake (RFC 6455 4.2.1).
     for (const server of [this.#webSockets, this.#datagramWebSockets]) {
-      server.on('wsClientError', (error, socket) => refuseWith(socket, new ApiError('invalid_request', error.message)));
+      server.on('wsClientError', (error, socket) =>
+        this.#refuse(socket, new ApiError('invalid_request', error.message)),
+      );
     }
   }
 
@@ -69,6 +73,12 @@ export class ConnectEndpoint {
     else await this.#open(socket, request, rest, switchedProtocols);
   }
 
+  #refuse(socket: Duplex, thrown: unknown): void {
+    const error = asApiError(thrown, this.logger);
+    this.onAnswer?.('openReverseSession', error.code);
+    refuseWith(socket, error);
+  }
+
   async #openWebSocket(socket: Duplex, message: IncomingMessage, request: ConnectRequest, rest: Buffer): Promise<void> {
     try {
       const offered = (request.header('sec-websocket-protocol') ?? '').split(',').map((protocol) => protocol.trim());
@@ -84,7 +94,7 @@ export class ConnectEndpoint {
         this.#enter(admission, new WebSocketStream(opened));
       });
     } catch (error) {
-      refuseWith(socket, asApiError(error, this.logger));
+      this.#refuse(socket, error);
     }
   }
 
@@ -110,12 +120,13 @@ export class ConnectEndpoint {
       socket.write(answer);
       this.#enter(admission, socket);
     } catch (error) {
-      refuseWith(socket, asApiError(error, this.logger));
+      this.#refuse(socket, error);
     }
   }
 
   #enter(admission: Admission, stream: Duplex): void {
     this.admission.enter(admission, stream);
+    this.onAnswer?.('openReverseSession', 'ok');
     const { lease, queue } = admission.sessions;
     this.logger.debug({ hostname: lease.hostname, ready: queue.ready }, 'reverse session ready');
   }

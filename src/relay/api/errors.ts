@@ -56,6 +56,7 @@ export function answerErrors(logger: Logger, declaredOnly: boolean): ErrorReques
     const allow = (thrown as LibraryError).headers?.['Allow'];
     if (allow) response.set('Allow', allow);
     if (error.retryAfterSeconds !== undefined) response.set('Retry-After', String(error.retryAfterSeconds));
+    response.locals['code'] = error.code;
     response.status(error.status).json(failure(error));
   };
 }

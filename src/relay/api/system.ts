@@ -13,9 +13,9 @@ export interface SystemParts {
   auth: LeaseAuth;
   leases: LeaseBook;
   directory: SessionDirectory;
-  transcripts: TranscriptSigner;
+  transcripts: Pick<TranscriptSigner, 'sign'>;
   /** Only where the operator turned digest mode on. */
-  digests?: DigestSigner;
+  digests?: Pick<DigestSigner, 'sign'>;
   policy: Policy;
   draining: AbortSignal;
 }

@@ -1,4 +1,4 @@
-import { X509Certificate, createPrivateKey, type KeyObject } from 'node:crypto';
+import { X509Certificate, createHash, createPrivateKey, type KeyObject } from 'node:crypto';
 import { schemesForKey } from '../../tls/schemes.js';
 
 /** A certificate chain with its key, in every form the relay needs. */
@@ -41,4 +41,12 @@ export function coversTenants(certificate: Certificate, rootHost: string): boole
   return (
     certificate.leaf.checkHost(rootHost) !== undefined && certificate.leaf.checkHost(`tenant.${rootHost}`) !== undefined
   );
+}
+
+/** Base64 of the SHA-256 of the leaf's public key: how browsers are told of one key that they may trust (RFC 7469 2.4). */
+export function keyPin({ chainPem }: Certificate): string {
+  const { publicKey } = new X509Certificate(chainPem);
+  return createHash('sha256')
+    .update(publicKey.export({ format: 'der', type: 'spki' }))
+    .digest('base64');
 }

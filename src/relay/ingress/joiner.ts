@@ -7,12 +7,14 @@ import type { Lease } from '../leases/lease.js';
 import type { Logger } from '../logger.js';
 import { type ReverseSession, marker } from '../reverse/reverse-session.js';
 import type { LeaseSessions, LiveConnection, SessionDirectory, Traffic } from '../reverse/session-directory.js';
+import type { OutcomeObserver } from './connection-outcome.js';
 import { type SpliceMeter, splice } from './splice.js';
 
 export interface JoinerOptions {
   /** Sessions that take no binding may be claimed for TLS: digest signing is on. */
   unboundSessions: boolean;
   maxConnectionsPerLease: number;
+  onOutcome?: OutcomeObserver;
 }
 
 /** A public connection on its way to a tunnel. */
@@ -38,14 +40,19 @@ export class Joiner {
    */
   async join({ socket, addresses, clientHello }: Arrival, lease: Lease): Promise<boolean> {
     const sessions = this.directory.of(lease);
-    if (sessions.live.size >= this.options.maxConnectionsPerLease) return false;
+    if (sessions.live.size >= this.options.maxConnectionsPerLease) {
+      this.options.onOutcome?.('lease_over_limit');
+      return false;
+    }
     // Only TLS needs a binding, to have its handshake signed.
     const accepts = ({ options }: ReverseSession) =>
       clientHello === undefined || options.binding || this.options.unboundSessions;
     const session = await this.#claim(socket, sessions, accepts);
     // The lease may have ended in the moment between, too.
     if (sessions.ended.aborted) session?.close();
-    if (!session || sessions.ended.aborted) return false;
+    const routed = session !== undefined && !sessions.ended.aborted;
+    this.options.onOutcome?.(routed ? 'routed' : 'no_session');
+    if (!routed) return false;
     const stream = session.claim();
     const binding =
       clientHello && session.options.binding

@@ -5,6 +5,7 @@ import type { AddressList } from '../address-list.js';
 import { sourceOf } from '../addresses.js';
 import { maxHelloWaits, maxPublicConnections, tcpKeepAliveMs } from '../constants.js';
 import { Tally } from '../tally.js';
+import type { OutcomeObserver } from './connection-outcome.js';
 import { readProxyHeader } from './proxied.js';
 
 /** How every listener of the public takes its connections. */
@@ -29,6 +30,7 @@ export interface PublicConnectionLimits {
   maxConnectionsPerSource: number;
   /** Balancers, whose every connection must begin with a PROXY header. */
   isBalancer: AddressList;
+  onOutcome?: OutcomeObserver;
 }
 
 /** The connections of the public, on whichever port: how many there are, in all and by source. */
@@ -41,23 +43,28 @@ export class PublicConnections {
     this.#bySource = new Tally(limits.maxConnectionsPerSource);
   }
 
+  /** Connections that are open. */
+  get open(): number {
+    return this.#open.size;
+  }
+
   /** Counts a connection in. @returns undefined when it is over a limit, or gone: it is closed then */
   async admit(socket: Socket): Promise<Visitor | undefined> {
     socket.on('error', () => {});
     // No alert: it would cost more than the connection that is not served.
-    if (this.#open.size >= maxPublicConnections) return void socket.destroy();
+    if (this.#open.size >= maxPublicConnections) return this.#overLimit(socket);
     this.#open.add(socket);
     socket.once('close', () => this.#open.delete(socket));
     const ends = endsOf(socket);
     let passedOn: ProxiedAddresses | undefined;
     if (this.limits.isBalancer(ends.source.address)) {
       const header = await this.awaiting(socket, () => readProxyHeader(socket));
-      if (!header || socket.destroyed) return undefined;
+      if (!header || socket.destroyed) return void this.limits.onOutcome?.('no_proxy_header');
       passedOn = header.addresses;
     }
     const addresses = passedOn ?? ends;
     const source = sourceOf(addresses.source.address);
-    if (!this.#bySource.add(source)) return void socket.destroy();
+    if (!this.#bySource.add(source)) return this.#overLimit(socket);
     socket.once('close', () => this.#bySource.remove(source));
     return { addresses, passedOn, source };
   }
@@ -71,6 +78,11 @@ export class PublicConnections {
     } finally {
       this.#awaitedInAll--;
     }
+  }
+
+  #overLimit(socket: Socket): undefined {
+    this.limits.onOutcome?.('over_limit');
+    socket.destroy();
   }
 
   /** Ends what is open. */

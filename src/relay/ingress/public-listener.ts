@@ -4,6 +4,7 @@ import { maxHelloWaitsPerSource } from '../constants.js';
 import type { Lease } from '../leases/lease.js';
 import { Tally } from '../tally.js';
 import { readClientHello, refuse } from './client-hello.js';
+import type { OutcomeObserver } from './connection-outcome.js';
 import type { Joiner } from './joiner.js';
 import { type PublicConnections, publicTcpOptions } from './public-connections.js';
 
@@ -17,6 +18,7 @@ export interface PublicListenerOptions {
    * @param passedOnFor the visitor's address, where a balancer said it
    */
   toApi(socket: Socket, passedOnFor: string | undefined): void;
+  onOutcome?: OutcomeObserver;
 }
 
 /** The public port: routes each TLS connection by the name in its ClientHello, and never answers a tenant's handshake. */
@@ -46,16 +48,20 @@ export class PublicListener {
     const visitor = await this.connections.admit(socket);
     if (!visitor) return;
     const hello = await this.#hello(socket, visitor.source);
-    if (!hello) return;
+    if (!hello) return this.options.onOutcome?.('no_client_hello');
     const hostname = hello.serverName?.toLowerCase();
     const lease = hostname === undefined ? undefined : this.options.leaseAt(hostname);
     if (lease) {
       const arrival = { socket, addresses: visitor.addresses, clientHello: hello.raw };
       const joined = await this.joiner.join(arrival, lease);
       if (!joined && !socket.destroyed) refuse(socket, 'internal_error');
-    } else if (hostname !== undefined && this.options.apiHosts.has(hostname))
+    } else if (hostname !== undefined && this.options.apiHosts.has(hostname)) {
+      this.options.onOutcome?.('api');
       this.options.toApi(socket, visitor.passedOn?.source.address);
-    else refuse(socket, 'unrecognized_name');
+    } else {
+      this.options.onOutcome?.('unknown_name');
+      refuse(socket, 'unrecognized_name');
+    }
   }
 
   /** Reads the ClientHello, unless too many are awaited already. */

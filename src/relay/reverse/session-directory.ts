@@ -103,13 +103,13 @@ export class SessionDirectory {
   readonly #byHostname = new Map<string, LeaseSessions>();
   /** Ended leases whose connections are still finishing. */
   readonly #lingering = new Set<LeaseSessions>();
-  /** Bytes of leases that are gone. */
-  #pastBytes = 0;
+  /** Bytes of all that is in neither of these any more. */
+  readonly pastTraffic: Traffic = { up: 0, down: 0 };
 
   /** Connections served now, and all bytes that have passed since the start, both ways. */
   load(): { connections: number; bytes: number } {
-    const load = { connections: 0, bytes: this.#pastBytes };
-    for (const { live, traffic } of [...this.#byHostname.values(), ...this.#lingering]) {
+    const load = { connections: 0, bytes: this.pastTraffic.up + this.pastTraffic.down };
+    for (const { live, traffic } of this.all()) {
       load.connections += live.size;
       load.bytes += traffic.up + traffic.down;
     }
@@ -135,9 +135,15 @@ export class SessionDirectory {
     return sessions;
   }
 
+  /** All that is open, of ended leases as well. */
+  all(): LeaseSessions[] {
+    return [...this.#byHostname.values(), ...this.#lingering];
+  }
+
   /** Whether anything of the lease is ready or live. */
   isAlive(lease: Lease): boolean {
-    const sessions = this.of(lease);
+    const sessions = this.#byHostname.get(lease.hostname);
+    if (sessions?.lease.generation !== lease.generation) return false;
     return sessions.queue.ready + sessions.live.size > 0;
   }
 
@@ -148,13 +154,7 @@ export class SessionDirectory {
     this.#byHostname.delete(lease.hostname);
     if (ending === 'rejected') sessions.drop();
     else sessions.end(ending !== 'expired');
-    for (const lingering of this.#lingering) {
-      if (lingering.live.size > 0) continue;
-      this.#lingering.delete(lingering);
-      this.#pastBytes += lingering.traffic.up + lingering.traffic.down;
-    }
-    if (sessions.live.size > 0) this.#lingering.add(sessions);
-    else this.#pastBytes += sessions.traffic.up + sessions.traffic.down;
+    this.#release(sessions);
   }
 
   /**
@@ -162,28 +162,30 @@ export class SessionDirectory {
    * afterwards counts anew.
    */
   drop(isHit: (lease: Lease) => boolean): void {
-    for (const sessions of this.#all()) {
+    for (const sessions of this.all()) {
       if (!isHit(sessions.lease)) continue;
-      if (this.#byHostname.get(sessions.lease.hostname) === sessions) this.#byHostname.delete(sessions.lease.hostname);
       sessions.drop();
+      if (this.#byHostname.get(sessions.lease.hostname) !== sessions) continue;
+      this.#byHostname.delete(sessions.lease.hostname);
+      this.#release(sessions);
     }
   }
 
   /** Ends every session that was opened from an address. */
   endFrom(ip: string): void {
-    for (const sessions of this.#all()) sessions.endFrom(ip);
+    for (const sessions of this.all()) sessions.endFrom(ip);
   }
 
   /** Closes the sessions that wait, and settles when no connection is left, or at the signal. */
   async drain(signal: AbortSignal): Promise<void> {
-    const all = this.#all();
+    const all = this.all();
     for (const sessions of all) sessions.queue.close();
     await Promise.all(all.map((sessions) => sessions.idle(signal)));
   }
 
   /** Ends every session and connection. */
   close(): void {
-    for (const sessions of this.#all()) {
+    for (const sessions of this.all()) {
       sessions.end(false);
       sessions.cut();
     }
@@ -191,7 +193,14 @@ export class SessionDirectory {
     this.#lingering.clear();
   }
 
-  #all(): LeaseSessions[] {
-    return [...this.#byHostname.values(), ...this.#lingering];
+  /** Keeps what has ended for as long as connections of it live, and its sums for good. */
+  #release(ended: LeaseSessions): void {
+    this.#lingering.add(ended);
+    for (const sessions of this.#lingering) {
+      if (sessions.live.size > 0) continue;
+      this.#lingering.delete(sessions);
+      this.pastTraffic.up += sessions.traffic.up;
+      this.pastTraffic.down += sessions.traffic.down;
+    }
   }
 }

@@ -59,5 +59,5 @@ export function testedOperations(): TestedOperation[] {
   });
 }
 
-/** Operations whose success is no JSON: a switch of protocols, a picture. */
-export const withoutJsonAnswer: readonly string[] = ['openReverseSession', 'getThumbnail'];
+/** Operations whose success is no JSON: a switch of protocols, a picture, a page. */
+export const withoutJsonAnswer: readonly string[] = ['openReverseSession', 'getThumbnail', 'getLandingPage'];

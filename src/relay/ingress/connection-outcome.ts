@@ -1,0 +1,15 @@
+/** What becomes of a connection of the public: `routed` and `api` are served, all others refused. */
+export const connectionOutcomes = [
+  'routed',
+  'api',
+  'over_limit',
+  'no_proxy_header',
+  'no_client_hello',
+  'unknown_name',
+  'lease_over_limit',
+  'no_session',
+] as const;
+export type ConnectionOutcome = (typeof connectionOutcomes)[number];
+
+/** Told of each connection once, as soon as it is clear. */
+export type OutcomeObserver = (outcome: ConnectionOutcome) => void;

@@ -1,0 +1,82 @@
+import { sourceOf } from '../addresses.js';
+import { landingPageServices, landingPageBurst, landingPagesPerSecond } from '../constants.js';
+import type { Lease } from '../leases/lease.js';
+import { RateLimit } from '../rate-limit.js';
+import { type LandingView, type ListedService, renderLandingPage } from './page.js';
+
+export interface LandingParts extends Pick<LandingView, 'rootHost' | 'releaseVersion' | 'exposeCommand' | 'urlOf'> {
+  /** Whether the operator wants it shown, asked anew each time. */
+  enabled(): boolean;
+  leases(): Iterable<Lease>;
+  /** Whether visitors are routed to the lease. */
+  mayServe(lease: Lease): boolean;
+  isAlive(lease: Lease): boolean;
+}
+
+/** What the root host shows to people: what this relay is, and which of its services want to be seen. */
+export class LandingPage {
+  readonly #perSource = new RateLimit(landingPageBurst, landingPagesPerSecond);
+
+  constructor(private readonly parts: LandingParts) {}
+
+  /**
+   * @returns the page, or undefined where it is off
+   * @throws ApiError `rate_limited`: each is made anew, from all leases
+   */
+  render(clientIp: string): string | undefined {
+    if (!this.parts.enabled()) return undefined;
+    this.#perSource.take(sourceOf(clientIp));
+    const { services, more } = this.#listed();
+    return renderLandingPage({ ...this.parts, services, more });
+  }
+
+  /** The first services by name, those online before those away. */
+  #listed(): { services: ListedService[]; more: number } {
+    const [online, away] = [new FirstByName(landingPageServices), new FirstByName(landingPageServices)];
+    for (const lease of this.parts.leases()) {
+      if (lease.metadata.hide || !this.parts.mayServe(lease)) continue;
+      (this.parts.isAlive(lease) ? online : away).add(lease);
+    }
+    const services = online.take().map((lease) => listed(lease, true));
+    services.push(
+      ...away
+        .take()
+        .slice(0, landingPageServices - services.length)
+        .map((lease) => listed(lease, false)),
+    );
+    return { services, more: online.count + away.count - services.length };
+  }
+}
+
+/** The first few of many leases, without sorting them all. */
+class FirstByName {
+  count = 0;
+  #held: Lease[] = [];
+  /** Names beyond this one are not among the first. */
+  #last: string | undefined;
+
+  constructor(private readonly limit: number) {}
+
+  add(lease: Lease): void {
+    this.count++;
+    if (this.#last !== undefined && lease.hostname > this.#last) return;
+    this.#held.push(lease);
+    if (this.#held.length < 2 * this.limit) return;
+    this.#held = this.take();
+    this.#last = this.#held.at(-1)?.hostname;
+  }
+
+  take(): Lease[] {
+    return this.#held.sort((a, b) => (a.hostname < b.hostname ? -1 : 1)).slice(0, this.limit);
+  }
+}
+
+function listed({ hostname, metadata: { description, owner, tags } }: Lease, online: boolean): ListedService {
+  return { hostname, online, description, owner, tags };
+}
+
+/** What a shell takes to expose a service through a relay. @param caFile where no well-known CA vouches for the relay */
+export function exposeCommand(relay: string, caFile: string | undefined): string {
+  const words = ['portal', 'expose', '3000', '--relay', relay, ...(caFile === undefined ? [] : ['--ca', caFile])];
+  return words.map((word) => (/^[\w./:@-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(' ');
+}

@@ -1,0 +1,32 @@
+/** The page's only style. It is part of the page, named by its hash in the policy, so that nothing else can bring one in. */
+export const landingStyle = `
+:root{color-scheme:light dark;--ground:#faf9f7;--card:#fff;--ink:#1c1b22;--soft:#5d5b66;--line:#e3e0da;--accent:#3a4bd0;--on:#177245}
+@media(prefers-color-scheme:dark){:root{--ground:#131318;--card:#1c1c23;--ink:#ecebf2;--soft:#a5a3b1;--line:#32323c;--accent:#a3b1ff;--on:#6fd3a0}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--ground);color:var(--ink);font:1rem/1.6 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;overflow-wrap:anywhere}
+header,main,footer{max-width:58rem;margin:0 auto;padding:0 1.25rem}
+header{padding-top:3.5rem}
+header svg{display:block;width:2.75rem;height:2.75rem;color:var(--accent)}
+h1{margin:1rem 0 .5rem;font-size:clamp(1.6rem,5vw,2.4rem);line-height:1.2;letter-spacing:-.02em}
+h2{margin:3rem 0 .75rem;font-size:1.2rem;line-height:1.3}
+h3{margin:0;font-size:1.05rem;line-height:1.4}
+p{margin:0 0 .75rem;max-width:44rem}
+a{color:var(--accent);text-underline-offset:.2em}
+a:focus-visible,pre:focus-visible{outline:3px solid var(--accent);outline-offset:2px;border-radius:4px}
+code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:.9em}
+pre{margin:0 0 .75rem;padding:1rem 1.1rem;background:var(--card);border:1px solid var(--line);border-radius:10px;white-space:pre-wrap}
+pre code{font-size:.95rem;user-select:all}
+.lead{color:var(--soft);font-size:1.1rem}
+.note,footer{color:var(--soft);font-size:.9rem}
+ul{list-style:none;margin:0;padding:0}
+.services{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,17rem),1fr));gap:1rem;align-items:start;margin-top:1rem}
+.services>li{overflow:hidden;padding:1rem 1.1rem;background:var(--card);border:1px solid var(--line);border-radius:12px}
+.services p{margin:.35rem 0 0}
+.state{color:var(--soft);font-size:.85rem}
+.state::before{content:"";display:inline-block;width:.55rem;height:.55rem;margin-right:.4rem;border:2px solid var(--soft);border-radius:50%}
+.online{color:var(--on)}
+.online::before{background:var(--on);border-color:var(--on)}
+.tags{display:flex;flex-wrap:wrap;gap:.35rem;margin-top:.6rem}
+.tags li{max-width:100%;padding:0 .55rem;border:1px solid var(--line);border-radius:99px;color:var(--soft);font-size:.8rem}
+footer{margin-top:3.5rem;padding-bottom:3rem}
+`;

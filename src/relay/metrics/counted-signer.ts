@@ -1,0 +1,29 @@
+import { ApiError } from '../../contract/index.js';
+import type { ApiResult } from './metrics.js';
+
+type SigningMode = 'transcript' | 'digest';
+
+interface Signer<Args extends unknown[], Signature> {
+  sign(...args: Args): Signature;
+}
+
+/** The same signer, each of its results counted. */
+export function countedSigner<Args extends unknown[], Signature>(
+  signer: Signer<Args, Signature>,
+  mode: SigningMode,
+  counts: { signature(mode: SigningMode, result: ApiResult): void } | undefined,
+): Signer<Args, Signature> {
+  if (!counts) return signer;
+  return {
+    sign(...args) {
+      try {
+        const signature = signer.sign(...args);
+        counts.signature(mode, 'ok');
+        return signature;
+      } catch (error) {
+        counts.signature(mode, error instanceof ApiError ? error.code : 'internal');
+        throw error;
+      }
+    },
+  };
+}

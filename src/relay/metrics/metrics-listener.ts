@@ -1,0 +1,44 @@
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
+import type { Registry } from 'prom-client';
+import { maxMetricsConnections, requestHeadTimeoutMs } from '../constants.js';
+import type { Logger } from '../logger.js';
+
+const metricsPath = /^\/metrics(?:\?|$)/;
+/** Nothing else reaches loopback by name, but a page in a browser whose name was made to point here (DNS rebinding). */
+const loopbackHost = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i;
+
+/** `GET /metrics` in plain HTTP on 127.0.0.1, apart from every listener that strangers reach. */
+export class MetricsListener {
+  readonly server: Server;
+
+  constructor(
+    private readonly registry: Registry,
+    private readonly logger: Logger,
+  ) {
+    const limits = { headersTimeout: requestHeadTimeoutMs, requestTimeout: requestHeadTimeoutMs };
+    this.server = createServer(limits, (request, response) => void this.#answer(request, response));
+    this.server.maxConnections = maxMetricsConnections;
+  }
+
+  async stop(): Promise<void> {
+    const closed = new Promise((resolve) => this.server.close(resolve));
+    this.server.closeAllConnections();
+    await closed;
+  }
+
+  async #answer({ method, url, headers }: IncomingMessage, response: ServerResponse): Promise<void> {
+    const refuse = (status: number, words: string, more: Record<string, string> = {}) =>
+      response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', ...more }).end(`${words}\n`);
+    if (headers.host !== undefined && !loopbackHost.test(headers.host)) return void refuse(403, 'loopback only');
+    if (!metricsPath.test(url ?? '')) return void refuse(404, 'the metrics are at /metrics');
+    if (method !== 'GET' && method !== 'HEAD') return void refuse(405, 'GET only', { Allow: 'GET, HEAD' });
+    try {
+      const text = await this.registry.metrics();
+      response.writeHead(200, { 'Content-Type': this.registry.contentType, 'Cache-Control': 'no-store' });
+      response.end(text);
+    } catch (error) {
+      this.logger.error({ err: error }, 'metrics could not be collected');
+      refuse(500, 'the metrics could not be collected');
+    }
+  }
+}

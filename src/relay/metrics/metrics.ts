@@ -1,0 +1,124 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import type { ErrorCode, OperationId } from '../../contract/index.js';
+import { metricsHostnames } from '../constants.js';
+import { type ConnectionOutcome, connectionOutcomes } from '../ingress/connection-outcome.js';
+import type { LeaseSessions } from '../reverse/session-directory.js';
+import { LeaseTraffic, type TrafficSource } from './lease-traffic.js';
+import type { StoreObserver } from './timed-store.js';
+
+/** What is read anew at each scrape. */
+export interface MetricsSources {
+  releaseVersion: string;
+  directory: TrafficSource;
+  /** Live leases. */
+  leases(): number;
+  publicConnections(): number;
+}
+
+/** Where a request to the API ended: `ok`, or the code of its error. */
+export type ApiResult = ErrorCode | 'ok';
+
+/**
+ * What the relay counts, for Prometheus. The parts of the relay know nothing of it: they call back at what happens seldom (a
+ * connection, a request, a signature), and what happens at each chunk of bytes is read off their own counters at a scrape.
+ */
+export class RelayMetrics {
+  readonly registry = new Registry();
+  readonly #connections = new Counter({
+    name: 'portal_public_connections_total',
+    help: 'Connections to the public port by what became of them; routed and api are served, all others refused.',
+    labelNames: ['outcome'],
+    registers: [this.registry],
+  });
+  readonly #signatures = new Counter({
+    name: 'portal_signatures_total',
+    help: 'Signatures asked for by mode and result: ok, or the code of the error.',
+    labelNames: ['mode', 'result'],
+    registers: [this.registry],
+  });
+  readonly #requests = new Counter({
+    name: 'portal_api_requests_total',
+    help: 'API requests by operation of the contract and result: ok, or the code of the error.',
+    labelNames: ['operation', 'result'],
+    registers: [this.registry],
+  });
+  readonly #store = new Histogram({
+    name: 'portal_store_call_seconds',
+    help: 'Time that calls to the store took.',
+    labelNames: ['call'],
+    buckets: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1],
+    registers: [this.registry],
+  });
+  readonly #storeFailures = new Counter({
+    name: 'portal_store_failures_total',
+    help: 'Calls to the store that failed.',
+    labelNames: ['call'],
+    registers: [this.registry],
+  });
+
+  readonly connection = (outcome: ConnectionOutcome): void => this.#connections.inc({ outcome });
+  readonly signature = (mode: 'transcript' | 'digest', result: ApiResult): void =>
+    this.#signatures.inc({ mode, result });
+  readonly answer = (operation: OperationId | undefined, result: ApiResult): void =>
+    this.#requests.inc({ operation: operation ?? 'none', result });
+  readonly storeCall: StoreObserver = (call, seconds, failed) => {
+    this.#store.observe({ call }, seconds);
+    if (failed) this.#storeFailures.inc({ call });
+  };
+
+  /** Adds what is read off the relay's parts, and what Node tells of the process. */
+  watch({ releaseVersion, directory, leases, publicConnections }: MetricsSources): void {
+    const { registry } = this;
+    const registers = [registry];
+    collectDefaultMetrics({ register: registry });
+    // From zero on, or the first of each kind would be no increase.
+    for (const outcome of connectionOutcomes) this.#connections.inc({ outcome }, 0);
+    this.#signatures.inc({ mode: 'transcript', result: 'ok' }, 0);
+    new Gauge({ name: 'portal_build_info', help: 'Always 1.', labelNames: ['version'], registers }).set(
+      { version: releaseVersion },
+      1,
+    );
+    const gauge = (name: string, help: string, read: () => number) =>
+      new Gauge({
+        name,
+        help,
+        registers,
+        collect() {
+          this.set(read());
+        },
+      });
+    const sum = (of: (sessions: LeaseSessions) => number) => () => {
+      let all = 0;
+      for (const sessions of directory.all()) all += of(sessions);
+      return all;
+    };
+    gauge('portal_leases', 'Live leases.', leases);
+    gauge(
+      'portal_sessions_ready',
+      'Reverse sessions that wait for a visitor.',
+      sum(({ queue }) => queue.ready),
+    );
+    gauge(
+      'portal_sessions_live',
+      'Reverse sessions joined to a visitor.',
+      sum(({ live }) => live.size),
+    );
+    gauge('portal_public_connections', 'Connections open on the public port.', publicConnections);
+
+    const traffic = new LeaseTraffic(directory, metricsHostnames);
+    new Counter({
+      name: 'portal_lease_bytes_total',
+      help: `Bytes by hostname, for the ${metricsHostnames} that moved the most of late; "other" has the rest. up: from visitors.`,
+      labelNames: ['hostname', 'direction'],
+      registers,
+      collect() {
+        traffic.update();
+        this.reset();
+        for (const [hostname, bytes] of [...traffic.named, ['other', traffic.others] as const]) {
+          this.inc({ hostname, direction: 'up' }, bytes.up);
+          this.inc({ hostname, direction: 'down' }, bytes.down);
+        }
+      },
+    });
+  }
+}

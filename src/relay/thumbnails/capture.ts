@@ -1,0 +1,54 @@
+/**
+ * A process of its own, for one picture: reads a `CaptureJob` as JSON from its input, writes the picture, as JPEG, to its
+ * output, and exits with 0; else with 1, and why in one line of its error output. Whoever started it bounds its time and memory.
+ */
+import { text } from 'node:stream/consumers';
+import { chromium } from 'playwright-core';
+import { browserArguments } from './browser-arguments.js';
+import { pageLoadTimeoutMs, pictureQuality, pictureScale, viewport } from './limits.js';
+
+export interface CaptureJob {
+  /** The browser's executable. */
+  chromium: string;
+  url: string;
+  /** `host:port` of the gate, the only thing that the browser can reach. */
+  gate: string;
+  /** Base64 of the SHA-256 of a public key whose certificates count as valid, for development certificates. */
+  trustedKey?: string;
+}
+
+const job = JSON.parse(await text(process.stdin)) as CaptureJob;
+try {
+  process.stdout.write(await picture(job), () => process.exit(0));
+} catch (error) {
+  process.stderr.write(`${(error as Error).message.split('\n')[0]}\n`, () => process.exit(1));
+}
+
+async function picture({ chromium: executablePath, url, gate, trustedKey }: CaptureJob): Promise<Buffer> {
+  const browser = await chromium.launch({
+    executablePath,
+    chromiumSandbox: true,
+    // `<-loopback>`: addresses of this machine are not reached past the proxy either.
+    proxy: { server: `http://${gate}`, bypass: '<-loopback>' },
+    args: browserArguments(trustedKey),
+  });
+  const context = await browser.newContext({
+    viewport,
+    deviceScaleFactor: pictureScale,
+    acceptDownloads: false,
+    serviceWorkers: 'block',
+  });
+  const page = await context.newPage();
+  context.on('page', (popup) => void popup.close().catch(() => undefined));
+  const response = await page.goto(url, { waitUntil: 'commit', timeout: pageLoadTimeoutMs });
+  if (!response?.ok()) throw new Error(`the page answered ${response?.status() ?? 'nothing'}`);
+  // A page that never finishes loading is shown as far as it got.
+  await page.waitForLoadState('load', { timeout: pageLoadTimeoutMs }).catch(() => undefined);
+  if (new URL(page.url()).origin !== new URL(url).origin) throw new Error('the page led elsewhere');
+  return await page.screenshot({
+    type: 'jpeg',
+    quality: pictureQuality,
+    timeout: pageLoadTimeoutMs,
+    animations: 'disabled',
+  });
+}

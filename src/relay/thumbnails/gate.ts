@@ -1,0 +1,72 @@
+import { type Server, createServer } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { gateHeadTimeoutMs, maxGateBytes, maxGateConnections } from './limits.js';
+
+/**
+ * An HTTP proxy for one browser that leads to one place: CONNECT to `authority` is joined to what `dial` gives, and all else,
+ * whatever a page asks for, is refused. What passes is bounded in connections and bytes.
+ */
+export class Gate {
+  readonly #server: Server;
+  readonly #open = new Set<Socket>();
+  #left = maxGateBytes;
+  /** Requests that were not let through. */
+  refused = 0;
+
+  /** @param authority `host:port` */
+  constructor(authority: string, dial: () => Socket) {
+    // No answer: a page would take it for the other side's.
+    this.#server = createServer({ headersTimeout: gateHeadTimeoutMs, maxHeaderSize: 16_384 }, ({ socket }) => {
+      this.refused++;
+      socket.destroy();
+    });
+    this.#server.maxConnections = maxGateConnections;
+    this.#server.on('connection', (socket: Socket) => this.#hold(socket));
+    this.#server.on('connect', ({ url = '' }, browser: Socket, head) => {
+      if (url.toLowerCase() !== authority) {
+        this.refused++;
+        browser.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n');
+        return;
+      }
+      const onward = this.#hold(dial());
+      onward.once('close', () => browser.destroy());
+      browser.once('close', () => onward.destroy());
+      browser.write('HTTP/1.1 200 Connection established\r\n\r\n');
+      if (head.length > 0) onward.write(head);
+      for (const socket of [browser, onward]) socket.on('data', (chunk: Buffer) => this.#count(chunk.length));
+      browser.pipe(onward).pipe(browser);
+    });
+  }
+
+  /** @returns `host:port` of this proxy, on loopback */
+  async start(): Promise<string> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ host: '127.0.0.1', port: 0 }, resolve);
+    });
+    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Ends every connection as well. */
+  async stop(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.#cut();
+    await closed;
+  }
+
+  #hold(socket: Socket): Socket {
+    this.#open.add(socket);
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => this.#open.delete(socket));
+    return socket;
+  }
+
+  #count(bytes: number): void {
+    this.#left -= bytes;
+    if (this.#left < 0) this.#cut();
+  }
+
+  #cut(): void {
+    for (const socket of this.#open) socket.destroy();
+  }
+}

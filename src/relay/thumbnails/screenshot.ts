@@ -1,0 +1,92 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chown, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { CaptureJob } from './capture.js';
+import { captureTimeoutMs, maxCaptureMemoryBytes, maxPictureBytes, memoryCheckIntervalMs } from './limits.js';
+import { killTree, memoryOf, processTree } from './process-tree.js';
+
+const program = fileURLToPath(new URL('./capture.js', import.meta.url));
+/** `nobody`: Chromium's own sandbox needs a user that is not root. */
+const unprivileged = 65_534;
+
+export interface CaptureLimits {
+  timeoutMs: number;
+  /** Of all its processes, resident. */
+  maxMemoryBytes: number;
+}
+
+/**
+ * A JPEG of a page, taken by a process of its own, which is ended when it takes too long or too much, and whatever becomes
+ * of it leaves nothing behind. Where the relay is root, that process is not.
+ * @throws Error in one line
+ */
+export async function takeScreenshot(
+  job: CaptureJob,
+  signal: AbortSignal,
+  limits: CaptureLimits = { timeoutMs: captureTimeoutMs, maxMemoryBytes: maxCaptureMemoryBytes },
+): Promise<Buffer> {
+  signal.throwIfAborted();
+  const isRoot = process.getuid?.() === 0;
+  const home = await mkdtemp(join(tmpdir(), 'portal-thumbnail-'));
+  if (isRoot) await chown(home, unprivileged, unprivileged);
+  const child = spawn(process.execPath, [program], {
+    stdio: 'pipe',
+    cwd: home,
+    env: { PATH: process.env['PATH'], HOME: home, TMPDIR: home },
+    ...(isRoot ? { uid: unprivileged, gid: unprivileged } : {}),
+  });
+  try {
+    return await supervised(child, job, signal, limits);
+  } finally {
+    if (child.pid !== undefined) await killTree(child.pid);
+    await rm(home, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+async function supervised(
+  child: ChildProcess,
+  job: CaptureJob,
+  signal: AbortSignal,
+  { timeoutMs, maxMemoryBytes }: CaptureLimits,
+): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let [length, complaint, failure] = [0, '', ''];
+  /** Ends all its processes, for a reason. */
+  const end = (why: string) => {
+    failure ||= why;
+    if (child.pid !== undefined) void killTree(child.pid);
+  };
+  child.stdout?.on('data', (chunk: Buffer) => {
+    length += chunk.length;
+    if (length > maxPictureBytes) end('the picture is too large');
+    else parts.push(chunk);
+  });
+  child.stderr?.on('data', (chunk: Buffer) => {
+    if (complaint.length < 1_000) complaint += chunk.toString();
+  });
+  child.stdin?.on('error', () => undefined);
+  child.stdin?.end(JSON.stringify(job));
+  const onAbort = () => end('the relay stops');
+  signal.addEventListener('abort', onAbort, { once: true });
+  const deadline = setTimeout(() => end(`it took longer than ${timeoutMs} ms`), timeoutMs);
+  const watchMemory = async () => {
+    if (child.pid === undefined) return;
+    const bytes = await memoryOf(await processTree(child.pid));
+    if (bytes > maxMemoryBytes) end(`it took more than ${maxMemoryBytes} bytes of memory`);
+  };
+  const watch = setInterval(() => {
+    void watchMemory();
+  }, memoryCheckIntervalMs);
+  try {
+    const [code] = (await once(child, 'close')) as [number | null];
+    if (code !== 0 || failure) throw new Error(failure || complaint.split('\n')[0] || `it ended with ${code}`);
+    return Buffer.concat(parts);
+  } finally {
+    clearTimeout(deadline);
+    clearInterval(watch);
+    signal.removeEventListener('abort', onAbort);
+  }
+}

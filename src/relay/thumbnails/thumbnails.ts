@@ -1,0 +1,123 @@
+import type { Socket } from 'node:net';
+import { type Lease, identityKey } from '../leases/lease.js';
+import type { Logger } from '../logger.js';
+import { Gate } from './gate.js';
+import { maxPictures, maxPicturesBytes, maxQueuedCaptures, pictureFreshMs } from './limits.js';
+import { takeScreenshot } from './screenshot.js';
+
+export interface ThumbnailsOptions {
+  /** The browser's executable. */
+  chromium: string;
+  /** The lease of a hostname that visitors are routed to now. */
+  leaseAt(hostname: string): Lease | undefined;
+  /** Of the public port, as visitors write it. */
+  publicPort(): number;
+  /** A connection to the public port. */
+  dialPublic(): Socket;
+  /** Of a development certificate; undefined where browsers trust the relay's. */
+  trustedKey(): string | undefined;
+  logger: Logger;
+}
+
+interface Kept {
+  /** Whose service it shows: the name may be another's by now. */
+  owner: string;
+  /** Absent: none could be taken. */
+  picture?: Buffer;
+  takenAt: number;
+}
+
+/**
+ * Pictures of the public pages of leases, as a browser sees them. Taken in the background, one at a time, when somebody asks
+ * for one and there is none or an old one; kept in memory.
+ */
+export class Thumbnails {
+  /** By hostname, the one that was asked for longest ago first. */
+  readonly #kept = new Map<string, Kept>();
+  #bytes = 0;
+  readonly #queue = new Set<string>();
+  readonly #stop = new AbortController();
+  #working: Promise<void> | undefined;
+
+  constructor(private readonly options: ThumbnailsOptions) {}
+
+  /** The picture at hand, if there is one; another is on its way when it is old. */
+  get(hostname: string, now = Date.now()): Buffer | undefined {
+    const lease = this.#shown(hostname);
+    const kept = this.#kept.get(hostname);
+    if (!lease || kept?.owner !== identityKey(lease.identity)) this.#drop(hostname);
+    if (!lease) return undefined;
+    const current = this.#kept.get(hostname);
+    if (!current || current.takenAt + pictureFreshMs <= now) this.#ask(hostname);
+    if (current) {
+      this.#kept.delete(hostname);
+      this.#kept.set(hostname, current);
+    }
+    return current?.picture;
+  }
+
+  /** Ends a browser that is at work. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    this.#queue.clear();
+    await this.#working;
+  }
+
+  /** A lease that is kept out of listings is kept out of pictures as well. */
+  #shown(hostname: string): Lease | undefined {
+    const lease = this.options.leaseAt(hostname);
+    return lease?.metadata.hide === true ? undefined : lease;
+  }
+
+  #ask(hostname: string): void {
+    if (this.#stop.signal.aborted || this.#queue.size >= maxQueuedCaptures) return;
+    this.#queue.add(hostname);
+    this.#working ??= this.#work().finally(() => (this.#working = undefined));
+  }
+
+  async #work(): Promise<void> {
+    for (const hostname of this.#queue) {
+      const lease = this.#shown(hostname);
+      if (lease) await this.#take(hostname, identityKey(lease.identity));
+      this.#queue.delete(hostname);
+    }
+  }
+
+  async #take(hostname: string, owner: string): Promise<void> {
+    const { chromium, publicPort, dialPublic, trustedKey, logger } = this.options;
+    const gate = new Gate(`${hostname}:${publicPort()}`, dialPublic);
+    let picture: Buffer | undefined;
+    try {
+      const url = `https://${hostname}:${publicPort()}/`;
+      const job = { chromium, url, gate: await gate.start(), trustedKey: trustedKey() };
+      picture = await takeScreenshot(job, this.#stop.signal);
+    } catch (error) {
+      if (this.#stop.signal.aborted) return;
+      logger.warn({ hostname, reason: (error as Error).message, refused: gate.refused }, 'no thumbnail could be taken');
+    } finally {
+      await gate.stop();
+    }
+    const earlier = this.#kept.get(hostname);
+    // An old picture is better than none, for as long as the name is the same one's.
+    this.#keep(hostname, {
+      owner,
+      picture: picture ?? (earlier?.owner === owner ? earlier.picture : undefined),
+      takenAt: Date.now(),
+    });
+  }
+
+  #keep(hostname: string, kept: Kept): void {
+    this.#drop(hostname);
+    this.#kept.set(hostname, kept);
+    this.#bytes += kept.picture?.length ?? 0;
+    for (const oldest of this.#kept.keys()) {
+      if (this.#bytes <= maxPicturesBytes && this.#kept.size <= maxPictures) break;
+      this.#drop(oldest);
+    }
+  }
+
+  #drop(hostname: string): void {
+    this.#bytes -= this.#kept.get(hostname)?.picture?.length ?? 0;
+    this.#kept.delete(hostname);
+  }
+}
