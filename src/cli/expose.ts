@@ -1,10 +1,12 @@
 import { UsageError } from '../sdk/errors.js';
 import type { ExposeOptions } from '../tunnel/index.js';
 import { parseArguments } from './arguments.js';
-import { ExposeOutput } from './expose-output.js';
+import { ExposeOutput, type OutputOptions } from './expose-output.js';
+import type { ServicesOptions } from './expose-services.js';
 import { readCertificates } from './files.js';
 
 const help = `Usage: portal expose [TARGET] [--tcp TARGET] [--udp TARGET] --relay URL [options]
+       portal expose --config FILE [--json]
 
 Puts a local service on a public HTTPS name until it is interrupted, on a public TCP or UDP port, or on all of them.
 A target is a port (3000), host:port or [::1]:3000; the first may be http://host:port. Public URLs go to stdout, a
@@ -12,10 +14,17 @@ line each, what happens to stderr.
 
   --tcp TARGET         PORTAL_TCP          what a public TCP port leads to, such as 22
   --udp TARGET         PORTAL_UDP          what a public UDP port leads to, such as 53
-  --relay URL          PORTAL_RELAY        the relay, https://host[:port]
+  --relay URL          PORTAL_RELAY        the relay, https://host[:port]; may be given several times, in the environment
+                                           divided by commas: a public URL on each
+  --discovery          PORTAL_DISCOVERY    use also relays that those know
+  --max-relays NUMBER  PORTAL_MAX_RELAYS   on how many relays at once; the others are spares [all that are given; with
+                                           --discovery 3, if fewer are given]
+  --allow-private                          with --discovery, use also relays on loopback and private addresses
+  --config FILE                            many services, from a TOML file that is read again when it changes; see
+                                           docs/operations.md
   --name NAME          PORTAL_NAME         first label of the public name [derived from the identity]
   --identity FILE      PORTAL_IDENTITY     whose name it is; made when missing [~/.config/portal/identity.json]
-  --ca FILE            PORTAL_CA           PEM certificates to trust for the relay instead of the well-known ones
+  --ca FILE            PORTAL_CA           PEM certificates to trust for relays instead of the well-known ones
   --carrier KIND       PORTAL_CARRIER      raw, ws, or auto: raw, and ws where a proxy lets only that through [auto]
   --ttl SECONDS        PORTAL_TTL          lease to ask for, renewed all the while [the relay's default]
   --description TEXT   PORTAL_DESCRIPTION  for the relay's listings, as are the next four
@@ -31,25 +40,27 @@ line each, what happens to stderr.
                                            begin connections to the service with a PROXY v2 header that names the visitor
   --grace SECONDS      PORTAL_GRACE        how long connections may finish after an interrupt [10]
   --no-probe           PORTAL_NO_PROBE     do not look, now and then, whether visitors' TLS really ends here
-  --ban-mitm           PORTAL_BAN_MITM     leave the relay when it does not, instead of only saying so
+  --ban-mitm           PORTAL_BAN_MITM     leave a relay for good when it does not, instead of only saying so
   --json                                   one line of JSON on stdout once it is up, events as JSON on stderr
   --help                                   this text
 
 A relay elsewhere is reached through the HTTP proxy that HTTPS_PROXY (or ALL_PROXY) names, unless NO_PROXY names the relay.
 
 The first SIGINT or SIGTERM gives the name back and lets connections finish, the second ends at once.
-Exit code: 0 after an interrupt, 1 when the tunnel could not go on, 2 for wrong usage, 3 when --ban-mitm left the relay.
+Exit code: 0 after an interrupt, 1 when the tunnel could not go on, 2 for wrong usage, 3 when --ban-mitm left relays
+and no other can be used.
 `;
 
 /** `portal expose`. @returns the exit code */
 export async function exposeCommand(argv: string[]): Promise<number> {
-  let options: ExposeOptions & { json: boolean };
+  let options: ReadOptions;
   try {
     const read = readOptions(argv, process.env);
     if (read === 'help') {
       process.stdout.write(help);
       return 0;
     }
+    if ('config' in read) return await (await import('./expose-services.js')).exposeServices(read);
     options = read;
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
@@ -58,40 +69,44 @@ export async function exposeCommand(argv: string[]): Promise<number> {
   }
 
   // Late, for it brings much along: wrong usage should be told at once.
-  const { expose, InterceptionError } = await import('../tunnel/index.js');
+  const { expose } = await import('../tunnel/index.js');
   const output = new ExposeOutput(process.stdout, process.stderr, options);
   const tunnel = expose(options);
-  tunnel.on('status', (status) => output.status(status));
-  tunnel.on('ready', (ready) => output.ready(ready));
-  tunnel.on('connection', (report) => output.connection(report));
-  tunnel.on('probe', (report) => output.probe(report));
+  output.follow(tunnel);
 
   let interrupts = 0;
   const interrupt = () => void tunnel.close(++interrupts > 1 ? 0 : undefined);
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   const { error } = await tunnel.closed;
   process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
-  if (error === undefined) return 0;
-  if (error instanceof InterceptionError) {
-    output.failed(new Error(`left the relay: ${error.message}`, { cause: error }));
-    return 3;
-  }
-  output.failed(error);
-  return error instanceof UsageError ? 2 : 1;
+  return error === undefined ? 0 : output.ended(error);
 }
 
+type ReadOptions = ExposeOptions & OutputOptions;
+
 /** @throws UsageError with one clear line */
-function readOptions(argv: string[], env: NodeJS.ProcessEnv): (ExposeOptions & { json: boolean }) | 'help' {
+function readOptions(argv: string[], env: NodeJS.ProcessEnv): ReadOptions | ServicesOptions | 'help' {
   const { values, positionals } = parse(argv);
   if (values.help === true) return 'help';
+  const json = values.json === true;
+  if (values.config !== undefined) {
+    const more = [...positionals, ...Object.keys(values).filter((flag) => !['config', 'json'].includes(flag))];
+    if (more.length > 0)
+      throw new UsageError(`with --config all else stands in the file; what is ${JSON.stringify(more[0])}?`);
+    return { config: values.config, json };
+  }
   const [target, ...more] = positionals;
   const tcp = values.tcp ?? (env.PORTAL_TCP || undefined);
   const udp = values.udp ?? (env.PORTAL_UDP || undefined);
   if (target === undefined && tcp === undefined && udp === undefined)
     throw new UsageError('give the service to expose, such as 3000, --tcp 22 or --udp 53 (see --help)');
   if (more.length > 0) throw new UsageError(`one service only; what is ${JSON.stringify(more[0])}?`);
-  const relay = values.relay ?? env.PORTAL_RELAY;
-  if (relay === undefined || relay === '') throw new UsageError('give the relay: --relay URL, or PORTAL_RELAY');
+  const relays = (values.relay ?? env.PORTAL_RELAY?.split(',') ?? []).map((url) => url.trim()).filter(Boolean);
+  if (relays.length === 0) throw new UsageError('give the relay: --relay URL, or PORTAL_RELAY');
+  const discovery = values.discovery ?? isOn(env.PORTAL_DISCOVERY);
+  const maxRelays = values['max-relays'] ?? (env.PORTAL_MAX_RELAYS || undefined);
+  if (maxRelays !== undefined && !/^\d{1,3}$/.test(maxRelays))
+    throw new UsageError(`--max-relays is a number, not ${JSON.stringify(maxRelays)}`);
   const caFile = values.ca ?? env.PORTAL_CA;
   const ttl = seconds('--ttl', values.ttl ?? env.PORTAL_TTL, 1);
   const grace = seconds('--grace', values.grace ?? env.PORTAL_GRACE, 0);
@@ -107,7 +122,10 @@ function readOptions(argv: string[], env: NodeJS.ProcessEnv): (ExposeOptions & {
     target,
     tcp,
     udp,
-    relay,
+    relay: relays,
+    discovery,
+    maxRelays: maxRelays === undefined ? undefined : Number(maxRelays),
+    allowPrivate: values['allow-private'],
     name: values.name ?? env.PORTAL_NAME,
     identityFile: values.identity ?? env.PORTAL_IDENTITY,
     ca: caFile === undefined ? undefined : readCertificates(caFile),
@@ -120,7 +138,8 @@ function readOptions(argv: string[], env: NodeJS.ProcessEnv): (ExposeOptions & {
     closeGraceMs: grace === undefined ? undefined : grace * 1000,
     probe: values['no-probe'] !== true && !isOn(env.PORTAL_NO_PROBE),
     banMitm: values['ban-mitm'] ?? isOn(env.PORTAL_BAN_MITM),
-    json: values.json === true,
+    json,
+    manyRelays: discovery || relays.length > 1,
   };
 }
 
@@ -128,7 +147,11 @@ function parse(argv: string[]) {
   return parseArguments(argv, {
     tcp: { type: 'string' },
     udp: { type: 'string' },
-    relay: { type: 'string' },
+    relay: { type: 'string', multiple: true },
+    discovery: { type: 'boolean' },
+    'max-relays': { type: 'string' },
+    'allow-private': { type: 'boolean' },
+    config: { type: 'string' },
     name: { type: 'string' },
     identity: { type: 'string' },
     ca: { type: 'string' },

@@ -20,6 +20,10 @@ export interface FindRelaysOptions {
   ca?: string | Buffer;
   /** As for `expose`. */
   proxy?: string | URL | false;
+  /** Look at the relays that those know as well; true by default. */
+  others?: boolean;
+  /** Relays heard of in an earlier search: looked at as those are that a relay tells of, and asked whom they know. */
+  known?: (string | URL)[];
   /** Go also where relays that nobody here has named lead to loopback or private addresses. */
   allowPrivate?: boolean;
   /** For each relay, in milliseconds. */
@@ -66,16 +70,21 @@ export interface FoundRelay {
  */
 export async function findRelays(options: FindRelaysOptions): Promise<FoundRelay[]> {
   if (options.relays.length === 0) throw new UsageError('give at least one relay to begin with');
-  const urls = new Map(options.relays.map((relay) => parseRelayUrl(relay.toString())).map((url) => [url.origin, url]));
+  const { others: withOthers = true, known = [] } = options;
+  const named = byOrigin(options.relays);
+  const asked = new Map([...named, ...byOrigin(known)].slice(0, Math.max(named.size, maxFoundRelays)));
   const heard = new Map<string, URL>();
-  const look = async (url: URL, named: boolean): Promise<FoundRelay> => {
-    const { found, others } = await inspect(url, named, options);
-    if (named) for (const other of others) if (!urls.has(other.origin)) heard.set(other.origin, other);
+  const first = await inTurns([...asked.values()], async (url) => {
+    const { found, others } = await inspect(url, named.has(url.origin), options);
+    if (withOthers) for (const other of others) if (!asked.has(other.origin)) heard.set(other.origin, other);
     return found;
-  };
-  const named = await inTurns([...urls.values()], (url) => look(url, true));
-  const rest = [...heard.values()].slice(0, Math.max(0, maxFoundRelays - named.length));
-  return [...named, ...(await inTurns(rest, (url) => look(url, false)))];
+  });
+  const rest = [...heard.values()].slice(0, Math.max(0, maxFoundRelays - first.length));
+  return [...first, ...(await inTurns(rest, async (url) => (await inspect(url, false, options)).found))];
+}
+
+function byOrigin(relays: (string | URL)[]): Map<string, URL> {
+  return new Map(relays.map((relay) => parseRelayUrl(relay.toString())).map((url) => [url.origin, url]));
 }
 
 async function inspect(

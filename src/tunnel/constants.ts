@@ -69,6 +69,35 @@ export const maxWitnessedSessions = 4_096;
 /** How long the relay may take to renew the lease before a mismatch counts for nothing. */
 export const probeConfirmTimeoutMs = 30_000;
 
+// Several relays
+/** How many relays a tunnel uses where discovery finds more than were named. */
+export const defaultMaxRelays = 3;
+export const maxMaxRelays = 16;
+/** Relays that can be named for one tunnel. */
+export const maxNamedRelays = 64;
+/** Relays that a tunnel holds on to, serving or not, beyond twice as many as are to serve. */
+export const maxMembersBeyondTwice = 2;
+/** When relays are looked at and replaced, in milliseconds. */
+export const relayTimes = {
+  /** A relay that stops serving is waited for so long, in case it only starts anew, before a spare is taken. */
+  lossPatienceMs: 2_000,
+  /** The same for one that was just taken and has not served yet. */
+  joinPatienceMs: 4_000,
+  /** A spare goes once all those that it could stand in for have served for so long. */
+  releaseSpareAfterMs: 30_000,
+  /** A relay that was found and not named is given up when it has been away for so long. */
+  forgetLostAfterMs: 600_000,
+  /** How often relays are looked at again, where there is a choice; give or take `scoutJitterShare`. */
+  scoutIntervalMs: 60_000,
+  /** The same after something has changed, doubling to the above. */
+  scoutSpacingMs: 5_000,
+  /** While there is a spare, relays in use are asked so often whether they are alive; the second miss counts. */
+  pulseIntervalMs: 3_000,
+  pulseTimeoutMs: 2_000,
+};
+export type RelayTimes = typeof relayTimes;
+export const scoutJitterShare = 0.25;
+
 // HTTP
 /** Of a request or an answer. */
 export const maxHttpHeadBytes = 65_536;

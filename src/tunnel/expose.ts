@@ -1,163 +1,52 @@
 import { EventEmitter } from 'node:events';
-import { ApiError } from '../contract/errors.js';
-import { createPortalClient } from '../sdk/client.js';
+import { createSecureContext } from 'node:tls';
 import { defaultIdentityFile, loadIdentityFile } from '../sdk/identity-file.js';
-import { UsageError } from '../sdk/errors.js';
-import type { Identity } from '../sdk/identity.js';
-import type { Metadata, Registration } from '../sdk/lease-keeper.js';
-import { checkName, nameOfAddress } from '../sdk/name.js';
-import type { LeaseCall } from '../sdk/reactions.js';
-import { parseRelayUrl } from '../sdk/relay-url.js';
-import { RelayTransport } from '../sdk/relay-transport.js';
-import { AutoCarrier } from './auto-carrier.js';
-import type { Carrier } from './carrier.js';
-import { closeGraceMs } from './constants.js';
-import { WebSocketDatagramCarrier } from './datagram-carrier.js';
-import { checkHostHeader } from './forwarded-headers.js';
-import { LocalService, type ServiceOptions } from './local-service.js';
-import { RawCarrier } from './raw-carrier.js';
-import { RelayLink, type ConnectionReport, type LinkServices } from './relay-link.js';
-import type { InterceptionError, ProbeReport, ProbeTimes } from './self-probe.js';
-import { UdpService } from './udp-service.js';
-import { visit } from './visit.js';
-import { WebSocketCarrier } from './websocket-carrier.js';
-import { describeTarget, parsePortTarget, parseTarget, type Target } from './target.js';
+import { nameOfAddress } from '../sdk/name.js';
+import { closeGraceMs, relayTimes } from './constants.js';
+import { checkExposeOptions, checkRelays, type ExposeOptions, type RelayChoice } from './expose-options.js';
+import type { LinkServices } from './relay-link.js';
+import { RelaySet } from './relay-set.js';
+import { describeTarget } from './target.js';
+import type { TunnelEnd, TunnelEvents, TunnelReady, TunnelStatus } from './tunnel-events.js';
 
-export interface ExposeOptions {
-  /**
-   * The local service that visitors of the public HTTPS name are led to: `3000`, `host:port`, `[::1]:3000` or
-   * `http://host:port`. Any of it, `tcp` and `udp` are given, at least one.
-   */
-  target?: string | number;
-  /** The local service behind a public TCP port of its own: `22`, `host:port` or `[::1]:22`. */
-  tcp?: string | number;
-  /** The local service behind a public UDP port: `53`, `host:port` or `[::1]:53`. */
-  udp?: string | number;
-  /** The relay's URL, `https://host[:port]`. */
-  relay: string | URL;
-  /** One DNS label; derived from the identity's address by default, always the same for the same identity. */
-  name?: string;
-  /** Who leases the name. By default the identity of `identityFile`. */
-  identity?: Identity;
-  /** Made when it does not exist; `$XDG_CONFIG_HOME/portal/identity.json` by default. */
-  identityFile?: string;
-  /** PEM certificates to trust for the relay instead of the well-known ones. */
-  ca?: string | Buffer;
-  /**
-   * The HTTP proxy to reach the relay through, `http(s)://[user:password@]host[:port]`. By default what the environment says
-   * (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`), though not for relays on this machine; none when false.
-   */
-  proxy?: string | URL | false;
-  /**
-   * How reverse sessions reach the relay: `raw`, `ws`, or, by default, `auto`: raw, and over WebSocket where something on
-   * the way lets only that through.
-   */
-  carrier?: 'auto' | 'raw' | 'ws';
-  /** For the relay's listings. */
-  metadata?: Metadata;
-  /** Begin each connection to the service with a PROXY protocol v2 header that names the visitor. */
-  proxyProtocol?: boolean;
-  /**
-   * Pass requests on instead of bytes, with X-Forwarded-For, -Host and -Proto set and the visitor's own dropped. So it is for
-   * `http://` targets unless this is false; for others only when this is true, or `hostHeader` is given.
-   */
-  http?: boolean;
-  /** The Host that the service is sent, for one that checks it; `rewrite` for the target's own. */
-  hostHeader?: string;
-  /** Seconds of lease to ask for; the relay's default without. Renewed for as long as the tunnel runs. */
-  ttl?: number;
-  /**
-   * Whether, and when, the tunnel visits its own public name to see whether TLS ends here: after visitors came, every 30 s
-   * at most. On by default.
-   */
-  probe?: boolean | ProbeTimes;
-  /** Ends the tunnel, with an `InterceptionError`, once a probe shows that visitors' TLS ends elsewhere. */
-  banMitm?: boolean;
-  /** Aborting closes the tunnel as `close()` does. */
-  signal?: AbortSignal;
-  /** How long live connections may go on after that, in milliseconds; 10 s by default. */
-  closeGraceMs?: number;
-}
-
-export interface TunnelReady {
-  /** Where the service is now, the first of `urls`. */
-  url: string;
-  /** `https://hostname[:port]`, `tcp://host:port` and `udp://host:port`, as far as they were asked for, in this order. */
-  urls: string[];
-  hostname: string;
-  /** The relay's URL. */
-  relay: string;
-}
-
-export type TunnelState =
-  | 'connecting'
-  | 'registered'
-  /** A call failed; it is made again in `retryInMs`. */
-  | 'retrying'
-  /** The relay's operator has to approve the name first. */
-  | 'awaiting_approval'
-  /** The lease is gone and another is sought. */
-  | 'lease_lost'
-  /** Something on the way does not let the raw carrier through. */
-  | 'carrier_changed'
-  /** The relay has turned off a kind of port that it had given; the tunnel goes on without. */
-  | 'port_lost'
-  | 'target_down'
-  | 'target_up'
-  | 'closing';
-
-export interface TunnelStatus {
-  state: TunnelState;
-  /** One line for people, without secrets. */
-  message: string;
-  error?: Error;
-  retryInMs?: number;
-}
-
-export interface TunnelEnd {
-  /** What made going on pointless; absent after `close()` or an abort. */
-  error?: Error;
-}
-
-export interface TunnelEvents {
-  /** Visitors are served at the URL, for the first time or again. */
-  ready: [ready: TunnelReady];
-  status: [status: TunnelStatus];
-  /** A visitor's connection is over. */
-  connection: [report: ConnectionReport];
-  /** The tunnel has visited its own public name. */
-  probe: [report: ProbeReport];
-  closed: [end: TunnelEnd];
-}
-
-/** A local service on a public name. Made by `expose`. */
+/** A local service on public names, one on each relay that it uses. Made by `expose`. */
 export class Tunnel extends EventEmitter<TunnelEvents> {
   /** Settles, and never rejects, when the tunnel is over and holds nothing any more. */
   readonly closed: Promise<TunnelEnd>;
+  /** Settles when the tunnel is closing and its names are given back; connections may still be live. */
+  readonly released: Promise<void>;
   readonly #options: ExposeOptions;
+  #choice: RelayChoice;
   readonly #leaving = new AbortController();
   #graceMs: number;
-  #hurry: (() => void) | undefined;
-  #ready: TunnelReady | undefined;
-  #interception: InterceptionError | undefined;
+  #set: RelaySet | undefined;
+  #release!: () => void;
+  readonly #serving = new Map<string, TunnelReady>();
 
   /** @internal */
   constructor(options: ExposeOptions) {
     super();
     this.#options = options;
+    this.#choice = options;
     this.#graceMs = options.closeGraceMs ?? closeGraceMs;
+    this.released = new Promise((resolve) => (this.#release = resolve));
     // Not before the caller has had a chance to listen.
     this.closed = new Promise<void>((resolve) => setImmediate(resolve)).then(() => this.#run());
   }
 
-  /** Where the service is, while visitors are served. */
+  /** Where the service is, while visitors are served: the first of `places`. */
   get current(): TunnelReady | undefined {
-    return this.#ready;
+    return this.places[0];
+  }
+
+  /** Where the service is, on each relay through which visitors are served now. */
+  get places(): TunnelReady[] {
+    return [...this.#serving.values()];
   }
 
   /** Resolves once visitors are served. @throws what ended the tunnel before */
   async ready(): Promise<TunnelReady> {
-    if (this.#ready !== undefined) return this.#ready;
+    if (this.current !== undefined) return this.current;
     return await new Promise((resolve, reject) => {
       this.once('ready', resolve);
       void this.closed.then(({ error }) => {
@@ -168,14 +57,25 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   }
 
   /**
-   * Gives the name back, lets live connections finish for as long as the grace lasts, and ends. Called again with less
+   * Uses other relays from now on. What is open on those that stay is not touched; on those that go, live connections have
+   * the grace that `close` gives.
+   * @throws UsageError, and nothing has changed
+   */
+  setRelays(choice: RelayChoice): void {
+    const checked = checkRelays(choice);
+    this.#choice = choice;
+    this.#set?.change(checked);
+  }
+
+  /**
+   * Gives the names back, lets live connections finish for as long as the grace lasts, and ends. Called again with less
    * grace, it hurries.
    * @param graceMs milliseconds; what `expose` was given by default
    */
   async close(graceMs = this.#graceMs): Promise<void> {
     this.#graceMs = Math.min(this.#graceMs, graceMs);
+    if (this.#leaving.signal.aborted) this.#set?.leave(this.#graceMs);
     this.#leaving.abort();
-    if (graceMs <= 0) this.#hurry?.();
     await this.closed;
   }
 
@@ -191,99 +91,50 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       end.error = error as Error;
     }
     signal?.removeEventListener('abort', onAbort);
-    this.#ready = undefined;
+    this.#release();
+    this.#serving.clear();
     this.emit('closed', end);
     return end;
   }
 
   async #serve(): Promise<void> {
-    const { relay, identityFile, metadata, ttl, ca, proxy, probe = true, banMitm = false } = this.#options;
-    if (banMitm && probe === false) throw new UsageError('without probes there is no interception to be seen');
-    const relayUrl = parseRelayUrl(relay.toString());
-    const services = localServices(this.#options);
-    const chosenName = this.#options.name === undefined ? undefined : checkName(this.#options.name);
+    const { services, name } = checkExposeOptions(this.#options);
+    const { identityFile, ca } = this.#options;
     const identity = this.#options.identity ?? (await loadIdentityFile(identityFile ?? defaultIdentityFile()));
-    const transport = new RelayTransport({ ca, proxy });
-    const link = new RelayLink({
-      client: createPortalClient({ relay: relayUrl, fetch: transport.fetch }),
-      carrier: this.#carrier(relayUrl, transport),
-      datagramCarrier: new WebSocketDatagramCarrier(relayUrl, transport),
-      identity,
-      name: chosenName ?? nameOfAddress(identity.address),
-      metadata,
-      ttl,
-      services,
-      probe:
-        probe === false
-          ? undefined
-          : { ...(probe === true ? {} : probe), visit: (url, signal) => visit(url, { ca, proxy }, signal) },
-    });
-    this.#report(link, services, relayUrl);
-    this.#status({ state: 'connecting', message: `connecting to ${relayUrl.host}` });
-    const left = this.#leaveWhenAsked(link);
-    try {
-      await link.run();
-      await left;
-      if (this.#interception !== undefined) throw this.#interception;
-    } finally {
-      this.#leaving.abort();
-      await left;
-      await transport.close();
-    }
-  }
-
-  #carrier(relay: URL, transport: RelayTransport): Carrier {
-    const raw = new RawCarrier(relay, transport);
-    const webSocket = new WebSocketCarrier(relay, transport);
-    const wanted = this.#options.carrier ?? 'auto';
-    if (wanted === 'raw') return raw;
-    if (wanted === 'ws') return webSocket;
-    if (wanted !== 'auto') throw new UsageError(`the carrier is auto, raw or ws, not ${JSON.stringify(wanted)}`);
-    return new AutoCarrier(raw, webSocket, (reason) => {
-      this.#status({ state: 'carrier_changed', message: `going on over WebSocket: ${reason.message}`, error: reason });
-    });
-  }
-
-  /** Waits for the wish to leave, then gives back the lease and waits for the live connections, as long as they may. */
-  async #leaveWhenAsked(link: RelayLink): Promise<void> {
     const { signal } = this.#leaving;
-    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
-    const count = link.liveConnections;
-    this.#status({ state: 'closing', message: count === 0 ? 'closing' : `closing; connections still open: ${count}` });
-    const hurried = new Promise<void>((resolve) => (this.#hurry = resolve));
-    if (this.#graceMs > 0) await Promise.race([link.leave(), hurried]);
-    else void link.leave();
-    const timer = setTimeout(() => this.#hurry?.(), this.#graceMs);
-    await Promise.race([link.drained(), hurried]);
-    clearTimeout(timer);
-    link.cut();
-    await link.drained();
+    if (signal.aborted) return;
+    const set = new RelaySet(checkRelays(this.#choice), {
+      ...this.#options,
+      closeGraceMs: this.#graceMs,
+      identity,
+      name: name ?? nameOfAddress(identity.address),
+      services,
+      secureContext: ca === undefined ? undefined : createSecureContext({ ca }),
+      times: { ...relayTimes, ...this.#options.relayTimes },
+    });
+    this.#set = set;
+    this.#report(set, services);
+    // Not before whoever asked for it has had a chance to listen.
+    signal.addEventListener('abort', () => queueMicrotask(() => this.#leave(set)), { once: true });
+    await set.run();
   }
 
-  #report(link: RelayLink, services: LinkServices, relay: URL): void {
-    link.on('registered', ({ hostname }) => this.#status({ state: 'registered', message: `registered ${hostname}` }));
-    link.on('online', (registration) => {
-      const urls = urlsOf(registration, services);
-      this.#ready = { url: urls[0] as string, urls, hostname: registration.hostname, relay: relay.origin };
-      this.emit('ready', this.#ready);
+  #leave(set: RelaySet): void {
+    const count = set.liveConnections;
+    this.#status({ state: 'closing', message: count === 0 ? 'closing' : `closing; connections still open: ${count}` });
+    set.leave(this.#graceMs);
+    void set.released.then(this.#release);
+  }
+
+  #report(set: RelaySet, services: LinkServices): void {
+    set.on('status', (status) => this.#status(status));
+    set.on('ready', (ready) => {
+      this.#serving.set(ready.relay, ready);
+      this.emit('ready', ready);
     });
-    link.on('lost', ({ hostname }, error) => {
-      this.#ready = undefined;
-      this.#status({ state: 'lease_lost', message: `${hostname} is lost: ${error.message}`, error });
-    });
-    link.on('without', (protocol, error) =>
-      this.#status({
-        state: 'port_lost',
-        message: `going on without a ${protocol.toUpperCase()} port: ${error.message}`,
-        error,
-      }),
-    );
-    link.on('waiting', (call, error, retryInMs) => this.#status(waitingStatus(call, error, retryInMs)));
-    link.on('connection', (report) => this.emit('connection', report));
-    link.on('probe', (report) => {
-      this.emit('probe', report);
-      if (this.#options.banMitm === true && report.result === 'mismatch') this.#ban(link, report.error);
-    });
+    set.on('down', (url) => this.#serving.delete(url));
+    set.on('connection', (report) => this.emit('connection', report));
+    set.on('probe', (report) => this.emit('probe', report));
     for (const service of [services.https, services.tcp, services.udp]) {
       if (service === undefined) continue;
       const target = describeTarget(service.target);
@@ -294,69 +145,15 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     }
   }
 
-  /** Leaves, and spares the live connections no time: somebody reads them. */
-  #ban(link: RelayLink, error: InterceptionError): void {
-    this.#interception = error;
-    link.cut();
-    this.#leaving.abort();
-  }
-
   #status(status: TunnelStatus): void {
     this.emit('status', status);
   }
 }
 
-/** @throws UsageError when nothing is to be exposed, a target is none, or the options contradict each other */
-function localServices(options: ExposeOptions): LinkServices {
-  const { target, tcp, udp, proxyProtocol } = options;
-  if (target === undefined && tcp === undefined && udp === undefined)
-    throw new UsageError('there is nothing to expose: give a target');
-  const services: LinkServices = {};
-  if (target !== undefined) {
-    const https = parseTarget(target);
-    services.https = new LocalService(https, serviceOptions(options, https));
-  } else if (options.http === true || options.hostHeader !== undefined) {
-    throw new UsageError('requests are only passed on to an HTTPS target, and none is given');
-  }
-  if (tcp !== undefined) services.tcp = new LocalService(parsePortTarget(tcp), { proxyProtocol, raw: true });
-  if (udp !== undefined) services.udp = new UdpService(parsePortTarget(udp));
-  return services;
-}
-
-/** @throws UsageError when the options contradict each other */
-function serviceOptions({ proxyProtocol, http, hostHeader }: ExposeOptions, target: Target): ServiceOptions {
-  if (hostHeader !== undefined && http === false) throw new UsageError('a Host header can only be set over HTTP');
-  const isHttp = http ?? (hostHeader !== undefined || target.speaksHttp === true);
-  if (!isHttp) return { proxyProtocol };
-  const host = hostHeader === 'rewrite' ? describeTarget(target) : hostHeader;
-  return { proxyProtocol, http: { hostHeader: host === undefined ? undefined : checkHostHeader(host) } };
-}
-
-/** What the service is reached at, as it was asked for. */
-function urlsOf({ url, tcpAddress, udpAddress }: Registration, services: LinkServices): string[] {
-  return [
-    ...(services.https ? [url] : []),
-    ...(tcpAddress === undefined ? [] : [`tcp://${tcpAddress}`]),
-    ...(udpAddress === undefined ? [] : [`udp://${udpAddress}`]),
-  ];
-}
-
-function waitingStatus(call: LeaseCall, error: Error, retryInMs: number): TunnelStatus {
-  const when = `again in ${(retryInMs / 1000).toFixed(1)} s`;
-  if (call === 'connect' && error instanceof ApiError && error.code === 'lease_rejected') {
-    return {
-      state: 'awaiting_approval',
-      message: `the relay's operator has yet to approve this name; asking ${when}`,
-      error,
-      retryInMs,
-    };
-  }
-  return { state: 'retrying', message: `${error.message}; trying ${when}`, error, retryInMs };
-}
-
 /**
- * Puts a local service on a public HTTPS name and keeps it there until the tunnel is closed, its signal is aborted, or
- * going on is pointless. Faults, those of the options too (`UsageError`), end in `closed` and reject `ready()`.
+ * Puts a local service on a public HTTPS name, on one relay or on several, and keeps it there until the tunnel is closed, its
+ * signal is aborted, or no relay can be used any more. Faults, those of the options too (`UsageError`), end in `closed` and
+ * reject `ready()`.
  */
 export function expose(options: ExposeOptions): Tunnel {
   return new Tunnel(options);

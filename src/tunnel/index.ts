@@ -3,15 +3,17 @@ export { AnswerError, NetworkError, SigningRefusedError, UsageError } from '../s
 export { chooseRelays, type RelayNeeds } from '../sdk/choose-relays.js';
 export { findRelays, type FindRelaysOptions, type FoundRelay, type RelayFacts } from '../sdk/find-relays.js';
 export { identityFromPrivateKey, type Identity } from '../sdk/identity.js';
+export type { RelayTimes } from './constants.js';
+export { expose, type Tunnel } from './expose.js';
+export { checkExposeOptions, type ExposeOptions, type RelayChoice } from './expose-options.js';
+export type { ConnectionReport } from './relay-link.js';
+export { ServiceGroup, type GroupChange, type GroupEvents } from './service-group.js';
+export { InterceptionError, type ProbeReport, type ProbeResult, type ProbeTimes } from './self-probe.js';
 export {
-  expose,
-  type ExposeOptions,
-  type Tunnel,
+  NoRelayLeftError,
   type TunnelEnd,
   type TunnelEvents,
   type TunnelReady,
   type TunnelState,
   type TunnelStatus,
-} from './expose.js';
-export type { ConnectionReport } from './relay-link.js';
-export { InterceptionError, type ProbeReport, type ProbeResult, type ProbeTimes } from './self-probe.js';
+} from './tunnel-events.js';

@@ -111,6 +111,32 @@ test('what has several public addresses is told a line each; without a TARGET th
   assert.match(await alone.firstLine, /^udp:\/\/portal\.localhost:\d+$/);
 });
 
+test('with several relays there is a URL of each, and with --json its relay is named', async (t) => {
+  const other = await startTestRelay();
+  t.after(() => other.stop());
+  const ca = join(temporaryDirectory(t), 'ca.pem');
+  writeFileSync(ca, relay.ca + other.ca);
+  const run = async (...more: string[]): Promise<string[]> => {
+    const args = ['9', '--relay', relay.url, '--relay', other.url, '--ca', ca, '--name', 'both', ...more];
+    const { child, over } = portal(t, ['expose', ...args]);
+    const lines: string[] = [];
+    const bothServe = new Promise<void>((resolve) => {
+      createInterface({ input: child.stdout! }).on('line', (line) => lines.push(line) === 2 && resolve());
+    });
+    await bothServe;
+    child.kill('SIGTERM');
+    assert.equal((await over).code, 0);
+    return lines.sort();
+  };
+  const urlAt = ({ url }: TestRelay) => url.replace('https://', 'https://both.');
+  assert.deepEqual(await run(), [urlAt(relay), urlAt(other)].sort());
+  const said = (await run('--json')).map((line) => JSON.parse(line) as { url: string; relay: string });
+  assert.deepEqual(
+    new Map(said.map(({ relay: at, url }) => [at, url])),
+    new Map([relay, other].map((each) => [each.url, urlAt(each)])),
+  );
+});
+
 test('the environment stands in for flags, and flags win', async (t) => {
   const env = { PORTAL_RELAY: relay.url, PORTAL_CA: relay.caFile, PORTAL_NAME: 'by-env', PORTAL_TTL: '60' };
   const first = portal(t, ['expose', '9'], env);
@@ -149,6 +175,8 @@ test('wrong usage is one line on stderr and exit code 2', async (t) => {
     [['expose', '3000', '--relay', 'http://x'], /begins with https/],
     [['expose', 'https://localhost', ...to], /TLS ends in the tunnel/],
     [['expose', '3000', ...to, '--name', 'a.b'], /not a name/],
+    [['expose', '3000', ...to, '--max-relays', 'all'], /--max-relays is a number/],
+    [['expose', '3000', ...to, '--max-relays', '17'], /1 to 16 relays/],
     [['expose', '3000', ...to, '--ttl', 'long'], /--ttl is a number of seconds/],
     [['expose', '3000', ...to, '--grace', '-1'], /--grace/],
     [['expose', '3000', ...to, '--ca', '/nowhere'], /\/nowhere: ENOENT/],

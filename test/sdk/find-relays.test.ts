@@ -43,6 +43,27 @@ test('relays that were not named are not looked for on loopback, unless the call
   assert.equal(found[1]!.facts, undefined);
 });
 
+test('without others, only those that were named are asked', async (t) => {
+  const { here, ca } = await startPair(t);
+  const found = await findRelays({ relays: [here.url], others: false, ca, allowPrivate: true });
+  assert.deepEqual(brief(found), [{ url: here.url, named: true, reachable: true }]);
+});
+
+test('one that is known from before is found though nobody tells of it, and is not trusted for that', async (t) => {
+  const { here, there, ca } = await startPair(t);
+  const alone = await startTestRelay();
+  t.after(() => alone.stop());
+  const options = { relays: [alone.url], known: [here.url], ca: ca + alone.ca };
+  const found = await findRelays({ ...options, allowPrivate: true });
+  assert.deepEqual(brief(found), [
+    { url: alone.url, named: true, reachable: true },
+    { url: here.url, named: false, reachable: true },
+    { url: there.url, named: false, reachable: true },
+  ]);
+  const [, refused] = await findRelays(options);
+  assert.equal(refused!.fault, 'leads to a loopback or private address');
+});
+
 test('a relay without discovery is found when it was named, and nothing is known of it', async (t) => {
   const relay = await startTestRelay();
   t.after(() => relay.stop());

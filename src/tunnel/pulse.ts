@@ -1,0 +1,74 @@
+import type { RelayTimes } from './constants.js';
+
+export interface PulseOptions {
+  times: RelayTimes;
+  /** Asks for a sign of life. @throws when there is none in time */
+  ask(timeoutMs: number, signal: AbortSignal): Promise<unknown>;
+  /** Called when it falls silent, and when it is heard again. */
+  onChange(isAlive: boolean): void;
+}
+
+/**
+ * Asks a relay now and then whether it is alive. One that dies with its machine closes no connection, and its sessions would
+ * be missed only when the third keepalive is.
+ */
+export class Pulse {
+  #stop: AbortController | undefined;
+  #isAlive = true;
+
+  constructor(private readonly options: PulseOptions) {}
+
+  get isAlive(): boolean {
+    return this.#isAlive;
+  }
+
+  start(): void {
+    if (this.#stop) return;
+    this.#stop = new AbortController();
+    void this.#run(this.#stop.signal);
+  }
+
+  /** Whether it is alive is not known from here on, and taken for granted. */
+  stop(): void {
+    this.#stop?.abort(new Error('not asked any more'));
+    this.#stop = undefined;
+    this.#set(true);
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { pulseIntervalMs, pulseTimeoutMs } = this.options.times;
+    let misses = 0;
+    while (!signal.aborted) {
+      // A single miss is asked about at once.
+      if (misses !== 1) await pause(pulseIntervalMs * (0.75 + Math.random() / 4), signal);
+      if (signal.aborted) return;
+      const began = performance.now();
+      try {
+        await this.options.ask(pulseTimeoutMs, signal);
+        misses = 0;
+      } catch {
+        // This process was held up itself, and knows nothing.
+        if (performance.now() - began < 2 * pulseTimeoutMs) misses++;
+      }
+      if (!signal.aborted && misses !== 1) this.#set(misses === 0);
+    }
+  }
+
+  #set(isAlive: boolean): void {
+    if (isAlive === this.#isAlive) return;
+    this.#isAlive = isAlive;
+    this.options.onChange(isAlive);
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}

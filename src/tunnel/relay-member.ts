@@ -1,0 +1,264 @@
+import { EventEmitter } from 'node:events';
+import type { SecureContext } from 'node:tls';
+import { ApiError } from '../contract/errors.js';
+import { publicAddressesOnly } from '../sdk/address-rule.js';
+import { createPortalClient } from '../sdk/client.js';
+import type { Identity } from '../sdk/identity.js';
+import type { Registration } from '../sdk/lease-keeper.js';
+import type { LeaseCall } from '../sdk/reactions.js';
+import { RelayTransport } from '../sdk/relay-transport.js';
+import { AutoCarrier } from './auto-carrier.js';
+import type { Carrier } from './carrier.js';
+import type { RelayTimes } from './constants.js';
+import { WebSocketDatagramCarrier } from './datagram-carrier.js';
+import type { ExposeOptions } from './expose-options.js';
+import { Pulse } from './pulse.js';
+import { RawCarrier } from './raw-carrier.js';
+import { RelayLink, type LinkServices } from './relay-link.js';
+import type { InterceptionError } from './self-probe.js';
+import type { RelayEvents, TunnelStatus } from './tunnel-events.js';
+import { visit } from './visit.js';
+import { WebSocketCarrier } from './websocket-carrier.js';
+
+export interface MemberOptions extends Pick<
+  ExposeOptions,
+  'ca' | 'proxy' | 'carrier' | 'metadata' | 'ttl' | 'probe' | 'banMitm'
+> {
+  identity: Identity;
+  name: string;
+  services: LinkServices;
+  /** How long live connections may go on when it leaves, unless it is told otherwise, in milliseconds. */
+  closeGraceMs: number;
+  /** What `ca` makes trusted, made once for all connections of all members: it takes memory and time. */
+  secureContext?: SecureContext;
+  times: RelayTimes;
+}
+
+export interface MemberEvents extends RelayEvents {
+  /** It serves now, or does so no more. */
+  changed: [];
+  /** Nothing of it is open any more; what made going on pointless, if anything did. */
+  gone: [error: Error | undefined];
+}
+
+/** One of the relays that a tunnel uses: all that is open between the two. */
+export class RelayMember extends EventEmitter<MemberEvents> {
+  /** Settles when the lease is given back; live connections may go on. */
+  readonly released: Promise<void>;
+  /** Settles when it is gone. */
+  readonly gone: Promise<Error | undefined>;
+  readonly #options: MemberOptions;
+  readonly #relay: URL;
+  readonly #transport: RelayTransport;
+  readonly #link: RelayLink;
+  readonly #pulse: Pulse;
+  readonly #leaving = new AbortController();
+  #graceMs: number;
+  #isWatched = false;
+  #hurry: (() => void) | undefined;
+  #release!: () => void;
+  #interception: InterceptionError | undefined;
+  #isServing = false;
+  #isUp = false;
+  #hasServed = false;
+  #since = performance.now();
+
+  /** @param isTrusted whether the caller chose where it leads to; else to public addresses only */
+  constructor(relay: URL, isTrusted: boolean, options: MemberOptions) {
+    super();
+    this.#options = options;
+    this.#relay = relay;
+    this.#graceMs = options.closeGraceMs;
+    const { ca, secureContext, proxy, identity, name, metadata, ttl, services, probe = true } = options;
+    const addresses = isTrusted ? undefined : publicAddressesOnly;
+    const dialing = { ca: secureContext ? undefined : ca, secureContext, proxy, addresses };
+    this.#transport = new RelayTransport(dialing);
+    const client = createPortalClient({ relay, fetch: this.#transport.fetch });
+    this.#link = new RelayLink({
+      client,
+      carrier: this.#carrier(),
+      datagramCarrier: new WebSocketDatagramCarrier(relay, this.#transport),
+      identity,
+      name,
+      metadata,
+      ttl,
+      services,
+      probe:
+        probe === false
+          ? undefined
+          : { ...(probe === true ? {} : probe), visit: (url, signal) => visit(url, dialing, signal) },
+    });
+    this.#pulse = new Pulse({
+      times: options.times,
+      ask: (timeoutMs, signal) => client.getHealth({ timeoutMs, signal }),
+      onChange: (isAlive) => {
+        if (!isAlive) this.#status({ state: 'relay_silent', message: `${relay.host} does not answer any more` });
+        this.#look();
+      },
+    });
+    this.released = new Promise((resolve) => (this.#release = resolve));
+    this.#report();
+    this.gone = new Promise<void>((resolve) => setImmediate(resolve)).then(() => this.#run());
+  }
+
+  get url(): string {
+    return this.#relay.origin;
+  }
+
+  /** Whether visitors are served. */
+  get isUp(): boolean {
+    return this.#isUp;
+  }
+
+  get hasServed(): boolean {
+    return this.#hasServed;
+  }
+
+  /** Since when it is up, or is not: a reading of `performance.now()`. */
+  get since(): number {
+    return this.#since;
+  }
+
+  get liveConnections(): number {
+    return this.#link.liveConnections;
+  }
+
+  /** Whether to look, now and then, if the relay still answers. */
+  set isWatched(isWatched: boolean) {
+    this.#isWatched = isWatched;
+    this.#look();
+  }
+
+  /**
+   * Gives the lease back, lets live connections finish, and goes. Called again with less grace, it hurries.
+   * @param graceMs milliseconds; `closeGraceMs` by default
+   */
+  leave(graceMs = this.#graceMs): void {
+    this.#graceMs = Math.min(this.#graceMs, graceMs);
+    this.#leaving.abort();
+    this.#look();
+    if (graceMs <= 0) this.#hurry?.();
+  }
+
+  async #run(): Promise<Error | undefined> {
+    let error: Error | undefined;
+    const left = this.#leaveWhenAsked();
+    try {
+      if (!this.#leaving.signal.aborted) {
+        this.#status({ state: 'connecting', message: `connecting to ${this.#relay.host}` });
+        await this.#link.run();
+      }
+    } catch (thrown) {
+      error = thrown as Error;
+    }
+    this.leave();
+    await left;
+    await this.#transport.close();
+    this.#isServing = false;
+    this.#look();
+    error = this.#interception ?? error;
+    this.emit('gone', error);
+    return error;
+  }
+
+  /** Waits for the wish to leave, then gives back the lease and waits for the live connections, as long as they may. */
+  async #leaveWhenAsked(): Promise<void> {
+    const { signal } = this.#leaving;
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+    const hurried = new Promise<void>((resolve) => (this.#hurry = resolve));
+    const left = this.#link.leave().then(this.#release);
+    if (this.#graceMs > 0) await Promise.race([left, hurried]);
+    const timer = setTimeout(() => this.#hurry?.(), this.#graceMs);
+    await Promise.race([this.#link.drained(), hurried]);
+    clearTimeout(timer);
+    this.#link.cut();
+    await this.#link.drained();
+    this.#release();
+  }
+
+  #carrier(): Carrier {
+    const raw = new RawCarrier(this.#relay, this.#transport);
+    const webSocket = new WebSocketCarrier(this.#relay, this.#transport);
+    const { carrier } = this.#options;
+    if (carrier === 'raw') return raw;
+    if (carrier === 'ws') return webSocket;
+    return new AutoCarrier(raw, webSocket, (reason) => {
+      this.#status({ state: 'carrier_changed', message: `going on over WebSocket: ${reason.message}`, error: reason });
+    });
+  }
+
+  #report(): void {
+    const link = this.#link;
+    link.on('registered', ({ hostname }) => this.#status({ state: 'registered', message: `registered ${hostname}` }));
+    link.on('online', (registration) => {
+      const urls = urlsOf(registration, this.#options.services);
+      this.#isServing = true;
+      this.#look();
+      this.emit('ready', { url: urls[0] as string, urls, hostname: registration.hostname, relay: this.url });
+    });
+    link.on('lost', ({ hostname }, error) => {
+      this.#isServing = false;
+      this.#look();
+      this.#status({ state: 'lease_lost', message: `${hostname} is lost: ${error.message}`, error });
+    });
+    link.on('without', (protocol, error) =>
+      this.#status({
+        state: 'port_lost',
+        message: `going on without a ${protocol.toUpperCase()} port: ${error.message}`,
+        error,
+      }),
+    );
+    link.on('waiting', (call, error, retryInMs) => {
+      // Without a renewal a lease goes on for a while; without sessions nobody is served.
+      if (call === 'connect') this.#isServing = false;
+      this.#look();
+      this.#status(waitingStatus(call, error, retryInMs));
+    });
+    link.on('connection', (report) => this.emit('connection', report));
+    link.on('probe', (report) => {
+      this.emit('probe', report);
+      if (this.#options.banMitm !== true || report.result !== 'mismatch') return;
+      // Live connections are spared no time: somebody reads them.
+      this.#interception = report.error;
+      link.cut();
+      this.leave();
+    });
+  }
+
+  #look(): void {
+    if (this.#isWatched && this.#isServing && !this.#leaving.signal.aborted) this.#pulse.start();
+    else this.#pulse.stop();
+    const isUp = this.#isServing && this.#pulse.isAlive && !this.#leaving.signal.aborted;
+    if (isUp === this.#isUp) return;
+    this.#isUp = isUp;
+    this.#hasServed ||= isUp;
+    this.#since = performance.now();
+    this.emit('changed');
+  }
+
+  #status(status: TunnelStatus): void {
+    this.emit('status', { ...status, relay: this.url });
+  }
+}
+
+/** What the service is reached at, as it was asked for. */
+function urlsOf({ url, tcpAddress, udpAddress }: Registration, services: LinkServices): string[] {
+  return [
+    ...(services.https ? [url] : []),
+    ...(tcpAddress === undefined ? [] : [`tcp://${tcpAddress}`]),
+    ...(udpAddress === undefined ? [] : [`udp://${udpAddress}`]),
+  ];
+}
+
+function waitingStatus(call: LeaseCall, error: Error, retryInMs: number): TunnelStatus {
+  const when = `again in ${(retryInMs / 1000).toFixed(1)} s`;
+  if (call === 'connect' && error instanceof ApiError && error.code === 'lease_rejected') {
+    return {
+      state: 'awaiting_approval',
+      message: `the relay's operator has yet to approve this name; asking ${when}`,
+      error,
+      retryInMs,
+    };
+  }
+  return { state: 'retrying', message: `${error.message}; trying ${when}`, error, retryInMs };
+}

@@ -1,0 +1,93 @@
+import { EventEmitter } from 'node:events';
+import { findRelays, type FoundRelay } from '../sdk/find-relays.js';
+import { sleep } from '../sdk/sleep.js';
+import { scoutJitterShare, type RelayTimes } from './constants.js';
+
+export interface ScoutOptions {
+  /** Those that the caller named. */
+  relays: URL[];
+  /** Look for others as well. */
+  discovery: boolean;
+  /** Go also where others lead to loopback or private addresses. */
+  allowPrivate: boolean;
+  ca?: string | Buffer;
+  proxy?: string | URL | false;
+  times: RelayTimes;
+}
+
+/** Looks now and then which relays there are, how far away, and how busy. */
+export class RelayScout extends EventEmitter<{ looked: [] }> {
+  #found: FoundRelay[] = [];
+  #looks = 0;
+  /** Until the next look: grows from `scoutSpacingMs` to `scoutIntervalMs`. */
+  #intervalMs: number;
+  #wake = new AbortController();
+  readonly #stop = new AbortController();
+
+  constructor(private readonly options: ScoutOptions) {
+    super();
+    this.#intervalMs = options.times.scoutSpacingMs;
+  }
+
+  /** As last seen. Those that were found once are listed for as long as they answer, even when nobody tells of them any more. */
+  get found(): FoundRelay[] {
+    return this.#found;
+  }
+
+  /** How often it has looked. */
+  get looks(): number {
+    return this.#looks;
+  }
+
+  start(): void {
+    void this.#run();
+  }
+
+  stop(): void {
+    this.#stop.abort(new Error('the scout was stopped'));
+    this.#wake.abort();
+  }
+
+  /** Something has changed: looks soon, and again, ever more rarely. */
+  hurry(): void {
+    this.#intervalMs = this.options.times.scoutSpacingMs;
+    this.#wake.abort();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    const { scoutSpacingMs, scoutIntervalMs } = this.options.times;
+    while (!signal.aborted) {
+      await this.#look(signal);
+      if (signal.aborted) return;
+      this.#looks++;
+      this.emit('looked');
+      await sleep(scoutSpacingMs, signal);
+      this.#wake = new AbortController();
+      if (signal.aborted) return;
+      const jitter = 1 - scoutJitterShare + Math.random() * 2 * scoutJitterShare;
+      await sleep(this.#intervalMs * jitter - scoutSpacingMs, this.#wake.signal);
+      this.#intervalMs = Math.min(this.#intervalMs * 2, scoutIntervalMs);
+    }
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
+    const { relays, discovery, allowPrivate, ca, proxy } = this.options;
+    const known = discovery ? this.#found.filter(({ named, reachable }) => !named && reachable) : [];
+    try {
+      this.#found = await findRelays({
+        relays,
+        known: known.map(({ url }) => url),
+        others: discovery,
+        allowPrivate,
+        ca,
+        proxy,
+        signal,
+      });
+    } catch (error) {
+      // What stands in the way of all, such as a proxy that cannot be used, shows again where a named relay is tried.
+      const { message: fault } = error as Error;
+      this.#found = relays.map(({ origin }) => ({ url: origin, named: true, reachable: false, fault }));
+    }
+  }
+}

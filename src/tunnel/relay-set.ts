@@ -1,0 +1,236 @@
+import { EventEmitter } from 'node:events';
+import type { FoundRelay } from '../sdk/find-relays.js';
+import type { CheckedRelays, ExposeOptions } from './expose-options.js';
+import { RelayMember, type MemberOptions } from './relay-member.js';
+import { planRelays } from './relay-plan.js';
+import { RelayScout } from './relay-scout.js';
+import { NoRelayLeftError, type RelayEvents } from './tunnel-events.js';
+
+export type RelaySetOptions = MemberOptions & Pick<ExposeOptions, 'allowPrivate'>;
+
+export interface RelaySetEvents extends RelayEvents {
+  /** Visitors are not served through this relay any more. */
+  down: [url: string];
+}
+
+/** The relays of one tunnel: takes them, watches them, replaces those that are lost. What is done when, `planRelays` says. */
+export class RelaySet extends EventEmitter<RelaySetEvents> {
+  readonly #options: RelaySetOptions;
+  /** In the order in which they were taken. */
+  readonly #members = new Map<string, { member: RelayMember; home: boolean }>();
+  /** On their way out; none of these is taken again before it is gone. */
+  readonly #going = new Set<RelayMember>();
+  /** What each relay was left for that is not used again. */
+  readonly #refusals = new Map<string, Error>();
+  /** Signing addresses of these, as far as they are known: another URL of the same relay is no other relay. */
+  readonly #refused = new Set<string>();
+  #relays: CheckedRelays;
+  #scout: RelayScout | undefined;
+  /** The scout's looks that the last refusal came after. */
+  #looksAtRefusal = -1;
+  #review: NodeJS.Timeout | undefined;
+  /** More relays serve than are wanted. */
+  #hasSurplus = false;
+  #isOver = false;
+  #end!: (error?: Error) => void;
+  readonly #ended = new Promise<Error | undefined>((resolve) => (this.#end = resolve));
+
+  constructor(relays: CheckedRelays, options: RelaySetOptions) {
+    super();
+    this.#relays = relays;
+    this.#options = options;
+  }
+
+  get liveConnections(): number {
+    return [...this.#all()].reduce((sum, { liveConnections }) => sum + liveConnections, 0);
+  }
+
+  /** Settles when every lease has been given back. */
+  get released(): Promise<unknown> {
+    return Promise.all(this.#all().map(({ released }) => released));
+  }
+
+  /**
+   * Serves until `leave`.
+   * @throws what made going on pointless: the only relay's refusal, or NoRelayLeftError
+   */
+  async run(): Promise<void> {
+    if (!this.#isOver) this.#search();
+    const error = await this.#ended;
+    this.leave();
+    await Promise.all(this.#all().map(({ gone }) => gone));
+    if (error) throw error;
+  }
+
+  /** Leaves every relay, with this grace for live connections in milliseconds. Called again with less, it hurries. */
+  leave(graceMs?: number): void {
+    this.#isOver = true;
+    this.#stopScout();
+    clearTimeout(this.#review);
+    for (const member of this.#all()) member.leave(graceMs);
+    this.#end();
+  }
+
+  /** Other relays from now on. Those that stay are not touched; connections through those that go have the usual grace. */
+  change(relays: CheckedRelays): void {
+    if (this.#isOver) return;
+    const before = new Set(this.#relays.relays.map(({ origin }) => origin));
+    this.#relays = relays;
+    const named = new Set(relays.relays.map(({ origin }) => origin));
+    for (const origin of named) if (!before.has(origin)) this.#refusals.delete(origin);
+    for (const url of [...this.#members.keys()]) if (!named.has(url) && !relays.discovery) this.#leave(url);
+    this.#stopScout();
+    this.#search();
+  }
+
+  /** Starts to look around where there is a choice; else all that are named are used as they are. */
+  #search(): void {
+    const { relays, discovery, maxRelays } = this.#relays;
+    if (discovery || relays.length > maxRelays) {
+      if (this.#members.size === 0)
+        this.emit('status', { state: 'searching', message: 'looking which relays there are' });
+      const { allowPrivate = false, ca, proxy, times } = this.#options;
+      this.#scout = new RelayScout({ relays, discovery, allowPrivate, ca, proxy, times });
+      this.#scout.on('looked', () => this.#plan());
+      this.#scout.start();
+    }
+    this.#plan();
+  }
+
+  #stopScout(): void {
+    this.#scout?.removeAllListeners().stop();
+    this.#scout = undefined;
+  }
+
+  #plan(): void {
+    clearTimeout(this.#review);
+    // Before the scout's first look nothing is known.
+    if (this.#isOver || this.#scout?.looks === 0) return;
+    const { maxRelays } = this.#relays;
+    const { services, times } = this.#options;
+    const known = this.#known();
+    const named = new Set(this.#relays.relays.map(({ origin }) => origin));
+    const now = performance.now();
+    const { take, leave, reviewAt } = planRelays({
+      members: [...this.#members].map(([url, { member, home }]) => ({
+        url,
+        named: named.has(url),
+        home,
+        hasServed: member.hasServed,
+        isUp: member.isUp,
+        since: member.since,
+        liveConnections: member.liveConnections,
+      })),
+      known,
+      barred: [...this.#barred(known), ...[...this.#going].map(({ url }) => url)],
+      maxRelays,
+      udp: services.udp !== undefined,
+      tcp: services.tcp !== undefined,
+      now,
+      times,
+    });
+    for (const url of leave) {
+      this.emit('status', { state: 'relay_left', message: `${hostOf(url)} is not needed any more`, relay: url });
+      this.#leave(url);
+    }
+    for (const { url, named, home } of take) this.#take(url, named, home);
+    this.#hasSurplus = [...this.#members.values()].filter(({ member }) => member.isUp).length > maxRelays;
+    this.#watch(known);
+    if (reviewAt < Infinity) {
+      // A timer may fire a little early by the finer clock.
+      this.#review = setTimeout(() => this.#plan(), Math.ceil(reviewAt - now) + 1);
+    }
+    if (this.#members.size === 0) this.#giveUp(known);
+  }
+
+  /** What is known of relays: what the scout saw, or, without a choice, that they were named. */
+  #known(): FoundRelay[] {
+    if (this.#scout) return this.#scout.found;
+    return this.#relays.relays.map(({ origin }) => ({ url: origin, named: true, reachable: true }));
+  }
+
+  /** Those that have refused, and those that were only heard of and are the same under another name. */
+  #barred(known: FoundRelay[]): Set<string> {
+    const aliases = known.filter(({ named, facts }) => !named && facts && this.#refused.has(facts.address));
+    return new Set([...this.#refusals.keys(), ...aliases.map(({ url }) => url)]);
+  }
+
+  /** Whether relays still answer matters only where there is another to take. */
+  #watch(known: FoundRelay[]): void {
+    const hasSpare = known.some(
+      ({ url, reachable }) => reachable && !this.#members.has(url) && !this.#refusals.has(url),
+    );
+    for (const { member } of this.#members.values()) member.isWatched = hasSpare || !member.isUp;
+  }
+
+  #take(url: string, named: boolean, home: boolean): void {
+    const member = new RelayMember(new URL(url), named || this.#options.allowPrivate === true, this.#options);
+    this.#members.set(url, { member, home });
+    if (!home) {
+      const message = `taking ${hostOf(url)}, as another relay does not serve`;
+      this.emit('status', { state: 'spare_taken', message, relay: url });
+    }
+    member.on('status', (status) => this.emit('status', status));
+    member.on('ready', (ready) => this.emit('ready', ready));
+    member.on('probe', (report) => this.emit('probe', report));
+    member.on('connection', (report) => {
+      this.emit('connection', report);
+      // A spare may go with its last visitor, who is counted until this is over.
+      if (this.#hasSurplus) setImmediate(() => this.#plan());
+    });
+    member.on('changed', () => {
+      if (!member.isUp) {
+        this.emit('down', url);
+        this.#scout?.hurry();
+      }
+      this.#plan();
+    });
+    member.once('gone', (error) => this.#onGone(member, error));
+  }
+
+  #leave(url: string): void {
+    const taken = this.#members.get(url);
+    if (!taken) return;
+    this.#members.delete(url);
+    this.#going.add(taken.member);
+    taken.member.leave();
+  }
+
+  #onGone(member: RelayMember, error: Error | undefined): void {
+    this.#going.delete(member);
+    if (this.#members.get(member.url)?.member === member) this.#members.delete(member.url);
+    if (error) {
+      this.#refusals.set(member.url, error);
+      const facts = this.#known().find(({ url }) => url === member.url)?.facts;
+      if (facts) this.#refused.add(facts.address);
+      this.#looksAtRefusal = this.#scout?.looks ?? -1;
+      this.#scout?.hurry();
+      const message = `${hostOf(member.url)} is not used any more: ${error.message}`;
+      if (!this.#isOver && this.#isOneOfMany) {
+        this.emit('status', { state: 'relay_refused', message, relay: member.url, error });
+      }
+    }
+    this.#plan();
+  }
+
+  get #isOneOfMany(): boolean {
+    return this.#relays.discovery || this.#relays.relays.length > 1;
+  }
+
+  /** Ends when every relay that is known has refused, and, where others may be found, a look since has found none. */
+  #giveUp(known: FoundRelay[]): void {
+    const barred = this.#barred(known);
+    if (this.#going.size > 0 || known.some(({ url }) => !barred.has(url))) return;
+    if (this.#relays.discovery && (this.#scout?.looks ?? 0) <= this.#looksAtRefusal) return;
+    const only = this.#refusals.get(this.#relays.relays[0]!.origin);
+    this.#end(this.#isOneOfMany ? new NoRelayLeftError(this.#refusals) : only);
+  }
+
+  #all(): RelayMember[] {
+    return [...this.#members.values()].map(({ member }) => member).concat(...this.#going);
+  }
+}
+
+function hostOf(url: string): string {
+  return new URL(url).host;
+}

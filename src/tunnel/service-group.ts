@@ -1,0 +1,127 @@
+import { EventEmitter } from 'node:events';
+import { isDeepStrictEqual } from 'node:util';
+import { UsageError } from '../sdk/errors.js';
+import { defaultIdentityFile, loadIdentityFile } from '../sdk/identity-file.js';
+import { expose, type Tunnel } from './expose.js';
+import { checkExposeOptions, type ExposeOptions, type RelayChoice } from './expose-options.js';
+import type { TunnelEnd } from './tunnel-events.js';
+
+export interface GroupChange {
+  /** Keys of services, each in one of these. */
+  started: string[];
+  /** Closed and started anew, with other options. */
+  restarted: string[];
+  /** These use other relays now, and were not touched otherwise. */
+  moved: string[];
+  stopped: string[];
+  kept: string[];
+}
+
+export interface GroupEvents {
+  /** A service has a tunnel: to be listened to. */
+  opened: [key: string, tunnel: Tunnel];
+  /** A service's tunnel is over; with an error when nobody wanted that. */
+  closed: [key: string, end: TunnelEnd];
+}
+
+interface Service {
+  options: ExposeOptions;
+  tunnel: Tunnel;
+  isOver: boolean;
+}
+
+/** Many services in one process, each with a tunnel of its own. What is wanted may change; what does not is left alone. */
+export class ServiceGroup extends EventEmitter<GroupEvents> {
+  readonly #services = new Map<string, Service>();
+  readonly #closing = new Set<Tunnel>();
+  /** Changes are made one after the other. */
+  #changes: Promise<unknown> = Promise.resolve();
+  #isOver = false;
+
+  /** Services whose tunnel is not over. */
+  get size(): number {
+    return [...this.#services.values()].filter(({ isOver }) => !isOver).length;
+  }
+
+  /**
+   * Makes these the services that run. One that has ended by itself is started again.
+   * @throws UsageError when the options of any are wrong, or its identity cannot be used; nothing has changed then
+   */
+  async apply(wanted: ReadonlyMap<string, ExposeOptions>): Promise<GroupChange> {
+    const identityFiles = new Set<string>();
+    for (const [key, options] of wanted) {
+      try {
+        checkExposeOptions(options);
+      } catch (error) {
+        throw new UsageError(`${key}: ${(error as Error).message}`, { cause: error });
+      }
+      if (!options.identity) identityFiles.add(options.identityFile ?? defaultIdentityFile());
+    }
+    await Promise.all([...identityFiles].map((file) => loadIdentityFile(file)));
+    const change = this.#changes.then(() => this.#apply(wanted));
+    this.#changes = change;
+    return await change;
+  }
+
+  /** Ends all of them. Called again with less grace, it hurries. @param graceMs as for `Tunnel.close` */
+  async close(graceMs?: number): Promise<void> {
+    this.#isOver = true;
+    const tunnels = () => [...[...this.#services.values()].map(({ tunnel }) => tunnel), ...this.#closing];
+    await Promise.all(tunnels().map((tunnel) => tunnel.close(graceMs)));
+    await this.#changes;
+    await Promise.all(tunnels().map((tunnel) => tunnel.close(graceMs)));
+  }
+
+  async #apply(wanted: ReadonlyMap<string, ExposeOptions>): Promise<GroupChange> {
+    const change: GroupChange = { started: [], restarted: [], moved: [], stopped: [], kept: [] };
+    if (this.#isOver) return change;
+    const released: Promise<void>[] = [];
+    for (const [key, { tunnel, isOver, options }] of [...this.#services]) {
+      const next = wanted.get(key);
+      if (next && !isOver && isDeepStrictEqual(withoutRelays(options), withoutRelays(next))) continue;
+      this.#services.delete(key);
+      if (!next) change.stopped.push(key);
+      else if (!isOver) change.restarted.push(key);
+      if (isOver) continue;
+      this.#closing.add(tunnel);
+      void tunnel.close().then(() => this.#closing.delete(tunnel));
+      released.push(tunnel.released);
+    }
+    // A name is given back before another service, or the same one anew, asks for it.
+    await Promise.all(released);
+    for (const [key, options] of wanted) {
+      if (this.#isOver) break;
+      const running = this.#services.get(key);
+      if (!running) {
+        this.#open(key, options);
+        if (!change.restarted.includes(key)) change.started.push(key);
+      } else if (isDeepStrictEqual(relaysOf(running.options), relaysOf(options))) {
+        change.kept.push(key);
+      } else {
+        running.options = options;
+        running.tunnel.setRelays(relaysOf(options));
+        change.moved.push(key);
+      }
+    }
+    return change;
+  }
+
+  #open(key: string, options: ExposeOptions): void {
+    const tunnel = expose(options);
+    const service = { options, tunnel, isOver: false };
+    this.#services.set(key, service);
+    this.emit('opened', key, tunnel);
+    void tunnel.closed.then((end) => {
+      service.isOver = true;
+      this.emit('closed', key, end);
+    });
+  }
+}
+
+function relaysOf({ relay, discovery, maxRelays }: ExposeOptions): RelayChoice {
+  return { relay, discovery, maxRelays };
+}
+
+function withoutRelays(options: ExposeOptions): object {
+  return { ...options, relay: undefined, discovery: undefined, maxRelays: undefined };
+}
