@@ -638,6 +638,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Give this document
+         * @description The contract of this release of the relay, in one file, without an envelope.
+         */
+        get: operations["getOpenapiDocument"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/docs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show this document
+         * @description A page that renders `/openapi.json` for people. It loads nothing from anywhere but the relay.
+         */
+        get: operations["getReference"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/docs/reference.js": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Give the script of the page
+         * @description The renderer that `/docs` loads. The page names its version in the query, so that it may be kept for ever.
+         */
+        get: operations["getReferenceScript"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1084,6 +1144,16 @@ export interface components {
             /** @description Whether the tunnel is there to serve it, that is, has at least one reverse session waiting or in use. */
             service_alive: boolean;
         };
+        /** @description An OpenAPI 3.1 document. */
+        OpenapiDocument: {
+            openapi: string;
+            info: {
+                title: string;
+                /** @description Version of the contract. */
+                version: string;
+            };
+            paths: Record<string, never>;
+        };
     };
     responses: {
         /** @description The path is there, but not for this method. */
@@ -1457,6 +1527,11 @@ export interface components {
         /** @description `2`: then write a PROXY protocol version 2 header with the visitor's address. */
         Proxy: "2";
         /**
+         * @description `1`: recycle the session. Its public connections come in frames, one after the other, and it waits again after each
+         *     (`docs/protocol.md`, Recycled sessions). Agreed on only if the answer has the same header; else the session serves one connection.
+         */
+        Recycle: "1";
+        /**
          * @description With `Connection: Upgrade`. `portal-reverse`: as the plain form, but answered with 101, which proxies pass better. `websocket`: the same
          *     bytes as binary messages.
          */
@@ -1701,6 +1776,11 @@ export interface operations {
                 /** @description `2`: then write a PROXY protocol version 2 header with the visitor's address. */
                 "X-Portal-Proxy"?: components["parameters"]["Proxy"];
                 /**
+                 * @description `1`: recycle the session. Its public connections come in frames, one after the other, and it waits again after each
+                 *     (`docs/protocol.md`, Recycled sessions). Agreed on only if the answer has the same header; else the session serves one connection.
+                 */
+                "X-Portal-Recycle"?: components["parameters"]["Recycle"];
+                /**
                  * @description With `Connection: Upgrade`. `portal-reverse`: as the plain form, but answered with 101, which proxies pass better. `websocket`: the same
                  *     bytes as binary messages.
                  */
@@ -1723,6 +1803,8 @@ export interface operations {
                     Upgrade?: "portal-reverse" | "websocket";
                     /** @description With a WebSocket, the subprotocol selected, never the one with the token. */
                     "Sec-WebSocket-Protocol"?: "portal.reverse" | "portal.datagram";
+                    /** @description The session is recycled, as was asked for. Absent from relays that do not know this. */
+                    "X-Portal-Recycle"?: "1";
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -1732,6 +1814,8 @@ export interface operations {
                 headers: {
                     Connection?: "keep-alive";
                     "Content-Length"?: 0;
+                    /** @description The session is recycled, as was asked for. Absent from relays that do not know this. */
+                    "X-Portal-Recycle"?: "1";
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -2567,6 +2651,74 @@ export interface operations {
             404: components["responses"]["LeaseNotFound"];
             409: components["responses"]["HostnameConflict"];
             429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+        };
+    };
+    getOpenapiDocument: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An OpenAPI document. */
+            200: {
+                headers: {
+                    "Cache-Control": "public, max-age=300";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenapiDocument"];
+                };
+            };
+            500: components["responses"]["Internal"];
+        };
+    };
+    getReference: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page. */
+            200: {
+                headers: {
+                    "Cache-Control": "public, max-age=300";
+                    /** @description Own script and own data alone; no framing. */
+                    "Content-Security-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            500: components["responses"]["Internal"];
+        };
+    };
+    getReferenceScript: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The script. */
+            200: {
+                headers: {
+                    "Cache-Control": "public, max-age=31536000, immutable";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/javascript": string;
+                };
+            };
             500: components["responses"]["Internal"];
         };
     };

@@ -380,6 +380,9 @@ export const operationErrors = {
     rate_limited: [429],
     internal: [500],
   },
+  getOpenapiDocument: { internal: [500] },
+  getReference: { internal: [500] },
+  getReferenceScript: { internal: [500] },
 } as const;
 
 /** Values of a request that are refused with a code of their own: JSON pointer into `{ body, params, query }` -> code. */

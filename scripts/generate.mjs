@@ -5,6 +5,7 @@ import { format } from 'prettier';
 import { bundleContract, lintContract } from './generate/bundle.mjs';
 import { checkContract } from './generate/check.mjs';
 import { renderErrors } from './generate/errors.mjs';
+import { renderRoutes } from './generate/routes.mjs';
 import { renderTypes } from './generate/types.mjs';
 
 const output = new URL('../generated/', import.meta.url);
@@ -18,14 +19,12 @@ async function render() {
   const problems = checkContract(document);
   if (problems.length > 0) throw new Error(`the contract does not hold:\n  ${problems.join('\n  ')}`);
   const header = `// ${notice}\n\n`;
+  const typescript = (text) => format(header + text, { parser: 'typescript', printWidth: 120, singleQuote: true });
   return {
     'openapi.json': `${JSON.stringify(document, null, 2)}\n`,
     'api.d.ts': header + (await renderTypes(document)),
-    'errors.ts': await format(header + renderErrors(document), {
-      parser: 'typescript',
-      printWidth: 120,
-      singleQuote: true,
-    }),
+    'errors.ts': await typescript(renderErrors(document)),
+    'routes.ts': await typescript(renderRoutes(document)),
   };
 }
 

@@ -25,15 +25,15 @@ export interface ApiErrorOptions {
 }
 
 /** A failure that the contract names. Whatever else is thrown is a bug and surfaces as `internal`. */
-export class ApiError extends Error {
+export class ApiError<Code extends ErrorCode = ErrorCode> extends Error {
   override readonly name = 'ApiError';
-  readonly code: ErrorCode;
+  readonly code: Code;
   readonly status: number;
   readonly retry: Retry;
   readonly retryAfterSeconds?: number;
 
   /** @param message what the caller is told; by default the meaning of the code */
-  constructor(code: ErrorCode, message?: string, options: ApiErrorOptions = {}) {
+  constructor(code: Code, message?: string, options: ApiErrorOptions = {}) {
     const entry: CatalogueEntry = errorCatalogue[code];
     super(message ?? entry.meaning, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
@@ -41,6 +41,14 @@ export class ApiError extends Error {
     this.retry = entry.retry;
     this.retryAfterSeconds = options.retryAfterSeconds ?? entry.retryAfterSeconds;
   }
+}
+
+/** Whether something thrown is a failure that the contract names, with one of these codes where any are given. */
+export function isApiError<Code extends ErrorCode = ErrorCode>(
+  error: unknown,
+  ...codes: readonly Code[]
+): error is ApiError<Code> {
+  return error instanceof ApiError && (codes.length === 0 || codes.includes(error.code as Code));
 }
 
 /** Whether a word, of an answer for example, is a code of the catalogue. */

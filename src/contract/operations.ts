@@ -1,5 +1,7 @@
 import type { operations } from '../../generated/api.js';
+import type { operationErrors } from '../../generated/errors.js';
 
+export { operationRoutes } from '../../generated/routes.js';
 export type { components, operations, paths } from '../../generated/api.js';
 
 export type OperationId = keyof operations;
@@ -20,5 +22,19 @@ export type SuccessBody<Op extends OperationId> = JsonContent<
 
 /** `data` of a successful answer. For `signHandshake` that of transcript mode: the digest answer has no envelope. */
 export type SuccessData<Op extends OperationId> = DataOf<Extract<SuccessBody<Op>, { ok: true }>>;
+
+/** Codes that an operation can fail with; the last two are a relay's that does not have the operation. */
+export type FailureCode<Op extends OperationId> =
+  keyof (typeof operationErrors)[Op] | 'not_found' | 'method_not_allowed';
+
+/** Operations whose success is an envelope. */
+export type EnvelopeOperationId = {
+  [Op in OperationId]: [SuccessData<Op>] extends [never] ? never : Op;
+}[OperationId];
+
+/** Values in the path or query of a request; `never` where there are none. */
+export type Parameters<Op extends OperationId, Place extends 'path' | 'query'> = NonNullable<
+  operations[Op]['parameters'][Place]
+>;
 
 type DataOf<Envelope> = Envelope extends { data: unknown } ? Envelope['data'] : never;

@@ -65,8 +65,13 @@ export const lingerAfterRefusalMs = 2_000;
 export const maxBytesAfterRefusal = 1_048_576;
 export const tlsHandshakeTimeoutMs = 10_000;
 
+/** How long a browser may go by the answer to a preflight. */
+export const preflightMaxAgeSeconds = 600;
+
 // Reverse sessions and claims
 export const readyQueueLimit = 8;
+/** Sessions that come back from a connection may be more: they are there already. */
+export const recycledReadyLimit = 64;
 export const keepaliveIntervalMs = 15_000;
 export const claimTimeoutMs = 10_000;
 /** Public connections of one lease that may wait for a reverse session at once. */
@@ -79,6 +84,12 @@ export const maxClientHelloBytes = 16_384;
 export const clientHelloTimeoutMs = 10_000;
 /** A balancer says whom it passes on before anything else. */
 export const proxyHeaderTimeoutMs = 5_000;
+/** Bytes that one direction of a connection may hold back for a side that does not take them. */
+export const maxUnwrittenBytes = 131_072;
+/** Bytes in one direction after which it is read into reused buffers: for less they are not worth their making. */
+export const bulkAfterBytes = 262_144;
+/** Nor are they for a connection that says much, but little at a time. */
+export const bulkChunkBytes = 8_192;
 
 // Bandwidth of a lease
 /** What a connection may move before the others have their turn, and the least that a pause saves up. */
@@ -156,6 +167,9 @@ export const tokenFailuresPerSecond = 5;
 export const renewalBurst = 20;
 /** By lease. */
 export const renewalsPerSecond = 1;
+/** Tunnels fetch the chain anew at each renewal, and an address may have 256 leases. */
+export const domainBurst = 600;
+export const domainCallsPerSecond = 60;
 export const challengeBurst = 120;
 export const challengesPerSecond = 2;
 /** Source addresses remembered by a rate limit. */

@@ -5,14 +5,16 @@ import { ApiListener } from './api/api-listener.js';
 import { addressList } from './address-list.js';
 import { adminGuard } from './api/admin-guard.js';
 import { adminHandlers } from './api/admin.js';
-import { createApp } from './api/app.js';
+import { createApp, type Handlers } from './api/app.js';
 import { ClientAddresses } from './api/client-address.js';
 import { ConnectEndpoint } from './api/connect.js';
 import { discoveryHandlers } from './api/discovery.js';
 import { landingHandlers } from './api/landing.js';
+import { referenceHandlers } from './api/reference.js';
 import { thumbnailHandlers } from './api/thumbnail.js';
 import { sdkHandlers } from './api/sdk.js';
 import { systemHandlers } from './api/system.js';
+import { loadContract } from '../contract/index.js';
 import { AuditLog } from './audit/audit-log.js';
 import { AdminAuth } from './auth/admin-auth.js';
 import { AdminSessions } from './auth/admin-sessions.js';
@@ -53,6 +55,7 @@ import { dialOwn } from './thumbnails/dial-own.js';
 import { Thumbnails } from './thumbnails/thumbnails.js';
 import { makePrivateDir } from './state-dir.js';
 import { SqliteStore } from './store/sqlite.js';
+import type { Store } from './store/store.js';
 
 /** A relay that is running. */
 export interface Relay {
@@ -77,11 +80,18 @@ export interface Relay {
   stop(): Promise<void>;
 }
 
+/** Takes the place of parts: another store, or one that fails, as tests need it. */
+export interface RelayParts {
+  wrapStore?(store: Store): Store;
+  wrapHandlers?(handlers: Handlers): Handlers;
+}
+
 /**
  * Starts a relay: store, certificate, the API listener and the public one.
  * @throws Error in one line when the state directory, the certificate or a port is not to be had
  */
-export async function startRelay(config: RelayConfig, logger: Logger): Promise<Relay> {
+export async function startRelay(config: RelayConfig, logger: Logger, parts: RelayParts = {}): Promise<Relay> {
+  const { wrapStore = same, wrapHandlers = same } = parts;
   const rootHost = config.portalUrl.hostname;
   makePrivateDir(config.stateDir);
   const privateKey = await loadPrivateKeyFile(join(config.stateDir, 'identity.json'));
@@ -92,7 +102,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
       : await developmentCertificate(config.stateDir, rootHost),
   );
   const metrics = config.metricsPort === undefined ? undefined : new RelayMetrics();
-  const database = new SqliteStore(join(config.stateDir, 'portal.db'));
+  const database = wrapStore(new SqliteStore(join(config.stateDir, 'portal.db')));
   const store = metrics ? timedStore(database, metrics.storeCall) : database;
   const onStoreFault = (error: unknown) => logger.error({ err: error }, 'the store failed');
   const audit = new AuditLog(join(config.stateDir, 'audit.jsonl'), store.governance, (error) =>
@@ -214,7 +224,7 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
   const app = createApp({
     addresses,
     adminGuard: adminGuard(adminAuth, audit, config.portalUrl.origin),
-    handlers: {
+    handlers: wrapHandlers({
       ...sdkHandlers({
         rootHost,
         publicPort: () => portOf(publicListener.server),
@@ -234,7 +244,8 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
       ...systemHandlers({ auth, leases, directory, policy, transcripts, digests, draining: drain.signal }),
       ...discoveryHandlers(discovery),
       ...thumbnailHandlers(thumbnails),
-    },
+      ...referenceHandlers(loadContract()),
+    }),
     logger,
     onAnswer: metrics?.answer,
     validateResponses: config.validateResponses,
@@ -311,6 +322,8 @@ export async function startRelay(config: RelayConfig, logger: Logger): Promise<R
     stop,
   };
 }
+
+const same = <Part>(part: Part): Part => part;
 
 async function listen(server: Server, host: string, port: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {

@@ -1,8 +1,8 @@
 import type { Client } from 'openapi-fetch';
-import type { paths, RequestBody, SuccessData } from '../contract/operations.js';
+import type { EnvelopeOperationId, paths, RequestBody, SuccessData } from '../contract/operations.js';
 import { checkChallenge, checkSnapshot } from './answers.js';
 import type { Fetch } from './bounded-fetch.js';
-import { type Answer, type CallOptions, createCaller, type PortalClientOptions } from './caller.js';
+import { type CallOptions, createCaller, type PortalClientOptions, type SendRequest } from './caller.js';
 import { adminSessionMs, maxSnapshotBytes } from './constants.js';
 import { AnswerError } from './errors.js';
 import { checksumAddress, type Identity } from './identity.js';
@@ -93,21 +93,21 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
     { ...options, fetch: fetchWithCookie },
     options.maxAnswerBytes ?? maxSnapshotBytes,
   );
-  const ask = async <Data>(callOptions: CallOptions = {}, run: (signal: AbortSignal) => Promise<Answer>) =>
-    (await call<Data>(callOptions, run)).data;
+  const ask = async <Op extends EnvelopeOperationId>(operationId: Op, request: SendRequest<Op>) =>
+    (await call(operationId, request)).data;
 
-  type AboutLease = (lease: LeaseIdentity, callOptions?: CallOptions) => Promise<void>;
+  type Decision =
+    | 'banLease'
+    | 'unbanLease'
+    | 'approveLease'
+    | 'revokeLeaseApproval'
+    | 'denyLease'
+    | 'removeLeaseDenial'
+    | 'removeLeaseBps';
   const decide =
-    (what: 'ban' | 'approve' | 'deny'): AboutLease =>
-    async (lease, callOptions) => {
-      const params = { path: leasePath(lease) };
-      await ask(callOptions, (signal) => http.POST(`/admin/leases/{name}/{addr}/${what}`, { params, signal }));
-    };
-  const undo =
-    (what: 'ban' | 'approve' | 'deny' | 'bps'): AboutLease =>
-    async (lease, callOptions) => {
-      const params = { path: leasePath(lease) };
-      await ask(callOptions, (signal) => http.DELETE(`/admin/leases/{name}/{addr}/${what}`, { params, signal }));
+    (operationId: Decision) =>
+    async (lease: LeaseIdentity, callOptions: CallOptions = {}): Promise<void> => {
+      await ask(operationId, { ...callOptions, path: leasePath(lease) });
     };
 
   return {
@@ -119,16 +119,12 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
 
     async login(wallet, callOptions) {
       const address = checksumAddress(wallet.address);
-      const challenge = checkChallenge(
-        await ask<SuccessData<'createAdminChallenge'>>(callOptions, (signal) =>
-          http.POST('/admin/auth/challenge', { body: { address }, signal }),
-        ),
-      );
+      const challenge = checkChallenge(await ask('createAdminChallenge', { ...callOptions, body: { address } }));
       const { challenge_id, siwe_message } = challenge;
       checkSignInMessage(siwe_message, { relay, address, challengeId: challenge_id, path: loginPath });
       const body = { challenge_id, siwe_message, siwe_signature: await wallet.signMessage(siwe_message) };
       given = undefined;
-      await ask<SuccessData<'loginAdmin'>>(callOptions, (signal) => http.POST(loginPath, { body, signal }));
+      await ask('loginAdmin', { ...callOptions, body });
       // Set by the call, which the compiler does not see.
       const set = given as SetSession | undefined;
       if (!set) throw new AnswerError("the relay's answer has no session");
@@ -136,48 +132,33 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
       return session;
     },
 
-    async logoutAdmin(callOptions) {
-      await ask(callOptions, (signal) => http.POST('/admin/logout', { signal }));
+    async logoutAdmin(callOptions = {}) {
+      await ask('logoutAdmin', callOptions);
       session = undefined;
     },
 
-    getAdminStatus: async (callOptions) =>
-      await ask(callOptions, (signal) => http.GET('/admin/auth/status', { signal })),
+    getAdminStatus: async (callOptions = {}) => await ask('getAdminStatus', callOptions),
+    getSnapshot: async (callOptions = {}) => checkSnapshot(await ask('getSnapshot', callOptions)),
+    setLandingPage: async (enabled, callOptions) => await ask('setLandingPage', { ...callOptions, body: { enabled } }),
+    setUdpSettings: async (body, callOptions) => await ask('setUdpSettings', { ...callOptions, body }),
+    setTcpPortSettings: async (body, callOptions) => await ask('setTcpPortSettings', { ...callOptions, body }),
+    setApprovalMode: async (mode, callOptions) => await ask('setApprovalMode', { ...callOptions, body: { mode } }),
 
-    getSnapshot: async (callOptions) =>
-      checkSnapshot(await ask(callOptions, (signal) => http.GET('/admin/snapshot', { signal }))),
-
-    setLandingPage: async (enabled, callOptions) =>
-      await ask(callOptions, (signal) => http.POST('/admin/settings/landing-page', { body: { enabled }, signal })),
-
-    setUdpSettings: async (body, callOptions) =>
-      await ask(callOptions, (signal) => http.POST('/admin/settings/udp', { body, signal })),
-
-    setTcpPortSettings: async (body, callOptions) =>
-      await ask(callOptions, (signal) => http.POST('/admin/settings/tcp-port', { body, signal })),
-
-    setApprovalMode: async (mode, callOptions) =>
-      await ask(callOptions, (signal) => http.POST('/admin/settings/approval-mode', { body: { mode }, signal })),
-
-    banLease: decide('ban'),
-    unbanLease: undo('ban'),
-    approveLease: decide('approve'),
-    revokeLeaseApproval: undo('approve'),
-    denyLease: decide('deny'),
-    removeLeaseDenial: undo('deny'),
-    async setLeaseBps(lease, bps, callOptions) {
-      const params = { path: leasePath(lease) };
-      return await ask(callOptions, (signal) =>
-        http.POST('/admin/leases/{name}/{addr}/bps', { params, body: { bps }, signal }),
-      );
-    },
-    removeLeaseBps: undo('bps'),
+    banLease: decide('banLease'),
+    unbanLease: decide('unbanLease'),
+    approveLease: decide('approveLease'),
+    revokeLeaseApproval: decide('revokeLeaseApproval'),
+    denyLease: decide('denyLease'),
+    removeLeaseDenial: decide('removeLeaseDenial'),
+    setLeaseBps: async (lease, bps, callOptions) =>
+      await ask('setLeaseBps', { ...callOptions, path: leasePath(lease), body: { bps } }),
+    removeLeaseBps: decide('removeLeaseBps'),
 
     async banIp(ip, callOptions) {
-      await ask(callOptions, (signal) => http.POST('/admin/ips/{ip}/ban', { params: { path: { ip } }, signal }));
+      await ask('banIp', { ...callOptions, path: { ip } });
     },
     async unbanIp(ip, callOptions) {
-      await ask(callOptions, (signal) => http.DELETE('/admin/ips/{ip}/ban', { params: { path: { ip } }, signal }));
+      await ask('unbanIp', { ...callOptions, path: { ip } });
     },
   };
 }

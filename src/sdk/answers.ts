@@ -27,7 +27,14 @@ export function errorOfAnswer(
   return new ApiError(code, typeof message === 'string' && message !== '' ? printable(message, 300) : undefined, {
     status,
     retryAfterSeconds: retryAfterSeconds(retryAfter),
+    cause: body,
   });
+}
+
+/** `data` of a success envelope, undefined where it is none. */
+export function dataOf(body: unknown): object | undefined {
+  const data = field(body, 'data');
+  return field(body, 'ok') === true && typeof data === 'object' && data !== null ? data : undefined;
 }
 
 /** Seconds of a `Retry-After` header in either of its forms (RFC 9110 10.2.3). */

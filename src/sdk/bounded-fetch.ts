@@ -38,11 +38,17 @@ async function readBounded(response: Response, maxBytes: number): Promise<Uint8A
   const chunks: Uint8Array[] = [];
   let length = 0;
   if (response.body !== null) {
-    // Leaving the loop cancels the stream and with it the transfer.
-    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-      length += chunk.length;
-      if (length > maxBytes) throw new AnswerError(`the answer is larger than ${maxBytes} bytes`, response.status);
-      chunks.push(chunk);
+    // Not every browser can iterate over a stream.
+    const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      length += value.length;
+      if (length > maxBytes) {
+        void reader.cancel();
+        throw new AnswerError(`the answer is larger than ${maxBytes} bytes`, response.status);
+      }
+      chunks.push(value);
     }
   }
   const whole = new Uint8Array(length);

@@ -1,5 +1,6 @@
 import type { Client } from 'openapi-fetch';
-import type { paths, RequestBody, SuccessData } from '../contract/operations.js';
+import { ApiError, type Retry } from '../contract/errors.js';
+import type { EnvelopeOperationId, FailureCode, paths, RequestBody, SuccessData } from '../contract/operations.js';
 import {
   checkAnnouncement,
   checkChallenge,
@@ -8,18 +9,35 @@ import {
   checkLease,
   checkRenewal,
   checkSignature,
+  dataOf,
+  errorOfAnswer,
 } from './answers.js';
-import { type CallOptions, createCaller, type PortalClientOptions } from './caller.js';
+import { type CallOptions, createCaller, type PortalClientOptions, type SendRequest } from './caller.js';
 import { maxAnswerBytes } from './constants.js';
+import { AnswerError } from './errors.js';
 
-export type { CallOptions, PortalClientOptions } from './caller.js';
+export type { CallOptions, PortalClientOptions, SendRequest } from './caller.js';
+
+/** What `PortalClient.send` resolves to: the envelope, with the answer's status and, on a failure, what trying again may bring. */
+export type Answer<Op extends EnvelopeOperationId> =
+  | { ok: true; status: number; data: SuccessData<Op> }
+  | {
+      ok: false;
+      status: number;
+      error: { code: FailureCode<Op>; message: string };
+      retry: Retry;
+      retryAfterSeconds?: number;
+    };
+
+type SendArguments<Op extends EnvelopeOperationId> =
+  Record<never, never> extends SendRequest<Op> ? [request?: SendRequest<Op>] : [request: SendRequest<Op>];
 
 type TranscriptSignRequest = Extract<RequestBody<'signHandshake'>, { binding: string }>;
 
 /**
  * The relay's API for a tunnel, one method an operation. Each resolves to the `data` of the success envelope, its fields
  * checked, and otherwise throws:
- * - `ApiError` for a failure that the contract names: `code`, `status`, `retry`, `retryAfterSeconds`;
+ * - `ApiError` for a failure that the contract names: `code`, `status`, `retry`, `retryAfterSeconds`, and the envelope as `cause`;
  * - `NetworkError` when there was no answer in time or at all;
  * - `AnswerError` when the answer is outside the contract;
  * - the signal's reason when the caller aborted.
@@ -29,6 +47,11 @@ export interface PortalClient {
   readonly relay: URL;
   /** Every operation of the contract, typed, with the envelope as it came. */
   readonly http: Client<paths>;
+  /**
+   * Any operation whose answer is an envelope, by its id. Resolves to the envelope, success or failure, told apart by `ok`; throws
+   * as the other methods do when there is none.
+   */
+  send<Op extends EnvelopeOperationId>(operationId: Op, ...request: SendArguments<Op>): Promise<Answer<Op>>;
   getDomain(options?: CallOptions): Promise<SuccessData<'getDomain'>>;
   createRegisterChallenge(
     body: RequestBody<'createRegisterChallenge'>,
@@ -64,73 +87,72 @@ export interface PortalClient {
 
 /** @throws UsageError when `relay` is not a relay URL */
 export function createPortalClient(options: PortalClientOptions): PortalClient {
-  const { relay, http, call } = createCaller(options, options.maxAnswerBytes ?? maxAnswerBytes);
-  const authenticated = (accessToken: string) => ({ headers: { 'X-Portal-Access-Token': accessToken } });
+  const { relay, http, exchange, call } = createCaller(options, options.maxAnswerBytes ?? maxAnswerBytes);
 
   return {
     relay,
     http,
 
+    async send(operationId, ...[request]) {
+      const { status, body, retryAfter } = await exchange(operationId, request ?? ({} as never));
+      type Op = typeof operationId;
+      if (status >= 400) {
+        const error = errorOfAnswer(status, body, retryAfter);
+        if (!(error instanceof ApiError)) throw error;
+        const { code, message, retry, retryAfterSeconds } = error;
+        return { ok: false, status, error: { code: code as FailureCode<Op>, message }, retry, retryAfterSeconds };
+      }
+      const data = dataOf(body) as SuccessData<Op> | undefined;
+      if (data === undefined) throw new AnswerError('the answer is not one of a Portal relay', status);
+      return { ok: true, status, data };
+    },
+
     async getDomain(options = {}) {
-      const { data } = await call<SuccessData<'getDomain'>>(options, (signal) => http.GET('/sdk/domain', { signal }));
+      const { data } = await call('getDomain', options);
       return checkDomain(data);
     },
 
     async createRegisterChallenge(body, options = {}) {
-      const { data } = await call<SuccessData<'createRegisterChallenge'>>(options, (signal) =>
-        http.POST('/sdk/register/challenge', { body, signal }),
-      );
+      const { data } = await call('createRegisterChallenge', { ...options, body });
       return checkChallenge(data);
     },
 
     async registerLease(body, options = {}) {
-      const { data, date } = await call<SuccessData<'registerLease'>>(options, (signal) =>
-        http.POST('/sdk/register', { body, signal }),
-      );
+      const { data, date } = await call('registerLease', { ...options, body });
       return { ...checkLease(data), lifetimeMs: lifetimeMs(data.expires_at, date) };
     },
 
     async renewLease(accessToken, body = {}, options = {}) {
-      const { data, date } = await call<SuccessData<'renewLease'>>(options, (signal) =>
-        http.POST('/sdk/renew', { body, signal, ...authenticated(accessToken) }),
-      );
+      const { data, date } = await call('renewLease', { ...options, accessToken, body });
       return { ...checkRenewal(data), lifetimeMs: lifetimeMs(data.expires_at, date) };
     },
 
     async unregisterLease(accessToken, options = {}) {
-      await call(options, (signal) =>
-        http.POST('/sdk/unregister', { body: {}, signal, ...authenticated(accessToken) }),
-      );
+      await call('unregisterLease', { ...options, accessToken, body: {} });
     },
 
     async signHandshake(accessToken, body, options = {}) {
-      const { data } = await call<SuccessData<'signHandshake'>>(options, (signal) =>
-        http.POST('/v1/sign', { body, signal, ...authenticated(accessToken) }),
-      );
+      const { data } = await call('signHandshake', { ...options, accessToken, body });
       return checkSignature(data);
     },
 
     async getTunnelStatus(accessToken, hostname, options = {}) {
-      const { data } = await call<SuccessData<'getTunnelStatus'>>(options, (signal) =>
-        http.GET('/tunnel/status', { params: { query: { hostname } }, signal, ...authenticated(accessToken) }),
-      );
+      const { data } = await call('getTunnelStatus', { ...options, accessToken, query: { hostname } });
       return data;
     },
 
     async getHealth(options = {}) {
-      const { data } = await call<SuccessData<'getHealth'>>(options, (signal) => http.GET('/healthz', { signal }));
+      const { data } = await call('getHealth', options);
       return data;
     },
 
     async getDiscovery(options = {}) {
-      const { data } = await call<SuccessData<'getDiscovery'>>(options, (signal) => http.GET('/discovery', { signal }));
+      const { data } = await call('getDiscovery', options);
       return checkDiscovery(data);
     },
 
     async announceRelay(body, options = {}) {
-      const { data } = await call<SuccessData<'announceRelay'>>(options, (signal) =>
-        http.POST('/discovery/announce', { body, signal }),
-      );
+      const { data } = await call('announceRelay', { ...options, body });
       return checkAnnouncement(data);
     },
   };

@@ -1,4 +1,4 @@
-import { getAddress, Wallet } from 'ethers';
+import { computeAddress, getAddress, hashMessage, SigningKey } from 'ethers';
 import { UsageError } from './errors.js';
 
 /** Who leases names: an Ethereum account that can sign text. Ethers' wallets and signers with a known address are such. */
@@ -11,13 +11,16 @@ export interface Identity {
 
 /** @throws UsageError when it is not a secp256k1 key of 0x and 64 hex digits; the message does not repeat it */
 export function identityFromPrivateKey(privateKey: string): Identity {
-  let wallet: Wallet;
+  let key: SigningKey;
+  let address: string;
   try {
-    wallet = new Wallet(privateKey);
+    key = new SigningKey(privateKey);
+    address = computeAddress(key);
   } catch {
     throw new UsageError('not a private key of 0x and 64 hex digits');
   }
-  return { address: wallet.address, signMessage: (text) => wallet.signMessage(text) };
+  // Not ethers' Wallet: it brings key stores and word lists along, of which a page would load every byte.
+  return { address, signMessage: async (text) => key.sign(hashMessage(text)).serialized };
 }
 
 /** @returns the EIP-55 form. @throws UsageError */

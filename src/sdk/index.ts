@@ -7,12 +7,26 @@ export {
   type PortSettings,
   type Snapshot,
 } from './admin-client.js';
-export { ApiError, errorCatalogue, isErrorCode, type ErrorCode, type Retry } from '../contract/errors.js';
-export type { paths, RequestBody, SuccessData } from '../contract/operations.js';
+export { ApiError, errorCatalogue, isApiError, isErrorCode, type ErrorCode, type Retry } from '../contract/errors.js';
+export type {
+  EnvelopeOperationId,
+  FailureCode,
+  OperationId,
+  paths,
+  RequestBody,
+  SuccessData,
+} from '../contract/operations.js';
 export type { Fetch } from './bounded-fetch.js';
-export { createPortalClient, type CallOptions, type PortalClient, type PortalClientOptions } from './client.js';
+export {
+  createPortalClient,
+  type Answer,
+  type CallOptions,
+  type PortalClient,
+  type PortalClientOptions,
+  type SendRequest,
+} from './client.js';
 export { chooseRelays, relayCost, type RelayNeeds } from './choose-relays.js';
 export { AnswerError, NetworkError, SigningRefusedError, UsageError } from './errors.js';
-export { findRelays, type FindRelaysOptions, type FoundRelay, type RelayFacts } from './find-relays.js';
+export type { FindRelaysOptions, FoundRelay, RelayFacts } from './find-relays.js';
 export { identityFromPrivateKey, type Identity } from './identity.js';
 export { checkSignInMessage, type SignInExpectation } from './sign-in.js';

@@ -1,5 +1,5 @@
 import { getAddress } from 'ethers';
-import { SiweMessage } from 'siwe';
+import { printable } from './answers.js';
 import { maxSignInLifetimeMs } from './constants.js';
 import { SigningRefusedError } from './errors.js';
 
@@ -18,37 +18,61 @@ export interface SignInExpectation {
 /**
  * Refuses every EIP-4361 message but the sign-in that was asked for. A relay that could have anything else signed would pass
  * on another relay's challenge and take its tenant's name there.
+ *
+ * Nothing is taken from the message but what only the relay can know; with that, the one message that may be signed is written
+ * anew and must be the one given, byte for byte. So no parser is needed (nor carried into browsers): reading it serves only to
+ * name what is wrong.
  * @throws SigningRefusedError naming what is wrong
  */
 export function checkSignInMessage(text: string, expected: SignInExpectation): void {
-  let message: SiweMessage;
-  try {
-    message = new SiweMessage(text);
-  } catch (error) {
-    throw new SigningRefusedError('the relay wants something signed that is not a sign-in message', { cause: error });
-  }
+  const [, scheme, domain] =
+    /^(?:([a-z][a-z0-9+.-]*):\/\/)?(\S+) wants you to sign in with your Ethereum account:\n/i.exec(text) ?? [];
+  if (domain === undefined)
+    throw new SigningRefusedError('the relay wants something signed that is not a sign-in message');
+  const [, address, blank, statement, ...rest] = text.split('\n');
+  const field = (name: string) => {
+    const line = rest.find((candidate) => candidate.startsWith(`${name}: `));
+    return line?.slice(name.length + 2);
+  };
   const { relay } = expected;
-  need(message.domain === relay.host, `domain ${message.domain}, not ${relay.host}`);
-  need(message.uri === new URL(expected.path ?? '/sdk/register', relay).href, `URI ${message.uri}`);
-  need(message.address === getAddress(expected.address), `address ${message.address}`);
-  need(message.version === '1', `version ${message.version}`);
-  need(message.chainId === 1, `chain id ${message.chainId}`);
-  need(/^[A-Za-z0-9]{8,128}$/.test(message.nonce), 'an odd nonce');
-  need(message.requestId === expected.challengeId, 'the request id of another challenge');
+  const own = getAddress(expected.address);
+  const uri = new URL(expected.path ?? '/sdk/register', relay).href;
+  need(domain === relay.host, `domain ${domain}, not ${relay.host}`);
+  need(address === own, `address ${address}`);
   // Nothing of ours has these; what they would say is not for a relay to choose.
-  need(message.scheme === undefined, `scheme ${message.scheme}`);
-  need(message.statement === undefined, 'a statement');
-  need(message.resources === undefined, 'resources');
-  need(message.notBefore === undefined, 'a time before which it is not valid');
+  need(scheme === undefined, `scheme ${scheme}`);
+  need(blank === '' && statement === '', 'a statement');
+  need(!rest.some((line) => line.startsWith('Resources:')), 'resources');
+  need(field('Not Before') === undefined, 'a time before which it is not valid');
+  need(field('URI') === uri, `URI ${field('URI')}`);
+  need(field('Version') === '1', `version ${field('Version')}`);
+  need(field('Chain ID') === '1', `chain id ${field('Chain ID')}`);
+  need(field('Request ID') === expected.challengeId, 'the request id of another challenge');
 
+  const [nonce = '', issuedAt = '', expirationTime = ''] = ['Nonce', 'Issued At', 'Expiration Time'].map(field);
+  need(/^[A-Za-z0-9]{8,128}$/.test(nonce), 'an odd nonce');
+  need(timestamp.test(issuedAt), 'an odd time of issue');
   const now = expected.now ?? Date.now();
-  const expires = Date.parse(message.expirationTime ?? '');
+  const expires = timestamp.test(expirationTime) ? Date.parse(expirationTime) : NaN;
   need(expires > now, 'an expiry that is missing or past (is the clock right?)');
   need(expires <= now + maxSignInLifetimeMs, 'an expiry that is far off (is the clock right?)');
-  // Whatever the parser read past would be signed all the same.
-  need(message.prepareMessage() === text, 'text beside its fields');
+  const whole = [
+    `${relay.host} wants you to sign in with your Ethereum account:`,
+    `${own}\n\n`,
+    `URI: ${uri}`,
+    'Version: 1',
+    'Chain ID: 1',
+    `Nonce: ${nonce}`,
+    `Issued At: ${issuedAt}`,
+    `Expiration Time: ${expirationTime}`,
+    `Request ID: ${expected.challengeId}`,
+  ].join('\n');
+  need(text === whole, 'text beside its fields');
 }
 
+/** RFC 3339. */
+const timestamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
+
 function need(condition: boolean, found: string): void {
-  if (!condition) throw new SigningRefusedError(`not signed: the relay's sign-in message has ${found}`);
+  if (!condition) throw new SigningRefusedError(`not signed: the relay's sign-in message has ${printable(found, 200)}`);
 }

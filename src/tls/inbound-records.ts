@@ -31,6 +31,11 @@ export class InboundRecords {
     this.#reader.push(chunk);
   }
 
+  /** What was pushed is about to be used for something else; opened content never lies in it. */
+  keepCopies(): void {
+    this.#reader.keepCopies();
+  }
+
   /** The next content that counts, or `undefined` until more bytes come. Throws `TlsAlertError`. */
   next(): Content | undefined {
     for (let record = this.#reader.next(); record !== undefined; record = this.#reader.next()) {

@@ -46,6 +46,13 @@ export class RecordReader {
     }
   }
 
+  /** Copies what is kept, for the chunks that were pushed are about to be used for something else. */
+  keepCopies(): void {
+    if (this.#header !== undefined) this.#header = Buffer.from(this.#header);
+    if (this.#chunks.length > 0) this.#chunks = [this.#join()];
+    this.#offset = 0;
+  }
+
   /** The next whole record, or `undefined` until more bytes come. Throws `TlsAlertError`. */
   next(): TlsRecord | undefined {
     if (this.#header === undefined && !this.#readHeader()) return undefined;

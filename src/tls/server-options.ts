@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { type TicketKeys } from './tickets.js';
 
 export interface SignRequest {
@@ -35,4 +36,9 @@ export interface TlsServerOptions {
   handshakeTimeoutMs?: number;
   /** Records sealed before the key is renewed. */
   maxRecordsPerKey?: number;
+  /**
+   * Reads a transport that brings much into buffers that are used again: `take` is given each chunk instead of `data`, and
+   * calls `release` when it needs it no more. @returns undefined where that cannot be had; `flush` gives out what is held back.
+   */
+  readBulk?(transport: Duplex, take: (chunk: Buffer, release: () => void) => void): { flush(): void } | undefined;
 }

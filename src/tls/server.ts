@@ -3,6 +3,8 @@ import { TlsAlertError, alertName, plaintextAlertRecord } from './alerts.js';
 import {
   type CipherSuite,
   alertCodes,
+  bulkAfterBytes,
+  bulkChunkBytes,
   cipherSuites,
   contentType,
   defaultHandshakeTimeoutMs,
@@ -11,6 +13,7 @@ import {
   joinedWriteLength,
   maxKeyUpdatesInRow,
   maxRecordsPerKey,
+  maxWaitingContents,
   maxWarningAlerts,
   streamHighWaterMark,
 } from './constants.js';
@@ -67,6 +70,8 @@ export class TlsServerStream extends Duplex {
 
   /** Whether our reader wants more. */
   #demand = false;
+  /** Contents given to our reader since it last had read all. */
+  #contents = 0;
   #stepping = false;
   #inputEnded = false;
   #transportEnded = false;
@@ -75,6 +80,8 @@ export class TlsServerStream extends Duplex {
   /** Whether the transport has passed on all we had to send, close_notify included. */
   #outputEnded = false;
   #keyUpdateOwed = false;
+  #receivedBytes = 0;
+  #bulk: { flush(): void } | undefined;
   #keyUpdatesInRow = 0;
   #warnings = 0;
   #waitingWrite: { chunks: Buffer[]; callback: Callback } | undefined;
@@ -125,14 +132,22 @@ export class TlsServerStream extends Duplex {
     this.#writePieces(this.#outbound.updateKeys(requestPeer));
   }
 
-  /** Also tells a truncated stream its error once the last byte before the cut was read. */
+  /** Also tells a truncated stream its error once the last byte before the cut was read, and goes on after a flood. */
   override read(size?: number): unknown {
     const chunk: unknown = super.read(size);
-    if (this.#truncated && this.readableLength === 0) process.nextTick(() => this.#failTruncated());
+    if (this.readableLength > 0) return chunk;
+    if (this.#truncated) process.nextTick(() => this.#failTruncated());
+    if (this.#contents >= maxWaitingContents) {
+      this.#contents = 0;
+      this.#demand = true;
+      process.nextTick(() => this.#pump());
+    }
     return chunk;
   }
 
   override _read(): void {
+    // Too many wait already; `read` comes back to it.
+    if (this.#contents >= maxWaitingContents && this.readableLength > 0) return;
     this.#demand = true;
     this.#pump();
   }
@@ -182,9 +197,23 @@ export class TlsServerStream extends Duplex {
     if (this.#inputEnded) return;
     this.#inbound.push(chunk);
     this.#pump();
+    this.#receivedBytes += chunk.length;
+    if (this.#receivedBytes < bulkAfterBytes || chunk.length < bulkChunkBytes || this.destroyed) return;
+    this.#receivedBytes = -Infinity;
+    this.#bulk = this.#options.readBulk?.(this.#transport, this.#onBulk);
+  };
+
+  readonly #onBulk = (chunk: Buffer, release: () => void): void => {
+    if (!this.#inputEnded && !this.destroyed) {
+      this.#inbound.push(chunk);
+      this.#pump();
+      this.#inbound.keepCopies();
+    }
+    release();
   };
 
   readonly #onEnd = (): void => {
+    this.#bulk?.flush();
     this.#transportEnded = true;
     this.#pump();
   };
@@ -231,12 +260,18 @@ export class TlsServerStream extends Duplex {
         }
         if (step === 'secure') this.emit('secure');
         else if (step === 'end') this.push(null);
-        else if (step !== 'handled') this.#demand = this.push(step);
+        else if (step !== 'handled') this.#give(step);
       }
     } finally {
       this.#stepping = false;
     }
     this.#steerTransport();
+  }
+
+  #give(content: Buffer): void {
+    if (this.readableLength === 0) this.#contents = 0;
+    this.#contents++;
+    this.#demand = this.push(content) && this.#contents < maxWaitingContents;
   }
 
   #wantsInput(): boolean {

@@ -1,7 +1,6 @@
-import type { Duplex } from 'node:stream';
 import { ApiError } from '../contract/errors.js';
 import { AnswerError, NetworkError } from '../sdk/errors.js';
-import type { Carrier, DialRequest } from './carrier.js';
+import type { Carrier, DialRequest, OpenedSession } from './carrier.js';
 
 /**
  * The raw carrier, until it shows that something between here and the relay does not let it through while a WebSocket gets
@@ -21,23 +20,23 @@ export class AutoCarrier implements Carrier {
     return (this.#proven ?? this.raw).name;
   }
 
-  async dial(request: DialRequest): Promise<Duplex> {
+  async dial(request: DialRequest): Promise<OpenedSession> {
     if (this.#proven) return await this.#proven.dial(request);
-    let stream: Duplex;
+    let session: OpenedSession;
     try {
-      stream = await this.raw.dial(request);
+      session = await this.raw.dial(request);
       this.#proven = this.raw;
     } catch (error) {
       request.signal.throwIfAborted();
       if (!mayBeProxy(error)) throw error;
       // Should that fail as well, it was not the carrier's fault: the first error says more.
-      stream = await this.webSocket.dial(request).catch((second: unknown) => {
+      session = await this.webSocket.dial(request).catch((second: unknown) => {
         throw second instanceof ApiError && !mayBeProxy(second) ? second : error;
       });
       if (this.#proven !== this.webSocket) this.onFallback(error as Error);
       this.#proven = this.webSocket;
     }
-    return stream;
+    return session;
   }
 }
 

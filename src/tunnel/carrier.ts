@@ -5,6 +5,13 @@ export interface DialRequest {
   signal: AbortSignal;
 }
 
+/** A session as it was opened. */
+export interface OpenedSession {
+  stream: Duplex;
+  /** It serves one connection after the other, in frames (docs/protocol.md, Recycled sessions). */
+  recycles: boolean;
+}
+
 /** One way to open reverse sessions at a relay. */
 export interface Carrier {
   /** As the relay lists it in `transports`. */
@@ -14,5 +21,5 @@ export interface Carrier {
    * directions separately, keeps backpressure, and has someone listening to its errors.
    * @throws ApiError when the relay refuses; NetworkError; AnswerError; the signal's reason when aborted
    */
-  dial(request: DialRequest): Promise<Duplex>;
+  dial(request: DialRequest): Promise<OpenedSession>;
 }

@@ -31,6 +31,9 @@ export const maxChainCertificates = 10;
 export const maxLiveConnections = 1_000;
 /** For the visitor's TLS handshake, the signature included. */
 export const handshakeTimeoutMs = 15_000;
+/** Bytes of a service's answer after which it is read into reused buffers, where they come in chunks of at least so many. */
+export const bulkAfterBytes = 262_144;
+export const bulkChunkBytes = 8_192;
 export const targetConnectTimeoutMs = 10_000;
 export const tcpKeepAliveMs = 30_000;
 /** Where the service has said its last, how long a silent visitor may keep its own direction open. */

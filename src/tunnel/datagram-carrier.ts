@@ -31,8 +31,8 @@ export class WebSocketDatagramCarrier implements DatagramCarrier {
       maxMessageBytes: maxFrameBytes,
     };
     return await dialRelay(this.relay, this.transport, signal, async (socket) => {
-      const opened = await openWebSocket(socket, request);
-      return new WebSocketDatagrams(opened, socket, { silenceMs: sessionSilenceMs });
+      const { webSocket } = await openWebSocket(socket, request);
+      return new WebSocketDatagrams(webSocket, socket, { silenceMs: sessionSilenceMs });
     });
   }
 }

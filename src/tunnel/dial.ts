@@ -9,7 +9,17 @@ import { dialTimeoutMs } from './constants.js';
 
 /** What every carrier says of itself in its request. */
 export function sessionHeaders(accessToken: string): Record<string, string> {
-  return { 'X-Portal-Access-Token': accessToken, 'X-Portal-Binding': '1', 'X-Portal-Proxy': '2' };
+  return {
+    'X-Portal-Access-Token': accessToken,
+    'X-Portal-Binding': '1',
+    'X-Portal-Proxy': '2',
+    'X-Portal-Recycle': '1',
+  };
+}
+
+/** Whether the relay will recycle the session that it has just opened. One that does not know this leaves the header out. */
+export function recycles(answer: IncomingMessage): boolean {
+  return answer.headers['x-portal-recycle'] === '1';
 }
 
 /**

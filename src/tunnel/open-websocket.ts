@@ -2,7 +2,7 @@ import type { TLSSocket } from 'node:tls';
 import { WebSocket } from 'ws';
 import { AnswerError, asNetworkError } from '../sdk/errors.js';
 import { tcpKeepAliveMs } from './constants.js';
-import { readRefusal, sessionHeaders } from './dial.js';
+import { readRefusal, recycles, sessionHeaders } from './dial.js';
 
 export interface WebSocketRequest {
   relay: URL;
@@ -12,11 +12,17 @@ export interface WebSocketRequest {
   maxMessageBytes: number;
 }
 
+export interface OpenedWebSocket {
+  webSocket: WebSocket;
+  /** The relay will recycle the session. */
+  recycles: boolean;
+}
+
 /**
  * Opens a WebSocket to `/sdk/connect` over a connection to the relay.
  * @throws ApiError when the relay refuses; NetworkError; AnswerError
  */
-export function openWebSocket(socket: TLSSocket, request: WebSocketRequest): Promise<WebSocket> {
+export function openWebSocket(socket: TLSSocket, request: WebSocketRequest): Promise<OpenedWebSocket> {
   const { relay, accessToken, protocol, maxMessageBytes } = request;
   return new Promise((resolve, reject) => {
     const opening = new WebSocket(new URL('/sdk/connect', relay), [protocol], {
@@ -30,13 +36,15 @@ export function openWebSocket(socket: TLSSocket, request: WebSocketRequest): Pro
     opening.once('unexpected-response', (_request, response) => {
       readRefusal(response).then(reject, reject);
     });
+    let isRecycled = false;
+    opening.once('upgrade', (response) => (isRecycled = recycles(response)));
     opening.once('open', () => {
       if (opening.protocol !== protocol) {
         reject(new AnswerError('the relay chose another subprotocol', 101));
         return;
       }
       socket.setKeepAlive(true, tcpKeepAliveMs);
-      resolve(opening);
+      resolve({ webSocket: opening, recycles: isRecycled });
     });
   });
 }

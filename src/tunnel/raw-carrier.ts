@@ -1,11 +1,10 @@
 import { request as httpRequest } from 'node:http';
-import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { AnswerError, asNetworkError } from '../sdk/errors.js';
 import type { RelayTransport } from '../sdk/relay-transport.js';
-import type { Carrier, DialRequest } from './carrier.js';
+import type { Carrier, DialRequest, OpenedSession } from './carrier.js';
 import { tcpKeepAliveMs } from './constants.js';
-import { dialRelay, readRefusal, sessionHeaders } from './dial.js';
+import { dialRelay, readRefusal, recycles, sessionHeaders } from './dial.js';
 
 const protocol = 'portal-reverse';
 const maxHeadBytes = 16_384;
@@ -19,11 +18,11 @@ export class RawCarrier implements Carrier {
     private readonly transport: RelayTransport,
   ) {}
 
-  async dial({ accessToken, signal }: DialRequest): Promise<Duplex> {
+  async dial({ accessToken, signal }: DialRequest): Promise<OpenedSession> {
     return await dialRelay(this.relay, this.transport, signal, (socket) => this.#upgrade(socket, accessToken));
   }
 
-  #upgrade(socket: TLSSocket, accessToken: string): Promise<Duplex> {
+  #upgrade(socket: TLSSocket, accessToken: string): Promise<OpenedSession> {
     return new Promise((resolve, reject) => {
       const request = httpRequest({
         path: '/sdk/connect',
@@ -39,7 +38,7 @@ export class RawCarrier implements Carrier {
         }
         if (head.length > 0) upgraded.unshift(head);
         socket.setKeepAlive(true, tcpKeepAliveMs);
-        resolve(upgraded);
+        resolve({ stream: upgraded, recycles: recycles(response) });
       });
       request.once('response', (response) => {
         readRefusal(response).then(reject, reject);

@@ -1,9 +1,10 @@
 import { setMaxListeners } from 'node:events';
-import type { Duplex } from 'node:stream';
 import { ApiError } from '../contract/errors.js';
 import { Backoff } from '../sdk/backoff.js';
 import { networkBackoff } from '../sdk/constants.js';
 import { reactTo } from '../sdk/reactions.js';
+import { FramedChannel } from '../streams/framed-channel.js';
+import type { OpenedSession } from './carrier.js';
 import { awaitClaim, type Claim } from './claim.js';
 import {
   failureMemoryMs,
@@ -17,7 +18,7 @@ import {
 
 export interface SessionPoolOptions {
   /** Opens one session. */
-  dial(signal: AbortSignal): Promise<Duplex>;
+  dial(signal: AbortSignal): Promise<OpenedSession>;
   onClaim(claim: Claim): void;
   /** Whether another visitor could be served. Call `fill` when there is room again. */
   hasRoom(): boolean;
@@ -83,9 +84,9 @@ export class SessionPool {
 
   async #open(): Promise<void> {
     this.#dialing++;
-    let stream: Duplex;
+    let opened: OpenedSession;
     try {
-      stream = await this.#options.dial(this.#stop.signal);
+      opened = await this.#options.dial(this.#stop.signal);
     } catch (error) {
       this.#dialing--;
       this.#onDialFailed(error as Error);
@@ -93,24 +94,40 @@ export class SessionPool {
     }
     this.#dialing--;
     if (this.#stop.signal.aborted) {
-      stream.destroy();
+      opened.stream.destroy();
       return;
     }
     this.#trying = false;
+    const claimed = this.#claimOf(opened, true);
+    this.#options.onReady();
+    this.fill();
+    await claimed;
+  }
+
+  /** Waits for the session's next connection. */
+  async #claimOf(opened: OpenedSession, isFirst: boolean): Promise<void> {
+    const { stream, recycles } = opened;
     const session = new AbortController();
     const openedAt = performance.now();
     this.#ready.add(session);
-    const claimed = awaitClaim(stream, session.signal);
-    this.#options.onReady();
-    this.fill();
     try {
-      const claim = await claimed;
+      const claim = await awaitClaim(stream, session.signal);
       this.#ready.delete(session);
-      this.#options.onClaim(claim);
+      if (recycles) {
+        const channel = new FramedChannel(stream, (isFree) => {
+          if (!isFree) return;
+          if (this.#stop.signal.aborted) stream.destroy();
+          else void this.#claimOf(opened, false);
+        });
+        this.#options.onClaim({ ...claim, stream: channel });
+      } else this.#options.onClaim(claim);
       this.#onClaimed(performance.now() - openedAt);
     } catch (error) {
       this.#ready.delete(session);
-      if (!session.signal.aborted) this.#onFailure(error as Error, 0);
+      if (session.signal.aborted) return;
+      // A relay may have enough sessions when one comes back to it; that it takes new ones is seen by opening one.
+      if (isFirst) this.#onFailure(error as Error, 0);
+      else this.fill();
     }
   }
 

@@ -1,6 +1,13 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { flushAfterTargetFailureMs, lingerAfterAnswerMs, lingerAfterTargetEndMs } from './constants.js';
+import { ReusedReads } from '../streams/reused-reads.js';
+import {
+  bulkAfterBytes,
+  bulkChunkBytes,
+  flushAfterTargetFailureMs,
+  lingerAfterAnswerMs,
+  lingerAfterTargetEndMs,
+} from './constants.js';
 
 export interface SpliceOutcome {
   /** Bytes from the visitor to the service, and back. */
@@ -32,11 +39,25 @@ export function splice(visitor: Duplex, target: Socket): Promise<SpliceOutcome> 
     timer?.refresh();
     if (!target.write(chunk)) visitor.pause();
   };
+  let reads: ReusedReads | undefined;
+  let bulk: 'not yet' | 'decided' = 'not yet';
+
   const toVisitor = (chunk: Buffer) => {
+    pass(chunk, written);
+    if (bulk === 'decided' || outcome.sent < bulkAfterBytes || chunk.length < bulkChunkBytes) return;
+    bulk = 'decided';
+    reads = ReusedReads.start(target, (bytes, release) => {
+      pass(bytes, () => {
+        release();
+        written();
+      });
+    });
+  };
+  const pass = (chunk: Buffer, done: () => void) => {
     outcome.sent += chunk.length;
     visitorSpokeLast = false;
     unwritten++;
-    if (!visitor.write(chunk, written)) target.pause();
+    if (!visitor.write(chunk, done)) target.pause();
   };
   const written = () => {
     if (--unwritten === 0 && brokeOff) visitor.destroy();
@@ -58,6 +79,7 @@ export function splice(visitor: Duplex, target: Socket): Promise<SpliceOutcome> 
   target.on('data', toVisitor);
   target.on('drain', () => visitor.resume());
   target.once('end', () => {
+    reads?.flush();
     visitor.end();
     if (!visitor.readableEnded) limit(lingerAfterTargetEndMs);
   });
@@ -80,6 +102,7 @@ export function splice(visitor: Duplex, target: Socket): Promise<SpliceOutcome> 
     });
 
     whenClosed(target, () => {
+      reads?.flush();
       if (!visitor.destroyed && !(target.readableEnded && visitor.readableEnded)) {
         // What the visitor still says has nowhere to go.
         discard();

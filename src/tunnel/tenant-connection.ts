@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
+import { reuse } from '../streams/reused-reads.js';
 import { type SignRequest, type TicketKeys, TlsServerStream } from '../tls/index.js';
 import { handshakeTimeoutMs } from './constants.js';
 import type { RelayCertificate } from './keyless.js';
@@ -28,6 +29,7 @@ export async function acceptVisitor(session: Duplex, tls: TenantTls): Promise<Tl
     acceptServerName: (name) => name?.toLowerCase() === tls.hostname,
     tickets: tls.tickets,
     handshakeTimeoutMs,
+    readBulk: reuse,
   });
   stream.once('keys', () => tls.onKeys(stream));
   try {

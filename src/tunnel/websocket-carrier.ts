@@ -1,7 +1,6 @@
-import type { Duplex } from 'node:stream';
 import type { RelayTransport } from '../sdk/relay-transport.js';
 import { WebSocketStream, maxWebSocketMessageBytes } from '../streams/websocket-stream.js';
-import type { Carrier, DialRequest } from './carrier.js';
+import type { Carrier, DialRequest, OpenedSession } from './carrier.js';
 import { dialRelay } from './dial.js';
 import { openWebSocket } from './open-websocket.js';
 
@@ -14,15 +13,16 @@ export class WebSocketCarrier implements Carrier {
     private readonly transport: RelayTransport,
   ) {}
 
-  async dial({ accessToken, signal }: DialRequest): Promise<Duplex> {
+  async dial({ accessToken, signal }: DialRequest): Promise<OpenedSession> {
     const request = {
       relay: this.relay,
       accessToken,
       protocol: 'portal.reverse',
       maxMessageBytes: maxWebSocketMessageBytes,
     };
-    return await dialRelay(this.relay, this.transport, signal, async (socket) =>
-      new WebSocketStream(await openWebSocket(socket, request)).on('error', () => undefined),
-    );
+    return await dialRelay(this.relay, this.transport, signal, async (socket) => {
+      const { webSocket, recycles } = await openWebSocket(socket, request);
+      return { stream: new WebSocketStream(webSocket).on('error', () => undefined), recycles };
+    });
   }
 }

@@ -39,6 +39,10 @@ const endpoints: Record<string, string> = {
   'POST /v1/sign': 'signHandshake',
   'GET /thumbnail/{hostname}': 'getThumbnail',
   'GET /tunnel/status': 'getTunnelStatus',
+  // beside those of Portal's reference
+  'GET /openapi.json': 'getOpenapiDocument',
+  'GET /docs': 'getReference',
+  'GET /docs/reference.js': 'getReferenceScript',
 };
 
 const statuses: Record<string, number> = {

@@ -2,9 +2,13 @@ import assert from 'node:assert/strict';
 import { createHash, verify, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isIPv4, isIPv6 } from 'node:net';
+import { once } from 'node:events';
 import { join } from 'node:path';
+import { Duplex } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { Signature, recoverAddress } from 'ethers';
+import { FramedChannel } from '../../src/streams/framed-channel.js';
 import { contract } from './support/document.js';
 import { projectRoot } from './support/project.js';
 
@@ -39,6 +43,11 @@ function handshakeMessages(bytes: Buffer): Buffer[] {
   return messages;
 }
 
+/** A session of which only what the other side says matters. */
+function oneWay(): Duplex {
+  return new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() });
+}
+
 /** Reads the start of a session as docs/protocol.md tells it. */
 function readStart(bytes: Buffer, asked: { binding?: boolean; proxy?: boolean }) {
   let at = 0;
@@ -64,6 +73,8 @@ test('the blocks are those that this test knows', () => {
     'message-hash',
     'proxy-ipv4',
     'proxy-ipv6',
+    'recycled-from-relay',
+    'recycled-from-tunnel',
     'session-start',
     'session-start-raw-tcp',
     'session-start-with-binding',
@@ -72,6 +83,26 @@ test('the blocks are those that this test knows', () => {
     'transcript-hash',
     'visitor-first-record',
   ]);
+});
+
+test('a recycled session brings frames, ends, and starts again', async () => {
+  const start = readStart(block('recycled-from-relay'), { binding: true });
+  const session = oneWay();
+  const connection = new FramedChannel(session, () => {});
+  connection.end();
+  session.push(start.rest);
+  assert.equal((await buffer(connection)).toString('hex'), '16030100d9010000d5');
+  assert.equal((session.read() as Buffer).toString('hex'), '0002');
+});
+
+test('a tunnel may cut what it has begun to answer', async () => {
+  const session = oneWay();
+  const connection = new FramedChannel(session, () => {});
+  session.push(block('recycled-from-tunnel'));
+  const heard: Buffer[] = [];
+  connection.on('data', (chunk: Buffer) => heard.push(chunk));
+  await assert.rejects(once(connection, 'end'), { code: 'ECONNRESET' });
+  assert.equal(Buffer.concat(heard).toString('hex'), '15030300020250');
 });
 
 test('a keepalive is one zero byte', () => {

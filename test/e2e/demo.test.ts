@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { WebSocket } from 'ws';
-import { openBrowser } from '../support/browser.js';
+import { openBrowser } from '../support/trusting-browser.js';
 import { printed, runProgram } from '../support/programs.js';
 import { requireTool } from '../support/tools.js';
 

@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import type { BrowserContext, Page } from 'playwright-core';
 import { type Challenge, adminOf, auditLines, leasePath } from '../support/admin.js';
 import { freshWallet } from '../support/by-hand.js';
-import { openBrowser } from '../support/browser.js';
+import { openBrowser } from '../support/trusting-browser.js';
 import { type TestRelay, startTestRelay } from '../support/relay.js';
 import { openTunnel, startHttpService, temporaryDirectory } from '../support/tunnel.js';
 

@@ -5,6 +5,8 @@ import { type Socket, connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { Bandwidth, type Share } from '../../src/relay/ingress/bandwidth.js';
 import { splice } from '../../src/relay/ingress/splice.js';
+import type { Lease } from '../../src/relay/leases/lease.js';
+import { SessionDirectory } from '../../src/relay/reverse/session-directory.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { startTcpService } from '../support/tunnel.js';
 
@@ -198,3 +200,21 @@ test('a connection that is cut while it waits for bandwidth leaves no timer', as
   await over;
   assert.equal(clock.timers, 0);
 });
+
+test('the sessions of a lease are made with its limit, and live ones get another when it is asked for anew', () => {
+  const limits = new Map([['slow', 1_000]]);
+  const directory = new SessionDirectory((lease) => limits.get(lease.identity.name));
+  const [slow, free] = ['slow', 'free'].map((name) => directory.of(leaseOf(name)));
+  assert.deepEqual([slow!.bandwidth.limit, free!.bandwidth.limit], [1_000, undefined]);
+  limits.set('free', 5_000).delete('slow');
+  directory.applyLimits();
+  assert.deepEqual([slow!.bandwidth.limit, free!.bandwidth.limit], [undefined, 5_000]);
+  directory.close();
+});
+
+function leaseOf(name: string): Lease {
+  const times = { expiresAt: 0, tokenExpiresAt: 0, firstSeenAt: 0, lastSeenAt: 0 };
+  const identity = { name, address: '0x0000000000000000000000000000000000000001' };
+  const addresses = { registeredFrom: '127.0.0.1', clientIp: '127.0.0.1' };
+  return { identity, hostname: `${name}.portal.test`, generation: name, metadata: {}, ...times, ...addresses };
+}

@@ -6,7 +6,7 @@ import type { Wallet } from 'ethers';
 import { LandingPage, exposeCommand } from '../../src/relay/landing/landing-page.js';
 import { renderLandingPage } from '../../src/relay/landing/page.js';
 import type { Lease } from '../../src/relay/leases/lease.js';
-import { startBrowser } from '../support/browser.js';
+import { startBrowser } from '../support/trusting-browser.js';
 import { call, freshWallet } from '../support/by-hand.js';
 import { printed, runProgram } from '../support/programs.js';
 import { startTestRelay, type TestRelay } from '../support/relay.js';

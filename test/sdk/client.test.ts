@@ -5,11 +5,15 @@ import {
   AnswerError,
   ApiError,
   createPortalClient,
+  type FailureCode,
+  isApiError,
   NetworkError,
   type PortalClient,
   UsageError,
 } from '../../src/sdk/index.js';
 import { RelayTransport } from '../../src/sdk/relay-transport.js';
+import { expose } from '../../src/tunnel/index.js';
+import { freshWallet } from '../support/by-hand.js';
 import { freePort } from '../support/relay.js';
 import { fail, hangUp, say, ScriptedRelay, succeed } from '../support/scripted-relay.js';
 
@@ -164,6 +168,8 @@ test('a relay is given by https:// and its authority, and nothing else', () => {
   assert.equal(createPortalClient({ relay: 'portal.example.com' }).relay.href, 'https://portal.example.com/');
   for (const relay of [
     'http://a.example',
+    'http://127.0.0.1.example',
+    'http://portal.localhost',
     'https://a.example/x',
     'https://u:p@a.example',
     'https://a.example?x',
@@ -173,6 +179,62 @@ test('a relay is given by https:// and its authority, and nothing else', () => {
   ]) {
     assert.throws(() => createPortalClient({ relay }), UsageError, relay);
   }
+});
+
+test('a mock on this machine may speak plain HTTP to the client, but a tunnel never does', async () => {
+  for (const relay of ['http://127.0.0.1:4010', 'http://[::1]:4010', 'http://localhost:4010']) {
+    assert.equal(createPortalClient({ relay }).relay.origin, relay);
+    const { error } = await expose({ target: 1, relay, identity: freshWallet() }).closed;
+    assert.ok(error instanceof UsageError);
+  }
+});
+
+test('send resolves to the envelope of any operation, narrowed by ok, with what trying again may bring', async (t) => {
+  const { relay, client } = await bench(t);
+  relay.next('renew', fail('rate_limited', { 'Retry-After': '7' })).next('renew', fail('hostname_conflict'));
+  const domain = await client.send('getDomain');
+  assert.ok(domain.ok);
+  assert.equal(domain.status, 200);
+  assert.equal(domain.data.root_host satisfies string, 'portal.localhost');
+
+  const hurried = await client.send('renewLease', { accessToken: 'token', body: { ttl: 30 } });
+  assert.ok(!hurried.ok);
+  assert.equal(hurried.error.code satisfies FailureCode<'renewLease'>, 'rate_limited');
+  assert.deepEqual([hurried.status, hurried.retry, hurried.retryAfterSeconds], [429, 'after_delay', 7]);
+  const superseded = await client.send('renewLease', { accessToken: 'token', body: {} });
+  assert.deepEqual(superseded.ok ? 'ok' : [superseded.error.code, superseded.retry], ['hostname_conflict', 'never']);
+
+  // Compiles only as long as the contract's types reach the caller.
+  const neverCalled = () => [
+    // @ts-expect-error: the query is required
+    client.send('getTunnelStatus', { accessToken: 'token' }),
+    // @ts-expect-error: so is the body
+    client.send('registerLease'),
+    // @ts-expect-error: its answer is no envelope
+    client.send('openReverseSession'),
+  ];
+  assert.equal(neverCalled.length, 0);
+});
+
+test('send throws where there is no envelope', async (t) => {
+  const { relay, client } = await bench(t);
+  relay.next('domain', say(502, '<h1>Bad gateway</h1>')).next('domain', hangUp).next('domain', say(200, '[]'));
+  await assert.rejects(client.send('getDomain'), { name: 'AnswerError', status: 502 });
+  await assert.rejects(client.send('getDomain'), { name: 'NetworkError' });
+  await assert.rejects(client.send('getDomain'), { name: 'AnswerError', status: 200 });
+});
+
+test('what is thrown can be told by its codes, and has the envelope as its cause', async (t) => {
+  const { relay, client } = await bench(t);
+  relay.next('renew', fail('lease_not_found'));
+  const error: unknown = await client.renewLease('token').catch((thrown: unknown) => thrown);
+  assert.ok(isApiError(error, 'lease_not_found', 'unauthorized'));
+  assert.equal(error.code satisfies 'lease_not_found' | 'unauthorized', 'lease_not_found');
+  assert.equal(error.retry, 'reauthenticate');
+  assert.equal((error.cause as { error: { code: string } }).error.code, 'lease_not_found');
+  assert.ok(isApiError(error));
+  assert.ok(!isApiError(error, 'rate_limited'));
+  assert.ok(!isApiError(new Error('lease_not_found'), 'lease_not_found'));
 });
 
 /** Sends more than any answer may have, for as long as it is read. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { findRelays, type FoundRelay, UsageError } from '../../src/sdk/index.js';
+import { type FoundRelay, UsageError } from '../../src/sdk/index.js';
+import { findRelays } from '../../src/sdk/node.js';
 import { freshWallet } from '../support/by-hand.js';
 import { descriptorOf, HostileRelay, makeSites, say, startSite, until } from '../support/discovery.js';
 import { freePort, startTestRelay } from '../support/relay.js';

@@ -11,9 +11,14 @@ export interface ProgramResult {
 export async function runProgram(
   command: string,
   args: string[],
-  { input, timeoutMs = 60_000, env }: { input?: Buffer | string; timeoutMs?: number; env?: NodeJS.ProcessEnv } = {},
+  {
+    input,
+    timeoutMs = 60_000,
+    env,
+    cwd,
+  }: { input?: Buffer | string; timeoutMs?: number; env?: NodeJS.ProcessEnv; cwd?: string } = {},
 ): Promise<ProgramResult> {
-  const child = spawn(command, args, { stdio: 'pipe', timeout: timeoutMs, env: { ...process.env, ...env } });
+  const child = spawn(command, args, { stdio: 'pipe', timeout: timeoutMs, cwd, env: { ...process.env, ...env } });
   const [out, err]: [Buffer[], Buffer[]] = [[], []];
   child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => err.push(chunk));

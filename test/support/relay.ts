@@ -7,7 +7,7 @@ import type { RelayConfig } from '../../src/relay/config.js';
 import { certificateReloadIntervalMs, maxLeaseTtlSeconds } from '../../src/relay/constants.js';
 import type { PortSettings } from '../../src/relay/policy/settings.js';
 import { createLogger } from '../../src/relay/logger.js';
-import { type Relay, startRelay } from '../../src/relay/relay.js';
+import { type Relay, type RelayParts, startRelay } from '../../src/relay/relay.js';
 
 export interface TestRelay {
   relay: Relay;
@@ -27,7 +27,7 @@ export interface TestRelay {
 }
 
 /** A relay on free loopback ports with a state directory of its own, its answers held against the contract. */
-export async function startTestRelay(overrides: Partial<RelayConfig> = {}): Promise<TestRelay> {
+export async function startTestRelay(overrides: Partial<RelayConfig> = {}, parts: RelayParts = {}): Promise<TestRelay> {
   const stateDir = overrides.stateDir ?? mkdtempSync(join(tmpdir(), 'portal-relay-'));
   const sniPort = overrides.sniPort ?? (await freePort());
   const config: RelayConfig = {
@@ -59,7 +59,7 @@ export async function startTestRelay(overrides: Partial<RelayConfig> = {}): Prom
     validateResponses: true,
     ...overrides,
   };
-  const relay = await startRelay(config, createLogger(config.logLevel));
+  const relay = await startRelay(config, createLogger(config.logLevel), parts);
   const caFile = relay.developmentCaFile ?? config.certificateFiles?.certFile ?? '';
   return {
     relay,

@@ -9,6 +9,7 @@ const run = promisify(execFile);
 /** Program name -> the Debian package that brings it. */
 const debianPackages = {
   curl: 'curl',
+  jq: 'jq',
   openssl: 'openssl',
   'gnutls-cli': 'gnutls-bin',
   chromium: 'chromium',

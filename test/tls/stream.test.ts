@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { before, describe, it } from 'node:test';
 import { TlsAlertError } from '../../src/tls/alerts.js';
@@ -45,6 +46,59 @@ async function read({ stream }: Connection, length: number): Promise<Buffer> {
     await once(stream, 'readable');
   }
 }
+
+describe('a transport read in bulk', () => {
+  it('may use its chunks for something else once they are released, whatever was cut and however slow the reader', async () => {
+    let isBulk = false;
+    const connection = await connectSecurely(certificate, {
+      readBulk(transport, take) {
+        isBulk = true;
+        transport.removeAllListeners('data').on('data', (chunk: Buffer) => {
+          // Cut anywhere, within headers too; what was released is written over.
+          for (let at = 0; at < chunk.length; at += 5_003) {
+            const piece = Buffer.from(chunk.subarray(at, at + 5_003));
+            take(piece, () => piece.fill(0));
+          }
+        });
+        return { flush: () => {} };
+      },
+    });
+    const { client, stream } = connection;
+    const sent = randomBytes(2_000_000);
+    for (let at = 0; at < sent.length; at += 16_000) client.send(23, sent.subarray(at, at + 16_000));
+    const received: Buffer[] = [];
+    for (let got = 0; got < sent.length;) {
+      const bite = await read(connection, Math.min(10_007, sent.length - got));
+      received.push(bite);
+      got += bite.length;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.ok(Buffer.concat(received).equals(sent));
+    assert.ok(isBulk);
+    assert.deepEqual(connection.errors, []);
+    stream.destroy();
+  });
+});
+
+describe('a flood of single bytes', () => {
+  it('is held up while nobody reads, by the number of records, and comes whole to whoever reads on', async () => {
+    const connection = await connectSecurely(certificate);
+    const { client, stream } = connection;
+    const sent = Buffer.alloc(5_000, 'flood');
+    for (const byte of sent) client.send(23, Buffer.from([byte]));
+    client.send(21, closeNotify);
+    client.transport.end();
+    const first = await read(connection, 1);
+    for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(stream.readableLength <= 512, `${stream.readableLength} records wait`);
+    const received = [first];
+    stream.on('data', (chunk: Buffer) => received.push(chunk));
+    stream.resume();
+    await once(stream, 'end');
+    assert.ok(Buffer.concat(received).equals(sent));
+    stream.destroy();
+  });
+});
 
 describe('the ends of a connection', () => {
   it('end() sends close_notify and ends writing; reading goes on', async () => {

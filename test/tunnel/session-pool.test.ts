@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { PassThrough } from 'node:stream';
+import { type Duplex, PassThrough } from 'node:stream';
 import { test, type TestContext } from 'node:test';
 import { ApiError, NetworkError } from '../../src/sdk/index.js';
 import { proxyHeader } from '../../src/streams/proxy-protocol.js';
 import { SessionPool } from '../../src/tunnel/session-pool.js';
 
 /** A pool whose sessions are streams in memory, and what it did. */
-function bench(t: TestContext) {
+function bench(t: TestContext, recycles = false) {
   const streams: PassThrough[] = [];
   const state = {
     streams,
@@ -15,6 +15,7 @@ function bench(t: TestContext) {
     /** What the next dials do instead of succeeding. */
     failures: [] as Error[],
     claims: 0,
+    connections: [] as Duplex[],
     refused: undefined as Error | undefined,
     waits: [] as number[],
     hasRoom: true,
@@ -30,9 +31,12 @@ function bench(t: TestContext) {
       if (failure !== undefined) throw failure;
       const stream = new PassThrough();
       streams.push(stream);
-      return stream;
+      return { stream, recycles };
     },
-    onClaim: () => state.claims++,
+    onClaim: (claim) => {
+      state.claims++;
+      state.connections.push(claim.stream);
+    },
     hasRoom: () => state.hasRoom,
     onReady: () => {},
     onRefused: (error) => (state.refused = error),
@@ -72,6 +76,44 @@ test('the pool grows while visitors take more than are ready, up to what a relay
   }
   assert.ok(pool.ready >= 8, `${pool.ready}`);
   assert.ok(state.most <= 32, `${state.most} at once`);
+});
+
+test('a session that is recycled waits again after its connection, and is as good as a new one', async (t) => {
+  const { pool, state, claim } = bench(t, true);
+  pool.start();
+  await settle();
+  const [session] = state.streams as [PassThrough];
+  claim();
+  await settle();
+  assert.deepEqual([state.dials, pool.ready], [3, 2]);
+  const [connection] = state.connections as [Duplex];
+  connection.on('error', () => {}).destroy();
+  // The stream in memory gives the pool its own cut back, which closes the other direction.
+  await settle();
+  assert.deepEqual([state.dials, pool.ready], [3, 3]);
+  session.write(Buffer.concat([Buffer.from([0, 2]), Buffer.alloc(16), proxyHeader(undefined)]));
+  await settle();
+  assert.equal(state.claims, 2);
+  assert.equal(state.dials, 3);
+});
+
+test('a recycled session that the relay closes is no failure, and one that ends with the pool is closed', async (t) => {
+  const { pool, state, claim } = bench(t, true);
+  pool.start();
+  await settle();
+  const [first, second] = state.streams as [PassThrough, PassThrough];
+  claim();
+  claim();
+  await settle();
+  for (const connection of state.connections.splice(0, 1)) connection.on('error', () => {}).destroy();
+  await settle();
+  first.end();
+  await settle();
+  assert.equal(state.waits.length, 0);
+  pool.stop();
+  state.connections[0]!.on('error', () => {}).destroy();
+  await settle();
+  assert.ok(second.destroyed);
 });
 
 test('a full queue is no fault: the pool waits for a claim to make room', async (t) => {

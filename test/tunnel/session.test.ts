@@ -55,7 +55,8 @@ async function carrierTo(
   return { carrier: new RawCarrier(relay, transport), heads };
 }
 
-const dial = (carrier: RawCarrier, signal = open) => carrier.dial({ accessToken: 'the-token', signal });
+const dial = async (carrier: RawCarrier, signal = open) =>
+  (await carrier.dial({ accessToken: 'the-token', signal })).stream;
 
 test('a session is asked for as the protocol says, and what follows the head is its first byte', async (t) => {
   const { carrier, heads } = await carrierTo(t, (socket) => socket.write(`${switched}\0\0`));
@@ -71,6 +72,7 @@ test('a session is asked for as the protocol says, and what follows the head is 
     'X-Portal-Access-Token: the-token',
     'X-Portal-Binding: 1',
     'X-Portal-Proxy: 2',
+    'X-Portal-Recycle: 1',
   ]);
 });
 

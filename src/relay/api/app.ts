@@ -13,6 +13,7 @@ import { maxJsonBodyBytes, maxSignBodyBytes } from '../constants.js';
 import type { Logger } from '../logger.js';
 import type { ClientAddresses } from './client-address.js';
 import { adminHeaders } from './admin-guard.js';
+import { allowOrigins } from './cors.js';
 import { answerErrors } from './errors.js';
 import { jsonBody } from './json-body.js';
 
@@ -55,9 +56,13 @@ export function createApp({
     // Instead of express's own reading, so that calls and upgrades have one.
     const ip = addresses.of(request.socket, request.get('x-forwarded-for'));
     Object.defineProperty(request, 'ip', { value: ip });
+    // No answer has a validator, yet express would take `If-None-Match: *` for met and answer 304.
+    Object.defineProperty(request, 'fresh', { value: false });
     next();
   });
   app.use(logRequests(logger));
+  // Before all that answers by itself, so that pages of other origins can read refusals as well.
+  app.use(allowOrigins(contract));
   if (onAnswer) app.use(observeAnswers(onAnswer));
   app.use('/admin', adminHeaders);
 
@@ -82,7 +87,12 @@ export function createApp({
     for (const { method, operationId } of here) if (!handlers[operationId]) route[method](unavailable);
   }
   app.use('/admin', adminGuard);
-  app.use(jsonBody((path) => (path === '/v1/sign' ? maxSignBodyBytes : maxJsonBodyBytes)));
+  for (const { method, path } of operations) {
+    const { requestBody } = contract.paths[path]?.[method] as { requestBody?: unknown };
+    // Where none is declared a body means nothing (RFC 9110 9.3), and is not read.
+    const limit = path === '/v1/sign' ? maxSignBodyBytes : maxJsonBodyBytes;
+    if (requestBody !== undefined) app.route(expressPath(path))[method](jsonBody(limit));
+  }
   app.use(
     validate({
       apiSpec: contract as never,

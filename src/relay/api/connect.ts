@@ -20,8 +20,9 @@ const streamProtocol = 'portal.reverse';
 const datagramProtocol = 'portal.datagram';
 const bindingProtocol = 'portal.binding.1';
 const tokenProtocol = 'portal.token.';
-const switchedInPlace = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n';
-const switchedProtocols = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: portal-reverse\r\n\r\n';
+const switchedInPlace = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive\r\n';
+const switchedProtocols = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: portal-reverse\r\n';
+const recycles = 'X-Portal-Recycle: 1';
 
 /** `GET /sdk/connect`: from an HTTP request to a reverse session in its lease's queue. */
 export class ConnectEndpoint {
@@ -48,6 +49,10 @@ export class ConnectEndpoint {
     private readonly logger: Logger,
     private readonly onAnswer?: AnswerObserver,
   ) {
+    this.#webSockets.on('headers', (headers, request) => {
+      // Admission has seen to it that the header says 1 where it is sent.
+      if (request.headers['x-portal-recycle'] !== undefined) headers.push(recycles);
+    });
     // What is no WebSocket handshake (RFC 6455 4.2.1).
     for (const server of [this.#webSockets, this.#datagramWebSockets]) {
       server.on('wsClientError', (error, socket) =>
@@ -90,9 +95,11 @@ export class ConnectEndpoint {
         throw new ApiError('invalid_request', `the subprotocol ${streamProtocol} must be offered`);
       const admission = await this.admission.admit(withSubprotocols(request, offered));
       if (socket.destroyed) return;
-      this.#webSockets.handleUpgrade(message, socket, rest, (opened) => {
-        this.#enter(admission, new WebSocketStream(opened));
-      });
+      takeOver(() =>
+        this.#webSockets.handleUpgrade(message, socket, rest, (opened) => {
+          this.#enter(admission, new WebSocketStream(opened));
+        }),
+      );
     } catch (error) {
       this.#refuse(socket, error);
     }
@@ -117,7 +124,7 @@ export class ConnectEndpoint {
         throw new ApiError('invalid_request', 'nothing may follow the request before it is answered');
       const admission = await this.admission.admit(request);
       if (socket.destroyed) return;
-      socket.write(answer);
+      takeOver(() => socket.write(`${answer}${admission.options.recycle ? `${recycles}\r\n` : ''}\r\n`));
       this.#enter(admission, socket);
     } catch (error) {
       this.#refuse(socket, error);
@@ -129,6 +136,15 @@ export class ConnectEndpoint {
     this.onAnswer?.('openReverseSession', 'ok');
     const { lease, queue } = admission.sessions;
     this.logger.debug({ hostname: lease.hostname, ready: queue.ready }, 'reverse session ready');
+  }
+}
+
+/** @throws ApiError `hijack_failed` when the connection lets itself be switched no more */
+function takeOver(switchOver: () => void): void {
+  try {
+    switchOver();
+  } catch (cause) {
+    throw new ApiError('hijack_failed', 'the connection could not be taken over', { cause });
   }
 }
 

@@ -8,11 +8,11 @@ const jsonInUtf8 = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 /**
  * Reads a JSON body into `request.body`. Unlike express.json, which reads a body that is too large to its end before it
  * says so, this refuses as soon as that shows; and a body of another media type is refused, not passed over.
- * @param limitOf the most bytes for a path
+ * @param limit in bytes
  */
-export function jsonBody(limitOf: (path: string) => number): RequestHandler {
+export function jsonBody(limit: number): RequestHandler {
   return async (request, _response, next) => {
-    if (hasBody(request)) request.body = parse(await read(request, limitOf(request.path)));
+    if (hasBody(request)) request.body = parse(await read(request, limit));
     next();
   };
 }

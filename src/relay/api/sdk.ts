@@ -3,11 +3,19 @@ import { ApiError, type RequestBody, type SuccessData, success } from '../../con
 import type { LeaseAuth } from '../auth/lease-auth.js';
 import type { AccessTokens } from '../auth/tokens.js';
 import type { CertificateSource } from '../certs/certificate-source.js';
-import { defaultLeaseTtlSeconds, protocolVersion, signingKeyId } from '../constants.js';
+import { sourceOf } from '../addresses.js';
+import {
+  defaultLeaseTtlSeconds,
+  domainBurst,
+  domainCallsPerSecond,
+  protocolVersion,
+  signingKeyId,
+} from '../constants.js';
 import { refuseWhenDraining } from '../draining.js';
 import type { LeaseBook } from '../leases/lease-book.js';
 import type { Policy } from '../policy/policy.js';
 import type { Registration } from '../leases/registration.js';
+import { RateLimit } from '../rate-limit.js';
 import type { Handlers } from './app.js';
 
 export interface SdkParts {
@@ -40,10 +48,12 @@ export const rfc3339 = (ms: number) => new Date(ms).toISOString();
 
 /** `/sdk/*`: the life of a lease. */
 export function sdkHandlers(parts: SdkParts): Handlers {
+  const domainCalls = new RateLimit(domainBurst, domainCallsPerSecond);
   const { registration, leases, tokens, auth, policy } = parts;
   return {
     getDomain(request, response) {
       policy.assertIpAllowed(clientIp(request));
+      domainCalls.take(sourceOf(clientIp(request)));
       const data: SuccessData<'getDomain'> = {
         protocol_version: protocolVersion,
         release_version: parts.releaseVersion,

@@ -53,7 +53,6 @@ export class Joiner {
     const routed = session !== undefined && !sessions.ended.aborted;
     this.options.onOutcome?.(routed ? 'routed' : 'no_session');
     if (!routed) return false;
-    const stream = session.claim();
     const binding =
       clientHello && session.options.binding
         ? this.bindings.issue({ hostname: lease.hostname, generation: lease.generation, clientHello })
@@ -63,13 +62,14 @@ export class Joiner {
       cut: () => socket.destroy(),
       drop() {
         socket.resetAndDestroy();
-        stream.destroy();
+        session.abandon();
       },
       tunnelIp: session.from,
       traffic: { up: 0, down: 0 },
     };
     sessions.live.add(connection);
-    stream.write(openingBytes(clientHello ? marker.tenantTls : marker.rawTcp, session, addresses, binding));
+    const start = clientHello ? marker.tenantTls : marker.rawTcp;
+    const stream = session.claim(openingBytes(start, session, addresses, binding));
     // TLS tells by itself when it was cut short; raw TCP would end as if all had been said.
     if (!clientHello) resetWhenCut(socket, stream);
     const error = await splice(socket, stream, meter(connection.traffic, sessions.traffic), sessions.bandwidth);

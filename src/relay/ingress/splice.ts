@@ -1,4 +1,6 @@
 import type { Duplex } from 'node:stream';
+import { type Flushable, reuse } from '../../streams/reused-reads.js';
+import { bulkAfterBytes, bulkChunkBytes, maxUnwrittenBytes } from '../constants.js';
 import type { Bandwidth, Paced, Share } from './bandwidth.js';
 
 /** Told of bytes as they pass: from `a` to `b`, or back. */
@@ -39,6 +41,8 @@ class Flow implements Paced {
   #blocked = false;
   /** There is no bandwidth left. */
   #held = false;
+  #passed = 0;
+  #reads: Flushable | undefined;
 
   constructor(
     private readonly from: Duplex,
@@ -48,15 +52,32 @@ class Flow implements Paced {
     private readonly share: Share,
   ) {
     from.on('data', (chunk: Buffer) => this.#pass(chunk));
-    from.once('end', () => to.end());
+    from.once('end', () => {
+      this.#reads?.flush();
+      to.end();
+    });
     to.on('drain', () => this.#drained());
     from.resume();
   }
 
   #pass(chunk: Buffer): void {
-    this.count(chunk.length);
-    if (this.to.writable && !this.to.write(chunk)) this.#blocked = true;
-    if (this.bandwidth.limit !== undefined && !this.bandwidth.spend(this.share, this, chunk.length)) this.#held = true;
+    if (this.to.writable) this.to.write(chunk);
+    this.#account(chunk.length);
+    if (this.#passed < bulkAfterBytes || chunk.length < bulkChunkBytes) return;
+    this.#passed = -Infinity;
+    this.#reads = reuse(this.from, (bytes, release) => {
+      if (this.to.writable) this.to.write(bytes, release);
+      else release();
+      this.#account(bytes.length);
+    });
+  }
+
+  #account(bytes: number): void {
+    this.count(bytes);
+    this.#passed += bytes;
+    // Not before: who is made to wait at each chunk is busy waiting.
+    if (this.to.writableNeedDrain && this.to.writableLength >= maxUnwrittenBytes) this.#blocked = true;
+    if (this.bandwidth.limit !== undefined && !this.bandwidth.spend(this.share, this, bytes)) this.#held = true;
     if (this.#blocked || this.#held) this.from.pause();
   }
 

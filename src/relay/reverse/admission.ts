@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { ApiError } from '../../contract/index.js';
+import { recycledReadyLimit } from '../constants.js';
 import { refuseWhenDraining } from '../draining.js';
 import type { LeaseAuth } from '../auth/lease-auth.js';
 import { type Lease, identityKey } from '../leases/lease.js';
@@ -42,6 +43,7 @@ export class ReverseAdmission {
     const options = {
       binding: isOn(request, 'x-portal-binding', '1'),
       proxy: isOn(request, 'x-portal-proxy', '2'),
+      recycle: isOn(request, 'x-portal-recycle', '1'),
     };
     // Raw TCP needs no binding.
     if (!options.binding && !this.unboundSessions && lease.tcpPort === undefined) {
@@ -76,9 +78,14 @@ export class ReverseAdmission {
     return lease;
   }
 
-  /** Puts the switched connection into its queue, unless it was decided against it meanwhile. */
-  enter({ sessions, options, clientIp }: Admission, stream: Duplex): void {
+  /** Puts the switched connection into its queue, unless it was decided against it meanwhile; again each time it comes back. */
+  enter(admission: Admission, stream: Duplex): void {
+    const { sessions, options, clientIp } = admission;
     const session = new ReverseSession(stream, options, clientIp);
+    session.once('recycled', () => {
+      if (sessions.queue.ready < recycledReadyLimit) this.enter(admission, stream);
+      else stream.destroy();
+    });
     if (this.policy.isIpBanned(clientIp)) session.close();
     else sessions.add(session);
   }

@@ -14,6 +14,7 @@ interface Waiting {
 export class ReadyQueue {
   readonly #ready: ReverseSession[] = [];
   readonly #waiting = new Set<Waiting>();
+  #closed = false;
 
   get ready(): number {
     return this.#ready.length;
@@ -30,6 +31,10 @@ export class ReadyQueue {
 
   /** Hands the session to whoever waits longest, or keeps it until it is claimed or gone. */
   add(session: ReverseSession): void {
+    if (this.#closed) {
+      session.close();
+      return;
+    }
     for (const waiting of this.#waiting) {
       if (!waiting.accepts(session)) continue;
       this.#waiting.delete(waiting);
@@ -74,7 +79,9 @@ export class ReadyQueue {
     for (const session of this.#ready.filter(({ from }) => from === ip)) session.close();
   }
 
+  /** Closes what waits, and what is added later. */
   close(): void {
+    this.#closed = true;
     for (const session of this.#ready.splice(0)) session.close();
   }
 }

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
+import { FramedChannel } from '../../streams/framed-channel.js';
 import { keepaliveIntervalMs } from '../constants.js';
 
 /** First bytes from relay to tunnel (docs/protocol.md). */
@@ -10,6 +11,8 @@ export interface ReverseSessionOptions {
   binding: boolean;
   /** The tunnel sent `X-Portal-Proxy: 2`: a PROXY protocol v2 header comes before the visitor's bytes. */
   proxy: boolean;
+  /** The tunnel sent `X-Portal-Recycle: 1`: connections come in frames, one after the other. */
+  recycle: boolean;
 }
 
 const keepalive = Buffer.from([marker.keepalive]);
@@ -17,9 +20,10 @@ const keepalive = Buffer.from([marker.keepalive]);
 /**
  * A connection that a tunnel opened and that waits to be claimed. While it waits the relay sends a keepalive byte now
  * and then; a tunnel has nothing to say yet, so that its bytes, its end or its silence on the wire end the session.
- * Emits `gone` once, when it ended unclaimed.
+ * Emits `gone` once, when it ended unclaimed, or `recycled` when the connection that it was claimed for is over and its stream
+ * can wait again, as a session of its own.
  */
-export class ReverseSession extends EventEmitter<{ gone: [] }> {
+export class ReverseSession extends EventEmitter<{ gone: []; recycled: [] }> {
   readonly #keepalive: NodeJS.Timeout;
   #waiting = true;
 
@@ -43,15 +47,32 @@ export class ReverseSession extends EventEmitter<{ gone: [] }> {
     }, keepaliveIntervalMs);
   }
 
-  /** Takes the session out of waiting: from here on the stream is the caller's, paused and unread. */
-  claim(): Duplex {
+  /**
+   * Takes the session out of waiting.
+   * @param opening what the tunnel is told of the connection (docs/protocol.md)
+   * @returns the connection's bytes from here on, paused and unread
+   */
+  claim(opening: Buffer): Duplex {
     this.#settle();
     this.stream.pause();
-    return this.stream;
+    // The visitor's first bytes come at once, and go out with it.
+    this.stream.cork();
+    this.stream.write(opening);
+    setImmediate(() => this.stream.uncork());
+    if (!this.options.recycle) return this.stream;
+    return new FramedChannel(this.stream, (isFree) => {
+      if (isFree) this.emit('recycled');
+    });
   }
 
   close(): void {
     this.#drop();
+  }
+
+  /** Ends it whether it waits or not, and the connection that it was claimed for. */
+  abandon(): void {
+    this.#drop();
+    this.stream.destroy();
   }
 
   readonly #drop = (): void => {

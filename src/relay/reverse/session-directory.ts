@@ -106,6 +106,9 @@ export class SessionDirectory {
   /** Bytes of all that is in neither of these any more. */
   readonly pastTraffic: Traffic = { up: 0, down: 0 };
 
+  /** @param limitOf bytes a second that a lease is allowed, asked when its sessions are made and by `applyLimits` */
+  constructor(private readonly limitOf: (lease: Lease) => number | undefined = () => undefined) {}
+
   /** Connections served now, and all bytes that have passed since the start, both ways. */
   load(): { connections: number; bytes: number } {
     const load = { connections: 0, bytes: this.pastTraffic.up + this.pastTraffic.down };
@@ -116,14 +119,9 @@ export class SessionDirectory {
     return load;
   }
 
-  /** @param limitOf bytes a second that a lease is allowed, asked when its sessions are made and by `applyLimits` */
-  constructor(private readonly limitOf: (lease: Lease) => number | undefined = () => undefined) {}
-
   /** Asks again what each lease is allowed; live connections go on under that at once. */
   applyLimits(): void {
-    for (const sessions of [...this.#byHostname.values(), ...this.#lingering]) {
-      sessions.bandwidth.limit = this.limitOf(sessions.lease);
-    }
+    for (const sessions of this.all()) sessions.bandwidth.limit = this.limitOf(sessions.lease);
   }
 
   /** The sessions of the lease as it is registered now, made at first need. */

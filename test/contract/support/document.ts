@@ -1,4 +1,10 @@
-import { listOperations, loadContract, type ContractOperation } from '../../../src/contract/index.js';
+import {
+  listOperations,
+  loadContract,
+  operationErrors,
+  type ContractOperation,
+  type ErrorCode,
+} from '../../../src/contract/index.js';
 
 /** A node of the contract: tests walk it freely. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
@@ -47,6 +53,33 @@ function exampleRequest(operation: ContractOperation, definition: Node): TestedO
   return { path, body: Object.values(examplesOf(resolve(definition.requestBody)?.content))[0] };
 }
 
+/** One thing that the contract says an operation may answer. */
+export interface Case {
+  /** `renewLease 409 hostname_conflict`, or `renewLease 200`. */
+  id: string;
+  operation: TestedOperation;
+  status: number;
+  /** Of a failure. */
+  code?: ErrorCode;
+}
+
+/** Every answer that the contract declares: each success status, and each code under each of its statuses. */
+export function declaredCases(): Case[] {
+  return testedOperations().flatMap((operation) => {
+    const { operationId } = operation;
+    const successes = operation.responses
+      .filter(({ status }) => status < 400)
+      .map(({ status }): Case => ({ id: `${operationId} ${status}`, operation, status }));
+    const errors: Partial<Record<ErrorCode, readonly number[]>> = operationErrors[operationId];
+    const failures = Object.entries(errors).flatMap(([code, statuses]) =>
+      statuses.map((status): Case => {
+        return { id: `${operationId} ${status} ${code}`, operation, status, code: code as ErrorCode };
+      }),
+    );
+    return [...successes, ...failures];
+  });
+}
+
 export function testedOperations(): TestedOperation[] {
   return listOperations(loadContract()).map((operation) => {
     const definition = contract.paths[operation.path][operation.method];
@@ -59,5 +92,11 @@ export function testedOperations(): TestedOperation[] {
   });
 }
 
-/** Operations whose success is no JSON: a switch of protocols, a picture, a page. */
-export const withoutJsonAnswer: readonly string[] = ['openReverseSession', 'getThumbnail', 'getLandingPage'];
+/** Operations whose success is no JSON: a switch of protocols, a picture, pages and a script. */
+export const withoutJsonAnswer: readonly string[] = [
+  'openReverseSession',
+  'getThumbnail',
+  'getLandingPage',
+  'getReference',
+  'getReferenceScript',
+];

@@ -1,0 +1,43 @@
+// npm run contract:compare [-- RELEASED [CURRENT]]
+// Holds the contract against the last one released, and names what changed. Fails where a client of the released one would
+// break, unless the contract's major version says so; and where the contract changed under a version that was released.
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { compareContracts } from './compare/contracts.mjs';
+
+const folder = fileURLToPath(new URL('../test/contract/released/', import.meta.url));
+const read = (file) => JSON.parse(readFileSync(file, 'utf8'));
+const parts = (version) => version.split('.').map(Number);
+
+/** The newest of the contracts that were released, kept as `openapi-VERSION.json`. */
+function lastReleased() {
+  const newest = readdirSync(folder)
+    .map((name) => /^openapi-(\d+\.\d+\.\d+)\.json$/.exec(name)?.[1])
+    .filter((version) => version !== undefined)
+    .sort((a, b) => {
+      const [x, y] = [parts(a), parts(b)];
+      return x[0] - y[0] || x[1] - y[1] || x[2] - y[2];
+    })
+    .at(-1);
+  return `${folder}openapi-${newest}.json`;
+}
+
+const [released = lastReleased(), current = fileURLToPath(new URL('../generated/openapi.json', import.meta.url))] =
+  process.argv.slice(2);
+const [before, after] = [read(released), read(current)];
+const [was, is] = [before.info.version, after.info.version];
+const changes = compareContracts(before, after);
+const breaking = changes.filter((change) => change.breaking && !change.unstable);
+
+for (const { breaking: breaks, unstable, where, what } of changes)
+  console.log(`${breaks ? (unstable ? 'unstable' : 'BREAKING') : 'fine    '}  ${where}: ${what}`);
+console.log(`contract ${is} beside ${was}: ${changes.length} changes, ${breaking.length} of them breaking`);
+
+if (changes.length > 0 && is === was) {
+  console.error(`the contract changed: give it a version after ${was}`);
+  process.exitCode = 1;
+}
+if (breaking.length > 0 && parts(is)[0] === parts(was)[0]) {
+  console.error(`clients of ${was} would break: take it back, or make it version ${parts(was)[0] + 1}.0.0`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,277 @@
+import { Duplex } from 'node:stream';
+import {
+  type Flushable,
+  type Reusable,
+  ReusedReads,
+  type RoomyChunk,
+  type TakeReused,
+  headroom,
+  headroomBytes,
+} from './reused-reads.js';
+
+/** Bytes of a frame's header: the length of what follows. */
+export const frameHeaderBytes = headroomBytes;
+/** Bytes that one frame may carry. */
+export const maxFrameBytes = 1 << 20;
+/** Instead of a length: nothing more comes in this direction; or the connection broke, and so does the other direction. */
+const endMark = 0;
+const cutMark = 0xffff_ffff;
+/** As the end, and the session will take no further connection. */
+const lastMark = 0xffff_fffe;
+/** Up to here header and content are joined, which costs less than writing two. */
+const joinedBytes = 8_192;
+/** How long the other side may take to finish a connection that is over for us. */
+const settleTimeoutMs = 5_000;
+/** How long it may take to close the session. */
+const closeTimeoutMs = 2_000;
+
+type Callback = (error?: Error | null) => void;
+
+/**
+ * One connection inside a session that outlives it: each direction is a row of frames, closed by an end, or by a cut where
+ * the connection broke (docs/protocol.md). As a stream it behaves as a socket would; `onOver` tells when the session is
+ * free for the next connection, or that it is not to be had any more: then it is destroyed.
+ */
+export class FramedChannel extends Duplex implements Reusable {
+  readonly #session: Duplex;
+  readonly #onOver: (isFree: boolean) => void;
+  /** Of a header, as far as it came. */
+  #header = Buffer.alloc(0);
+  /** Bytes of the frame that are still to come. */
+  #left = 0;
+  #received: 'open' | 'closed' = 'open';
+  #sent: 'open' | 'closed' = 'open';
+  #timer: NodeJS.Timeout | undefined;
+  #over = false;
+  /** The session is not wanted again, by one of the two. */
+  #last = false;
+  #reads: ReusedReads | undefined;
+
+  constructor(session: Duplex, onOver: (isFree: boolean) => void) {
+    super({ allowHalfOpen: true });
+    this.#session = session;
+    this.#onOver = onOver;
+    session.on('data', this.#onData).on('end', this.#onLost).on('close', this.#onLost).on('error', this.#onLost);
+    if (session.destroyed || session.readableEnded) process.nextTick(this.#onLost);
+  }
+
+  override _read(): void {
+    if (!this.#over) this.#session.resume();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: Callback): void {
+    this.#send([chunk], done);
+  }
+
+  override _writev(writes: { chunk: Buffer }[], done: Callback): void {
+    this.#send(
+      writes.map(({ chunk }) => chunk),
+      done,
+    );
+  }
+
+  override _final(done: Callback): void {
+    this.#close(this.#reads ? lastMark : endMark, done);
+    if (this.#received === 'closed') this.#free(Buffer.alloc(0));
+  }
+
+  /** A session read so is not freed again: it would go on to hold a large buffer, and was worth its handshake. */
+  reuse(take: TakeReused): Flushable | undefined {
+    this.#reads = ReusedReads.start(this.#session, (chunk, release) => {
+      let lent = 1;
+      const done = () => {
+        if (--lent === 0) release();
+      };
+      this.#parse(chunk, (content) => {
+        // What this stream holds from before goes first.
+        if (this.readableLength > 0) {
+          this.push(Buffer.from(content));
+          return true;
+        }
+        lent++;
+        take(content, done);
+        return true;
+      });
+      done();
+    });
+    return this.#reads;
+  }
+
+  override pause(): this {
+    if (this.#reads && !this.#over) this.#session.pause();
+    return super.pause();
+  }
+
+  override resume(): this {
+    if (this.#reads && !this.#over) this.#session.resume();
+    return super.resume();
+  }
+
+  override _destroy(error: Error | null, done: Callback): void {
+    if (!this.#over) {
+      if (this.#sent === 'open') this.#close(cutMark);
+      if (this.#received === 'closed') this.#free(Buffer.alloc(0));
+      else {
+        // What still comes is for nobody, but its end must be seen.
+        this.#timer = setTimeout(this.#onLost, settleTimeoutMs);
+        this.#session.resume();
+      }
+    }
+    done(error);
+  }
+
+  // Input
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#parse(chunk, (content) => this.push(content));
+  };
+
+  /** @param give is asked whether more is wanted */
+  #parse(chunk: Buffer, give: (content: Buffer) => boolean): void {
+    for (let at = 0; at < chunk.length && !this.#over;) {
+      if (this.#left > 0) {
+        const taken = Math.min(this.#left, chunk.length - at);
+        this.#left -= taken;
+        const content = taken === chunk.length ? chunk : chunk.subarray(at, at + taken);
+        at += taken;
+        if (!this.destroyed && !give(content)) this.#session.pause();
+        continue;
+      }
+      if (this.#received === 'closed') {
+        // The next connection's first bytes cannot come before both directions of this one are closed.
+        this.#fail(new Error('bytes after the end of a connection'));
+        return;
+      }
+      const header = this.#takeHeader(chunk, at);
+      at += header.taken;
+      if (header.value === undefined) return;
+      if (header.value === endMark || header.value >= lastMark) {
+        this.#closed(header.value, chunk.subarray(at));
+        if (this.#over) return;
+      } else if (header.value > maxFrameBytes) this.#fail(new Error(`a frame of ${header.value} bytes`));
+      else this.#left = header.value;
+    }
+  }
+
+  #takeHeader(chunk: Buffer, at: number): { taken: number; value?: number } {
+    if (this.#header.length === 0 && chunk.length - at >= frameHeaderBytes) {
+      return { taken: frameHeaderBytes, value: chunk.readUInt32BE(at) };
+    }
+    const taken = Math.min(frameHeaderBytes - this.#header.length, chunk.length - at);
+    const header = Buffer.concat([this.#header, chunk.subarray(at, at + taken)]);
+    const isWhole = header.length === frameHeaderBytes;
+    this.#header = isWhole ? Buffer.alloc(0) : header;
+    return { taken, value: isWhole ? header.readUInt32BE(0) : undefined };
+  }
+
+  /** The other side has closed its direction; `rest` came after. */
+  #closed(mark: number, rest: Buffer): void {
+    this.#received = 'closed';
+    if (mark === lastMark) this.#last = true;
+    if (mark !== cutMark) {
+      if (!this.destroyed) this.push(null);
+    } else {
+      if (this.#sent === 'open') this.#close(cutMark);
+      this.destroy(Object.assign(new Error('the other side cut the connection'), { code: 'ECONNRESET' }));
+    }
+    if (this.#sent === 'closed') this.#free(rest);
+  }
+
+  // Output
+
+  #send(chunks: Buffer[], done: Callback): void {
+    const length = chunks.reduce((sum, { length }) => sum + length, 0);
+    const session = this.#session;
+    if (length > maxFrameBytes) {
+      const all = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length);
+      this.#send([all.subarray(0, maxFrameBytes)], (error) => {
+        if (error) done(error);
+        else this.#send([all.subarray(maxFrameBytes)], done);
+      });
+      return;
+    }
+    if (length === 0) return done();
+    if (chunks.some((chunk) => (chunk as RoomyChunk)[headroom])) {
+      this.#sendRoomy(chunks, done);
+      return;
+    }
+    const header = Buffer.allocUnsafe(frameHeaderBytes);
+    header.writeUInt32BE(length);
+    if (length <= joinedBytes) {
+      session.write(Buffer.concat([header, ...chunks], frameHeaderBytes + length), done);
+      return;
+    }
+    session.cork();
+    session.write(header);
+    for (let index = 0; index < chunks.length - 1; index++) session.write(chunks[index]);
+    session.write(chunks.at(-1), done);
+    session.uncork();
+  }
+
+  /** A frame for each chunk: what lies in one piece is encrypted where it lies. */
+  #sendRoomy([chunk, ...rest]: RoomyChunk[], done: Callback): void {
+    const next: Callback = (error) => {
+      if (error || rest.length === 0) done(error);
+      else this.#sendRoomy(rest, done);
+    };
+    if (!chunk?.[headroom]) return this.#send(chunk ? [chunk] : [], next);
+    const frame = Buffer.from(chunk.buffer, chunk.byteOffset - frameHeaderBytes, frameHeaderBytes + chunk.length);
+    frame.writeUInt32BE(chunk.length);
+    this.#session.write(frame, next);
+  }
+
+  #close(mark: number, done: Callback = () => undefined): void {
+    this.#sent = 'closed';
+    const bytes = Buffer.allocUnsafe(frameHeaderBytes);
+    bytes.writeUInt32BE(mark);
+    if (this.#session.writable) this.#session.write(bytes, done);
+    else done();
+  }
+
+  // Ends
+
+  /** Both directions are closed. */
+  #free(rest: Buffer): void {
+    if (this.#over) return;
+    this.#settle();
+    if (this.#last || this.#reads) {
+      closeGently(this.#session);
+      this.#onOver(false);
+      return;
+    }
+    this.#session.pause();
+    if (rest.length > 0) this.#session.unshift(rest);
+    this.#onOver(true);
+  }
+
+  readonly #onLost = (): void => {
+    // The last bytes may be among those that are still being joined, and all is well then.
+    this.#reads?.flush();
+    this.#fail(this.#session.errored ?? new Error('the session was lost'));
+  };
+
+  #fail(error: Error): void {
+    if (this.#over) return;
+    this.#settle();
+    this.#session.on('error', () => undefined);
+    this.#session.destroy();
+    this.destroy(Object.assign(error, { code: (error as NodeJS.ErrnoException).code ?? 'ECONNRESET' }));
+    this.#onOver(false);
+  }
+
+  #settle(): void {
+    this.#over = true;
+    clearTimeout(this.#timer);
+    const session = this.#session;
+    session.off('data', this.#onData).off('end', this.#onLost).off('close', this.#onLost).off('error', this.#onLost);
+  }
+}
+
+/** What was written still goes out. */
+function closeGently(session: Duplex): void {
+  const timer = setTimeout(() => session.destroy(), closeTimeoutMs);
+  session.once('close', () => clearTimeout(timer));
+  session.on('error', () => undefined);
+  session.resume();
+  session.end();
+}

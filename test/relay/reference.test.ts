@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
+import { Agent, request } from 'undici';
+import { contractPath, loadContract } from '../../src/contract/index.js';
+import { openPage, startBrowser } from '../support/browser.js';
+import { call } from '../support/by-hand.js';
+import { type TestRelay, startTestRelay } from '../support/relay.js';
+
+let relay: TestRelay;
+before(async () => {
+  relay = await startTestRelay();
+});
+after(() => relay.stop());
+
+async function fetchBytes(path: string, headers: Record<string, string> = {}) {
+  const dispatcher = new Agent({ connect: { ca: relay.ca, servername: relay.rootHost } });
+  try {
+    const answer = await request(`https://127.0.0.1:${relay.apiPort}${path}`, { dispatcher, headers });
+    return { ...answer, bytes: Buffer.from(await answer.body.arrayBuffer()) };
+  } finally {
+    await dispatcher.close();
+  }
+}
+
+test('the relay gives the contract it was built with, bare', async () => {
+  const { status, headers, body } = await call(relay, 'GET', '/openapi.json');
+  assert.equal(status, 200);
+  assert.equal(headers['content-type'], 'application/json; charset=utf-8');
+  assert.equal(headers['cache-control'], 'public, max-age=300');
+  assert.deepEqual(body, loadContract());
+  assert.deepEqual(body, JSON.parse(readFileSync(contractPath, 'utf8')));
+});
+
+test('the script of the reference may be kept for ever, and comes compressed to whoever takes that', async () => {
+  const page = (await fetchBytes('/docs')).bytes.toString();
+  const path = /<script src="([^"]+)"/.exec(page)?.[1] as string;
+  assert.match(path, /^\/docs\/reference\.js\?v=[0-9a-f]{16}$/);
+  const plain = await fetchBytes(path);
+  const compressed = await fetchBytes(path, { 'accept-encoding': 'br, gzip' });
+  assert.equal(plain.headers['content-encoding'], undefined);
+  assert.equal(compressed.headers['content-encoding'], 'gzip');
+  assert.ok(gunzipSync(compressed.bytes).equals(plain.bytes));
+  for (const { headers } of [plain, compressed]) {
+    assert.equal(headers['cache-control'], 'public, max-age=31536000, immutable');
+    assert.equal(headers['vary'], 'Accept-Encoding');
+    assert.equal(headers['x-content-type-options'], 'nosniff');
+    assert.equal(headers['content-type'], 'text/javascript; charset=utf-8');
+  }
+});
+
+test('the reference renders in a browser that reaches nothing but the relay, within its own policy', async (t) => {
+  const { page, faults, requests } = await openPage(await startBrowser(t));
+  await page.goto(`${relay.url}/docs`);
+  await page.waitForSelector('h2:has-text("Open a reverse session")', { timeout: 20_000 });
+  const text = (await page.textContent('body')) as string;
+  for (const word of ['Portal relay API', 'Sign a tenant', 'hostname_conflict', '/sdk/register/challenge'])
+    assert.ok(text.includes(word), word);
+  // Its search runs in a worker.
+  await page.fill('input[type=text]', 'thumbnail');
+  await page.waitForSelector('[data-role="search:results"] >> text=Show a picture');
+  assert.deepEqual(faults, []);
+  const elsewhere = requests.filter((url) => !/^(blob:|data:)/.test(url) && new URL(url).origin !== relay.url);
+  assert.deepEqual(elsewhere, []);
+});
+
+test('the policy of the reference allows neither other origins nor framing', async () => {
+  const { headers } = await fetchBytes('/docs');
+  const policy = String(headers['content-security-policy']);
+  assert.ok(policy.startsWith("default-src 'none'; script-src 'self'; "));
+  assert.match(policy, /frame-ancestors 'none'/);
+  assert.doesNotMatch(policy, /https?:|\*|unsafe-eval|script-src[^;]*unsafe-inline/);
+});

@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { Duplex } from 'node:stream';
+import { type TestContext, test } from 'node:test';
+import { FramedChannel, maxFrameBytes } from '../../src/streams/framed-channel.js';
+import { reuse } from '../../src/streams/reused-reads.js';
+import { hashOf, readFast, readSlowly, socketPair } from '../support/socket-pairs.js';
+
+/** A session in memory: what the channel wrote, and whatever the other side is to say. */
+class Session extends Duplex {
+  readonly written: Buffer[] = [];
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.written.push(chunk);
+    done();
+  }
+
+  get hex(): string {
+    return Buffer.concat(this.written).toString('hex');
+  }
+
+  say(hex: string): void {
+    this.push(Buffer.from(hex, 'hex'));
+  }
+}
+
+function open(): { session: Session; channel: FramedChannel; over: boolean[]; errors: Error[] } {
+  const session = new Session();
+  const [over, errors]: [boolean[], Error[]] = [[], []];
+  const channel = new FramedChannel(session, (isFree) => over.push(isFree));
+  channel.on('error', (error) => errors.push(error));
+  return { session, channel, over, errors };
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+test('a connection ends in both directions, and the session is free, unread beyond it', async () => {
+  const { session, channel, over } = open();
+  session.say('0000000548656c6c6f00000000');
+  assert.equal(String(await text(channel)), 'Hello');
+  assert.deepEqual(over, []);
+  channel.end('bye');
+  await closed(channel);
+  assert.equal(session.hex, '0000000362796500000000');
+  assert.deepEqual(over, [true]);
+  assert.equal(session.destroyed, false);
+});
+
+test('what follows the end of both directions is left for the next connection', async () => {
+  const { session, channel, over } = open();
+  channel.end();
+  await once(channel, 'finish');
+  session.say('0000000161000000000002aa');
+  assert.equal(String(await text(channel)), 'a');
+  assert.deepEqual(over, [true]);
+  assert.equal((session.read() as Buffer).toString('hex'), '0002aa');
+});
+
+test('frames may come a byte at a time', async () => {
+  const { session, channel } = open();
+  for (const byte of Buffer.from('000000036162630000000164' + '00000000', 'hex')) {
+    session.push(Buffer.from([byte]));
+    await turn();
+  }
+  assert.equal(String(await text(channel)), 'abcd');
+});
+
+for (const [name, hex] of [
+  ['a frame that is too long', (maxFrameBytes + 1).toString(16).padStart(8, '0')],
+  ['bytes after the end', '0000000000000001'],
+  ['a second end', '0000000000000000'],
+] as const) {
+  test(`${name} costs the session`, async () => {
+    const { session, channel, over, errors } = open();
+    channel.resume();
+    session.say(hex);
+    await closed(session);
+    await turn();
+    assert.deepEqual(over, [false]);
+    assert.equal(errors.length, 1);
+    assert.ok(channel.destroyed);
+  });
+}
+
+test('a session that closes amid a connection has cut it', async () => {
+  const { session, channel, over, errors } = open();
+  channel.resume();
+  session.say('0000000a6162');
+  session.push(null);
+  await closed(channel);
+  assert.deepEqual(over, [false]);
+  assert.equal((errors[0] as NodeJS.ErrnoException).code, 'ECONNRESET');
+});
+
+test('a cut breaks the connection and is answered, and the session is free', async () => {
+  const { session, channel, over, errors } = open();
+  channel.resume();
+  session.say('ffffffff');
+  await closed(channel);
+  assert.equal(session.hex, 'ffffffff');
+  assert.deepEqual(over, [true]);
+  assert.equal((errors[0] as NodeJS.ErrnoException).code, 'ECONNRESET');
+});
+
+test('who breaks a connection drops what still comes, until the other side has closed too', async () => {
+  const { session, channel, over } = open();
+  channel.destroy();
+  await closed(channel);
+  assert.equal(session.hex, 'ffffffff');
+  session.say('000000026162');
+  await turn();
+  assert.deepEqual(over, []);
+  session.say('00000000');
+  await turn();
+  assert.deepEqual(over, [true]);
+  assert.equal(session.destroyed, false);
+});
+
+test('a side that does not close its direction after a cut loses the session in time', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { session, channel, over } = open();
+  channel.destroy();
+  session.say('0000000161');
+  t.mock.timers.tick(5_000);
+  assert.deepEqual(over, [false]);
+  assert.ok(session.destroyed);
+});
+
+test('the last end closes the session when both directions have ended', async () => {
+  const { session, channel, over } = open();
+  channel.resume();
+  session.say('fffffffe');
+  await once(channel, 'end');
+  assert.deepEqual(over, []);
+  channel.end();
+  await once(session, 'finish');
+  assert.deepEqual(over, [false]);
+  session.push(null);
+  await closed(session);
+});
+
+/** Two channels over one TLS connection. */
+async function channels(t: TestContext): Promise<{ near: FramedChannel; far: FramedChannel; free: boolean[] }> {
+  const { accepted, client } = await socketPair(t, 'tls');
+  const free: boolean[] = [];
+  const onOver = (isFree: boolean) => void free.push(isFree);
+  return { near: new FramedChannel(accepted, onOver), far: new FramedChannel(client, onOver), free };
+}
+
+test('much goes both ways through a session, to readers fast and slow, and it is free afterwards', async (t) => {
+  const { near, far, free } = await channels(t);
+  const [up, down] = [randomBytes(7_000_000), randomBytes(9_000_000)];
+  far.end(up);
+  near.end(down);
+  assert.deepEqual(await Promise.all([readFast(near), readSlowly(far)]), [hashOf(up), hashOf(down)]);
+  while (free.length < 2) await turn();
+  assert.deepEqual(free, [true, true]);
+});
+
+test('much that is read into reused buffers comes whole, and the session is closed after it', async (t) => {
+  const { near, far, free } = await channels(t);
+  const up = randomBytes(9_000_000);
+  const got: Buffer[] = [];
+  let pauses = 0;
+  const reads = reuse(near, (chunk, release) => {
+    got.push(Buffer.from(chunk));
+    if (++pauses % 10 === 0) {
+      near.pause();
+      setImmediate(() => near.resume());
+    }
+    setImmediate(release);
+  });
+  assert.ok(reads);
+  near.resume();
+  far.end(up);
+  await once(near, 'end');
+  assert.equal(hashOf(...got), hashOf(up));
+  far.resume();
+  near.end();
+  while (free.length < 2) await turn();
+  assert.equal(free.includes(true), false);
+});
+
+async function text(stream: Duplex): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+  await once(stream, 'end');
+  return Buffer.concat(chunks);
+}
+
+/** Unlike `once`, indifferent to errors. */
+async function closed(stream: Duplex): Promise<void> {
+  if (!stream.closed) await new Promise((resolve) => stream.once('close', resolve));
+}
