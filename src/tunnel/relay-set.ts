@@ -31,6 +31,8 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
   #review: NodeJS.Timeout | undefined;
   /** More relays serve than are wanted. */
   #hasSurplus = false;
+  /** It has been said that no relay can be used now. */
+  #isTold = false;
   #isOver = false;
   #end!: (error?: Error) => void;
   readonly #ended = new Promise<Error | undefined>((resolve) => (this.#end = resolve));
@@ -76,6 +78,7 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
     if (this.#isOver) return;
     const before = new Set(this.#relays.relays.map(({ origin }) => origin));
     this.#relays = relays;
+    this.#looksAtRefusal = -1;
     const named = new Set(relays.relays.map(({ origin }) => origin));
     for (const origin of named) if (!before.has(origin)) this.#refusals.delete(origin);
     for (const url of [...this.#members.keys()]) if (!named.has(url) && !relays.discovery) this.#leave(url);
@@ -140,7 +143,8 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
       // A timer may fire a little early by the finer clock.
       this.#review = setTimeout(() => this.#plan(), Math.ceil(reviewAt - now) + 1);
     }
-    if (this.#members.size === 0) this.#giveUp(known);
+    if (this.#members.size > 0) this.#isTold = false;
+    else this.#giveUp(known);
   }
 
   /** What is known of relays: what the scout saw, or, without a choice, that they were named. */
@@ -157,9 +161,8 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
 
   /** Whether relays still answer matters only where there is another to take. */
   #watch(known: FoundRelay[]): void {
-    const hasSpare = known.some(
-      ({ url, reachable }) => reachable && !this.#members.has(url) && !this.#refusals.has(url),
-    );
+    const barred = this.#barred(known);
+    const hasSpare = known.some(({ url, reachable }) => reachable && !this.#members.has(url) && !barred.has(url));
     for (const { member } of this.#members.values()) member.isWatched = hasSpare || !member.isUp;
   }
 
@@ -189,11 +192,14 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
   }
 
   #leave(url: string): void {
-    const taken = this.#members.get(url);
-    if (!taken) return;
+    const member = this.#members.get(url)?.member;
+    if (!member) return;
     this.#members.delete(url);
-    this.#going.add(taken.member);
-    taken.member.leave();
+    this.#going.add(member);
+    // That it serves no more is no news.
+    member.removeAllListeners('changed');
+    this.emit('down', url);
+    member.leave();
   }
 
   #onGone(member: RelayMember, error: Error | undefined): void {
@@ -220,7 +226,13 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
   /** Ends when every relay that is known has refused, and, where others may be found, a look since has found none. */
   #giveUp(known: FoundRelay[]): void {
     const barred = this.#barred(known);
-    if (this.#going.size > 0 || known.some(({ url }) => !barred.has(url))) return;
+    if (this.#going.size > 0) return;
+    if (known.some(({ url }) => !barred.has(url))) {
+      const message = 'no relay is known that answers and has the ports that are asked for; looking on';
+      if (!this.#isTold) this.emit('status', { state: 'searching', message });
+      this.#isTold = true;
+      return;
+    }
     if (this.#relays.discovery && (this.#scout?.looks ?? 0) <= this.#looksAtRefusal) return;
     const only = this.#refusals.get(this.#relays.relays[0]!.origin);
     this.#end(this.#isOneOfMany ? new NoRelayLeftError(this.#refusals) : only);

@@ -247,6 +247,20 @@ test('a relay that others tell of is not followed to private addresses, and gets
   assert.equal(hostile.connections, 0);
 });
 
+test('where no relay has the ports that are asked for, the tunnel says so and looks on', async (t) => {
+  const sites = await makeSites(t, ['here', 'there']);
+  const ca = sites.map(({ caPem }) => caPem).join('');
+  for (const site of sites) await startSite(t, site, { bootstraps: [], ca });
+  const options = { relay: urlsOf(sites), maxRelays: 1, udp: 53, relayTimes };
+  const { tunnel, statuses } = startTunnel(t, { url: '', ca }, undefined, options);
+  const says = ({ message }: { message: string }) =>
+    message.includes('no relay is known that answers and has the ports');
+  await statusWhere(tunnel, says);
+  await tunnel.close();
+  assert.equal(statuses.filter(says).length, 1);
+  assert.deepEqual(await tunnel.closed, {});
+});
+
 test('one identity has one name on all its relays, the same as on a single one', async (t) => {
   const { sites, ca } = await scene(t, ['one', 'two']);
   const identity = identityFromPrivateKey(freshWallet().privateKey);
