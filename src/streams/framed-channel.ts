@@ -46,6 +46,8 @@ export class FramedChannel extends Duplex implements Reusable {
   /** The session is not wanted again, by one of the two. */
   #last = false;
   #reads: ReusedReads | undefined;
+  /** Of frames that came together: they go on together, since each push costs a write further on. */
+  #arrived: Buffer[] = [];
 
   constructor(session: Duplex, onOver: (isFree: boolean) => void) {
     super({ allowHalfOpen: true });
@@ -123,8 +125,17 @@ export class FramedChannel extends Duplex implements Reusable {
   // Input
 
   readonly #onData = (chunk: Buffer): void => {
-    this.#parse(chunk, (content) => this.push(content));
+    this.#parse(chunk, (content) => this.#arrived.push(content) > 0);
+    this.#pushArrived();
   };
+
+  #pushArrived(): void {
+    const [first, ...more] = this.#arrived;
+    if (!first) return;
+    this.#arrived = [];
+    const content = more.length === 0 ? first : Buffer.concat([first, ...more]);
+    if (!this.push(content) && !this.#over) this.#session.pause();
+  }
 
   /** @param give is asked whether more is wanted */
   #parse(chunk: Buffer, give: (content: Buffer) => boolean): void {
@@ -166,6 +177,7 @@ export class FramedChannel extends Duplex implements Reusable {
 
   /** The other side has closed its direction; `rest` came after. */
   #closed(mark: number, rest: Buffer): void {
+    this.#pushArrived();
     this.#received = 'closed';
     if (mark === lastMark) this.#last = true;
     if (mark !== cutMark) {
