@@ -19,11 +19,9 @@ export async function startSplice(
 ): Promise<Route & { relayPid: number; stop(): Promise<void> }> {
   const { certFile, keyFile, caFile, ca } = certificate;
   const relayOptions: SpliceRelayOptions = { leg, certFile, keyFile };
-  const relay = await workshop.startScript<SpliceRelayPorts>('splice-relay', relayOptions, [
-    '--expose-gc',
-    '--import',
-    collectGarbage,
-  ]);
+  const relay = await workshop.startScript<SpliceRelayPorts>('splice-relay', relayOptions, {
+    nodeOptions: ['--expose-gc', '--import', collectGarbage],
+  });
   const { publicPort, reversePort } = relay.started;
   const agentOptions: SpliceAgentOptions = {
     mode: 'dial',

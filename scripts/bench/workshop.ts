@@ -7,12 +7,14 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const stopTimeoutMs = 5_000;
-const startTimeoutMs = 20_000;
+const defaultStartTimeoutMs = 20_000;
 
 export interface SpawnOptions {
   /** Which output to watch, and the line that says that the program is up; all lines before are dropped. */
   ready?: { from: 'stdout' | 'stderr'; line: (line: string) => boolean };
   env?: NodeJS.ProcessEnv;
+  /** How long that may take. */
+  startTimeoutMs?: number;
 }
 
 export interface RunningProgram {
@@ -32,7 +34,11 @@ export class Workshop {
   }
 
   /** Starts a program. @throws Error with what it printed last when it does not come up */
-  async start(command: string, args: string[], { ready, env }: SpawnOptions = {}): Promise<RunningProgram> {
+  async start(
+    command: string,
+    args: string[],
+    { ready, env, startTimeoutMs = defaultStartTimeoutMs }: SpawnOptions = {},
+  ): Promise<RunningProgram> {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
     this.#children.add(child);
     child.once('close', () => this.#children.delete(child));
@@ -61,11 +67,12 @@ export class Workshop {
   async startScript<Started>(
     name: string,
     options: object,
-    nodeOptions: string[] = [],
+    { nodeOptions = [], startTimeoutMs }: { nodeOptions?: string[]; startTimeoutMs?: number } = {},
   ): Promise<RunningProgram & { started: Started }> {
     const script = fileURLToPath(new URL(`${name}.js`, import.meta.url));
     const running = await this.start(process.execPath, [...nodeOptions, script, JSON.stringify(options)], {
       ready: { from: 'stdout', line: (line) => line.startsWith('{') },
+      startTimeoutMs,
     });
     return { ...running, started: JSON.parse(running.line) as Started };
   }

@@ -21,6 +21,8 @@ const echoBytes = 16_384;
 const idleTarget = 32;
 const liveTarget = 55;
 const garbagePauseMs = 500;
+/** Thousands of sign-ins and handshakes. */
+const holderStartTimeoutMs = 120_000;
 
 /** Memory of idle reverse sessions, and of connections in use, each beside a bare splice of node:tls. */
 export const memory: Scenario = async (bench) => {
@@ -38,7 +40,9 @@ async function idle(bench: Bench): Promise<void> {
   const hold = async (prefix: string, sessions: number) => {
     const { apiPort, caFile } = own;
     const holder: SessionHolderOptions = { apiPort, rootHost, caFile, sessions, prefix, perLease, leasesPerAddress };
-    return await workshop.startScript<{ sessions: number; failed: number }>('session-holder', holder);
+    return await workshop.startScript<{ sessions: number; failed: number }>('session-holder', holder, {
+      startTimeoutMs: holderStartTimeoutMs,
+    });
   };
   const warmUp = await hold('warm-up', sessionsBefore);
   await workshop.stop(warmUp);
