@@ -183,7 +183,7 @@ export async function startRelay(config: RelayConfig, logger: Logger, parts: Rel
     {
       apiHosts: new Set([rootHost, ...config.apiHosts]),
       leaseAt,
-      toApi: (socket, passedOnFor) => apiListener.accept(socket, passedOnFor),
+      toApi: (socket, passedOnFor, onReverseSession) => apiListener.accept(socket, { passedOnFor, onReverseSession }),
       onOutcome: metrics?.connection,
     },
     connections,

@@ -88,6 +88,30 @@ test('public connections are limited by source; one that closes makes room', () 
     for (const socket of held) socket.destroy();
   }));
 
+test('reverse sessions through the public port leave room for visitors from their address, other requests do not', () =>
+  withRelay({ maxConnectionsPerSource: 3 }, async (relay) => {
+    const { token } = await register(relay, { name: 'full', ttl: 600 });
+    const upgrade = (protocol: string) => ({ Connection: 'Upgrade', Upgrade: protocol });
+    const webSocket = {
+      ...upgrade('websocket'),
+      'Sec-WebSocket-Version': '13',
+      'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
+      'Sec-WebSocket-Protocol': 'portal.reverse',
+    };
+    const carriers = [{}, upgrade('portal-reverse'), webSocket];
+    for (const carrier of [...carriers, ...carriers]) {
+      const { status, head } = await openSession(relay, { ...sessionHeaders(token), ...carrier }, relay.publicPort);
+      assert.ok(status < 300, head);
+    }
+    const held: Socket[] = [await connectTls(relay, relay.publicPort)];
+    held.push(await dialPublic(relay), await dialPublic(relay));
+    const refused = await dialPublic(relay);
+    refused.on('error', () => {});
+    assert.equal((await buffer(refused).catch(() => Buffer.alloc(0))).length, 0);
+    assert.ok(held.every(({ closed }) => !closed));
+    for (const socket of held) socket.destroy();
+  }));
+
 test('connections served at once are limited by lease, and another lease does not notice', () =>
   withRelay({ maxConnectionsPerLease: 2 }, async (relay) => {
     const serve = async (name: string) => {

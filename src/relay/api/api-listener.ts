@@ -20,6 +20,14 @@ import { peekRequest } from './request-head.js';
 
 const connectPath = /^\/sdk\/connect(?:\?|$)/;
 
+/** What is known of a connection that was accepted elsewhere. */
+export interface Arrival {
+  /** The address that counts, where the connection's other end only passes it on. */
+  passedOnFor?: string;
+  /** Called when the connection has become a reverse session. */
+  onReverseSession(): void;
+}
+
 /**
  * The HTTPS listener of the API: TLS by the relay's own certificate, HTTP/1.1 only, and the switch to raw bytes for
  * reverse sessions. Connections to the root host that arrive on the public port join by `accept`.
@@ -31,8 +39,8 @@ export class ApiListener {
   readonly #open = new Set<Socket>();
   /** The last response not done yet of each connection that HTTP serves. */
   readonly #answering = new WeakMap<Duplex, ServerResponse>();
-  /** Visitors' addresses that balancers said, by the ends of their connection: TLS makes another socket of each. */
-  readonly #passedOnFor = new Map<string, string>();
+  /** By the ends of the connection: TLS makes another socket of each. */
+  readonly #arrivals = new Map<string, Arrival>();
 
   constructor(
     app: RequestListener,
@@ -101,16 +109,11 @@ export class ApiListener {
     this.#tls.setSecureContext(secureContext(certificate));
   }
 
-  /**
-   * Serves a connection accepted elsewhere, from its ClientHello on.
-   * @param passedOnFor the address that counts, where the connection's other end only passes it on
-   */
-  accept(socket: Socket, passedOnFor?: string): void {
-    if (passedOnFor !== undefined) {
-      const ends = endsOf(socket);
-      this.#passedOnFor.set(ends, passedOnFor);
-      socket.once('close', () => this.#passedOnFor.delete(ends));
-    }
+  /** Serves a connection accepted elsewhere, from its ClientHello on. */
+  accept(socket: Socket, arrival: Arrival): void {
+    const ends = endsOf(socket);
+    this.#arrivals.set(ends, arrival);
+    socket.once('close', () => this.#arrivals.delete(ends));
     this.#tls.emit('connection', socket);
   }
 
@@ -124,7 +127,7 @@ export class ApiListener {
 
   async #serve(socket: TLSSocket): Promise<void> {
     socket.on('error', () => socket.destroy());
-    const passedOnFor = this.#passedOnFor.get(endsOf(socket));
+    const passedOnFor = this.#arrivals.get(endsOf(socket))?.passedOnFor;
     if (passedOnFor !== undefined) this.addresses.note(socket, passedOnFor);
     const found = await peekRequest(socket);
     if (found === 'gone') socket.destroy();
@@ -132,7 +135,13 @@ export class ApiListener {
     else if (found === 'other') {
       this.#http.emit('connection', socket);
       process.nextTick(() => socket.resume());
-    } else await this.connect.plain(socket, found);
+    } else if (await this.connect.plain(socket, found)) this.#becameSession(socket);
+  }
+
+  #becameSession(socket: Socket): void {
+    const ends = endsOf(socket);
+    this.#arrivals.get(ends)?.onReverseSession();
+    this.#arrivals.delete(ends);
   }
 
   #upgrade(app: RequestListener, request: IncomingMessage, socket: Duplex, rest: Buffer): void {
@@ -144,7 +153,9 @@ export class ApiListener {
       return;
     }
     if (request.method === 'GET' && connectPath.test(request.url ?? '')) {
-      void this.connect.upgrade(socket, request, rest);
+      void this.connect.upgrade(socket, request, rest).then((isSession) => {
+        if (isSession) this.#becameSession(request.socket);
+      });
       return;
     }
     // RFC 9110 7.8: a server may ignore Upgrade. Node has parsed the request but let go of the connection, so the

@@ -61,21 +61,22 @@ export class ConnectEndpoint {
     }
   }
 
-  /** The raw carrier: a plain GET, the first request of its connection. */
-  async plain(socket: Socket, head: RequestHead): Promise<void> {
+  /** The raw carrier: a plain GET, the first request of its connection. @returns whether it is a reverse session now */
+  async plain(socket: Socket, head: RequestHead): Promise<boolean> {
     const header = (name: string) => head.headers.get(name);
     const clientIp = this.addresses.of(socket, header('x-forwarded-for'));
     const request = { httpVersion: head.version, clientIp, header };
-    await this.#open(socket, request, head.rest, switchedInPlace);
+    return await this.#open(socket, request, head.rest, switchedInPlace);
   }
 
-  /** `Upgrade: portal-reverse`, the raw carrier once more, or `websocket`. */
-  async upgrade(socket: Duplex, message: IncomingMessage, rest: Buffer): Promise<void> {
+  /** `Upgrade: portal-reverse`, the raw carrier once more, or `websocket`. @returns as `plain`, for every carrier */
+  async upgrade(socket: Duplex, message: IncomingMessage, rest: Buffer): Promise<boolean> {
     const header = (name: string) => message.headers[name] as string | undefined;
     const clientIp = this.addresses.of(message.socket, header('x-forwarded-for'));
     const request = { httpVersion: message.httpVersion, clientIp, header };
-    if (header('upgrade')?.toLowerCase() === 'websocket') await this.#openWebSocket(socket, message, request, rest);
-    else await this.#open(socket, request, rest, switchedProtocols);
+    const isWebSocket = header('upgrade')?.toLowerCase() === 'websocket';
+    if (isWebSocket) return await this.#openWebSocket(socket, message, request, rest);
+    return await this.#open(socket, request, rest, switchedProtocols);
   }
 
   #refuse(socket: Duplex, thrown: unknown): void {
@@ -84,38 +85,53 @@ export class ConnectEndpoint {
     refuseWith(socket, error);
   }
 
-  async #openWebSocket(socket: Duplex, message: IncomingMessage, request: ConnectRequest, rest: Buffer): Promise<void> {
+  async #openWebSocket(
+    socket: Duplex,
+    message: IncomingMessage,
+    request: ConnectRequest,
+    rest: Buffer,
+  ): Promise<boolean> {
+    let isOpen = false;
     try {
       const offered = (request.header('sec-websocket-protocol') ?? '').split(',').map((protocol) => protocol.trim());
       if (offered.includes(datagramProtocol)) {
-        await this.#openDatagrams(socket, message, withSubprotocols(request, offered), rest);
-        return;
+        return await this.#openDatagrams(socket, message, withSubprotocols(request, offered), rest);
       }
       if (!offered.includes(streamProtocol))
         throw new ApiError('invalid_request', `the subprotocol ${streamProtocol} must be offered`);
       const admission = await this.admission.admit(withSubprotocols(request, offered));
-      if (socket.destroyed) return;
+      if (socket.destroyed) return false;
       takeOver(() =>
         this.#webSockets.handleUpgrade(message, socket, rest, (opened) => {
           this.#enter(admission, new WebSocketStream(opened));
+          isOpen = true;
         }),
       );
     } catch (error) {
       this.#refuse(socket, error);
     }
+    return isOpen;
   }
 
   /** @throws ApiError as `ReverseAdmission.admitDatagrams` */
-  async #openDatagrams(socket: Duplex, message: IncomingMessage, request: ConnectRequest, rest: Buffer): Promise<void> {
+  async #openDatagrams(
+    socket: Duplex,
+    message: IncomingMessage,
+    request: ConnectRequest,
+    rest: Buffer,
+  ): Promise<boolean> {
     const sessions = await this.admission.admitDatagrams(request);
-    if (socket.destroyed) return;
+    let isOpen = false;
+    if (socket.destroyed) return false;
     this.#datagramWebSockets.handleUpgrade(message, socket, rest, (opened) => {
       const times = { pingMs: keepaliveIntervalMs, silenceMs: datagramCarrierSilenceMs };
       this.datagrams.attach(sessions, new WebSocketDatagrams(opened, socket, times), request.clientIp);
+      isOpen = true;
     });
+    return isOpen;
   }
 
-  async #open(socket: Duplex, request: ConnectRequest, rest: Buffer, answer: string): Promise<void> {
+  async #open(socket: Duplex, request: ConnectRequest, rest: Buffer, answer: string): Promise<boolean> {
     const upgrade = request.header('upgrade')?.toLowerCase();
     try {
       if (upgrade !== undefined && upgrade !== 'portal-reverse')
@@ -123,11 +139,13 @@ export class ConnectEndpoint {
       if (rest.length > 0)
         throw new ApiError('invalid_request', 'nothing may follow the request before it is answered');
       const admission = await this.admission.admit(request);
-      if (socket.destroyed) return;
+      if (socket.destroyed) return false;
       takeOver(() => socket.write(`${answer}${admission.options.recycle ? `${recycles}\r\n` : ''}\r\n`));
       this.#enter(admission, socket);
+      return true;
     } catch (error) {
       this.#refuse(socket, error);
+      return false;
     }
   }
 

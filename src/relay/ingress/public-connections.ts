@@ -24,6 +24,8 @@ export interface Visitor {
   passedOn?: ProxiedAddresses;
   /** What counts as one source in limits. */
   source: string;
+  /** Counts the connection no longer against its source. */
+  uncount(): void;
 }
 
 export interface PublicConnectionLimits {
@@ -65,8 +67,13 @@ export class PublicConnections {
     const addresses = passedOn ?? ends;
     const source = sourceOf(addresses.source.address);
     if (!this.#bySource.add(source)) return this.#overLimit(socket);
-    socket.once('close', () => this.#bySource.remove(source));
-    return { addresses, passedOn, source };
+    let isCounted = true;
+    const uncount = () => {
+      if (isCounted) this.#bySource.remove(source);
+      isCounted = false;
+    };
+    socket.once('close', uncount);
+    return { addresses, passedOn, source, uncount };
   }
 
   /** Waits for the first words of a connection, unless too many are waited for already. */

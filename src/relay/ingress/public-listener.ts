@@ -16,8 +16,9 @@ export interface PublicListenerOptions {
   /**
    * Takes over a connection to the API, its ClientHello still to be read.
    * @param passedOnFor the visitor's address, where a balancer said it
+   * @param onReverseSession to be called when it has become one: its lease's limits hold for it then, not its source's
    */
-  toApi(socket: Socket, passedOnFor: string | undefined): void;
+  toApi(socket: Socket, passedOnFor: string | undefined, onReverseSession: () => void): void;
   onOutcome?: OutcomeObserver;
 }
 
@@ -57,7 +58,7 @@ export class PublicListener {
       if (!joined && !socket.destroyed) refuse(socket, 'internal_error');
     } else if (hostname !== undefined && this.options.apiHosts.has(hostname)) {
       this.options.onOutcome?.('api');
-      this.options.toApi(socket, visitor.passedOn?.source.address);
+      this.options.toApi(socket, visitor.passedOn?.source.address, visitor.uncount);
     } else {
       this.options.onOutcome?.('unknown_name');
       refuse(socket, 'unrecognized_name');
