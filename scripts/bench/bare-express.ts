@@ -8,15 +8,14 @@ import express from 'express';
 export interface BareExpressOptions {
   certFile: string;
   keyFile: string;
-  /** What renewals are answered by. */
-  renewal: object;
+  /** What a tunnel's status is. */
+  status: object;
 }
 
-const { certFile, keyFile, renewal } = JSON.parse(process.argv[2]!) as BareExpressOptions;
+const { certFile, keyFile, status } = JSON.parse(process.argv[2]!) as BareExpressOptions;
 const app = express();
-app.use(express.json());
 app.get('/healthz', (_request, response) => void response.json({ ok: true, data: { status: 'ok' } }));
-app.post('/sdk/renew', (_request, response) => void response.json(renewal));
+app.get('/tunnel/status', (_request, response) => void response.json(status));
 const server = createServer({ cert: readFileSync(certFile), key: readFileSync(keyFile) }, app);
 server.listen({ port: 0, host: '127.0.0.1', backlog: 4_096 });
 await once(server, 'listening');

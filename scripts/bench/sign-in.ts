@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { request } from 'node:https';
 import { Wallet, hexlify, randomBytes } from 'ethers';
+import type { HttpRequest } from './http-load.js';
 
 /** A relay's API as a stranger's client sees it. */
 export interface Api {
@@ -32,17 +33,22 @@ export async function newLease(
 }
 
 /** @returns the whole answer */
-export async function renew(api: Api, token: string): Promise<Envelope> {
-  return await post(api, '/sdk/renew', {}, { 'x-portal-access-token': token });
+export async function tunnelStatus(api: Api, token: string, path: string): Promise<Envelope> {
+  return await send(api, { method: 'GET', path, headers: { 'x-portal-access-token': token } });
 }
 
-async function post(api: Api, path: string, body: object, headers: Record<string, string> = {}): Promise<Envelope> {
+async function post(api: Api, path: string, body: object): Promise<Envelope> {
+  const headers = { 'content-type': 'application/json' };
+  return await send(api, { method: 'POST', path, headers, body: JSON.stringify(body) });
+}
+
+async function send(api: Api, { method, path, headers, body }: HttpRequest): Promise<Envelope> {
   const { port, rootHost, ca, localAddress } = api;
   const sent = request({
-    ...{ host: '127.0.0.1', port, servername: rootHost, ca, localAddress, agent: false, method: 'POST', path },
-    headers: { Host: rootHost, 'content-type': 'application/json', ...headers },
+    ...{ host: '127.0.0.1', port, servername: rootHost, ca, localAddress, agent: false, method, path },
+    headers: { Host: rootHost, ...headers },
   });
-  sent.end(JSON.stringify(body));
+  sent.end(body);
   const [response] = (await once(sent, 'response')) as [NodeJS.ReadableStream & { statusCode: number }];
   let text = '';
   for await (const chunk of response) text += String(chunk);

@@ -4,7 +4,7 @@ import { rootHost } from '../own-route.js';
 import { cpuSeconds } from '../proc.js';
 import { alternate } from '../rounds.js';
 import { type Route, measure } from '../route.js';
-import { newLease, renew } from '../sign-in.js';
+import { newLease, tunnelStatus } from '../sign-in.js';
 import { type Scenario, valuesOf } from './scenario.js';
 
 const connections = 16;
@@ -13,9 +13,11 @@ const connections = 16;
 export const controlPlane: Scenario = async ({ workshop, report, relay, options: { rounds, loadSeconds } }) => {
   const load = await httpLoad(workshop);
   const api = { port: relay.apiPort, rootHost, ca: relay.ca };
-  const { token } = await newLease(api, { name: 'control-plane', ttlSeconds: 3_600 });
-  const renewal = await renew(api, token);
-  const bareOptions: BareExpressOptions = { certFile: relay.certFile, keyFile: relay.keyFile, renewal };
+  const name = 'control-plane';
+  const { token } = await newLease(api, { name, ttlSeconds: 3_600 });
+  const statusPath = `/tunnel/status?hostname=${name}.${rootHost}`;
+  const status = await tunnelStatus(api, token, statusPath);
+  const bareOptions: BareExpressOptions = { certFile: relay.certFile, keyFile: relay.keyFile, status };
   const bare = await workshop.startScript<{ port: number }>('bare-express', bareOptions);
   const server = (name: string, port: number, pid: number): Route => ({
     name,
@@ -26,12 +28,7 @@ export const controlPlane: Scenario = async ({ workshop, report, relay, options:
   const servers = [server('portal', relay.apiPort, relay.pid), server('express', bare.started.port, bare.pid)];
   const calls: HttpRequest[] = [
     { method: 'GET', path: '/healthz' },
-    {
-      method: 'POST',
-      path: '/sdk/renew',
-      headers: { 'content-type': 'application/json', 'x-portal-access-token': token },
-      body: JSON.stringify({ ttl: 3_600 }),
-    },
+    { method: 'GET', path: statusPath, headers: { 'x-portal-access-token': token } },
   ];
   for (const what of calls) {
     for (const { address } of servers) await load.run(address, what, connections, 1);
@@ -42,7 +39,7 @@ export const controlPlane: Scenario = async ({ workshop, report, relay, options:
       });
       return { ...measured, answered };
     });
-    const scenario = `${what.method} ${what.path}`;
+    const scenario = `${what.method} ${what.path.replace(/\?.*/, '')}`;
     report.add({
       scenario,
       metric: 'number',
