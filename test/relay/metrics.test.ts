@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -9,7 +10,7 @@ import { SessionDirectory, type LeaseSessions, type Traffic } from '../../src/re
 import { call, register } from '../support/by-hand.js';
 import { runProgram } from '../support/programs.js';
 import { parseScrape, type Scrape } from '../support/prometheus.js';
-import { startTestRelay, type TestRelay } from '../support/relay.js';
+import { startTestRelay, type TestRelay, withPorts } from '../support/relay.js';
 import { dialPublic, endVisit, handshake, signCall, visit } from '../support/tenant.js';
 import { requireTool } from '../support/tools.js';
 import { get, openTunnel, startHttpService } from '../support/tunnel.js';
@@ -64,6 +65,23 @@ test('sessions, connections, handshakes, signatures and bytes of a visit are cou
   assert.ok(now.value('portal_store_call_seconds_count', { call: 'putLeases' }) >= 1);
   assert.ok(now.value('portal_api_requests_total', { operation: 'registerLease', result: 'ok' }) >= 1);
   assert.ok(now.value('portal_api_requests_total', { operation: 'openReverseSession', result: 'ok' }) >= 1);
+});
+
+test('datagrams are counted, and so are those that no tunnel was there to take', async (t) => {
+  const ports = await startTestRelay({ ...(await withPorts(1)), metricsPort: 0 });
+  t.after(() => ports.stop());
+  const { udpPort } = await register(ports, { name: 'unheard', udp: true });
+  const peer = createSocket('udp4');
+  t.after(() => peer.close());
+  peer.send('hello?', udpPort, '127.0.0.1');
+  const url = `http://127.0.0.1:${ports.relay.metricsPort}/metrics`;
+  let now: Scrape;
+  do now = parseScrape((await curl(url)).text);
+  while (now.value('portal_datagrams_dropped_total', { reason: 'no_tunnel' }) === 0);
+  assert.equal(now.value('portal_datagrams_dropped_total', { reason: 'no_tunnel' }), 1);
+  assert.equal(now.value('portal_datagrams_dropped_total', { reason: 'slow_tunnel' }), 0);
+  assert.equal(now.value('portal_datagrams_total', { direction: 'up' }), 0);
+  assert.equal(now.types.get('portal_datagrams_total'), 'counter');
 });
 
 test('a connection that lives is a live session, and an open connection', async () => {

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import type { ErrorCode, OperationId } from '../../contract/index.js';
 import { metricsHostnames } from '../constants.js';
+import { type DatagramCounters, dropReasons } from '../datagrams/counters.js';
 import { type ConnectionOutcome, connectionOutcomes } from '../ingress/connection-outcome.js';
 import type { LeaseSessions } from '../reverse/session-directory.js';
 import { LeaseTraffic, type TrafficSource } from './lease-traffic.js';
@@ -13,6 +14,7 @@ export interface MetricsSources {
   /** Live leases. */
   leases(): number;
   publicConnections(): number;
+  datagrams: { readonly totals: Readonly<DatagramCounters>; readonly flows: number };
 }
 
 /** Where a request to the API ended: `ok`, or the code of its error. */
@@ -67,7 +69,7 @@ export class RelayMetrics {
   };
 
   /** Adds what is read off the relay's parts, and what Node tells of the process. */
-  watch({ releaseVersion, directory, leases, publicConnections }: MetricsSources): void {
+  watch({ releaseVersion, directory, leases, publicConnections, datagrams }: MetricsSources): void {
     const { registry } = this;
     const registers = [registry];
     collectDefaultMetrics({ register: registry });
@@ -104,6 +106,28 @@ export class RelayMetrics {
       sum(({ live }) => live.size),
     );
     gauge('portal_public_connections', 'Connections open on the public port.', publicConnections);
+    gauge('portal_udp_flows', 'Peers of public UDP ports that were heard of late.', () => datagrams.flows);
+    new Counter({
+      name: 'portal_datagrams_total',
+      help: 'Datagrams passed on. up: from the public to a tunnel.',
+      labelNames: ['direction'],
+      registers,
+      collect() {
+        this.reset();
+        this.inc({ direction: 'up' }, datagrams.totals.up);
+        this.inc({ direction: 'down' }, datagrams.totals.down);
+      },
+    });
+    new Counter({
+      name: 'portal_datagrams_dropped_total',
+      help: 'Datagrams given up, by the reason.',
+      labelNames: ['reason'],
+      registers,
+      collect() {
+        this.reset();
+        for (const reason of dropReasons) this.inc({ reason }, datagrams.totals.dropped[reason]);
+      },
+    });
 
     const traffic = new LeaseTraffic(directory, metricsHostnames);
     new Counter({
