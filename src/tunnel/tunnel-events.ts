@@ -22,7 +22,7 @@ export type TunnelState =
   | 'awaiting_approval'
   /** The lease is gone and another is sought. */
   | 'lease_lost'
-  /** Something on the way does not let the raw carrier through. */
+  /** Something on the way does not let the raw carrier through; or datagrams go over QUIC now, or do so no more. */
   | 'carrier_changed'
   /** The relay has turned off a kind of port that it had given; the tunnel goes on without. */
   | 'port_lost'

@@ -14,7 +14,7 @@ export interface UdpCounters {
   /** From peers to the service, and back. */
   received: number;
   sent: number;
-  /** Given up, for want of room or because one side was slower than the other. */
+  /** Given up, for want of room, because one side was slower than the other, or too large for the carrier. */
   dropped: number;
 }
 
@@ -54,8 +54,9 @@ export class UdpService extends EventEmitter<LocalServiceEvents> {
     });
     let counted = 0;
     const sweep = () => {
-      this.counters.dropped += channel.dropped - counted;
-      counted = channel.dropped;
+      const dropped = channel.dropped + channel.oversized;
+      this.counters.dropped += dropped - counted;
+      counted = dropped;
       const idleSince = performance.now() - udpFlowIdleMs;
       for (const flow of flows.values()) {
         if (flow.heardAt >= idleSince) break;
