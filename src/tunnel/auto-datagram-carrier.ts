@@ -1,7 +1,7 @@
 import { Backoff } from '../sdk/backoff.js';
 import { sleep } from '../sdk/sleep.js';
 import type { DatagramChannel } from '../streams/datagram-channel.js';
-import { type RelayTimes, relayTimes } from './constants.js';
+import { maxLooksWithDrops, type RelayTimes, relayTimes } from './constants.js';
 import type { DatagramCarrier, DatagramDialRequest } from './datagram-carrier.js';
 
 /**
@@ -80,22 +80,28 @@ export class AutoDatagramCarrier implements DatagramCarrier {
     this.#restsUntil = performance.now() + this.#times.quicRestMs + this.#backoff.next();
   }
 
-  /** A carrier that does not last was not worth the change; nor is one for a service whose datagrams do not fit into it. */
+  /** A carrier that does not last was not worth the change; nor is one for a service that sends what it does not take. */
   #watch(better: DatagramChannel): void {
     const openedAt = performance.now();
-    let isTooSmall = false;
+    let unfit: Error | undefined;
+    let dropped = 0;
+    let looksWithDrops = 0;
     const look = setInterval(() => {
-      if (better.oversized === 0) return;
-      isTooSmall = true;
-      better.close();
+      const before = dropped;
+      dropped = better.dropped;
+      looksWithDrops = dropped > before ? looksWithDrops + 1 : 0;
+      if (better.oversized > 0) unfit = new Error('the service sends what is too large for QUIC');
+      // A burst is lost by any carrier; what goes on is more than this one takes.
+      else if (looksWithDrops >= maxLooksWithDrops) unfit = new Error('the service sends more than QUIC takes');
+      if (unfit) better.close();
     }, this.#times.quicLookMs);
     better.once('closed', (failure) => {
       clearInterval(look);
       const lasted = performance.now() - openedAt > this.#times.quicProvenMs;
       if (lasted) this.#backoff.reset();
-      if (isTooSmall) this.#restsUntil = performance.now() + this.#times.quicRestLongestMs;
+      if (unfit) this.#restsUntil = performance.now() + this.#times.quicRestLongestMs;
       else if (!lasted || failure !== undefined) this.#rest();
-      const error = isTooSmall ? new Error('the service sends what is too large for QUIC') : failure;
+      const error = unfit ?? failure;
       if (error) this.#onChange(`datagrams go on over WebSocket: ${error.message}`, error);
     });
   }

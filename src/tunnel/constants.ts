@@ -101,7 +101,7 @@ export const relayTimes = {
   quicLookMs: 2_000,
   /**
    * After a failure QUIC rests for so long; with more of them in a row up to `quicRestLongestMs` more. So long as that it rests when the
-   * service's datagrams are too large for it.
+   * service's datagrams are too large for it, or too many.
    */
   quicRestMs: 10_000,
   quicRestLongestMs: 600_000,
@@ -109,6 +109,8 @@ export const relayTimes = {
   quicProvenMs: 60_000,
 };
 export type RelayTimes = typeof relayTimes;
+/** Looks in a row at each of which QUIC had dropped datagrams since the one before: then the WebSocket takes them. */
+export const maxLooksWithDrops = 3;
 export const scoutJitterShare = 0.25;
 
 // HTTP

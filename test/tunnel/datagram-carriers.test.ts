@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { type TestContext, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { AutoDatagramCarrier } from '../../src/tunnel/auto-datagram-carrier.js';
 import { relayTimes } from '../../src/tunnel/constants.js';
 import type { DatagramCarrier } from '../../src/tunnel/datagram-carrier.js';
@@ -14,12 +15,20 @@ import { ask, echo, openPeer, startUdpService } from '../support/udp.js';
 
 class FakeChannel extends EventEmitter<DatagramChannelEvents> implements DatagramChannel {
   readonly maxBytes = 1_000;
-  readonly dropped = 0;
   oversized = 0;
+  /** At each look from now on. */
+  drops = 0;
+  looks = 0;
+  #dropped = 0;
   isClosed = false;
 
   constructor(readonly kind: string) {
     super();
+  }
+
+  get dropped(): number {
+    this.looks++;
+    return (this.#dropped += this.drops);
   }
 
   send(): void {}
@@ -127,6 +136,24 @@ test('a service whose datagrams are too large for QUIC stays on the WebSocket', 
   await thrice('looked');
   assert.equal(served.length, 3);
   assert.equal(said.at(-1), 'datagrams go on over WebSocket: the service sends what is too large for QUIC');
+});
+
+test('a service that sends more than QUIC takes goes back to the WebSocket; one burst is no reason to', async (t) => {
+  const { said, served, until, thrice } = startLink(t, { quicRestLongestMs: 600_000 });
+  const quic = await until('ws quic');
+  const looked = async () => {
+    for (const before = quic.looks; quic.looks === before;) await setImmediate();
+  };
+  quic.drops = 100;
+  await looked();
+  quic.drops = 0;
+  for (let look = 0; look < 3; look++) await looked();
+  assert.equal(quic.isClosed, false);
+  quic.drops = 1;
+  await until('ws quic ws');
+  await thrice('looked');
+  assert.equal(served.length, 3);
+  assert.equal(said.at(-1), 'datagrams go on over WebSocket: the service sends more than QUIC takes');
 });
 
 test('a tunnel that is closed leaves nothing behind, whichever carrier it waits for', async (t) => {
