@@ -51,6 +51,8 @@ export const maxUdpFlows = 4_096;
 /** Somewhat longer than the relay's 30 s, so that a peer that comes back in time is the same to the service. */
 export const udpFlowIdleMs = 35_000;
 export const udpSweepIntervalMs = 2_000;
+/** Drops are told of no more often than this. */
+export const udpDropNoticeMs = 60_000;
 /** Datagrams of one flow that wait for its socket. */
 export const maxUdpWaiting = 64;
 /** Bytes in the system's queue of one flow; past it datagrams are dropped. */

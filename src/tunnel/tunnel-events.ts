@@ -36,6 +36,8 @@ export type TunnelState =
   | 'relay_refused'
   | 'target_down'
   | 'target_up'
+  /** Datagrams were given up: one side is slower than the other, or they are too large for the carrier. */
+  | 'datagrams_dropped'
   | 'closing';
 
 export interface TunnelStatus {

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { type RemoteInfo, type Socket, createSocket } from 'node:dgram';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import type { TestContext } from 'node:test';
+import type { DatagramChannel, DatagramChannelEvents } from '../../src/streams/datagram-channel.js';
 import { freePort } from './relay.js';
 import { requireTool } from './tools.js';
 
@@ -77,4 +78,32 @@ export async function startDnsmasq(t: TestContext): Promise<{ port: number }> {
     child.once('exit', (code) => reject(new Error(`dnsmasq ended with ${code}: ${log}`)));
   });
   return { port };
+}
+
+/** A carrier that leads nowhere. */
+export class FakeChannel extends EventEmitter<DatagramChannelEvents> implements DatagramChannel {
+  readonly maxBytes = 1_000;
+  oversized = 0;
+  /** At each look from now on. */
+  drops = 0;
+  looks = 0;
+  #dropped = 0;
+  isClosed = false;
+
+  constructor(readonly kind: string) {
+    super();
+  }
+
+  get dropped(): number {
+    this.looks++;
+    return (this.#dropped += this.drops);
+  }
+
+  send(): void {}
+
+  close(error?: Error): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    queueMicrotask(() => this.emit('closed', error));
+  }
 }

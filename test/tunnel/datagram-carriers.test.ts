@@ -7,38 +7,11 @@ import { relayTimes } from '../../src/tunnel/constants.js';
 import type { DatagramCarrier } from '../../src/tunnel/datagram-carrier.js';
 import { DatagramLink } from '../../src/tunnel/datagram-link.js';
 import { QuicDatagramCarrier } from '../../src/tunnel/quic-datagram-carrier.js';
-import type { DatagramChannel, DatagramChannelEvents } from '../../src/streams/datagram-channel.js';
+import type { DatagramChannel } from '../../src/streams/datagram-channel.js';
 import { NetworkError } from '../../src/sdk/errors.js';
 import { startTestRelay, withPorts } from '../support/relay.js';
 import { openTunnel, startTunnel } from '../support/tunnel.js';
-import { ask, echo, openPeer, startUdpService } from '../support/udp.js';
-
-class FakeChannel extends EventEmitter<DatagramChannelEvents> implements DatagramChannel {
-  readonly maxBytes = 1_000;
-  oversized = 0;
-  /** At each look from now on. */
-  drops = 0;
-  looks = 0;
-  #dropped = 0;
-  isClosed = false;
-
-  constructor(readonly kind: string) {
-    super();
-  }
-
-  get dropped(): number {
-    this.looks++;
-    return (this.#dropped += this.drops);
-  }
-
-  send(): void {}
-
-  close(error?: Error): void {
-    if (this.isClosed) return;
-    this.isClosed = true;
-    queueMicrotask(() => this.emit('closed', error));
-  }
-}
+import { ask, echo, FakeChannel, openPeer, startUdpService } from '../support/udp.js';
 
 /** A link whose carriers are made up: QUIC works as far as `quic` says. */
 function startLink(t: TestContext, { quicRestLongestMs = 5, isOffered = true } = {}) {

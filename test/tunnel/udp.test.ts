@@ -4,6 +4,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { runProgram } from '../support/programs.js';
+import { UdpService } from '../../src/tunnel/udp-service.js';
 import { type TestRelay, freePort, startTestRelay, withPorts } from '../support/relay.js';
 import { requireTool } from '../support/tools.js';
 import {
@@ -16,7 +17,7 @@ import {
   visitPort,
 } from '../support/tunnel.js';
 import { readAll } from '../support/by-hand.js';
-import { ask, echo, openPeer, startDnsmasq, startUdpService, udpPortOf } from '../support/udp.js';
+import { ask, echo, FakeChannel, openPeer, startDnsmasq, startUdpService, udpPortOf } from '../support/udp.js';
 
 async function startRelay(t: TestContext, overrides: Partial<TestRelay['config']> = {}): Promise<TestRelay> {
   const relay = await startTestRelay({ ...(await withPorts(4)), ...overrides });
@@ -147,4 +148,20 @@ test('two hundred peers at once: each gets what is its own', async (t) => {
       for (const round of rounds) await ask(peer, `${number}:${round}`);
     }),
   );
+});
+
+test('datagrams that are given up are told of, and not again and again', async () => {
+  const service = new UdpService({ host: '127.0.0.1', port: 9 });
+  const told: number[] = [];
+  service.on('dropped', (datagrams) => told.push(datagrams));
+  for (const drops of [3, 5]) {
+    const channel = new FakeChannel('ws');
+    service.serve(channel);
+    channel.emit('datagram', Buffer.alloc(0));
+    channel.drops = drops;
+    channel.close();
+    await once(channel, 'closed');
+  }
+  assert.deepEqual(told, [1 + 3]);
+  assert.equal(service.counters.dropped, 1 + 3 + 1 + 5);
 });
