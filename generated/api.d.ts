@@ -826,7 +826,7 @@ export interface components {
          */
         Timestamp: string;
         /**
-         * @description EIP-4361 message. To be signed, and sent back, byte for byte as issued. Works once.
+         * @description EIP-4361 message. To be signed, and sent back, byte for byte as issued. Works once: an attempt that is refused has spent it, too.
          *     A signer checks domain, URI, version, chain id, address, request id and expiry against the relay that it means to talk to before it signs.
          */
         SiweMessage: string;
@@ -1253,6 +1253,8 @@ export interface components {
         /** @description As for any lease; or the relay does not offer the transport. */
         TransportForbidden: {
             headers: {
+                /** @description Seconds to wait, where waiting helps. */
+                "Retry-After"?: number;
                 [name: string]: unknown;
             };
             content: {
@@ -1358,6 +1360,8 @@ export interface components {
         /** @description The relay does not have the transport, or no port is left for it. */
         NoPort: {
             headers: {
+                /** @description Seconds to wait, where waiting helps. */
+                "Retry-After"?: number;
                 [name: string]: unknown;
             };
             content: {
@@ -1373,6 +1377,8 @@ export interface components {
         /** @description The source address is banned, or the identity may not do this. */
         LeaseForbidden: {
             headers: {
+                /** @description Seconds to wait, where waiting helps. */
+                "Retry-After"?: number;
                 [name: string]: unknown;
             };
             content: {

@@ -37,7 +37,8 @@ export const errorCatalogue = {
       'The identity is not approved yet, denied or banned. Before approval only connecting is refused; after a denial or a ban everything is.',
     retry: 'after_delay',
     retryAfterSeconds: 15,
-    action: 'On connect, keep renewing, say that approval is awaited, and try again. On any other operation, stop.',
+    action:
+      'With `Retry-After` (connecting before approval), keep renewing, say that approval is awaited, and try again. Without, stop.',
   },
   udp_disabled: {
     status: 403,

@@ -20,6 +20,8 @@ export interface ApiErrorOptions {
   status?: number;
   /** Seconds, for `Retry-After`. */
   retryAfterSeconds?: number;
+  /** Trying again is in vain this time, whatever the catalogue says of the code. */
+  isFinal?: boolean;
   /** What went wrong underneath. For the log, never for the answer. */
   cause?: unknown;
 }
@@ -38,8 +40,8 @@ export class ApiError<Code extends ErrorCode = ErrorCode> extends Error {
     super(message ?? entry.meaning, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.status = options.status ?? entry.status;
-    this.retry = entry.retry;
-    this.retryAfterSeconds = options.retryAfterSeconds ?? entry.retryAfterSeconds;
+    this.retry = options.isFinal ? 'never' : entry.retry;
+    this.retryAfterSeconds = options.isFinal ? undefined : (options.retryAfterSeconds ?? entry.retryAfterSeconds);
   }
 }
 

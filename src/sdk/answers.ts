@@ -27,6 +27,8 @@ export function errorOfAnswer(
   return new ApiError(code, typeof message === 'string' && message !== '' ? printable(message, 300) : undefined, {
     status,
     retryAfterSeconds: retryAfterSeconds(retryAfter),
+    // As the catalogue has it: without a time it is no waiting for approval, but a refusal.
+    isFinal: code === 'lease_rejected' && retryAfter == null,
     cause: body,
   });
 }

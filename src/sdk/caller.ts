@@ -11,23 +11,23 @@ import { dataOf, errorOfAnswer } from './answers.js';
 import { boundedFetch, type Fetch } from './bounded-fetch.js';
 import { callTimeoutMs } from './constants.js';
 import { withDeadline } from './deadline.js';
-import { AnswerError, asNetworkError, NetworkError } from './errors.js';
+import { AnswerError, asNetworkError, NetworkError, UsageError } from './errors.js';
 import { parseRelayUrl } from './relay-url.js';
 
 export interface PortalClientOptions {
   /** The relay's URL, `https://host[:port]`; `http://` for a mock on this machine only. */
   relay: string | URL;
   /** How requests travel; `globalThis.fetch` by default. On Node, `RelayTransport` knows private CAs and localhost names. */
-  fetch?: Fetch;
+  fetch?: Fetch | undefined;
   /** Deadline of each call in milliseconds. */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
   /** Largest answer taken, in bytes. */
-  maxAnswerBytes?: number;
+  maxAnswerBytes?: number | undefined;
 }
 
 export interface CallOptions {
-  signal?: AbortSignal;
-  timeoutMs?: number;
+  signal?: AbortSignal | undefined;
+  timeoutMs?: number | undefined;
 }
 
 /** A field of a request: absent, optional or required as the contract has it. */
@@ -81,7 +81,8 @@ export function createCaller(options: PortalClientOptions, maxBytes: number): Ca
     operationId: Op,
     { signal, timeoutMs = options.timeoutMs ?? callTimeoutMs, ...request }: SendRequest<Op>,
   ): Promise<Exchange> {
-    const { method, path } = operationRoutes[operationId];
+    const { method, path } = routeOf(operationId);
+    if (method === 'get' && request.body !== undefined) throw new UsageError(`${operationId} takes no body`);
     const headers = {
       ...request.headers,
       ...(request.accessToken === undefined ? {} : { 'X-Portal-Access-Token': request.accessToken }),
@@ -117,4 +118,11 @@ export function createCaller(options: PortalClientOptions, maxBytes: number): Ca
   }
 
   return { relay, http, exchange, call };
+}
+
+/** Whoever writes plain JavaScript may ask for anything. */
+function routeOf(operationId: EnvelopeOperationId): (typeof operationRoutes)[EnvelopeOperationId] {
+  if (!Object.hasOwn(operationRoutes, operationId))
+    throw new UsageError(`the contract has no operation ${operationId}`);
+  return operationRoutes[operationId];
 }

@@ -21,13 +21,16 @@ export type { CallOptions, PortalClientOptions, SendRequest } from './caller.js'
 /** What `PortalClient.send` resolves to: the envelope, with the answer's status and, on a failure, what trying again may bring. */
 export type Answer<Op extends EnvelopeOperationId> =
   | { ok: true; status: number; data: SuccessData<Op> }
-  | {
+  | ({
       ok: false;
       status: number;
       error: { code: FailureCode<Op>; message: string };
-      retry: Retry;
-      retryAfterSeconds?: number;
-    };
+    } & RetryAdvice);
+
+/** What trying again may bring, and after how many seconds where that is known. */
+export type RetryAdvice =
+  | { retry: 'after_delay'; retryAfterSeconds: number }
+  | { retry: Exclude<Retry, 'after_delay'>; retryAfterSeconds?: number | undefined };
 
 type SendArguments<Op extends EnvelopeOperationId> =
   Record<never, never> extends SendRequest<Op> ? [request?: SendRequest<Op>] : [request: SendRequest<Op>];
@@ -99,8 +102,8 @@ export function createPortalClient(options: PortalClientOptions): PortalClient {
       if (status >= 400) {
         const error = errorOfAnswer(status, body, retryAfter);
         if (!(error instanceof ApiError)) throw error;
-        const { code, message, retry, retryAfterSeconds } = error;
-        return { ok: false, status, error: { code: code as FailureCode<Op>, message }, retry, retryAfterSeconds };
+        const { code, message } = error;
+        return { ok: false, status, error: { code: code as FailureCode<Op>, message }, ...adviceOf(error) };
       }
       const data = dataOf(body) as SuccessData<Op> | undefined;
       if (data === undefined) throw new AnswerError('the answer is not one of a Portal relay', status);
@@ -156,6 +159,11 @@ export function createPortalClient(options: PortalClientOptions): PortalClient {
       return checkAnnouncement(data);
     },
   };
+}
+
+function adviceOf({ retry, retryAfterSeconds }: ApiError): RetryAdvice {
+  // Whatever may be repeated later has a time, of the answer or of the catalogue.
+  return retry === 'after_delay' ? { retry, retryAfterSeconds: retryAfterSeconds ?? 1 } : { retry, retryAfterSeconds };
 }
 
 /** Against the clock that wrote `expires_at`, so that a wrong clock on this side does not matter. */

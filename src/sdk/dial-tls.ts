@@ -6,13 +6,13 @@ import { addressOptions } from './loopback.js';
 
 export interface TlsDialOptions {
   /** PEM certificates that are trusted instead of the well-known ones. */
-  ca?: string | Buffer;
+  ca?: string | Buffer | undefined;
   /** Made once for many connections, with certificates to trust; instead of `ca`. */
-  secureContext?: SecureContext;
+  secureContext?: SecureContext | undefined;
   /** `http(s)://[user:password@]host[:port]`; the environment's by default, none when false. */
-  proxy?: string | URL | false;
+  proxy?: string | URL | false | undefined;
   /** Where connections may go; anywhere by default. Of a name that a proxy resolves, only the proxy knows the address. */
-  addresses?: AddressRule;
+  addresses?: AddressRule | undefined;
 }
 
 /**

@@ -17,18 +17,18 @@ export interface FindRelaysOptions {
   /** Relays to begin with; one or more. */
   relays: (string | URL)[];
   /** PEM certificates to trust instead of the well-known ones. */
-  ca?: string | Buffer;
+  ca?: string | Uint8Array | undefined;
   /** As for `expose`. */
-  proxy?: string | URL | false;
+  proxy?: string | URL | false | undefined;
   /** Look at the relays that those know as well; true by default. */
-  others?: boolean;
+  others?: boolean | undefined;
   /** Relays heard of in an earlier search: looked at as those are that a relay tells of, and asked whom they know. */
-  known?: (string | URL)[];
+  known?: (string | URL)[] | undefined;
   /** Go also where relays that nobody here has named lead to loopback or private addresses. */
-  allowPrivate?: boolean;
+  allowPrivate?: boolean | undefined;
   /** For each relay, in milliseconds. */
-  timeoutMs?: number;
-  signal?: AbortSignal;
+  timeoutMs?: number | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /** What a relay says of itself, signed. Load is its own word: see `chooseRelays`. */
@@ -95,7 +95,13 @@ async function inspect(
   const addresses: AddressRule | undefined = named || allowPrivate ? undefined : publicAddressesOnly;
   const found: FoundRelay = { url: url.origin, named, reachable: false };
   let others: URL[] = [];
-  const visit: VisitOptions = { ca, proxy, addresses, timeoutMs, signal };
+  const visit: VisitOptions = {
+    ca: ca instanceof Uint8Array ? Buffer.from(ca) : ca,
+    proxy,
+    addresses,
+    timeoutMs,
+    signal,
+  };
   try {
     await withClient(url, visit, async (client) => {
       const listed = await listing(client, url, signal);

@@ -23,6 +23,7 @@ export {
   type CallOptions,
   type PortalClient,
   type PortalClientOptions,
+  type RetryAdvice,
   type SendRequest,
 } from './client.js';
 export { chooseRelays, relayCost, type RelayNeeds } from './choose-relays.js';

@@ -29,62 +29,62 @@ export interface ExposeOptions extends RelayChoice {
    * The local service that visitors of the public HTTPS name are led to: `3000`, `host:port`, `[::1]:3000` or
    * `http://host:port`. Any of it, `tcp` and `udp` are given, at least one.
    */
-  target?: string | number;
+  target?: string | number | undefined;
   /** The local service behind a public TCP port of its own: `22`, `host:port` or `[::1]:22`. */
-  tcp?: string | number;
+  tcp?: string | number | undefined;
   /** The local service behind a public UDP port: `53`, `host:port` or `[::1]:53`. */
-  udp?: string | number;
+  udp?: string | number | undefined;
   /** With `discovery`: use also relays that lead to loopback or private addresses, though they were not named. */
-  allowPrivate?: boolean;
+  allowPrivate?: boolean | undefined;
   /** One DNS label, the same on each relay; derived from the identity's address by default, always the same for it. */
-  name?: string;
+  name?: string | undefined;
   /** Who leases the name. By default the identity of `identityFile`. */
-  identity?: Identity;
+  identity?: Identity | undefined;
   /** Made when it does not exist; `$XDG_CONFIG_HOME/portal/identity.json` by default. */
-  identityFile?: string;
+  identityFile?: string | undefined;
   /** PEM certificates to trust for the relays instead of the well-known ones. */
-  ca?: string | Buffer;
+  ca?: string | Buffer | undefined;
   /**
    * The HTTP proxy to reach relays through, `http(s)://[user:password@]host[:port]`. By default what the environment says
    * (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`), though not for relays on this machine; none when false.
    */
-  proxy?: string | URL | false;
+  proxy?: string | URL | false | undefined;
   /**
    * How reverse sessions reach the relay: `raw`, `ws`, or, by default, `auto`: raw, and over WebSocket where something on
    * the way lets only that through.
    */
-  carrier?: 'auto' | 'raw' | 'ws';
+  carrier?: 'auto' | 'raw' | 'ws' | undefined;
   /**
    * How datagrams reach the relay: `ws`, over WebSocket; `quic`, which needs the optional package `@currentspace/http3`; or, by default,
    * `auto`: QUIC while the relay has it, the package is there and UDP gets through, and else WebSocket.
    */
-  udpCarrier?: 'auto' | 'quic' | 'ws';
+  udpCarrier?: 'auto' | 'quic' | 'ws' | undefined;
   /** For the relay's listings. */
-  metadata?: Metadata;
+  metadata?: Metadata | undefined;
   /** Begin each connection to the service with a PROXY protocol v2 header that names the visitor. */
-  proxyProtocol?: boolean;
+  proxyProtocol?: boolean | undefined;
   /**
    * Pass requests on instead of bytes, with X-Forwarded-For, -Host and -Proto set and the visitor's own dropped. So it is for
    * `http://` targets unless this is false; for others only when this is true, or `hostHeader` is given.
    */
-  http?: boolean;
+  http?: boolean | undefined;
   /** The Host that the service is sent, for one that checks it; `rewrite` for the target's own. */
-  hostHeader?: string;
+  hostHeader?: string | undefined;
   /** Seconds of lease to ask for; the relay's default without. Renewed for as long as the tunnel runs. */
-  ttl?: number;
+  ttl?: number | undefined;
   /**
    * Whether, and when, the tunnel visits its own public name to see whether TLS ends here: after visitors came, every 30 s
    * at most, on each relay. On by default.
    */
-  probe?: boolean | ProbeTimes;
+  probe?: boolean | ProbeTimes | undefined;
   /** Leaves a relay, with an `InterceptionError`, once a probe shows that visitors' TLS ends elsewhere, for good. */
-  banMitm?: boolean;
+  banMitm?: boolean | undefined;
   /** When relays are looked at and replaced, where these are more than one. */
-  relayTimes?: Partial<RelayTimes>;
+  relayTimes?: Partial<RelayTimes> | undefined;
   /** Aborting closes the tunnel as `close()` does. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** How long live connections may go on after that, in milliseconds; 10 s by default. */
-  closeGraceMs?: number;
+  closeGraceMs?: number | undefined;
 }
 
 export interface CheckedRelays {

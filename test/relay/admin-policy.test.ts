@@ -142,6 +142,7 @@ test('in manual mode an unapproved identity registers and renews, and may not co
     };
     const rejected = '403 lease_rejected';
     assert.equal(await connect(), rejected);
+    assert.match((await openSession(relay, sessionHeaders(lease.token))).head, /^Retry-After: 15\r$/m);
     ok(await admin.post(leasePath(identity, 'approve')));
     assert.equal(await connect(), 'ok');
     ok(await admin.delete(leasePath(identity, 'approve')));
@@ -154,7 +155,8 @@ test('in manual mode an unapproved identity registers and renews, and may not co
 
     ok(await admin.post(leasePath(identity, 'approve')));
     ok(await admin.post(leasePath(identity, 'deny')));
-    assert.equal(code(await challenge('waits', lease.wallet.address)), 'lease_rejected');
+    const denied = await challenge('waits', lease.wallet.address);
+    assert.deepEqual([code(denied), denied.headers['retry-after']], ['lease_rejected', undefined]);
     ok(await admin.delete(leasePath(identity, 'deny')));
     const again = await register(relay, { name: 'waits', wallet: lease.wallet });
     lease.token = again.token;

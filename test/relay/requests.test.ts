@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { call } from '../support/by-hand.js';
+import { call, freshWallet } from '../support/by-hand.js';
+import { exchangeRaw } from '../contract/support/http.js';
 import { type TestRelay, startTestRelay } from '../support/relay.js';
 
 // What random requests found, once each.
@@ -30,4 +31,48 @@ test('a body where none is declared means nothing, whatever it is', async () => 
   }
   const unknown = await call(relay, 'POST', '/nowhere', { body: '{', headers: { 'content-type': 'text/plain' } });
   assert.equal(unknown.body.error.code, 'not_found');
+});
+
+/** A request as no HTTP library would write it. */
+async function raw(
+  head: string,
+): Promise<{ status: number; code?: string; data?: Record<string, unknown>; allow?: string }> {
+  const { status, headers, body } = await exchangeRaw(relay, `${head}\r\nHost: ${relay.rootHost}\r\n\r\n`);
+  const { error, data } = JSON.parse(body.toString()) as { error?: { code: string }; data?: Record<string, unknown> };
+  return { status, code: error?.code, data, allow: headers['allow'] as string | undefined };
+}
+
+test('a path has one spelling, whoever asks, and whatever for', async () => {
+  for (const path of [
+    '/SDK/domain',
+    '/sdk/domain/',
+    '/openapi.json/',
+    '/SDK/connect',
+    '/sdk/connect/',
+    '/Admin/snapshot',
+  ])
+    for (const header of ['A: b', 'Origin: https://page.example', 'Connection: Upgrade\r\nUpgrade: portal-reverse']) {
+      const { status, code } = await raw(`GET ${path} HTTP/1.1\r\n${header}`);
+      assert.deepEqual([status, code], [404, 'not_found'], path);
+    }
+});
+
+test('a request target may be a whole URL (RFC 9112 3.2.2)', async () => {
+  for (const target of [`${relay.url}/sdk/domain`, 'http://other.example/sdk/domain', `${relay.url}/sdk/domain?a=/b`])
+    assert.equal((await raw(`GET ${target} HTTP/1.1`)).data?.['root_host'], relay.rootHost, target);
+  for (const target of [relay.url, `${relay.url}/`, `${relay.url}?a`])
+    assert.equal((await raw(`GET ${target} HTTP/1.1`)).code, 'not_found', target);
+  assert.equal((await raw(`GET http:// HTTP/1.1`)).code, 'invalid_request');
+  assert.equal((await raw(`PATCH ${relay.url}/sdk/domain HTTP/1.1`)).allow, 'GET, HEAD');
+});
+
+test('a switch has no HEAD', async () => {
+  const answer = await call(relay, 'HEAD', '/sdk/connect');
+  assert.deepEqual([answer.status, answer.headers['allow']], [405, 'GET']);
+});
+
+test('an address may begin with 0X, as the contract has it', async () => {
+  const { address } = freshWallet();
+  const body = { identity: { name: 'shouting', address: address.toUpperCase() } };
+  assert.equal((await call(relay, 'POST', '/sdk/register/challenge', { body })).status, 201);
 });

@@ -38,6 +38,20 @@ export function isFinal(error: unknown): boolean {
 void ((client: ReturnType<typeof createPortalClient>) => client.send('getNothing'));
 `;
 
+const page = `
+import { createPortalClient, type RetryAdvice } from 'portal-relay/sdk/browser';
+const client = createPortalClient({ relay: 'https://relay.example.com' });
+const answer = await client.send('getHealth');
+const seconds: number = !answer.ok && answer.retry === 'after_delay' ? answer.retryAfterSeconds : 0;
+export const advice: RetryAdvice = { retry: 'after_delay', retryAfterSeconds: seconds };
+`;
+const tunnel = `
+import { expose } from 'portal-relay';
+const tunnel = expose({ relay: 'https://relay.example.com', target: 3000, name: 'my-app', signal: undefined });
+tunnel.on('status', ({ state, message }) => console.log(state, message));
+export const { url }: { url: string } = await tunnel.ready();
+`;
+
 let relay: TestRelay;
 let dir: string;
 let app: string;
@@ -52,6 +66,10 @@ before(async () => {
   const [{ filename }] = JSON.parse(packed) as [{ filename: string }];
   await npm(app, 'install', join(dir, filename), '--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund');
   writeFileSync(join(app, 'consumer.ts'), consumer);
+  for (const [folder, program] of Object.entries({ page, tunnel })) {
+    mkdirSync(join(app, folder));
+    writeFileSync(join(app, folder, 'program.ts'), program);
+  }
   cpSync(join(installed(), 'docs/examples/lease-by-hand.ts'), join(app, 'lease-by-hand.ts'));
 });
 after(async () => {
@@ -67,16 +85,16 @@ async function npm(cwd: string, ...args: string[]): Promise<string> {
   return stdout.toString();
 }
 
-async function typeCheck(name: string, options: object): Promise<void> {
+async function typeCheck(name: string, options: object, include = '*.ts'): Promise<void> {
   const compilerOptions = {
     target: 'es2022',
     strict: true,
     types: ['node'],
-    exactOptionalPropertyTypes: false,
+    exactOptionalPropertyTypes: true,
     ...options,
   };
   const project = join(app, `tsconfig.${name}.json`);
-  writeFileSync(project, JSON.stringify({ compilerOptions, include: ['*.ts'] }));
+  writeFileSync(project, JSON.stringify({ compilerOptions, include: [include] }));
   const tsc = join(projectRoot, 'node_modules/typescript/bin/tsc');
   const { code, stdout } = await runProgram(process.execPath, [tsc, '-p', project], { timeoutMs: 120_000 });
   assert.equal(code, 0, stdout.toString());
@@ -121,6 +139,9 @@ test('strict TypeScript takes its types, its own and those it builds on, whichev
   await Promise.all([
     typeCheck('bundler', { ...bundler, skipLibCheck: true }),
     typeCheck('nodenext', { module: 'nodenext', moduleResolution: 'nodenext', lib: ['es2022'] }),
+    // A page knows nothing of Node, and nobody who exposes a service should have to look for types.
+    typeCheck('browser', { ...bundler, types: [] }, 'page/*.ts'),
+    typeCheck('tunnel', { module: 'nodenext', moduleResolution: 'nodenext', noEmit: true }, 'tunnel/*.ts'),
   ]);
 });
 

@@ -52,6 +52,9 @@ export function createApp({
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
+  // One path has one spelling, as the contract has it; CORS and upgrades go by it as well.
+  app.enable('case sensitive routing');
+  app.enable('strict routing');
   app.use((request, _response, next) => {
     // Instead of express's own reading, so that calls and upgrades have one.
     const ip = addresses.of(request.socket, request.get('x-forwarded-for'));
@@ -70,7 +73,11 @@ export function createApp({
     const here = operations.filter((operation) => operation.path === path);
     const route = app.route(expressPath(path));
     const allow = here
-      .flatMap(({ method }) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]))
+      .flatMap(({ method, operationId }) => {
+        // What switches protocols has no answer that could go without its body.
+        const hasHead = method === 'get' && operationId !== 'openReverseSession';
+        return hasHead ? ['GET', 'HEAD'] : [method.toUpperCase()];
+      })
       .join(', ');
     route.all((request, response, next) => {
       if (allow.split(', ').includes(request.method)) {
@@ -93,6 +100,11 @@ export function createApp({
     const limit = path === '/v1/sign' ? maxSignBodyBytes : maxJsonBodyBytes;
     if (requestBody !== undefined) app.route(expressPath(path))[method](jsonBody(limit));
   }
+  // Before the validator, which would know more spellings of a path.
+  app.use((_request, response, next) => {
+    if (response.locals['operationId'] === undefined) throw new ApiError('not_found', 'no such endpoint');
+    next();
+  });
   app.use(
     validate({
       apiSpec: contract as never,
@@ -107,15 +119,15 @@ export function createApp({
     const route = app.route(expressPath(path));
     if (handler) route[method](async (request: Request, response: Response) => handler(request, response));
   }
-  app.use(() => {
-    throw new ApiError('not_found', 'no such endpoint');
-  });
   app.use(answerErrors(logger, validateResponses));
   return (request, response) => {
+    // A request target may be a whole URL (RFC 9112 3.2.2), of which only the path matters here.
+    request.url = request.url?.replace(/^https?:\/\/[^/?#]+\/?/i, '/');
     // Express routes nothing whose target has no path (`http://`), and would answer it with a page of its own.
     app(request as Request, response as Response, () => {
       const error = new ApiError('invalid_request', 'the request target has no path');
-      response.writeHead(error.status, { 'Content-Type': 'application/json; charset=utf-8' });
+      response.statusCode = error.status;
+      response.setHeader('Content-Type', 'application/json; charset=utf-8');
       response.end(JSON.stringify(failure(error)));
     });
   };

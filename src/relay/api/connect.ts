@@ -135,7 +135,7 @@ export class ConnectEndpoint {
     const upgrade = request.header('upgrade')?.toLowerCase();
     try {
       if (upgrade !== undefined && upgrade !== 'portal-reverse')
-        throw new ApiError('invalid_request', 'Upgrade must be portal-reverse');
+        throw new ApiError('invalid_request', 'Upgrade must be portal-reverse or websocket, and one of them');
       if (rest.length > 0)
         throw new ApiError('invalid_request', 'nothing may follow the request before it is answered');
       const admission = await this.admission.admit(request);

@@ -20,8 +20,9 @@ export function asApiError(error: unknown, logger: Logger, operationId?: Operati
   if (status === 404) return new ApiError('not_found', 'no such endpoint', { cause: error });
   if (status === 405) return new ApiError('method_not_allowed', 'the endpoint has other methods', { cause: error });
   if (status === 401) return new ApiError('unauthorized', 'a credential is missing', { cause: error });
-  if (status === 413 || status === 415)
-    return new ApiError('invalid_request', STATUS_CODES[status], { status, cause: error });
+  if (status === 415)
+    return new ApiError('invalid_request', 'the body must be application/json', { status, cause: error });
+  if (status === 413) return new ApiError('invalid_request', STATUS_CODES[status], { status, cause: error });
   if (status !== undefined && status >= 400 && status < 500) {
     const fault = errors[0];
     if (!fault) return new ApiError('invalid_request', 'the request is malformed', { cause: error });

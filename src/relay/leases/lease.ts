@@ -52,7 +52,7 @@ export function parseIdentity(raw: { name: string; address: string }): Identity 
   const name = raw.name.toLowerCase();
   if (!label.test(name))
     throw new ApiError('invalid_request', 'identity.name must be one DNS label: a-z, 0-9 and inner hyphens, 1 to 63');
-  if (!/^0x[0-9a-fA-F]{40}$/.test(raw.address))
+  if (!/^0[xX][0-9a-fA-F]{40}$/.test(raw.address))
     throw new ApiError('invalid_address', 'identity.address must be 0x and 40 hex digits');
   return { name, address: getAddress(raw.address.toLowerCase()) };
 }

@@ -111,7 +111,8 @@ export class Policy extends EventEmitter<PolicyEvents> {
 
   /** @throws ApiError `lease_rejected` for an identity that was denied or banned */
   assertNotRejected(key: string): void {
-    if (this.isRejected(key)) throw new ApiError('lease_rejected', 'the operator of this relay refuses this identity');
+    if (!this.isRejected(key)) return;
+    throw new ApiError('lease_rejected', 'the operator of this relay refuses this identity', { isFinal: true });
   }
 
   /** @throws ApiError `lease_rejected`, also for an identity that awaits its approval */
