@@ -217,6 +217,8 @@ export const visitSpacingMs = 500;
 /** Visits under way at once by turn, and beside them those that announcements bring about. */
 export const maxVisits = 4;
 export const maxAnnouncedVisits = 4;
+/** Of those by turn, to relays that never answered or did not the last time. */
+export const maxDoubtfulVisits = 2;
 /** From lookup to the last byte. */
 export const visitTimeoutMs = 10_000;
 /** First and longest wait for a relay that does not answer. */

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
-import { maxCandidatesPerTeller, maxForgedDescriptors } from '../../src/relay/constants.js';
+import { maxCandidatesPerTeller, maxDoubtfulVisits, maxForgedDescriptors } from '../../src/relay/constants.js';
 import type { Refusal } from '../../src/relay/discovery/refusals.js';
 import type { WireDescriptor } from '../../src/sdk/relay-descriptor.js';
 import { call, freshWallet } from '../support/by-hand.js';
@@ -18,13 +20,13 @@ import {
 import { freePort, type TestRelay } from '../support/relay.js';
 
 /** A relay whose bootstraps are one that is honest and one that is not. */
-async function startVictim(t: TestContext) {
+async function startVictim(t: TestContext, timeoutMs = 1_000) {
   const hostile = await HostileRelay.start(t);
   const [honestSite, site] = await makeSites(t, ['honest', 'victim']);
   const ca = honestSite!.caPem + site!.caPem + hostile.caPem;
   const honest = await startSite(t, honestSite!, { bootstraps: [], ca });
   const bootstraps = [hostile.url, honestSite!.url];
-  const victim = await startSite(t, site!, { bootstraps, ca, timeoutMs: 1_000 });
+  const victim = await startSite(t, site!, { bootstraps, ca, timeoutMs });
   return { hostile, honest, victim };
 }
 
@@ -152,6 +154,26 @@ test('of a thousand relays that it invents, a few are looked at, one after the o
   const report = victim.relay.discovery!();
   assert.equal(report.held, 2 + maxCandidatesPerTeller);
   assert.equal(report.believed.length, 2);
+});
+
+test('relays that never answer do not keep it from visiting those that do', async (t) => {
+  const { hostile, victim } = await startVictim(t, 60_000);
+  const open = new Set<Socket>();
+  const silent = createServer((socket) => open.add(socket.on('error', () => {})));
+  silent.listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  t.after(() => {
+    for (const socket of open) socket.destroy();
+    silent.close();
+  });
+  const { port } = silent.address() as AddressInfo;
+  const invented = Array.from({ length: 20 }, (_, at) => descriptorOf(`https://n${at}.localhost:${port}`));
+  hostile.serve(() => [hostile.own(), ...invented]);
+  await until(() => open.size === maxDoubtfulVisits);
+  const seen = hostile.requests;
+  await until(() => hostile.requests > seen + 3);
+  assert.equal(open.size, maxDoubtfulVisits);
+  assert.equal(believed(victim).length, 2);
 });
 
 test('a listing full of forgeries is left after the first few', async (t) => {
