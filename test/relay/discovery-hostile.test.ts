@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { maxCandidatesPerTeller, maxDoubtfulVisits, maxForgedDescriptors } from '../../src/relay/constants.js';
 import type { Refusal } from '../../src/relay/discovery/refusals.js';
@@ -14,6 +12,7 @@ import {
   makeSites,
   quickTimes,
   say,
+  SilentPort,
   startSite,
   until,
 } from '../support/discovery.js';
@@ -158,21 +157,13 @@ test('of a thousand relays that it invents, a few are looked at, one after the o
 
 test('relays that never answer do not keep it from visiting those that do', async (t) => {
   const { hostile, victim } = await startVictim(t, 60_000);
-  const open = new Set<Socket>();
-  const silent = createServer((socket) => open.add(socket.on('error', () => {})));
-  silent.listen(0, '127.0.0.1');
-  await once(silent, 'listening');
-  t.after(() => {
-    for (const socket of open) socket.destroy();
-    silent.close();
-  });
-  const { port } = silent.address() as AddressInfo;
-  const invented = Array.from({ length: 20 }, (_, at) => descriptorOf(`https://n${at}.localhost:${port}`));
+  const silent = await SilentPort.start(t);
+  const invented = Array.from({ length: 20 }, (_, at) => descriptorOf(`https://n${at}.localhost:${silent.port}`));
   hostile.serve(() => [hostile.own(), ...invented]);
-  await until(() => open.size === maxDoubtfulVisits);
+  await until(() => silent.open.size === maxDoubtfulVisits);
   const seen = hostile.requests;
   await until(() => hostile.requests > seen + 3);
-  assert.equal(open.size, maxDoubtfulVisits);
+  assert.equal(silent.open.size, maxDoubtfulVisits);
   assert.equal(believed(victim).length, 2);
 });
 
