@@ -258,6 +258,7 @@ export async function startRelay(config: RelayConfig, logger: Logger, parts: Rel
     directory,
     leases: () => leases.size,
     publicConnections: () => connections.open,
+    discovery: discovery && (() => discovery.report()),
   });
   const metricsListener = metrics && new MetricsListener(metrics.registry, logger);
 

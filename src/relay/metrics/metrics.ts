@@ -1,6 +1,8 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import type { ErrorCode, OperationId } from '../../contract/index.js';
 import { metricsHostnames } from '../constants.js';
+import type { DiscoveryReport } from '../discovery/discovery.js';
+import { refusals } from '../discovery/refusals.js';
 import { type ConnectionOutcome, connectionOutcomes } from '../ingress/connection-outcome.js';
 import type { LeaseSessions } from '../reverse/session-directory.js';
 import { LeaseTraffic, type TrafficSource } from './lease-traffic.js';
@@ -13,6 +15,8 @@ export interface MetricsSources {
   /** Live leases. */
   leases(): number;
   publicConnections(): number;
+  /** Where discovery is on. */
+  discovery?: () => DiscoveryReport;
 }
 
 /** Where a request to the API ended: `ok`, or the code of its error. */
@@ -67,7 +71,7 @@ export class RelayMetrics {
   };
 
   /** Adds what is read off the relay's parts, and what Node tells of the process. */
-  watch({ releaseVersion, directory, leases, publicConnections }: MetricsSources): void {
+  watch({ releaseVersion, directory, leases, publicConnections, discovery }: MetricsSources): void {
     const { registry } = this;
     const registers = [registry];
     collectDefaultMetrics({ register: registry });
@@ -104,6 +108,30 @@ export class RelayMetrics {
       sum(({ live }) => live.size),
     );
     gauge('portal_public_connections', 'Connections open on the public port.', publicConnections);
+
+    if (discovery) {
+      gauge(
+        'portal_relays_believed',
+        'Other relays whose descriptor is believed now.',
+        () => discovery().believed.length,
+      );
+      gauge(
+        'portal_relays_held',
+        'URLs of other relays held: believed, silent, or not visited yet.',
+        () => discovery().held,
+      );
+      new Counter({
+        name: 'portal_relay_refusals_total',
+        help: 'Descriptors and answers of other relays that were not believed, by kind.',
+        labelNames: ['kind'],
+        registers,
+        collect() {
+          const { refused } = discovery();
+          this.reset();
+          for (const kind of refusals) this.inc({ kind }, refused[kind] ?? 0);
+        },
+      });
+    }
 
     const traffic = new LeaseTraffic(directory, metricsHostnames);
     new Counter({
