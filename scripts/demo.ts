@@ -6,7 +6,7 @@ import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { readRelayConfig } from '../src/relay/config.js';
+import { readRelayConfig } from '../src/relay/config/config.js';
 import { createLogger } from '../src/relay/logger.js';
 import { startRelay } from '../src/relay/relay.js';
 import { expose } from '../src/tunnel/index.js';

@@ -1,4 +1,4 @@
-import type { AdminClient, LeaseIdentity } from '../sdk/admin-client.js';
+import type { AdminClient, LeaseDecision, LeaseIdentity } from '../sdk/admin-client.js';
 import { UsageError } from '../sdk/errors.js';
 import { bpsText, onOff, portsText, snapshotText } from './admin-output.js';
 
@@ -23,18 +23,9 @@ interface AdminCommand {
   run(client: AdminClient, words: string[], options: CommandOptions): Promise<Result>;
 }
 
-type Decision =
-  | 'banLease'
-  | 'unbanLease'
-  | 'approveLease'
-  | 'revokeLeaseApproval'
-  | 'denyLease'
-  | 'removeLeaseDenial'
-  | 'removeLeaseBps';
-
 const done = (text: string): Result => ({ data: {}, text: `${text}\n` });
 
-function decision(method: Decision, help: string, said: (who: string) => string): AdminCommand {
+function decision(method: LeaseDecision, help: string, said: (who: string) => string): AdminCommand {
   return {
     usage: 'NAME ADDRESS',
     help,

@@ -1,7 +1,12 @@
-import { parseArgs } from 'node:util';
 import { UsageError } from '../sdk/errors.js';
 import type { FindRelaysOptions, FoundRelay } from '../sdk/find-relays.js';
+import { parseArguments } from './arguments.js';
 import { readCertificates } from './files.js';
+import { type Column, table } from './table.js';
+
+/** Characters of a URL, which is there to be copied, and of what is wrong with a relay, that are printed. */
+const maxUrl = 300;
+const maxFault = 160;
 
 const help = `Usage: portal list --relay URL [options]
 
@@ -29,7 +34,7 @@ export async function listCommand(argv: string[]): Promise<number> {
     // Late, for it brings much along: wrong usage should be told at once.
     const { findRelays } = await import('../sdk/find-relays.js');
     const found = await findRelays(options);
-    process.stdout.write(options.json ? `${JSON.stringify({ relays: found.map(asJson) })}\n` : asTable(found));
+    process.stdout.write(options.json ? `${JSON.stringify({ relays: found.map(asJson) })}\n` : table(columns, found));
     return found.some(({ reachable }) => reachable) ? 0 : 1;
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
@@ -56,22 +61,16 @@ function readOptions(argv: string[], env: NodeJS.ProcessEnv): (FindRelaysOptions
 }
 
 function parse(argv: string[]) {
-  try {
-    return parseArgs({
-      args: argv,
-      options: {
-        relay: { type: 'string', multiple: true },
-        ca: { type: 'string' },
-        'allow-private': { type: 'boolean' },
-        timeout: { type: 'string' },
-        json: { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    }).values;
-  } catch (error) {
-    // Node's first sentence says what is wrong; the rest is advice on quoting.
-    throw new UsageError((error as Error).message.split(/\. |\n/)[0]!, { cause: error });
-  }
+  const { values, positionals } = parseArguments(argv, {
+    relay: { type: 'string', multiple: true },
+    ca: { type: 'string' },
+    'allow-private': { type: 'boolean' },
+    timeout: { type: 'string' },
+    json: { type: 'boolean' },
+    help: { type: 'boolean', short: 'h' },
+  });
+  if (positionals.length > 0) throw new UsageError(`unexpected ${positionals[0]}: relays are given by --relay`);
+  return values;
 }
 
 function asJson({ url, named, reachable, latencyMs, facts, fault }: FoundRelay) {
@@ -92,28 +91,25 @@ function asJson({ url, named, reachable, latencyMs, facts, fault }: FoundRelay) 
   };
 }
 
-function asTable(found: FoundRelay[]): string {
-  const rows = [
-    ['RELAY', 'LATENCY', 'CONNECTIONS', 'THROUGHPUT', 'PORTS', 'ADDRESS'],
-    ...found.map(({ url, reachable, latencyMs, facts, fault }) => [
-      url,
-      reachable && latencyMs !== undefined ? `${latencyMs.toFixed(1)} ms` : '-',
-      facts ? String(facts.activeConnections) : '-',
-      facts ? throughput(facts.tcpBps) : '-',
-      facts ? [facts.supportsTcp && 'tcp', facts.supportsUdp && 'udp'].filter(Boolean).join(',') || 'none' : '-',
-      fault ?? facts?.address ?? 'discovery is off there',
-    ]),
-  ];
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows
-    .map(
-      (row) =>
-        `${row
-          .map((cell, column) => cell.padEnd(widths[column]!))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
+const columns: Column<FoundRelay>[] = [
+  { title: 'RELAY', of: ({ url }) => url, longest: maxUrl },
+  {
+    title: 'LATENCY',
+    of: ({ reachable, latencyMs }) => (reachable && latencyMs !== undefined ? `${latencyMs.toFixed(1)} ms` : '-'),
+    right: true,
+  },
+  { title: 'CONNECTIONS', of: ({ facts }) => (facts ? String(facts.activeConnections) : '-'), right: true },
+  { title: 'THROUGHPUT', of: ({ facts }) => (facts ? throughput(facts.tcpBps) : '-'), right: true },
+  { title: 'PORTS', of: ({ facts }) => (facts ? ports(facts) : '-') },
+  {
+    title: 'ADDRESS',
+    of: ({ facts, fault }) => fault ?? facts?.address ?? 'discovery is off there',
+    longest: maxFault,
+  },
+];
+
+function ports({ supportsTcp, supportsUdp }: NonNullable<FoundRelay['facts']>): string {
+  return [supportsTcp && 'tcp', supportsUdp && 'udp'].filter(Boolean).join(',') || 'none';
 }
 
 function throughput(bps: number): string {

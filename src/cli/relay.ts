@@ -1,5 +1,7 @@
 import { EventEmitter, once } from 'node:events';
-import { ConfigError, readRelayConfig, relaySettingsHelp } from '../relay/config.js';
+import { readRelayConfig } from '../relay/config/config.js';
+import { ConfigError } from '../relay/config/given-settings.js';
+import { relaySettingsHelp } from '../relay/config/settings.js';
 import { createLogger } from '../relay/logger.js';
 import { startRelay } from '../relay/relay.js';
 

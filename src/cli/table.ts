@@ -4,17 +4,21 @@ export interface Column<Row> {
   title: string;
   of(row: Row): string;
   right?: boolean;
+  /** Characters of a cell; whoever wants more asks for JSON. */
+  longest?: number;
 }
 
-/** Longest text of a cell; whoever wants more asks for JSON. */
-const maxCell = 64;
+const defaultLongest = 64;
 
 /**
  * Rows under their titles, in columns two blanks apart. Where a terminal is narrower than that, columns are left out from the right.
  * Whatever a terminal would obey in a cell is replaced.
  */
 export function table<Row>(columns: Column<Row>[], rows: Row[], terminalWidth = Infinity): string {
-  const cells = columns.map((column) => [column.title, ...rows.map((row) => printable(column.of(row), maxCell))]);
+  const cells = columns.map(({ title, of, longest = defaultLongest }) => [
+    title,
+    ...rows.map((row) => printable(of(row), longest)),
+  ]);
   const widths = cells.map((column) => Math.max(...column.map((cell) => cell.length)));
   let shown = 0;
   for (let width = -2; shown < columns.length; shown++) {

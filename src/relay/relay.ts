@@ -25,7 +25,7 @@ import { AccessTokens } from './auth/tokens.js';
 import { keyPin } from './certs/certificate.js';
 import { CertificateSource, loadCertificate } from './certs/certificate-source.js';
 import { developmentCaFile, developmentCertificate } from './certs/development-ca.js';
-import type { RelayConfig } from './config.js';
+import type { RelayConfig } from './config/config.js';
 import { defaultLeaseTtlSeconds } from './constants.js';
 import { Datagrams } from './datagrams/datagrams.js';
 import { Joiner } from './ingress/joiner.js';
@@ -258,6 +258,7 @@ export async function startRelay(config: RelayConfig, logger: Logger, parts: Rel
     directory,
     leases: () => leases.size,
     publicConnections: () => connections.open,
+    datagrams,
     discovery: discovery && (() => discovery.report()),
   });
   const metricsListener = metrics && new MetricsListener(metrics.registry, logger);

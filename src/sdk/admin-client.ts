@@ -69,6 +69,16 @@ export interface AdminClient {
   unbanIp(ip: string, options?: CallOptions): Promise<void>;
 }
 
+/** The operations that decide about one lease and say no more than whose it is. */
+export type LeaseDecision =
+  | 'banLease'
+  | 'unbanLease'
+  | 'approveLease'
+  | 'revokeLeaseApproval'
+  | 'denyLease'
+  | 'removeLeaseDenial'
+  | 'removeLeaseBps';
+
 type SetSession = Omit<AdminSession, 'walletAddress'>;
 
 const loginPath = '/admin/auth/login';
@@ -96,16 +106,8 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
   const ask = async <Op extends EnvelopeOperationId>(operationId: Op, request: SendRequest<Op>) =>
     (await call(operationId, request)).data;
 
-  type Decision =
-    | 'banLease'
-    | 'unbanLease'
-    | 'approveLease'
-    | 'revokeLeaseApproval'
-    | 'denyLease'
-    | 'removeLeaseDenial'
-    | 'removeLeaseBps';
   const decide =
-    (operationId: Decision) =>
+    (operationId: LeaseDecision) =>
     async (lease: LeaseIdentity, callOptions: CallOptions = {}): Promise<void> => {
       await ask(operationId, { ...callOptions, path: leasePath(lease) });
     };

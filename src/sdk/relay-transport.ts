@@ -10,6 +10,8 @@ import { NetworkError } from './errors.js';
 const maxCallConnections = 16;
 const keepAliveTimeoutMs = 20_000;
 const connectTimeoutMs = 10_000;
+/** Relays whose last TLS session is kept: discovery may bring ever new ones. */
+const maxKeptSessions = 64;
 
 /**
  * How Node reaches relays: one set of TLS rules, and one way through a proxy, for API calls and for reverse sessions.
@@ -74,11 +76,20 @@ export class RelayTransport {
       const socket = await dialTls(relay, this.#options, details, signal);
       socket.setNoDelay(true);
       this.remoteAddress = socket.remoteAddress;
-      socket.on('session', (given: Buffer) => this.#sessions.set(relay.host, given));
+      socket.on('session', (given: Buffer) => this.#keep(relay.host, given));
       return socket;
     } catch (error) {
       this.#sessions.delete(relay.host);
       throw error;
+    }
+  }
+
+  #keep(host: string, session: Buffer): void {
+    this.#sessions.delete(host);
+    this.#sessions.set(host, session);
+    for (const oldest of this.#sessions.keys()) {
+      if (this.#sessions.size <= maxKeptSessions) break;
+      this.#sessions.delete(oldest);
     }
   }
 }

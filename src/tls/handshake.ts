@@ -18,13 +18,8 @@ import {
   handshakeSecrets,
   resumptionSecret,
 } from './key-schedule.js';
-import {
-  type ClientHello,
-  type ServerHello,
-  checkRetriedClientHello,
-  parseClientHello,
-  parseServerHello,
-} from './messages.js';
+import { type ClientHello, type ServerHello, parseClientHello, parseServerHello } from './messages.js';
+import { checkRetriedClientHello } from './retry-check.js';
 import { type Negotiated, type Preferences, acceptsTickets, chooseScheme, negotiate } from './negotiation.js';
 import { RecordOpener, RecordSealer } from './record-protection.js';
 import { type ResumedSession, newTickets, resumeSession, ticketContext } from './resumption.js';

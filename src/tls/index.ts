@@ -4,6 +4,7 @@ export { ClientHelloReader } from './client-hello-reader.js';
 export { type AlertName, cipherSuites, extensionType, handshakeType } from './constants.js';
 export { TlsError, type TlsErrorCode } from './errors.js';
 export * from './messages.js';
+export { checkRetriedClientHello } from './retry-check.js';
 export * from './schemes.js';
 export { type SignRequest, type TlsServerOptions, TlsServerStream } from './server.js';
 export { TicketKeys } from './tickets.js';

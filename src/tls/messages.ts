@@ -6,8 +6,6 @@ import { TlsAlertError } from './alerts.js';
 import { extensionType, handshakeHeaderLength, handshakeType, helloRetryRequestRandomHex, tls12 } from './constants.js';
 import { Reader } from './reader.js';
 
-export { checkRetriedClientHello } from './retry-check.js';
-
 export interface PreSharedKeyOffer {
   readonly identities: readonly { readonly identity: Buffer; readonly obfuscatedTicketAge: number }[];
   readonly binders: readonly Buffer[];

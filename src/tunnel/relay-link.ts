@@ -183,7 +183,9 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     this.#close();
     const { carrier, datagramCarrier, services } = this.#options;
     const closed = { pool: this.#takesConnections, datagrams: registration.udpAddress !== undefined };
+    let isRejected = false;
     const opened = (part: keyof typeof closed) => {
+      isRejected = false;
       this.#keeper.accepted(registration);
       if (!closed[part]) return;
       closed[part] = false;
@@ -194,6 +196,10 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       onRefused: (error: Error) => this.#keeper.refused(registration, 'connect', error),
       onWaiting: (error: Error, delayMs: number) => {
         closed[part] = true;
+        // Connecting is refused before approval as after a ban: renewing tells which it is.
+        const wasRejected = isRejected;
+        isRejected = error instanceof ApiError && error.code === 'lease_rejected';
+        if (isRejected && !wasRejected) this.#keeper.renewNow();
         this.emit('waiting', 'connect', error, delayMs);
       },
     });

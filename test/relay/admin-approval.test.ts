@@ -5,7 +5,7 @@ import { freshWallet } from '../support/by-hand.js';
 import { startPortal } from '../support/processes.js';
 import { printed } from '../support/programs.js';
 import { startTestRelay } from '../support/relay.js';
-import { get, startHttpService, temporaryDirectory } from '../support/tunnel.js';
+import { get, openTunnel, startHttpService, temporaryDirectory } from '../support/tunnel.js';
 import { join } from 'node:path';
 
 test('portal expose says that it awaits approval, serves once it has it, and comes back after it was revoked', async (t) => {
@@ -68,4 +68,24 @@ test('portal expose says that it awaits approval, serves once it has it, and com
   await admin.post(leasePath(lease, 'approve'));
   await event('ready');
   assert.equal((await get(relay, lease.hostname)).body, 'served');
+});
+
+test('a tunnel whose identity is banned asks at once what that is, and ends', async (t) => {
+  const operator = freshWallet();
+  const relay = await startTestRelay({ adminWallets: [operator.address] });
+  t.after(() => relay.stop());
+  const admin = await adminOf(relay, operator);
+  const service = await startHttpService(t, (_request, response) => response.end('served'));
+  // So long a lease is renewed minutes later, of itself.
+  const { tunnel } = await openTunnel(t, relay, service.port, { ttl: 3_600 });
+  let refusals = 0;
+  const refusedAgain = new Promise<never>((_, reject) => {
+    tunnel.on('status', ({ state }) => {
+      if (state === 'awaiting_approval' && ++refusals > 1) reject(new Error('it goes on asking to connect'));
+    });
+  });
+  const [lease] = (await admin.snapshot()).leases;
+  await admin.post(leasePath(lease, 'ban'));
+  const { error } = await Promise.race([tunnel.closed, refusedAgain]);
+  assert.match(String(error), /refuses this identity/);
 });

@@ -3,7 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { ConfigError, readRelayConfig } from '../../src/relay/config.js';
+import { fileURLToPath } from 'node:url';
+import { readRelayConfig } from '../../src/relay/config/config.js';
+import { ConfigError } from '../../src/relay/config/given-settings.js';
 
 function faultsOf(argv: string[], env = {}): string[] {
   try {
@@ -136,7 +138,7 @@ test('the first values of what admins set come from the configuration', () => {
     tcpPort: { enabled: false, maxLeases: 0 },
   });
   const faults = faultsOf(argv.slice(0, 2), { APPROVAL_MODE: 'none', MAX_TCP_LEASES: '65536' }).join('\n');
-  assert.match(faults, /\(APPROVAL_MODE\): must be auto or manual/);
+  assert.match(faults, /\(APPROVAL_MODE\): must be one of auto, manual/);
   assert.match(faults, /\(MAX_TCP_LEASES\): must be a whole number from 0 to 65535/);
 });
 
@@ -160,6 +162,11 @@ test('discovery is off unless it is turned on; its bootstraps are relay URLs', (
     /BOOTSTRAPS\): is for relays with --discovery/,
   );
   assert.match(faultsOf([...url, '--discovery', '--bootstraps', 'http://b.example']).join(), /begins with https/);
-  assert.match(faultsOf([...url, '--discovery', '--discovery-ca', '/nowhere.pem']).join(), /no PEM certificate/);
+  assert.match(
+    faultsOf([...url, '--discovery', '--discovery-ca', '/nowhere.pem']).join(),
+    /not a file that can be read/,
+  );
+  const noPem = fileURLToPath(import.meta.url);
+  assert.match(faultsOf([...url, '--discovery', '--discovery-ca', noPem]).join(), /no PEM certificate/);
   assert.match(faultsOf(['--portal-url', 'https://a.localhost:444', '--discovery']).join(), /not 444/);
 });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -10,7 +11,7 @@ import { call, register } from '../support/by-hand.js';
 import { descriptorOf } from '../support/discovery.js';
 import { runProgram } from '../support/programs.js';
 import { parseScrape, type Scrape } from '../support/prometheus.js';
-import { startTestRelay, type TestRelay } from '../support/relay.js';
+import { startTestRelay, type TestRelay, withPorts } from '../support/relay.js';
 import { dialPublic, endVisit, handshake, signCall, visit } from '../support/tenant.js';
 import { requireTool } from '../support/tools.js';
 import { get, openTunnel, startHttpService } from '../support/tunnel.js';
@@ -81,6 +82,23 @@ test('with discovery, relays that are known and what was refused are counted, ea
   assert.deepEqual([now.value('portal_relays_believed'), now.value('portal_relays_held')], [0, 0]);
   // Where it is off there is nothing to count.
   assert.equal((await scrape()).types.has('portal_relays_held'), false);
+});
+
+test('datagrams are counted, and so are those that no tunnel was there to take', async (t) => {
+  const ports = await startTestRelay({ ...(await withPorts(1)), metricsPort: 0 });
+  t.after(() => ports.stop());
+  const { udpPort } = await register(ports, { name: 'unheard', udp: true });
+  const peer = createSocket('udp4');
+  t.after(() => peer.close());
+  peer.send('hello?', udpPort, '127.0.0.1');
+  const url = `http://127.0.0.1:${ports.relay.metricsPort}/metrics`;
+  let now: Scrape;
+  do now = parseScrape((await curl(url)).text);
+  while (now.value('portal_datagrams_dropped_total', { reason: 'no_tunnel' }) === 0);
+  assert.equal(now.value('portal_datagrams_dropped_total', { reason: 'no_tunnel' }), 1);
+  assert.equal(now.value('portal_datagrams_dropped_total', { reason: 'slow_tunnel' }), 0);
+  assert.equal(now.value('portal_datagrams_total', { direction: 'up' }), 0);
+  assert.equal(now.types.get('portal_datagrams_total'), 'counter');
 });
 
 test('a connection that lives is a live session, and an open connection', async () => {

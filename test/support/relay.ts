@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { RelayConfig } from '../../src/relay/config.js';
+import type { RelayConfig } from '../../src/relay/config/config.js';
 import { certificateReloadIntervalMs, maxLeaseTtlSeconds } from '../../src/relay/constants.js';
 import type { PortSettings } from '../../src/relay/policy/settings.js';
 import { createLogger } from '../../src/relay/logger.js';

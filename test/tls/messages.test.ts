@@ -3,13 +3,13 @@ import { describe, it } from 'node:test';
 import { TlsAlertError } from '../../src/tls/alerts.js';
 import { type AlertName, extensionType, namedGroup } from '../../src/tls/constants.js';
 import {
-  checkRetriedClientHello,
   parseCertificate,
   parseClientHello,
   parseEncryptedExtensions,
   parseServerHello,
   splitHandshakeMessages,
 } from '../../src/tls/messages.js';
+import { checkRetriedClientHello } from '../../src/tls/retry-check.js';
 import {
   encodeCertificate,
   encodeEncryptedExtensions,

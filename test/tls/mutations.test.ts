@@ -7,13 +7,13 @@ import { ClientHelloReader } from '../../src/tls/client-hello-reader.js';
 import { extensionType, namedGroup } from '../../src/tls/constants.js';
 import { TlsError } from '../../src/tls/errors.js';
 import {
-  checkRetriedClientHello,
   parseCertificate,
   parseClientHello,
   parseEncryptedExtensions,
   parseServerHello,
   splitHandshakeMessages,
 } from '../../src/tls/messages.js';
+import { checkRetriedClientHello } from '../../src/tls/retry-check.js';
 import { encodeEncryptedExtensions, encodeHelloRetryRequest } from '../../src/tls/server-messages.js';
 import { type TlsServerOptions, TlsServerStream } from '../../src/tls/server.js';
 import { TicketKeys } from '../../src/tls/tickets.js';

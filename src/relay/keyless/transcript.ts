@@ -2,13 +2,13 @@ import { ApiError } from '../../contract/index.js';
 import {
   type ClientHello,
   type ServerHello,
-  checkRetriedClientHello,
   parseCertificate,
   parseClientHello,
   parseEncryptedExtensions,
   parseServerHello,
   splitHandshakeMessages,
 } from '../../tls/messages.js';
+import { checkRetriedClientHello } from '../../tls/retry-check.js';
 import { cipherSuites, extensionType, handshakeType } from '../../tls/constants.js';
 import { certificateVerifyContent, transcriptHash } from '../../tls/transcript.js';
 import { maxTranscriptBytes } from '../constants.js';

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import type { ErrorCode, OperationId } from '../../contract/index.js';
 import { metricsHostnames } from '../constants.js';
+import { type DatagramCounters, dropReasons } from '../datagrams/counters.js';
 import type { DiscoveryReport } from '../discovery/discovery.js';
 import { refusals } from '../discovery/refusals.js';
 import { type ConnectionOutcome, connectionOutcomes } from '../ingress/connection-outcome.js';
@@ -15,6 +16,7 @@ export interface MetricsSources {
   /** Live leases. */
   leases(): number;
   publicConnections(): number;
+  datagrams: { readonly totals: Readonly<DatagramCounters>; readonly flows: number };
   /** Where discovery is on. */
   discovery?: () => DiscoveryReport;
 }
@@ -71,7 +73,7 @@ export class RelayMetrics {
   };
 
   /** Adds what is read off the relay's parts, and what Node tells of the process. */
-  watch({ releaseVersion, directory, leases, publicConnections, discovery }: MetricsSources): void {
+  watch({ releaseVersion, directory, leases, publicConnections, datagrams, discovery }: MetricsSources): void {
     const { registry } = this;
     const registers = [registry];
     collectDefaultMetrics({ register: registry });
@@ -108,6 +110,28 @@ export class RelayMetrics {
       sum(({ live }) => live.size),
     );
     gauge('portal_public_connections', 'Connections open on the public port.', publicConnections);
+    gauge('portal_udp_flows', 'Peers of public UDP ports that were heard of late.', () => datagrams.flows);
+    new Counter({
+      name: 'portal_datagrams_total',
+      help: 'Datagrams passed on. up: from the public to a tunnel.',
+      labelNames: ['direction'],
+      registers,
+      collect() {
+        this.reset();
+        this.inc({ direction: 'up' }, datagrams.totals.up);
+        this.inc({ direction: 'down' }, datagrams.totals.down);
+      },
+    });
+    new Counter({
+      name: 'portal_datagrams_dropped_total',
+      help: 'Datagrams given up, by the reason.',
+      labelNames: ['reason'],
+      registers,
+      collect() {
+        this.reset();
+        for (const reason of dropReasons) this.inc({ reason }, datagrams.totals.dropped[reason]);
+      },
+    });
 
     if (discovery) {
       gauge(

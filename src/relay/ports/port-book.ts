@@ -105,7 +105,10 @@ export class PortBook {
     if (!known) {
       const { maxLeases } = settings();
       if (maxLeases > 0 && this.#held.size >= maxLeases) {
-        throw new ApiError(codes[protocol].full, `${maxLeases} leases have a ${protocol.toUpperCase()} port already`);
+        throw new ApiError(
+          codes[protocol].full,
+          `${protocol.toUpperCase()} ports for leases: ${maxLeases} at most, and all are taken`,
+        );
       }
       this.#held.set(key, held);
     }

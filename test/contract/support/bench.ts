@@ -1,6 +1,6 @@
 import { type Wallet } from 'ethers';
 import type { OperationId } from '../../../src/contract/index.js';
-import type { RelayConfig } from '../../../src/relay/config.js';
+import type { RelayConfig } from '../../../src/relay/config/config.js';
 import type { Store } from '../../../src/relay/store/store.js';
 import { type HeldLease, call, freshWallet, register } from '../../support/by-hand.js';
 import { type Admin, adminChallenge, adminWith, login } from '../../support/admin.js';

@@ -1,0 +1,203 @@
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { homedir } from 'node:os';
+import { resolve } from 'node:path';
+import { getAddress } from 'ethers';
+import { parseRelayUrl } from '../../sdk/relay-url.js';
+import type { CertificateFiles } from '../certs/certificate-source.js';
+import { certificateReloadIntervalMs, maxPortLeases } from '../constants.js';
+import type { DiscoverySettings } from '../discovery/discovery.js';
+import { type LogLevel, logLevels } from '../logger.js';
+import type { PolicySettings } from '../policy/settings.js';
+import type { PortRange } from '../ports/port-book.js';
+import { ConfigError, GivenSettings } from './given-settings.js';
+
+/** What a relay is started with. */
+export interface RelayConfig {
+  /** Where the API is reached by others; its host is the root host. */
+  portalUrl: URL;
+  stateDir: string;
+  /** Address that both listeners bind. */
+  host: string;
+  apiPort: number;
+  /** The public TLS port, routed by SNI. */
+  sniPort: number;
+  /** Where leases get TCP and UDP ports of their own; none: nowhere. */
+  portRange?: PortRange;
+  /** Further names under which the public port leads to the API; the certificate should be valid for them. */
+  apiHosts: string[];
+  /** Balancers in front of the public port, as addresses and ranges: their connections begin with a PROXY header. */
+  proxyProtocolFrom: string[];
+  /** Proxies in front of the API, likewise, whose X-Forwarded-For is believed. */
+  trustedProxies: string[];
+  /** Absent: a development certificate, for root hosts under `localhost` only. */
+  certificateFiles?: CertificateFiles;
+  maxLeaseTtlSeconds: number;
+  /** Labels that nobody can lease. */
+  reservedNames: string[];
+  maxLeasesPerSource: number;
+  maxLeasesPerWallet: number;
+  /** Public connections open at once. */
+  maxConnectionsPerSource: number;
+  maxConnectionsPerLease: number;
+  /** Sign any digest for any lease holder, as older Portal v2 clients ask for it. */
+  digestSigning: boolean;
+  /** Ethereum addresses, with checksum, that may log in to /admin; with none, that is off. */
+  adminWallets: string[];
+  /** What counts until an admin sets something else. */
+  policy: PolicySettings;
+  /** A Chromium's executable, for thumbnails; none are taken without. */
+  chromium?: string;
+  /** How long live connections may finish once the relay is told to stop. */
+  drainTimeoutSeconds: number;
+  /** Where Prometheus reads metrics, on 127.0.0.1; absent: nowhere. */
+  metricsPort?: number;
+  /** Absent: discovery is off. */
+  discovery?: DiscoverySettings;
+  logLevel: LogLevel;
+  certificateReloadIntervalMs: number;
+  /** Hold every answer against the contract. */
+  validateResponses: boolean;
+}
+
+const hostName = /^[a-z0-9-]+(\.[a-z0-9-]+)*$/;
+
+/**
+ * Reads the configuration from flags, environment and file.
+ * @throws ConfigError with every fault found
+ */
+export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayConfig {
+  const given = new GivenSettings(argv, env);
+  const portalUrl = readPortalUrl(given);
+  const portRange = readPortRange(given);
+  const host = given.text('host') as string;
+  if (!isIP(host)) given.fault('host', 'must be an IP address');
+  const apiHosts = given.list('apiHosts');
+  for (const name of apiHosts) if (!hostName.test(name)) given.fault('apiHosts', `${name} is not a host name`);
+
+  const config: Omit<RelayConfig, 'portalUrl'> = {
+    stateDir: resolve((given.text('stateDir') as string).replace(/^~(?=\/)/, homedir())),
+    host,
+    apiPort: given.number('apiPort', 0, 65_535),
+    sniPort: given.number('sniPort', 0, 65_535),
+    portRange,
+    apiHosts,
+    proxyProtocolFrom: given.cidrs('proxyProtocolFrom'),
+    trustedProxies: given.cidrs('trustedProxies'),
+    certificateFiles: readCertificateFiles(given, portalUrl),
+    maxLeaseTtlSeconds: given.number('maxLeaseTtl', 1, 86_400),
+    reservedNames: given.list('reservedNames'),
+    maxLeasesPerSource: given.number('maxLeasesPerSource', 1, 1_000_000),
+    maxLeasesPerWallet: given.number('maxLeasesPerWallet', 1, 1_000_000),
+    maxConnectionsPerSource: given.number('maxConnectionsPerSource', 1, 1_000_000),
+    maxConnectionsPerLease: given.number('maxConnectionsPerLease', 1, 1_000_000),
+    digestSigning: given.isOn('digestSigning'),
+    adminWallets: readAdminWallets(given),
+    policy: readPolicy(given, portRange !== undefined),
+    chromium: given.text('chromium'),
+    drainTimeoutSeconds: given.number('drainTimeout', 0, 86_400),
+    metricsPort: given.text('metricsPort') === undefined ? undefined : given.number('metricsPort', 1, 65_535),
+    discovery: readDiscovery(given, portalUrl),
+    logLevel: given.oneOf('logLevel', logLevels),
+    certificateReloadIntervalMs,
+    validateResponses: false,
+  };
+  if (given.faults.length > 0 || !portalUrl) throw new ConfigError(given.faults);
+  return { portalUrl, ...config };
+}
+
+function readPortalUrl(given: GivenSettings): URL | undefined {
+  const text = given.text('portalUrl');
+  const fault = (what: string) => given.fault('portalUrl', what);
+  if (!text) return void fault('is needed, for example https://relay.example.com');
+  if (!URL.canParse(text)) return void fault(`${text} is not a URL`);
+  const url = new URL(text);
+  if (url.protocol !== 'https:' || url.pathname !== '/' || url.search || url.hash || url.username || url.password) {
+    return void fault('must be https:// and a host, with a port where it is not 443, and nothing else');
+  }
+  if (isIP(url.hostname.replace(/^\[|\]$/g, '')))
+    return void fault('must have a host name, not an address: tenants get names below it');
+  if (url.hostname === 'localhost') {
+    return void fault(
+      '*.localhost is refused as a certificate name by TLS libraries: use a name below it, such as portal.localhost',
+    );
+  }
+  return url;
+}
+
+function readCertificateFiles(given: GivenSettings, portalUrl: URL | undefined): CertificateFiles | undefined {
+  const [certFile, keyFile] = [given.file('certFile'), given.file('keyFile')];
+  if (Boolean(certFile) !== Boolean(keyFile))
+    given.fault(certFile ? 'keyFile' : 'certFile', 'certificate and key are given together');
+  if (portalUrl && !certFile && !portalUrl.hostname.endsWith('.localhost')) {
+    given.fault(
+      'certFile',
+      `a certificate for ${portalUrl.hostname} and *.${portalUrl.hostname} is needed (only names under localhost get a development one)`,
+    );
+  }
+  return certFile && keyFile ? { certFile: resolve(certFile), keyFile: resolve(keyFile) } : undefined;
+}
+
+function readPortRange(given: GivenSettings): PortRange | undefined {
+  const [minPort, maxPort] = [given.text('minPort'), given.text('maxPort')];
+  if (Boolean(minPort) !== Boolean(maxPort))
+    given.fault(minPort ? 'maxPort' : 'minPort', 'first and last port go together');
+  if (!minPort || !maxPort) return undefined;
+  const range = { first: given.number('minPort', 1, 65_535), last: given.number('maxPort', 1, 65_535) };
+  if (range.first > range.last) given.fault('maxPort', 'must not be below the first port');
+  return range;
+}
+
+function readAdminWallets(given: GivenSettings): string[] {
+  return given.list('adminWallets').map((wallet) => {
+    if (/^0x[0-9a-f]{40}$/.test(wallet)) return getAddress(wallet);
+    given.fault('adminWallets', `${wallet} is not an Ethereum address`);
+    return wallet;
+  });
+}
+
+function readPolicy(given: GivenSettings, hasPorts: boolean): PolicySettings {
+  const enabled = (name: 'udp' | 'tcp'): boolean => {
+    const isOn = given.isOn(name);
+    if (isOn && !hasPorts) given.fault(name, 'needs ports to give out: --min-port and --max-port');
+    return isOn;
+  };
+  return {
+    approvalMode: given.oneOf('approvalMode', ['auto', 'manual']),
+    landingPageEnabled: given.isOn('landingPage'),
+    udp: { enabled: enabled('udp'), maxLeases: given.number('maxUdpLeases', 0, maxPortLeases) },
+    tcpPort: { enabled: enabled('tcp'), maxLeases: given.number('maxTcpLeases', 0, maxPortLeases) },
+  };
+}
+
+function readDiscovery(given: GivenSettings, portalUrl: URL | undefined): DiscoverySettings | undefined {
+  const isOn = given.isOn('discovery');
+  const bootstraps: URL[] = [];
+  for (const text of given.list('bootstraps')) {
+    try {
+      bootstraps.push(parseRelayUrl(text));
+    } catch (error) {
+      given.fault('bootstraps', (error as Error).message);
+    }
+  }
+  const port = Number(portalUrl?.port || 443);
+  if (isOn && port !== 443 && port < 1024) {
+    given.fault(
+      'portalUrl',
+      `other relays visit port 443 and those from 1024 up, not ${port}: discovery would be of no use`,
+    );
+  }
+  if (!isOn && bootstraps.length > 0) given.fault('bootstraps', 'is for relays with --discovery (DISCOVERY)');
+  const settings = { bootstraps, ca: readDiscoveryCa(given), allowPrivate: given.isOn('discoveryAllowPrivate') };
+  return isOn ? settings : undefined;
+}
+
+/** PEM. */
+function readDiscoveryCa(given: GivenSettings): string | undefined {
+  const before = given.faults.length;
+  const path = given.file('discoveryCa');
+  if (path === undefined || given.faults.length > before) return undefined;
+  const pem = readFileSync(path, 'utf8');
+  if (!pem.includes('-----BEGIN CERTIFICATE-----')) given.fault('discoveryCa', `${path} has no PEM certificate in it`);
+  return pem;
+}

@@ -1,0 +1,114 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { parse as parseToml } from 'smol-toml';
+import { isCidr } from '../address-list.js';
+import { type Setting, type SettingName, fileKey, relaySettings } from './settings.js';
+
+/** All that is wrong with a configuration, a line each. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+
+  constructor(readonly faults: string[]) {
+    super(faults.join('\n'));
+  }
+}
+
+/**
+ * Settings as they were given: flags win over the environment, the environment over the file (`--config`, TOML), the file
+ * over the defaults. Whatever is wrong with one is noted, so that all faults can be told at once.
+ */
+export class GivenSettings {
+  readonly faults: string[] = [];
+  readonly #flags: Record<string, string | undefined>;
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #file: Record<string, string | undefined>;
+
+  /** @throws ConfigError when the flags cannot be understood at all */
+  constructor(argv: string[], env: NodeJS.ProcessEnv) {
+    this.#flags = readFlags(argv);
+    // A variable that is set to nothing, as compose files do, is not set: '' would be port 0 and the working directory.
+    this.#env = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+    this.#file = readFile(this.#flags['config'] ?? this.#env['PORTAL_CONFIG'], this.faults);
+    const known = new Set(Object.values(relaySettings).map(fileKey));
+    for (const key of Object.keys(this.#file))
+      if (!known.has(key)) this.faults.push(`${key}: not a setting (in the configuration file)`);
+  }
+
+  fault(name: SettingName, what: string): void {
+    this.faults.push(`--${relaySettings[name].flag} (${relaySettings[name].env}): ${what}`);
+  }
+
+  text(name: SettingName): string | undefined {
+    const setting: Setting = relaySettings[name];
+    return this.#flags[setting.flag] ?? this.#env[setting.env] ?? this.#file[fileKey(setting)] ?? setting.fallback;
+  }
+
+  /** Whole, and within the bounds. */
+  number(name: SettingName, min: number, max: number): number {
+    const value = Number(this.text(name));
+    if (Number.isInteger(value) && value >= min && value <= max) return value;
+    this.fault(name, `must be a whole number from ${min} to ${max}`);
+    return min;
+  }
+
+  isOn(name: SettingName): boolean {
+    const value = this.text(name) ?? 'false';
+    if (!['true', 'false', '1', '0', 'on', 'off'].includes(value)) this.fault(name, 'must be true or false');
+    return ['true', '1', 'on'].includes(value);
+  }
+
+  /** Between commas, in lower case. */
+  list(name: SettingName): string[] {
+    return (this.text(name) as string)
+      .split(',')
+      .map((item) => item.trim().toLowerCase())
+      .filter((item) => item !== '');
+  }
+
+  /** Addresses and ranges of them. */
+  cidrs(name: SettingName): string[] {
+    const items = this.list(name);
+    for (const item of items)
+      if (!isCidr(item)) this.fault(name, `${item} is not an address or a CIDR, as 192.0.2.0/24 is`);
+    return items;
+  }
+
+  oneOf<Choice extends string>(name: SettingName, choices: readonly Choice[]): Choice {
+    const value = this.text(name) as Choice;
+    if (choices.includes(value)) return value;
+    this.fault(name, `must be one of ${choices.join(', ')}`);
+    return choices[0] as Choice;
+  }
+
+  /** A file that is there, and can be looked at. */
+  file(name: SettingName): string | undefined {
+    const path = this.text(name);
+    if (path && !(existsSync(path) && statSync(path).isFile()))
+      this.fault(name, `${path} is not a file that can be read`);
+    return path;
+  }
+}
+
+function readFlags(argv: string[]): Record<string, string | undefined> {
+  const options: Record<string, { type: 'string' | 'boolean' }> = { config: { type: 'string' } };
+  for (const setting of Object.values(relaySettings))
+    options[setting.flag] = { type: setting.kind === 'switch' ? 'boolean' : 'string' };
+  try {
+    const { values } = parseArgs({ args: argv, options, allowPositionals: false });
+    return Object.fromEntries(Object.entries(values).map(([flag, value]) => [flag, String(value)]));
+  } catch (error) {
+    throw new ConfigError([(error as Error).message.split('. ')[0] as string]);
+  }
+}
+
+function readFile(path: string | undefined, faults: string[]): Record<string, string | undefined> {
+  if (path === undefined) return {};
+  try {
+    return Object.fromEntries(
+      Object.entries(parseToml(readFileSync(path, 'utf8'))).map(([key, value]) => [key, String(value)]),
+    );
+  } catch (error) {
+    faults.push(`--config (PORTAL_CONFIG): ${(error as Error).message.split('\n')[0]}`);
+    return {};
+  }
+}

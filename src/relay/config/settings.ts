@@ -1,0 +1,251 @@
+import {
+  defaultApiPort,
+  defaultDrainTimeoutSeconds,
+  defaultMaxConnectionsPerLease,
+  defaultMaxConnectionsPerSource,
+  defaultMaxLeasesPerSource,
+  defaultMaxLeasesPerWallet,
+  defaultPublicPort,
+  defaultReservedNames,
+  maxLeaseTtlSeconds,
+} from '../constants.js';
+import { logLevels } from '../logger.js';
+
+export interface Setting {
+  flag: string;
+  env: string;
+  /** `on/off` settings are flags without a value. */
+  kind: 'text' | 'number' | 'switch';
+  fallback?: string;
+  help: string;
+}
+
+/** Every setting, by flag, environment variable and key of the configuration file (the flag's name with `_`). */
+export const relaySettings = {
+  portalUrl: {
+    flag: 'portal-url',
+    env: 'PORTAL_URL',
+    kind: 'text',
+    help: 'public https URL of this relay; its host is the root host',
+  },
+  stateDir: {
+    flag: 'state-dir',
+    env: 'STATE_DIR',
+    kind: 'text',
+    fallback: '~/.local/state/portal-relay',
+    help: 'where identity, leases and certificates are kept',
+  },
+  host: { flag: 'host', env: 'HOST', kind: 'text', fallback: '::', help: 'address to listen on' },
+  apiPort: {
+    flag: 'api-port',
+    env: 'API_PORT',
+    kind: 'number',
+    fallback: String(defaultApiPort),
+    help: 'HTTPS port of the API',
+  },
+  sniPort: {
+    flag: 'sni-port',
+    env: 'SNI_PORT',
+    kind: 'number',
+    fallback: String(defaultPublicPort),
+    help: 'public TLS port, routed by server name',
+  },
+  minPort: {
+    flag: 'min-port',
+    env: 'MIN_PORT',
+    kind: 'number',
+    help: 'first of the ports for TCP and UDP leases',
+  },
+  maxPort: { flag: 'max-port', env: 'MAX_PORT', kind: 'number', help: 'last of them' },
+  apiHosts: {
+    flag: 'api-hosts',
+    env: 'API_HOSTS',
+    kind: 'text',
+    fallback: '',
+    help: 'further names of the API on the public port, separated by commas',
+  },
+  proxyProtocolFrom: {
+    flag: 'proxy-protocol-from',
+    env: 'PROXY_PROTOCOL_CIDRS',
+    kind: 'text',
+    fallback: '',
+    help: 'balancers, as CIDRs, that must send a PROXY header on the public port',
+  },
+  trustedProxies: {
+    flag: 'trusted-proxies',
+    env: 'TRUSTED_PROXY_CIDRS',
+    kind: 'text',
+    fallback: '',
+    help: 'proxies, as CIDRs, whose X-Forwarded-For the API believes',
+  },
+  certFile: {
+    flag: 'cert-file',
+    env: 'CERT_FILE',
+    kind: 'text',
+    help: 'PEM certificate chain for the root host and *.root host',
+  },
+  keyFile: { flag: 'key-file', env: 'KEY_FILE', kind: 'text', help: 'PEM private key of the certificate' },
+  maxLeaseTtl: {
+    flag: 'max-lease-ttl',
+    env: 'MAX_LEASE_TTL',
+    kind: 'number',
+    fallback: String(maxLeaseTtlSeconds),
+    help: 'longest lease, in seconds',
+  },
+  reservedNames: {
+    flag: 'reserved-names',
+    env: 'RESERVED_NAMES',
+    kind: 'text',
+    fallback: defaultReservedNames.join(','),
+    help: 'names that nobody can lease, separated by commas',
+  },
+  maxLeasesPerSource: {
+    flag: 'max-leases-per-address',
+    env: 'MAX_LEASES_PER_ADDRESS',
+    kind: 'number',
+    fallback: String(defaultMaxLeasesPerSource),
+    help: 'live leases by source address',
+  },
+  maxLeasesPerWallet: {
+    flag: 'max-leases-per-wallet',
+    env: 'MAX_LEASES_PER_WALLET',
+    kind: 'number',
+    fallback: String(defaultMaxLeasesPerWallet),
+    help: 'live leases by Ethereum address',
+  },
+  maxConnectionsPerSource: {
+    flag: 'max-connections-per-address',
+    env: 'MAX_CONNECTIONS_PER_ADDRESS',
+    kind: 'number',
+    fallback: String(defaultMaxConnectionsPerSource),
+    help: 'public connections by source address',
+  },
+  maxConnectionsPerLease: {
+    flag: 'max-connections-per-lease',
+    env: 'MAX_CONNECTIONS_PER_LEASE',
+    kind: 'number',
+    fallback: String(defaultMaxConnectionsPerLease),
+    help: 'public connections served at once by lease',
+  },
+  digestSigning: {
+    flag: 'digest-signing',
+    env: 'DIGEST_SIGNING',
+    kind: 'switch',
+    fallback: 'false',
+    help: 'sign bare digests for older clients (see docs/operations.md first)',
+  },
+  adminWallets: {
+    flag: 'admin-wallets',
+    env: 'ADMIN_WALLETS',
+    kind: 'text',
+    fallback: '',
+    help: 'Ethereum addresses that may log in to /admin, separated by commas',
+  },
+  approvalMode: {
+    flag: 'approval-mode',
+    env: 'APPROVAL_MODE',
+    kind: 'text',
+    fallback: 'auto',
+    help: 'auto, or manual: identities wait for an admin (until one sets it)',
+  },
+  landingPage: {
+    flag: 'landing-page-enabled',
+    env: 'LANDING_PAGE_ENABLED',
+    kind: 'switch',
+    fallback: 'false',
+    help: 'show a page at the root host (until an admin sets it)',
+  },
+  udp: {
+    flag: 'udp-enabled',
+    env: 'UDP_ENABLED',
+    kind: 'switch',
+    fallback: 'false',
+    help: 'allow UDP leases (until an admin sets it)',
+  },
+  maxUdpLeases: {
+    flag: 'max-udp-leases',
+    env: 'MAX_UDP_LEASES',
+    kind: 'number',
+    fallback: '0',
+    help: 'UDP leases at once, 0 for no limit (until an admin sets it)',
+  },
+  tcp: {
+    flag: 'tcp-enabled',
+    env: 'TCP_ENABLED',
+    kind: 'switch',
+    fallback: 'false',
+    help: 'allow raw TCP port leases (until an admin sets it)',
+  },
+  maxTcpLeases: {
+    flag: 'max-tcp-leases',
+    env: 'MAX_TCP_LEASES',
+    kind: 'number',
+    fallback: '0',
+    help: 'raw TCP port leases at once, 0 for no limit (until an admin sets it)',
+  },
+  chromium: {
+    flag: 'chromium',
+    env: 'CHROMIUM',
+    kind: 'text',
+    help: 'executable of a Chromium that takes thumbnails of public pages; none are taken without',
+  },
+  drainTimeout: {
+    flag: 'drain-timeout',
+    env: 'DRAIN_TIMEOUT',
+    kind: 'number',
+    fallback: String(defaultDrainTimeoutSeconds),
+    help: 'how long live connections may finish at SIGTERM, in seconds',
+  },
+  metricsPort: {
+    flag: 'metrics-port',
+    env: 'METRICS_PORT',
+    kind: 'number',
+    help: 'port of Prometheus metrics on 127.0.0.1, as http://127.0.0.1:VALUE/metrics; without it there are none',
+  },
+  discovery: {
+    flag: 'discovery',
+    env: 'DISCOVERY',
+    kind: 'switch',
+    fallback: 'false',
+    help: 'look for other relays, and let them and tunnels know of this one',
+  },
+  bootstraps: {
+    flag: 'bootstraps',
+    env: 'BOOTSTRAPS',
+    kind: 'text',
+    fallback: '',
+    help: 'URLs of relays to begin discovery with, separated by commas',
+  },
+  discoveryCa: {
+    flag: 'discovery-ca',
+    env: 'DISCOVERY_CA',
+    kind: 'text',
+    help: 'PEM certificates that discovery trusts beside the well-known ones',
+  },
+  discoveryAllowPrivate: {
+    flag: 'discovery-allow-private',
+    env: 'DISCOVERY_ALLOW_PRIVATE',
+    kind: 'switch',
+    fallback: 'false',
+    help: 'let discovery visit loopback and private addresses: for tests and closed networks only',
+  },
+  logLevel: { flag: 'log-level', env: 'LOG_LEVEL', kind: 'text', fallback: 'info', help: logLevels.join(', ') },
+} as const satisfies Record<string, Setting>;
+
+export type SettingName = keyof typeof relaySettings;
+
+/** A setting's name in the configuration file. */
+export const fileKey = ({ flag }: Setting): string => flag.replaceAll('-', '_');
+
+/** The settings as text for `--help`. */
+export function relaySettingsHelp(): string {
+  const rows = Object.values(relaySettings).map((setting: Setting) => {
+    const head = `  --${setting.flag}${setting.kind === 'switch' ? '' : ' VALUE'}`;
+    const fallback = !setting.fallback || setting.kind === 'switch' ? '' : ` [${setting.fallback}]`;
+    return `${head.padEnd(35)} ${setting.env.padEnd(28)} ${setting.help}${fallback}`;
+  });
+  return [
+    ...rows,
+    `${'  --config FILE'.padEnd(35)} ${'PORTAL_CONFIG'.padEnd(28)} TOML file with the same settings, as portal_url, state_dir, ...`,
+  ].join('\n');
+}
