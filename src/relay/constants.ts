@@ -229,7 +229,7 @@ export const announceIntervalMs = 110_000;
 export const maxPeers = 256;
 /** Of these, behind one address of the internet. */
 export const maxPeersPerSource = 8;
-/** URLs heard of that were not visited yet or did not answer, in all and from one relay. */
+/** URLs heard of that were not visited yet or did not answer, in all and from the relays at one address. */
 export const maxCandidates = 256;
 export const maxCandidatesPerTeller = 32;
 /** Descriptors whose signature does not fit, after which the rest of a listing is not looked at. */

@@ -68,7 +68,7 @@ export interface FoundRelay {
 /**
  * Asks relays whom they know, and looks at each of those: whether it answers, proves who it is, and how far away it is. What
  * one relay says of another is not believed.
- * @returns those named first, the others in the order in which they were heard of, each once
+ * @returns those named first, then those known from before, then the first that each of these tells of, and so on; each once
  * @throws UsageError for what is no relay URL; the signal's reason when aborted
  */
 export async function findRelays(options: FindRelaysOptions): Promise<FoundRelay[]> {
