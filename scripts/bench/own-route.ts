@@ -61,18 +61,19 @@ async function portRangeFlags(): Promise<string[]> {
 export async function exposePorts(
   workshop: Workshop,
   relay: OwnRelay,
-  { tcp, udp }: { tcp?: number; udp?: number },
+  { tcp, udp, udpCarrier = 'ws' }: { tcp?: number; udp?: number; udpCarrier?: 'ws' | 'quic' },
 ): Promise<Route> {
   const kind = tcp === undefined ? 'udp' : 'tcp';
-  const target = [`--${kind}`, String(tcp ?? udp)];
-  const flags = ['--relay', relay.url, '--ca', relay.caFile, '--name', `bench-${kind}`, '--ttl', '3600', '--json'];
-  const identity = ['--identity', workshop.file(`identity-${kind}-${relay.publicPort}.json`)];
+  const name = kind === 'udp' ? `bench-udp-${udpCarrier}` : 'bench-tcp';
+  const target = [`--${kind}`, String(tcp ?? udp), '--udp-carrier', udpCarrier];
+  const flags = ['--relay', relay.url, '--ca', relay.caFile, '--name', name, '--ttl', '3600', '--json'];
+  const identity = ['--identity', workshop.file(`identity-${name}-${relay.publicPort}.json`)];
   const tunnel = await workshop.start(process.execPath, [cli, 'expose', ...target, ...flags, ...identity], {
     ready: { from: 'stdout', line: (line) => line.startsWith('{') },
   });
   const { url } = JSON.parse(tunnel.line) as { url: string };
   return {
-    name: 'portal',
+    name: udpCarrier === 'quic' ? 'portal over QUIC' : 'portal',
     address: { port: Number(url.split(':').at(-1)), servername: `bench.${rootHost}`, ca: relay.ca },
     relayCpu: () => cpuSeconds(relay.pid),
     agentCpu: () => cpuSeconds(tunnel.pid),

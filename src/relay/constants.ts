@@ -41,6 +41,15 @@ export const publicReceiveBufferBytes = 524_288;
 export const maxPublicSendQueueBytes = 1_048_576;
 /** A carrier without a word for so long is dead: its tunnel answers each ping of `keepaliveIntervalMs`. */
 export const datagramCarrierSilenceMs = 45_000;
+/** QUIC connections in all, those whose handshake is under way among them. Each lease has one at most. */
+export const maxQuicConnections = 8_192;
+/** Of these, those that have not shown a good token yet, by source address and in all. */
+export const maxQuicHellosPerSource = 32;
+export const maxQuicHellos = 1_024;
+/** From the end of a handshake to a good token. */
+export const quicHelloTimeoutMs = 5_000;
+/** How long one that was refused may take to read why. */
+export const quicRefusalLingerMs = 1_000;
 
 // Sign-in
 export const challengeTtlMs = 120_000;

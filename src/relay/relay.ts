@@ -28,8 +28,10 @@ import { developmentCaFile, developmentCertificate } from './certs/development-c
 import type { RelayConfig } from './config/config.js';
 import { defaultLeaseTtlSeconds } from './constants.js';
 import { Datagrams } from './datagrams/datagrams.js';
+import { QuicListener } from './datagrams/quic-listener.js';
 import { Joiner } from './ingress/joiner.js';
 import { PublicConnections } from './ingress/public-connections.js';
+import { type QuicPackage, loadQuic } from '../streams/quic-package.js';
 import { TcpPort } from './ingress/tcp-port.js';
 import { Discovery, type DiscoveryReport } from './discovery/discovery.js';
 import { PublicListener } from './ingress/public-listener.js';
@@ -84,6 +86,7 @@ export interface Relay {
 export interface RelayParts {
   wrapStore?(store: Store): Store;
   wrapHandlers?(handlers: Handlers): Handlers;
+  loadQuic?(): Promise<QuicPackage>;
 }
 
 /**
@@ -159,6 +162,14 @@ export async function startRelay(config: RelayConfig, logger: Logger, parts: Rel
   const adminAuth = new AdminAuth(config.portalUrl, adminWallets, adminSessions, audit);
   const registration = new Registration(config.portalUrl, leases, ports, store);
   const admission = new ReverseAdmission(auth, directory, policy, config.digestSigning, drain.signal);
+  const quic = new QuicListener({
+    host: config.host,
+    load: parts.loadQuic ?? loadQuic,
+    certificate: () => certificates.current,
+    admit: (accessToken, clientIp) => admission.admitToken(accessToken, clientIp),
+    datagrams,
+    logger,
+  });
   const digests = config.digestSigning ? countedSigner(new DigestSigner(certificates), 'digest', metrics) : undefined;
   const transcripts = countedSigner(new TranscriptSigner(certificates, bindings), 'transcript', metrics);
 
@@ -237,6 +248,7 @@ export async function startRelay(config: RelayConfig, logger: Logger, parts: Rel
         auth,
         policy,
         udpOffered: () => ports.udp.isOffered,
+        quicOffered: () => quic.isOffered,
         draining: drain.signal,
       }),
       ...landingHandlers(landing),
@@ -272,6 +284,7 @@ export async function startRelay(config: RelayConfig, logger: Logger, parts: Rel
     bindings.close();
     datagrams.stop();
     connections.close();
+    await quic.stop();
     await Promise.all([publicListener.stop(), apiListener.stop(), metricsListener?.stop()]);
     await audit.stop();
     await store.close();
@@ -284,6 +297,7 @@ export async function startRelay(config: RelayConfig, logger: Logger, parts: Rel
     datagrams.start();
     enforce(policy, leases, directory);
     await listen(publicListener.server, config.host, config.sniPort);
+    if (config.portRange) await quic.start(portOf(publicListener.server));
     await listen(apiListener.server, config.host, config.apiPort);
     if (metricsListener) await listen(metricsListener.server, '127.0.0.1', config.metricsPort as number);
   } catch (error) {
@@ -291,7 +305,10 @@ export async function startRelay(config: RelayConfig, logger: Logger, parts: Rel
     throw error;
   }
   if (config.certificateFiles) {
-    const onChange = () => apiListener.setCertificate(certificates.current);
+    const onChange = () => {
+      apiListener.setCertificate(certificates.current);
+      quic.renew();
+    };
     certificates.watch(config.certificateFiles, rootHost, config.certificateReloadIntervalMs, logger, onChange);
   }
   discovery?.start();

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import { maxFrameBytes } from './datagram-frame.js';
+import { DatagramQueue } from './datagram-queue.js';
 
 export interface DatagramChannelEvents {
   /** One came in, its borders as they were. */
@@ -12,10 +13,12 @@ export interface DatagramChannelEvents {
 
 /** A connection that carries datagrams between relay and tunnel, both ways, each whole or not at all. */
 export interface DatagramChannel extends EventEmitter<DatagramChannelEvents> {
-  /** Largest datagram that it takes, in bytes. */
+  /** Largest datagram that it takes now, in bytes. */
   readonly maxBytes: number;
   /** Datagrams given up because the path was slower than their source. */
   readonly dropped: number;
+  /** Datagrams given up because they were larger than `maxBytes`. */
+  readonly oversized: number;
   /** Never waits, never fails: what cannot go soon makes room for what comes later. */
   send(datagram: Buffer): void;
   /** Ends it at once. */
@@ -24,9 +27,6 @@ export interface DatagramChannel extends EventEmitter<DatagramChannelEvents> {
 
 /** Bytes handed to the system and not taken by it yet; as long as there are more, datagrams wait here instead. */
 const maxInFlightBytes = 65_536;
-/** What waits: beyond it the oldest goes. A late datagram is worth less than a fresh one. */
-const maxWaitingBytes = 262_144;
-const maxWaitingDatagrams = 2_048;
 const unsupportedData = 1003;
 
 export interface ChannelTimes {
@@ -39,14 +39,12 @@ export interface ChannelTimes {
 /** The carrier that gets through everywhere: a WebSocket, one datagram a binary message. */
 export class WebSocketDatagrams extends EventEmitter<DatagramChannelEvents> implements DatagramChannel {
   readonly maxBytes = maxFrameBytes;
+  /** It takes whatever comes from a UDP socket. */
+  readonly oversized = 0;
   readonly #socket: WebSocket;
   readonly #connection: Duplex;
-  /** Oldest first, from `#first` on: shifting an array for each would cost more than the datagram. */
-  #waiting: Buffer[] = [];
-  #first = 0;
-  #waitingBytes = 0;
+  readonly #waiting = new DatagramQueue();
   #inFlightBytes = 0;
-  #dropped = 0;
   #corked = false;
   #heardAt = performance.now();
   readonly #watch: NodeJS.Timeout;
@@ -72,7 +70,7 @@ export class WebSocketDatagrams extends EventEmitter<DatagramChannelEvents> impl
     socket.once('close', () => {
       clearInterval(this.#watch);
       clearInterval(this.#ping);
-      this.#waiting = [];
+      this.#waiting.clear();
       this.emit('closed', failure);
     });
     this.#watch = setInterval(() => {
@@ -84,21 +82,13 @@ export class WebSocketDatagrams extends EventEmitter<DatagramChannelEvents> impl
   }
 
   get dropped(): number {
-    return this.#dropped;
+    return this.#waiting.dropped;
   }
 
   send(datagram: Buffer): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
-    if (this.#inFlightBytes < maxInFlightBytes) {
-      this.#write(datagram);
-      return;
-    }
-    this.#waiting.push(datagram);
-    this.#waitingBytes += datagram.length;
-    while (this.#waitingBytes > maxWaitingBytes || this.#waiting.length - this.#first > maxWaitingDatagrams) {
-      this.#take();
-      this.#dropped++;
-    }
+    if (this.#inFlightBytes < maxInFlightBytes) this.#write(datagram);
+    else this.#waiting.add(datagram);
   }
 
   close(): void {
@@ -107,16 +97,6 @@ export class WebSocketDatagrams extends EventEmitter<DatagramChannelEvents> impl
 
   #heard(): void {
     this.#heardAt = performance.now();
-  }
-
-  #take(): Buffer {
-    const datagram = this.#waiting[this.#first++] as Buffer;
-    this.#waitingBytes -= datagram.length;
-    if (this.#first >= maxWaitingDatagrams) {
-      this.#waiting = this.#waiting.slice(this.#first);
-      this.#first = 0;
-    }
-    return datagram;
   }
 
   #write(datagram: Buffer): void {
@@ -133,7 +113,11 @@ export class WebSocketDatagrams extends EventEmitter<DatagramChannelEvents> impl
     this.#inFlightBytes += length;
     this.#socket.send(datagram, { binary: true }, () => {
       this.#inFlightBytes -= length;
-      while (this.#first < this.#waiting.length && this.#inFlightBytes < maxInFlightBytes) this.#write(this.#take());
+      while (this.#inFlightBytes < maxInFlightBytes) {
+        const next = this.#waiting.take();
+        if (!next) break;
+        this.#write(next);
+      }
     });
   }
 }

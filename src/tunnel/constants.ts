@@ -51,10 +51,15 @@ export const maxUdpFlows = 4_096;
 /** Somewhat longer than the relay's 30 s, so that a peer that comes back in time is the same to the service. */
 export const udpFlowIdleMs = 35_000;
 export const udpSweepIntervalMs = 2_000;
+/** Drops are told of no more often than this. */
+export const udpDropNoticeMs = 60_000;
 /** Datagrams of one flow that wait for its socket. */
 export const maxUdpWaiting = 64;
 /** Bytes in the system's queue of one flow; past it datagrams are dropped. */
 export const maxUdpQueueBytes = 262_144;
+/** For one address of a relay over QUIC, and for all until the carrier is open. */
+export const quicAttemptMs = 2_000;
+export const quicDialTimeoutMs = 6_000;
 
 // Self-probe
 /** Between the beginnings of two probes of the tunnel's own public name, at least. */
@@ -77,7 +82,7 @@ export const maxMaxRelays = 16;
 export const maxNamedRelays = 64;
 /** Relays that a tunnel holds on to, serving or not, beyond twice as many as are to serve. */
 export const maxMembersBeyondTwice = 2;
-/** When relays are looked at and replaced, in milliseconds. */
+/** When relays are looked at and replaced, and ways to them are, in milliseconds. */
 export const relayTimes = {
   /** A relay that stops serving is waited for so long, in case it only starts anew, before a spare is taken. */
   lossPatienceMs: 2_000,
@@ -94,8 +99,20 @@ export const relayTimes = {
   /** While there is a spare, relays in use are asked so often whether they are alive; the second miss counts. */
   pulseIntervalMs: 3_000,
   pulseTimeoutMs: 2_000,
+  /** How often to look whether datagrams can go over QUIC: the relay offers it, and it does not rest. */
+  quicLookMs: 2_000,
+  /**
+   * After a failure QUIC rests for so long; with more of them in a row up to `quicRestLongestMs` more. So long as that it rests when the
+   * service's datagrams are too large for it, or too many.
+   */
+  quicRestMs: 10_000,
+  quicRestLongestMs: 600_000,
+  /** A QUIC carrier that held for so long wipes out earlier failures. */
+  quicProvenMs: 60_000,
 };
 export type RelayTimes = typeof relayTimes;
+/** Looks in a row at each of which QUIC had dropped datagrams since the one before: then the WebSocket takes them. */
+export const maxLooksWithDrops = 3;
 export const scoutJitterShare = 0.25;
 
 // HTTP

@@ -6,12 +6,22 @@ import { sessionSilenceMs } from './constants.js';
 import { dialRelay } from './dial.js';
 import { openWebSocket } from './open-websocket.js';
 
+export interface DatagramDialRequest extends DialRequest {
+  /** The relay's public port. */
+  publicPort: number;
+}
+
 /** One way to carry datagrams between this tunnel and a relay. */
 export interface DatagramCarrier {
   /** As the relay lists it in `transports`. */
   readonly name: string;
   /** @throws ApiError when the relay refuses; NetworkError; AnswerError; the signal's reason when aborted */
-  dial(request: DialRequest): Promise<DatagramChannel>;
+  dial(request: DatagramDialRequest): Promise<DatagramChannel>;
+  /**
+   * While a channel from `dial` serves: opens a better one as soon as there is one to be had. The relay closes the other then.
+   * @throws Error soon after the channel was closed, when there is no better one; the signal's reason when aborted
+   */
+  improve?(channel: DatagramChannel, request: DatagramDialRequest): Promise<DatagramChannel>;
 }
 
 /** Datagrams as messages of a WebSocket: for every tunnel, whatever lies in between. */
@@ -23,7 +33,7 @@ export class WebSocketDatagramCarrier implements DatagramCarrier {
     private readonly transport: RelayTransport,
   ) {}
 
-  async dial({ accessToken, signal }: DialRequest): Promise<DatagramChannel> {
+  async dial({ accessToken, signal }: DatagramDialRequest): Promise<DatagramChannel> {
     const request = {
       relay: this.relay,
       accessToken,

@@ -8,6 +8,8 @@ import { failureMemoryMs } from './constants.js';
 
 export interface DatagramLinkOptions {
   dial(signal: AbortSignal): Promise<DatagramChannel>;
+  /** Opens a better one than the channel that serves, as `DatagramCarrier.improve` does. */
+  improve?(channel: DatagramChannel, signal: AbortSignal): Promise<DatagramChannel>;
   /** A carrier is open: the relay accepts the token. */
   onReady(): void;
   /** Serves what comes over a carrier, until it is closed. */
@@ -18,7 +20,7 @@ export interface DatagramLinkOptions {
   onWaiting(error: Error, delayMs: number): void;
 }
 
-/** Keeps one datagram carrier of a registration open, and opens another when it is lost. */
+/** Keeps one datagram carrier of a registration open, goes over to a better one, and opens another when it is lost. */
 export class DatagramLink {
   readonly #stop = new AbortController();
   readonly #backoff = new Backoff(networkBackoff);
@@ -59,9 +61,23 @@ export class DatagramLink {
     }
   }
 
-  /** Opens a carrier and waits for its end. */
+  /** Opens a carrier, goes over to a better one where there is one, and waits for the end. */
   async #serveOne(signal: AbortSignal): Promise<Error> {
-    const channel = await this.options.dial(signal);
+    for (;;) {
+      const first = await this.options.dial(signal);
+      const end = this.#serve(first, signal);
+      const better = await this.options.improve?.(first, signal).catch(() => undefined);
+      if (!better) return await end;
+      const betterEnd = this.#serve(better, signal);
+      first.close();
+      const error = await betterEnd;
+      // The first kind will do, and is tried at once: a path that was good until now is not far.
+      if (signal.aborted) return error;
+    }
+  }
+
+  /** Serves one until its end. */
+  async #serve(channel: DatagramChannel, signal: AbortSignal): Promise<Error> {
     const closed = once(channel, 'closed') as Promise<[Error | undefined]>;
     const close = () => channel.close();
     signal.addEventListener('abort', close, { once: true });

@@ -54,6 +54,11 @@ export interface ExposeOptions extends RelayChoice {
    * the way lets only that through.
    */
   carrier?: 'auto' | 'raw' | 'ws';
+  /**
+   * How datagrams reach the relay: `ws`, over WebSocket; `quic`, which needs the optional package `@currentspace/http3`; or, by default,
+   * `auto`: QUIC while the relay has it, the package is there and UDP gets through, and else WebSocket.
+   */
+  udpCarrier?: 'auto' | 'quic' | 'ws';
   /** For the relay's listings. */
   metadata?: Metadata;
   /** Begin each connection to the service with a PROXY protocol v2 header that names the visitor. */
@@ -99,12 +104,14 @@ export interface CheckedOptions extends CheckedRelays {
  * @throws UsageError in one clear line
  */
 export function checkExposeOptions(options: ExposeOptions): CheckedOptions {
-  const { probe = true, banMitm = false, carrier = 'auto', name } = options;
+  const { probe = true, banMitm = false, carrier = 'auto', udpCarrier = 'auto', name } = options;
   if (banMitm && probe === false) throw new UsageError('without probes there is no interception to be seen');
   const relays = checkRelays(options);
   const services = localServices(options);
   if (!['auto', 'raw', 'ws'].includes(carrier))
     throw new UsageError(`the carrier is auto, raw or ws, not ${JSON.stringify(carrier)}`);
+  if (!['auto', 'quic', 'ws'].includes(udpCarrier))
+    throw new UsageError(`the carrier of datagrams is auto, quic or ws, not ${JSON.stringify(udpCarrier)}`);
   return { ...relays, services, name: name === undefined ? undefined : checkName(name) };
 }
 

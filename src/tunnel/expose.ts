@@ -143,6 +143,9 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       );
       service.on('up', () => this.#status({ state: 'target_up', message: `${target} answers again` }));
     }
+    services.udp?.on('dropped', (datagrams) =>
+      this.#status({ state: 'datagrams_dropped', message: `${datagrams} datagrams were dropped of late` }),
+    );
   }
 
   #status(status: TunnelStatus): void {

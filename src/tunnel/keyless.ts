@@ -23,12 +23,18 @@ export class Keyless {
   #certificate: RelayCertificate | undefined;
   #refreshing: Promise<void> | undefined;
   #refreshedAt = -Infinity;
+  #transports: string[] = [];
 
   /** @param isNeeded whether visitors' TLS is to end here; without that, a relay that does not sign will do */
   constructor(
     private readonly client: PortalClient,
     private readonly isNeeded = true,
   ) {}
+
+  /** Whether the relay had a carrier on offer when it was last asked. */
+  offers(carrier: string): boolean {
+    return this.#transports.includes(carrier);
+  }
 
   /** The chain as last fetched. Throws before the first `refresh`. */
   get certificate(): RelayCertificate {
@@ -49,7 +55,8 @@ export class Keyless {
         `the relay is ${domain.root_host}, not ${this.client.relay.hostname}: use the URL that it has for itself`,
       );
     }
-    if (!domain.transports.includes(carrier)) {
+    this.#transports = domain.transports;
+    if (!this.offers(carrier)) {
       throw new ApiError('feature_unavailable', `the relay does not offer the carrier ${carrier}`);
     }
     if (!this.isNeeded) return;

@@ -24,7 +24,8 @@ import type { Visit } from './visit.js';
 export interface RelayLinkOptions {
   client: PortalClient;
   carrier: Carrier;
-  datagramCarrier: DatagramCarrier;
+  /** @param offers whether the relay has a carrier on offer */
+  datagramCarrier(offers: (carrier: string) => boolean): DatagramCarrier;
   identity: Identity;
   name: string;
   metadata?: Metadata;
@@ -80,6 +81,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
   readonly #options: RelayLinkOptions;
   readonly #keeper: LeaseKeeper;
   readonly #keyless: Keyless;
+  readonly #datagramCarrier: DatagramCarrier;
   readonly #tickets = new TicketKeys();
   /** Ends the lease's life and the opening of sessions. */
   readonly #leave = new AbortController();
@@ -97,6 +99,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     setMaxListeners(0, this.#cut.signal);
     const { client, identity, name, metadata, ttl, services, probe } = options;
     this.#keyless = new Keyless(client, services.https !== undefined);
+    this.#datagramCarrier = options.datagramCarrier((carrier) => this.#keyless.offers(carrier));
     this.#keeper = new LeaseKeeper({
       client,
       identity,
@@ -169,8 +172,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
 
   /** What the relay must have on offer. */
   get #carrierName(): string {
-    const { carrier, datagramCarrier } = this.#options;
-    return this.#takesConnections ? carrier.name : datagramCarrier.name;
+    return this.#takesConnections ? this.#options.carrier.name : this.#datagramCarrier.name;
   }
 
   get #takesConnections(): boolean {
@@ -181,7 +183,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
   /** Opens what a registration needs; it is online once all of it has opened. */
   #open(registration: Registration): void {
     this.#close();
-    const { carrier, datagramCarrier, services } = this.#options;
+    const { carrier, services } = this.#options;
     const closed = { pool: this.#takesConnections, datagrams: registration.udpAddress !== undefined };
     let isRejected = false;
     const opened = (part: keyof typeof closed) => {
@@ -221,9 +223,20 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     }
     const { udp } = services;
     if (udp && closed.datagrams) {
+      const datagramCarrier = this.#datagramCarrier;
+      const publicPort = Number(new URL(registration.url).port) || 443;
+      const request = (signal: AbortSignal) => ({
+        // One that waits for a better carrier outlives its token.
+        get accessToken() {
+          return accessToken();
+        },
+        publicPort,
+        signal,
+      });
       this.#datagrams = new DatagramLink({
         ...events('datagrams'),
-        dial: (signal) => datagramCarrier.dial({ accessToken: accessToken(), signal }),
+        dial: (signal) => datagramCarrier.dial(request(signal)),
+        improve: datagramCarrier.improve && ((channel, signal) => datagramCarrier.improve!(channel, request(signal))),
         serve: (channel) => udp.serve(channel),
       });
       this.#datagrams.start();

@@ -10,9 +10,11 @@ import { RelayTransport } from '../sdk/relay-transport.js';
 import { AutoCarrier } from './auto-carrier.js';
 import type { Carrier } from './carrier.js';
 import type { RelayTimes } from './constants.js';
-import { WebSocketDatagramCarrier } from './datagram-carrier.js';
+import { AutoDatagramCarrier } from './auto-datagram-carrier.js';
+import { type DatagramCarrier, WebSocketDatagramCarrier } from './datagram-carrier.js';
 import type { ExposeOptions } from './expose-options.js';
 import { Pulse } from './pulse.js';
+import { QuicDatagramCarrier } from './quic-datagram-carrier.js';
 import { RawCarrier } from './raw-carrier.js';
 import { RelayLink, type LinkServices } from './relay-link.js';
 import type { InterceptionError } from './self-probe.js';
@@ -22,7 +24,7 @@ import { WebSocketCarrier } from './websocket-carrier.js';
 
 export interface MemberOptions extends Pick<
   ExposeOptions,
-  'ca' | 'proxy' | 'carrier' | 'metadata' | 'ttl' | 'probe' | 'banMitm'
+  'ca' | 'proxy' | 'carrier' | 'udpCarrier' | 'metadata' | 'ttl' | 'probe' | 'banMitm'
 > {
   identity: Identity;
   name: string;
@@ -77,7 +79,8 @@ export class RelayMember extends EventEmitter<MemberEvents> {
     this.#link = new RelayLink({
       client,
       carrier: this.#carrier(),
-      datagramCarrier: new WebSocketDatagramCarrier(relay, this.#transport),
+      datagramCarrier: (offers) =>
+        this.#datagramCarrier(new QuicDatagramCarrier(relay, { ca, proxy, addresses }), offers),
       identity,
       name,
       metadata,
@@ -185,6 +188,16 @@ export class RelayMember extends EventEmitter<MemberEvents> {
     return new AutoCarrier(raw, webSocket, (reason) => {
       this.#status({ state: 'carrier_changed', message: `going on over WebSocket: ${reason.message}`, error: reason });
     });
+  }
+
+  #datagramCarrier(quic: DatagramCarrier, offers: (carrier: string) => boolean): DatagramCarrier {
+    const webSocket = new WebSocketDatagramCarrier(this.#relay, this.#transport);
+    const { udpCarrier, times } = this.#options;
+    if (udpCarrier === 'quic') return quic;
+    if (udpCarrier === 'ws') return webSocket;
+    const isOffered = () => offers(quic.name);
+    const onChange = (message: string, error?: Error) => this.#status({ state: 'carrier_changed', message, error });
+    return new AutoDatagramCarrier(webSocket, quic, isOffered, onChange, times);
   }
 
   #report(): void {

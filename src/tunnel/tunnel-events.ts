@@ -22,7 +22,7 @@ export type TunnelState =
   | 'awaiting_approval'
   /** The lease is gone and another is sought. */
   | 'lease_lost'
-  /** Something on the way does not let the raw carrier through. */
+  /** Something on the way does not let the raw carrier through; or datagrams go over QUIC now, or do so no more. */
   | 'carrier_changed'
   /** The relay has turned off a kind of port that it had given; the tunnel goes on without. */
   | 'port_lost'
@@ -36,6 +36,8 @@ export type TunnelState =
   | 'relay_refused'
   | 'target_down'
   | 'target_up'
+  /** Datagrams were given up: one side is slower than the other, or they are too large for the carrier. */
+  | 'datagrams_dropped'
   | 'closing';
 
 export interface TunnelStatus {

@@ -4,7 +4,7 @@ import { systemCode } from '../sdk/errors.js';
 import { lookupWithLoopback } from '../sdk/loopback.js';
 import type { DatagramChannel } from '../streams/datagram-channel.js';
 import { decodeDatagram, encodeDatagram } from '../streams/datagram-frame.js';
-import { maxUdpFlows, udpFlowIdleMs, udpSweepIntervalMs } from './constants.js';
+import { maxUdpFlows, udpDropNoticeMs, udpFlowIdleMs, udpSweepIntervalMs } from './constants.js';
 import type { LocalServiceEvents } from './local-service.js';
 import { describeTarget, type Target } from './target.js';
 import { UdpFlow } from './udp-flow.js';
@@ -14,16 +14,24 @@ export interface UdpCounters {
   /** From peers to the service, and back. */
   received: number;
   sent: number;
-  /** Given up, for want of room or because one side was slower than the other. */
+  /** Given up, for want of room, because one side was slower than the other, or too large for the carrier. */
   dropped: number;
+}
+
+export interface UdpServiceEvents extends LocalServiceEvents {
+  /** So many datagrams more were given up; told now and then. */
+  dropped: [datagrams: number];
 }
 
 /**
  * The local service behind a public UDP port. Each flow has a local socket of its own, so that the service tells peers
  * apart by their ports, and each answer finds its way back.
  */
-export class UdpService extends EventEmitter<LocalServiceEvents> {
+export class UdpService extends EventEmitter<UdpServiceEvents> {
   readonly counters: UdpCounters = { received: 0, sent: 0, dropped: 0 };
+  /** Drops that were told of, and when. */
+  #told = 0;
+  #toldAt = -Infinity;
   #addresses: Promise<LookupAddress[]> | undefined;
   /** Which of the target's addresses is used: the next one once this one refuses. */
   #turn = 0;
@@ -54,8 +62,10 @@ export class UdpService extends EventEmitter<LocalServiceEvents> {
     });
     let counted = 0;
     const sweep = () => {
-      this.counters.dropped += channel.dropped - counted;
-      counted = channel.dropped;
+      const dropped = channel.dropped + channel.oversized;
+      this.counters.dropped += dropped - counted;
+      counted = dropped;
+      this.#tellDrops();
       const idleSince = performance.now() - udpFlowIdleMs;
       for (const flow of flows.values()) {
         if (flow.heardAt >= idleSince) break;
@@ -68,6 +78,14 @@ export class UdpService extends EventEmitter<LocalServiceEvents> {
       sweep();
       for (const flow of flows.values()) flow.close();
     });
+  }
+
+  #tellDrops(): void {
+    const untold = this.counters.dropped - this.#told;
+    if (untold === 0 || performance.now() - this.#toldAt < udpDropNoticeMs) return;
+    this.#told = this.counters.dropped;
+    this.#toldAt = performance.now();
+    this.emit('dropped', untold);
   }
 
   #open(id: number, channel: DatagramChannel, onClosed: (flow: UdpFlow) => void): UdpFlow {

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { type RemoteInfo, type Socket, createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { spawn } from 'node:child_process';
 import { type TestContext, test } from 'node:test';
 import { runProgram } from '../support/programs.js';
+import { UdpService } from '../../src/tunnel/udp-service.js';
 import { type TestRelay, freePort, startTestRelay, withPorts } from '../support/relay.js';
 import { requireTool } from '../support/tools.js';
 import {
@@ -18,51 +17,12 @@ import {
   visitPort,
 } from '../support/tunnel.js';
 import { readAll } from '../support/by-hand.js';
+import { ask, echo, FakeChannel, openPeer, startDnsmasq, startUdpService, udpPortOf } from '../support/udp.js';
 
 async function startRelay(t: TestContext, overrides: Partial<TestRelay['config']> = {}): Promise<TestRelay> {
   const relay = await startTestRelay({ ...(await withPorts(4)), ...overrides });
   t.after(() => relay.stop());
   return relay;
-}
-
-/** A UDP service on loopback. */
-async function startUdpService(
-  t: TestContext,
-  listener: (payload: Buffer, peer: RemoteInfo, socket: Socket) => void,
-  { port = 0, address = '127.0.0.1' } = {},
-): Promise<{ port: number; socket: Socket; stop(): void }> {
-  const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
-  let isOpen = true;
-  const stop = () => {
-    if (isOpen) socket.close();
-    isOpen = false;
-  };
-  t.after(stop);
-  socket.bind(port, address);
-  await once(socket, 'listening');
-  socket.on('message', (payload, peer) => listener(payload, peer, socket));
-  return { port: socket.address().port, socket, stop };
-}
-
-const echo = (payload: Buffer, peer: RemoteInfo, socket: Socket) => socket.send(payload, peer.port, peer.address);
-const portOf = (url: string | undefined) => Number(/^udp:\/\/portal\.localhost:(\d+)$/.exec(url ?? '')?.[1]);
-
-async function openPeer(t: TestContext, url: string | undefined): Promise<Socket> {
-  const socket = createSocket('udp4');
-  t.after(() => socket.close());
-  socket.connect(portOf(url), '127.0.0.1');
-  await once(socket, 'connect');
-  return socket;
-}
-
-/** Asks again and again, as UDP clients do, until there is an answer. */
-async function ask(peer: Socket, text: string): Promise<string> {
-  const answer = once(peer, 'message') as Promise<[Buffer]>;
-  const again = setInterval(() => peer.send(text), 250);
-  peer.send(text);
-  const [payload] = await answer;
-  clearInterval(again);
-  return payload.toString();
 }
 
 test('peers are told apart by the service, and each gets its own answers', async (t) => {
@@ -157,34 +117,11 @@ test('where the relay has turned a kind of port off meanwhile, the tunnel comes 
 });
 
 test('dig resolves through the tunnel, over UDP and over TCP at the same port', async (t) => {
-  const [dnsmasq, dig] = [await requireTool('dnsmasq'), await requireTool('dig')];
+  const dig = await requireTool('dig');
   const relay = await startRelay(t);
-  const port = await freePort();
-  const texts = Array.from({ length: 40 }, (_, index) => `--txt-record=long.example,part ${index} of an answer`);
-  const child = spawn(
-    dnsmasq,
-    [
-      ...['--keep-in-foreground', '--no-resolv', '--no-hosts', '--conf-file=/dev/null', '--user=root', '--pid-file='],
-      ...['--bind-interfaces', '--listen-address=127.0.0.1', `--port=${port}`, '--log-facility=-'],
-      ...['--address=/portal.example/192.0.2.7', ...texts],
-    ],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
-  );
-  t.after(async () => {
-    if (child.exitCode !== null) return;
-    child.kill('SIGTERM');
-    await once(child, 'exit');
-  });
-  let log = '';
-  await new Promise<void>((resolve, reject) => {
-    child.stderr.on('data', (chunk: Buffer) => {
-      log += chunk.toString();
-      if (log.includes('started')) resolve();
-    });
-    child.once('exit', (code) => reject(new Error(`dnsmasq ended with ${code}: ${log}`)));
-  });
+  const { port } = await startDnsmasq(t);
   const { tunnel } = await openTunnel(t, relay, undefined, { tcp: port, udp: port });
-  const publicPort = portOf(tunnel.current!.urls[1]);
+  const publicPort = udpPortOf(tunnel.current!.urls[1]);
   const query = async (...args: string[]) => {
     const { stdout } = await runProgram(dig, ['@127.0.0.1', '-p', String(publicPort), '+tries=4', ...args]);
     return stdout.toString();
@@ -211,4 +148,20 @@ test('two hundred peers at once: each gets what is its own', async (t) => {
       for (const round of rounds) await ask(peer, `${number}:${round}`);
     }),
   );
+});
+
+test('datagrams that are given up are told of, and not again and again', async () => {
+  const service = new UdpService({ host: '127.0.0.1', port: 9 });
+  const told: number[] = [];
+  service.on('dropped', (datagrams) => told.push(datagrams));
+  for (const drops of [3, 5]) {
+    const channel = new FakeChannel('ws');
+    service.serve(channel);
+    channel.emit('datagram', Buffer.alloc(0));
+    channel.drops = drops;
+    channel.close();
+    await once(channel, 'closed');
+  }
+  assert.deepEqual(told, [1 + 3]);
+  assert.equal(service.counters.dropped, 1 + 3 + 1 + 5);
 });

@@ -31,6 +31,8 @@ export interface SdkParts {
   policy: Policy;
   /** Whether leases can have UDP ports now. */
   udpOffered(): boolean;
+  /** Whether their datagrams can come over QUIC now. */
+  quicOffered(): boolean;
   draining: AbortSignal;
 }
 
@@ -45,6 +47,11 @@ export const credentials = (request: Request, body?: string) => ({
 export const publicAddress = (rootHost: string, port: number | undefined) =>
   port === undefined ? undefined : `${rootHost}:${port}`;
 export const rfc3339 = (ms: number) => new Date(ms).toISOString();
+
+function datagramCarriers({ udpOffered, quicOffered }: SdkParts): string[] {
+  if (!udpOffered()) return [];
+  return quicOffered() ? ['datagram-websocket', 'quic'] : ['datagram-websocket'];
+}
 
 /** `/sdk/*`: the life of a lease. */
 export function sdkHandlers(parts: SdkParts): Handlers {
@@ -63,7 +70,7 @@ export function sdkHandlers(parts: SdkParts): Handlers {
           key_id: signingKeyId,
           certificate_chain: parts.certificates.current.chainPem,
         },
-        transports: ['raw', 'websocket', ...(parts.udpOffered() ? ['datagram-websocket'] : [])],
+        transports: ['raw', 'websocket', ...datagramCarriers(parts)],
       };
       response.json(success(data));
     },

@@ -6,6 +6,8 @@ export type DropReason =
   | 'too_many_flows'
   /** The path to the tunnel is slower than what comes in. */
   | 'slow_tunnel'
+  /** The path to the tunnel does not carry any so large. */
+  | 'too_large'
   /** The system does not take more for the public. */
   | 'slow_network'
   /** The lease's bandwidth is used up. */
@@ -19,6 +21,7 @@ export const dropReasons = [
   'no_tunnel',
   'too_many_flows',
   'slow_tunnel',
+  'too_large',
   'slow_network',
   'bandwidth',
   'unknown_flow',

@@ -14,7 +14,7 @@ interface Line {
   connection: LiveConnection;
   share: Share;
   /** Of what the channel gave up, the part that is counted already. */
-  droppedBefore: number;
+  counted: { dropped: number; oversized: number };
   /** The bandwidth is used up; until it is told to go on, datagrams are dropped. */
   held: boolean;
 }
@@ -63,7 +63,7 @@ export class LeaseDatagrams {
       sessions,
       connection: { cut: close, drop: close, tunnelIp: from, traffic: { up: 0, down: 0 } },
       share: sessions.bandwidth.join(),
-      droppedBefore: 0,
+      counted: { dropped: 0, oversized: 0 },
       held: false,
     };
     this.#line = line;
@@ -131,9 +131,12 @@ export class LeaseDatagrams {
   }
 
   #countChannelDrops(line: Line): void {
-    const { dropped } = line.channel;
-    for (const counters of this.counters) counters.dropped.slow_tunnel += dropped - line.droppedBefore;
-    line.droppedBefore = dropped;
+    const { dropped, oversized } = line.channel;
+    for (const counters of this.counters) {
+      counters.dropped.slow_tunnel += dropped - line.counted.dropped;
+      counters.dropped.too_large += oversized - line.counted.oversized;
+    }
+    line.counted = { dropped, oversized };
   }
 
   #drop(reason: DropReason): void {

@@ -39,7 +39,7 @@ export class ReverseAdmission {
    * `feature_unavailable` (a session that could never be claimed), `rate_limited` (the ready queue is full, or the relay is going down)
    */
   async admit(request: ConnectRequest): Promise<Admission> {
-    const lease = await this.#lease(request);
+    const lease = await this.#leaseByHttp(request);
     const options = {
       binding: isOn(request, 'x-portal-binding', '1'),
       proxy: isOn(request, 'x-portal-proxy', '2'),
@@ -60,20 +60,32 @@ export class ReverseAdmission {
    * @throws ApiError as `admit`, but for what concerns queues; `transport_mismatch` on a lease without UDP
    */
   async admitDatagrams(request: ConnectRequest): Promise<LeaseSessions> {
-    const lease = await this.#lease(request);
+    return this.#datagramsOf(await this.#leaseByHttp(request));
+  }
+
+  /**
+   * Lets in a carrier of datagrams that is not opened by HTTP.
+   * @throws ApiError as `admitDatagrams`
+   */
+  async admitToken(accessToken: string | undefined, clientIp: string): Promise<LeaseSessions> {
+    return this.#datagramsOf(await this.#lease(accessToken, clientIp));
+  }
+
+  #datagramsOf(lease: Lease): LeaseSessions {
     if (lease.udpPort === undefined) throw new ApiError('transport_mismatch', 'this lease has no UDP port');
     lease.lastSeenAt = Date.now();
     return this.directory.of(lease);
   }
 
-  /** The lease that may connect. */
-  async #lease(request: ConnectRequest): Promise<Lease> {
+  async #leaseByHttp(request: ConnectRequest): Promise<Lease> {
     if (request.httpVersion !== '1.1') throw new ApiError('http11_only', 'reverse sessions need HTTP/1.1');
+    return await this.#lease(request.header('x-portal-access-token'), request.clientIp);
+  }
+
+  /** The lease that may connect. */
+  async #lease(accessToken: string | undefined, clientIp: string): Promise<Lease> {
     refuseWhenDraining(this.draining);
-    const lease = await this.auth.lease({
-      header: request.header('x-portal-access-token'),
-      clientIp: request.clientIp,
-    });
+    const lease = await this.auth.lease({ header: accessToken, clientIp });
     this.policy.assertMayServe(identityKey(lease.identity));
     return lease;
   }

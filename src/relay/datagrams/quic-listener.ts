@@ -1,0 +1,199 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { isIPv6 } from 'node:net';
+import { ApiError } from '../../contract/index.js';
+import { normalizeIp } from '../../streams/ip-address.js';
+import { calmServer } from '../../streams/quic-calm.js';
+import { QuicDatagrams, closeQuietly } from '../../streams/quic-datagrams.js';
+import { readQuicMessage } from '../../streams/quic-message.js';
+import {
+  type QuicPackage,
+  type QuicServer,
+  type QuicSession,
+  quicOptions,
+  quicPingMs,
+} from '../../streams/quic-package.js';
+import { sourceOf } from '../addresses.js';
+import type { Certificate } from '../certs/certificate.js';
+import {
+  maxQuicConnections,
+  maxQuicHellos,
+  maxQuicHellosPerSource,
+  quicHelloTimeoutMs,
+  quicRefusalLingerMs,
+} from '../constants.js';
+import type { Logger } from '../logger.js';
+import type { LeaseSessions } from '../reverse/session-directory.js';
+import { Tally } from '../tally.js';
+import type { Datagrams } from './datagrams.js';
+
+export interface QuicListenerOptions {
+  host: string;
+  /** @throws Error in one line where the optional package is not to be had */
+  load(): Promise<QuicPackage>;
+  certificate(): Certificate;
+  /** @throws ApiError when this token does not open a carrier from there */
+  admit(accessToken: string | undefined, clientIp: string): Promise<LeaseSessions>;
+  datagrams: Pick<Datagrams, 'attach'>;
+  logger: Logger;
+}
+
+/** Application error codes of a connection that is closed, for whoever looks at it with a tool (docs/protocol.md). */
+const refused = 1;
+const violated = 2;
+
+/** The UDP side of the public port: QUIC connections, each a carrier of one lease's datagrams once its token is good. */
+export class QuicListener {
+  readonly #options: QuicListenerOptions;
+  readonly #sessions = new Set<QuicSession>();
+  /** Connections that have not been admitted yet, by source. */
+  readonly #hellos = new Tally(maxQuicHellosPerSource);
+  #helloCount = 0;
+  #package: QuicPackage | undefined;
+  #server: QuicServer | undefined;
+  #port = 0;
+  #isStopped = false;
+  /** Starts and stops come one after the other. */
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(options: QuicListenerOptions) {
+    this.#options = options;
+  }
+
+  /** Whether carriers can be opened now. */
+  get isOffered(): boolean {
+    return this.#server !== undefined;
+  }
+
+  /** Listens where that is possible. A relay that cannot goes on without, and says why. */
+  async start(port: number): Promise<void> {
+    this.#port = port;
+    try {
+      this.#package = await this.#options.load();
+    } catch (error) {
+      this.#options.logger.info({ reason: (error as Error).message }, 'datagrams are carried over WebSocket only');
+      return;
+    }
+    await this.#next(() => this.#listen());
+  }
+
+  /** Takes the certificate in use now. The library knows no other way than to listen anew: carriers end, and tunnels open others. */
+  renew(): void {
+    void this.#next(async () => {
+      await this.#close();
+      await this.#listen();
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#next(() => this.#close());
+  }
+
+  async #next(step: () => Promise<void>): Promise<void> {
+    await (this.#turn = this.#turn.then(step));
+  }
+
+  async #listen(): Promise<void> {
+    if (!this.#package || this.#isStopped) return;
+    const { host, certificate, logger } = this.#options;
+    const { chainPem, keyPem } = certificate();
+    try {
+      // The library does not let go of a server that could not be bound, and with it the process would not end.
+      await assertFree(host, this.#port);
+      const server = calmServer(
+        this.#package.createQuicServer({
+          ...quicOptions,
+          key: keyPem,
+          cert: chainPem,
+          maxConnections: maxQuicConnections,
+          disableRetry: false,
+        }),
+      );
+      server.on('error', (error) => logger.debug({ err: error }, 'the QUIC listener met an error'));
+      server.on('session', (session) => this.#greet(session));
+      await server.listen(this.#port, host);
+      this.#server = server;
+      logger.info({ port: this.#port }, 'datagrams are carried over QUIC too');
+    } catch (error) {
+      logger.warn({ port: this.#port, err: error }, 'no QUIC: the UDP side of the public port cannot be used');
+    }
+  }
+
+  async #close(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    for (const session of this.#sessions) session.emit('close', { errorCode: 0, reason: 'the relay closes' });
+    await server?.close();
+  }
+
+  /** A connection whose handshake is done: its address is its own, and it has not said for which lease it is. */
+  #greet(session: QuicSession): void {
+    const clientIp = normalizeIp(session.remoteAddress);
+    const source = sourceOf(clientIp);
+    if (this.#helloCount >= maxQuicHellos || !this.#hellos.add(source)) return closeQuietly(session, refused);
+    this.#helloCount++;
+    this.#sessions.add(session);
+    let timer: NodeJS.Timeout | undefined;
+    let isOpen = true;
+    let isGreeted = false;
+    const greeted = () => {
+      if (isGreeted) return;
+      isGreeted = true;
+      clearTimeout(timer);
+      this.#helloCount--;
+      this.#hellos.remove(source);
+    };
+    session.once('close', () => {
+      isOpen = false;
+      this.#sessions.delete(session);
+      greeted();
+    });
+    timer = setTimeout(() => closeQuietly(session, violated), quicHelloTimeoutMs);
+    session.once('stream', (stream) => {
+      // Streams there are no others: the client's first one, and after that datagrams.
+      session.on('stream', () => closeQuietly(session, violated));
+      if (stream.id !== 0) return closeQuietly(session, violated);
+      void (async () => {
+        let sessions: LeaseSessions;
+        try {
+          sessions = await this.#options.admit(tokenIn(await readQuicMessage(stream)), clientIp);
+        } catch (error) {
+          if (!isOpen) return;
+          if (!(error instanceof ApiError)) {
+            this.#options.logger.debug({ from: clientIp, reason: (error as Error).message }, 'no QUIC carrier');
+            return closeQuietly(session, violated);
+          }
+          stream.end(JSON.stringify({ ok: false, error: error.code }));
+          clearTimeout(timer);
+          // The answer first; whoever is refused closes by itself.
+          timer = setTimeout(() => closeQuietly(session, refused), quicRefusalLingerMs);
+          return;
+        }
+        if (!isOpen) return;
+        greeted();
+        stream.resume().end(JSON.stringify({ ok: true }));
+        this.#options.datagrams.attach(sessions, new QuicDatagrams(session, { pingMs: quicPingMs }), clientIp);
+      })();
+    });
+  }
+}
+
+/** @throws the system's error when the UDP port is another's */
+async function assertFree(host: string, port: number): Promise<void> {
+  const probe = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
+  try {
+    probe.bind({ address: host, port, exclusive: true });
+    await once(probe, 'listening');
+  } finally {
+    probe.close();
+  }
+}
+
+/** @throws ApiError `invalid_request` for a message that is not the protocol's */
+function tokenIn(message: unknown): string | undefined {
+  const token = typeof message === 'object' && message !== null ? (message as Record<string, unknown>) : undefined;
+  if (token === undefined || (token['access_token'] !== undefined && typeof token['access_token'] !== 'string'))
+    throw new ApiError('invalid_request', 'the first stream must carry {"access_token": "..."}');
+  return token['access_token'];
+}

@@ -1,0 +1,122 @@
+import type { LookupAddress } from 'node:dns';
+import { isIP } from 'node:net';
+import * as tls from 'node:tls';
+import { ApiError, isErrorCode } from '../contract/errors.js';
+import { type AddressRule, lookupAllowed, refusedLiteral } from '../sdk/address-rule.js';
+import { withDeadline } from '../sdk/deadline.js';
+import type { TlsDialOptions } from '../sdk/dial-tls.js';
+import { AnswerError, NetworkError, asNetworkError } from '../sdk/errors.js';
+import { proxyFor } from '../sdk/http-proxy.js';
+import { lookupWithLoopback } from '../sdk/loopback.js';
+import { calmSession } from '../streams/quic-calm.js';
+import { QuicDatagrams, closeQuietly } from '../streams/quic-datagrams.js';
+import { readQuicMessage } from '../streams/quic-message.js';
+import { type QuicPackage, type QuicSession, loadQuic, quicOptions } from '../streams/quic-package.js';
+import { quicAttemptMs, quicDialTimeoutMs } from './constants.js';
+import type { DatagramCarrier, DatagramDialRequest } from './datagram-carrier.js';
+
+/** Datagrams as QUIC DATAGRAM frames: no lost one holds up those behind it. Where the optional package is, and UDP gets through. */
+export class QuicDatagramCarrier implements DatagramCarrier {
+  readonly name = 'quic';
+  readonly #relay: URL;
+  readonly #dialing: Pick<TlsDialOptions, 'ca' | 'proxy' | 'addresses'>;
+  readonly #load: () => Promise<QuicPackage>;
+
+  /** @param load instead of the installed package */
+  constructor(relay: URL, dialing: Pick<TlsDialOptions, 'ca' | 'proxy' | 'addresses'>, load = loadQuic) {
+    this.#relay = relay;
+    this.#dialing = dialing;
+    this.#load = load;
+  }
+
+  /** @throws beside what every carrier throws: Error in one line where the package is not to be had */
+  async dial({ accessToken, publicPort, signal }: DatagramDialRequest): Promise<QuicDatagrams> {
+    const { host } = this.#relay;
+    // To go past a proxy that was chosen would show where this machine is.
+    if (proxyFor(this.#relay, this.#dialing.proxy))
+      throw new NetworkError('unreachable', `${host} is reached through a proxy, which does not carry QUIC`);
+    const quic = await this.#load();
+    const expired = () => new NetworkError('timeout', `${host} did not answer over QUIC, nor let UDP through`);
+    return await withDeadline(quicDialTimeoutMs, signal, expired, async (dialSignal) => {
+      const session = await this.#connect(quic, publicPort, dialSignal);
+      const giveUp = () => closeQuietly(session);
+      dialSignal.addEventListener('abort', giveUp, { once: true });
+      try {
+        // Before the answer, so that no datagram right behind it is missed.
+        const channel = new QuicDatagrams(session);
+        const stream = session.openStream();
+        stream.on('error', () => undefined);
+        stream.end(JSON.stringify({ access_token: accessToken }));
+        const answer = await readQuicMessage(stream).catch((cause: unknown) => {
+          throw new NetworkError('unreachable', `${host} closed the QUIC carrier without an answer`, { cause });
+        });
+        check(answer);
+        dialSignal.throwIfAborted();
+        stream.resume();
+        return channel;
+      } catch (error) {
+        closeQuietly(session);
+        throw error;
+      } finally {
+        dialSignal.removeEventListener('abort', giveUp);
+      }
+    });
+  }
+
+  /** Tries one address of each family. */
+  async #connect(quic: QuicPackage, port: number, signal: AbortSignal): Promise<QuicSession> {
+    const { hostname, host } = this.#relay;
+    const servername = hostname.replace(/^\[(.*)\]$/, '$1');
+    let failure: unknown;
+    for (const address of await addressesOf(servername, this.#dialing.addresses)) {
+      signal.throwIfAborted();
+      try {
+        const session = calmSession(
+          quic.connectQuic(
+            { address, port, servername },
+            { ...quicOptions, ca: trusted(this.#dialing.ca), connectTimeoutMs: quicAttemptMs, signal },
+          ),
+        );
+        await session.ready();
+        return session;
+      } catch (error) {
+        failure = error;
+      }
+    }
+    signal.throwIfAborted();
+    throw new NetworkError('unreachable', `cannot reach ${host} over QUIC`, { cause: failure });
+
+    async function addressesOf(name: string, rule: AddressRule | undefined): Promise<string[]> {
+      const refused = rule && refusedLiteral(name, rule);
+      if (refused) throw asNetworkError(refused, host);
+      if (isIP(name) !== 0) return [name];
+      const lookup = rule ? lookupAllowed(rule) : lookupWithLoopback;
+      const found = await new Promise<LookupAddress[]>((resolve, reject) => {
+        lookup(name, { all: true }, (error, addresses) => {
+          if (error) reject(asNetworkError(error, host));
+          else resolve(addresses as LookupAddress[]);
+        });
+      });
+      const firstOfEach = found.filter(
+        ({ family }, index) => found.findIndex((one) => one.family === family) === index,
+      );
+      return firstOfEach.map(({ address }) => address);
+    }
+  }
+}
+
+/** @throws ApiError of the relay's refusal; AnswerError for what is no answer */
+function check(answer: unknown): void {
+  const { ok, error } = (typeof answer === 'object' && answer !== null ? answer : {}) as Record<string, unknown>;
+  if (ok === true) return;
+  if (ok === false && isErrorCode(error)) throw new ApiError(error);
+  throw new AnswerError('the answer over QUIC is not one of a Portal relay');
+}
+
+/** PEM of whatever is trusted: the library knows neither Node's certificates nor those that the environment adds. */
+function trusted(ca: string | Buffer | undefined): string {
+  if (ca !== undefined) return ca.toString();
+  // From Node 22.15 on; the package needs a later one.
+  const { getCACertificates } = tls as { getCACertificates?: (kind: 'default') => string[] };
+  return (getCACertificates?.('default') ?? tls.rootCertificates).join('\n');
+}

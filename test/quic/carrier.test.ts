@@ -1,0 +1,307 @@
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { copyFileSync } from 'node:fs';
+import { type TestContext, test } from 'node:test';
+import { WebSocket } from 'ws';
+import type { RelayConfig } from '../../src/relay/config/config.js';
+import { maxQuicHellosPerSource } from '../../src/relay/constants.js';
+import type { RelayParts } from '../../src/relay/relay.js';
+import { maxQuicMessageBytes } from '../../src/streams/quic-message.js';
+import { adminOf, leasePath } from '../support/admin.js';
+import { call, freshWallet, register } from '../support/by-hand.js';
+import { certificateFiles } from '../support/certificates.js';
+import { connectQuic, hello, openQuicCarrier, say, startUdpPath } from '../support/quic.js';
+import { type TestRelay, freePort, startTestRelay, withPorts } from '../support/relay.js';
+import { openPeer } from '../support/udp.js';
+
+async function startRelay(
+  t: TestContext,
+  overrides: Partial<RelayConfig> = {},
+  parts: RelayParts = {},
+): Promise<TestRelay> {
+  const relay = await startTestRelay({ ...(await withPorts(4)), ...overrides }, parts);
+  t.after(() => relay.stop());
+  return relay;
+}
+
+const transportsOf = async (relay: TestRelay) => (await call(relay, 'GET', '/sdk/domain')).body.data.transports;
+const urlOf = (port: number | undefined) => `udp://portal.localhost:${port}`;
+const nextOf = async (socket: ReturnType<typeof createSocket>) =>
+  ((await once(socket, 'message')) as [Buffer])[0].toString();
+
+test('datagrams go both ways over QUIC, their borders kept, and an answer reaches the peer that it is for', async (t) => {
+  const relay = await startRelay(t);
+  assert.deepEqual(await transportsOf(relay), ['raw', 'websocket', 'datagram-websocket', 'quic']);
+  const lease = await register(relay, { name: 'udp', udp: true });
+  const carrier = await openQuicCarrier(t, relay, lease.token);
+  const [one, two] = [await openPeer(t, urlOf(lease.udpPort)), await openPeer(t, urlOf(lease.udpPort))];
+  one.send('first');
+  assert.deepEqual(await carrier.next(), { flow: 1, text: 'first' });
+  two.send('second');
+  assert.deepEqual(await carrier.next(), { flow: 2, text: 'second' });
+  one.send('');
+  assert.deepEqual(await carrier.next(), { flow: 1, text: '' });
+  const answers = [nextOf(one), nextOf(two)];
+  carrier.send(3, 'nobody');
+  carrier.send(2, 'to two');
+  carrier.send(1, 'to one');
+  assert.deepEqual(await Promise.all(answers), ['to one', 'to two']);
+  const counters = relay.relay.datagrams.countersOf(lease.hostname)!;
+  assert.deepEqual([counters.up, counters.dropped.unknown_flow], [3, 1]);
+});
+
+test('quic is listed only while leases can have UDP and the relay listens', async (t) => {
+  const { policy, ...ports } = await withPorts(4);
+  const off = { ...policy, udp: { enabled: false, maxLeases: 0 } };
+  assert.deepEqual(await transportsOf(await startRelay(t, { ...ports, policy: off })), ['raw', 'websocket']);
+  const without = { loadQuic: () => Promise.reject(new Error('not here')) };
+  assert.deepEqual(await transportsOf(await startRelay(t, {}, without)), ['raw', 'websocket', 'datagram-websocket']);
+  const port = await freePort();
+  const squatter = createSocket('udp4').bind(port, '127.0.0.1');
+  t.after(() => squatter.close());
+  await once(squatter, 'listening');
+  const crowded = await startRelay(t, { sniPort: port });
+  assert.deepEqual(await transportsOf(crowded), ['raw', 'websocket', 'datagram-websocket']);
+});
+
+test('a token that is none, no token, or one of a lease without UDP is refused by its code, and the connection closed', async (t) => {
+  const relay = await startRelay(t);
+  const without = await register(relay, { name: 'without' });
+  const cases: [string, string][] = [
+    [hello('nonsense'), 'unauthorized'],
+    ['{}', 'unauthorized'],
+    [hello(without.token), 'transport_mismatch'],
+    [hello(5), 'invalid_request'],
+  ];
+  for (const [text, code] of cases) {
+    const session = await connectQuic(t, relay);
+    const closed = once(session, 'close');
+    assert.deepEqual(JSON.parse(await say(session, text)), { ok: false, error: code });
+    await closed;
+  }
+});
+
+test('who speaks another protocol, or does not trust the certificate, gets no connection', async (t) => {
+  const relay = await startRelay(t);
+  await assert.rejects(connectQuic(t, relay, { alpn: 'h3' }));
+  await assert.rejects(connectQuic(t, relay, { servername: 'other.example' }));
+  const { certPem } = await certificateFiles('portal.localhost');
+  await assert.rejects(connectQuic(t, relay, { ca: certPem }));
+});
+
+test('a first stream that is too large, no JSON or a second one, and one who says nothing, end the connection', async (t) => {
+  const relay = await startRelay(t);
+  const lease = await register(relay, { name: 'odd', ttl: 600, udp: true });
+  const silent = await connectQuic(t, relay);
+  const timedOut = once(silent, 'close');
+
+  const large = await connectQuic(t, relay);
+  assert.equal(await say(large, `{"access_token":"${'x'.repeat(maxQuicMessageBytes)}`), '');
+
+  const ended = await connectQuic(t, relay);
+  const closed = once(ended, 'close');
+  const stream = ended.openStream();
+  stream.on('error', () => {});
+  stream.end('hello');
+  await closed;
+
+  const twice = await openQuicCarrier(t, relay, lease.token);
+  // The library opens none that is not allowed; this is one of the other kind, as another client might.
+  const raw = twice.session as unknown as {
+    _eventLoop: { streamSend(id: number, data: Buffer, fin: boolean): number };
+  };
+  raw._eventLoop.streamSend(2, Buffer.from('x'), false);
+  await twice.closed;
+  await timedOut;
+});
+
+test('streams that are broken off, known or not, break nothing', async (t) => {
+  const relay = await startRelay(t);
+  const lease = await register(relay, { name: 'broken', ttl: 600, udp: true });
+  // What the library's own streams do not do, and another client may.
+  interface Raw {
+    streamSend(id: number, data: Buffer, fin: boolean): number;
+    streamClose(id: number, code: number): boolean;
+  }
+  const rawOf = (session: unknown) => (session as { _eventLoop: Raw })._eventLoop;
+  for (const ids of [[0], [2], [0, 2, 6], [0, 0], [2, 2, 0]]) {
+    for (const isAdmitted of [false, true]) {
+      const session = isAdmitted ? (await openQuicCarrier(t, relay, lease.token)).session : await connectQuic(t, relay);
+      const raw = rawOf(session);
+      for (const id of ids) {
+        raw.streamSend(id, Buffer.alloc(100, '{'), false);
+        await new Promise(setImmediate);
+        raw.streamClose(id, 7);
+        raw.streamSend(id, Buffer.alloc(100), true);
+      }
+      // Another's handshake comes after all of it.
+      await (await connectQuic(t, relay)).close();
+      await session.close();
+    }
+  }
+  const carrier = await openQuicCarrier(t, relay, lease.token);
+  const peer = await openPeer(t, urlOf(lease.udpPort));
+  peer.send('still here');
+  assert.equal((await carrier.next()).text, 'still here');
+});
+
+test('one source has so many connections that have not said who they are, and no more; datagrams before that go nowhere', async (t) => {
+  const relay = await startRelay(t);
+  const lease = await register(relay, { name: 'one', ttl: 600, udp: true });
+  const carrier = await openQuicCarrier(t, relay, lease.token);
+  const silent = await Promise.all(Array.from({ length: maxQuicHellosPerSource }, () => connectQuic(t, relay)));
+  silent[0]!.sendDatagram(Buffer.from('\u0001too early'));
+  const refused = await connectQuic(t, relay).catch(() => undefined);
+  if (refused) await once(refused, 'close');
+  // Who is in is not touched by it.
+  const peer = await openPeer(t, urlOf(lease.udpPort));
+  peer.send('still here');
+  const { flow } = await carrier.next();
+  const answer = nextOf(peer);
+  carrier.send(flow, 'yes');
+  assert.equal(await answer, 'yes');
+  const closing = once(silent[1]!, 'close');
+  await silent[1]!.close();
+  await closing;
+  await Promise.all(silent.map((session) => session.close()));
+  await openQuicCarrier(t, relay, lease.token);
+});
+
+test('packets that are no QUIC, or half of it, do no harm', async (t) => {
+  const relay = await startRelay(t);
+  const lease = await register(relay, { name: 'calm', ttl: 600, udp: true });
+  const carrier = await openQuicCarrier(t, relay, lease.token);
+  const stranger = createSocket('udp4');
+  t.after(() => stranger.close());
+  let seed = 1;
+  const random = () => (seed = (seed * 48_271) % 2_147_483_647);
+  for (let count = 0; count < 3_000; count++) {
+    const packet = Buffer.from(
+      Array.from({ length: count % 5 === 0 ? 1_200 : random() % 1_300 }, () => random() & 0xff),
+    );
+    // Long headers of this version and of another, short headers, and noise.
+    if (count % 4 < 2 && packet.length > 20) {
+      packet[0] = 0xc0 | (random() & 0x3f);
+      packet.writeUInt32BE(count % 4 === 0 ? 1 : random(), 1);
+      packet[5] = random() % 24;
+    } else if (count % 4 === 2 && packet.length > 0) packet[0] = 0x40 | (random() & 0x3f);
+    await new Promise<void>((resolve) => stranger.send(packet, relay.publicPort, '127.0.0.1', () => resolve()));
+  }
+  const peer = await openPeer(t, urlOf(lease.udpPort));
+  peer.send('hello');
+  assert.equal((await carrier.next()).text, 'hello');
+  const again = await openQuicCarrier(t, relay, lease.token);
+  await carrier.closed;
+  peer.send('again');
+  assert.equal((await again.next()).text, 'again');
+});
+
+test('what is too large for the path is dropped and counted, the rest goes through', async (t) => {
+  const relay = await startRelay(t);
+  const lease = await register(relay, { name: 'large', ttl: 600, udp: true });
+  const carrier = await openQuicCarrier(t, relay, lease.token);
+  const peer = await openPeer(t, urlOf(lease.udpPort));
+  peer.send(Buffer.alloc(40_000));
+  peer.send('small');
+  assert.equal((await carrier.next()).text, 'small');
+  const { dropped } = relay.relay.datagrams.countersOf(lease.hostname)!;
+  while (dropped.too_large === 0) await new Promise(setImmediate);
+  assert.equal(dropped.too_large, 1);
+});
+
+test('a tunnel that nothing reaches costs no memory without end: what cannot go is counted, and the carrier ends', async (t) => {
+  const path = await startUdpPath(t);
+  const relay = await startRelay(t, {}, path.parts);
+  const lease = await register(relay, { name: 'gone', ttl: 600, udp: true });
+  const carrier = await openQuicCarrier(t, relay, lease.token);
+  const peer = await openPeer(t, urlOf(lease.udpPort));
+  peer.send('hello');
+  await carrier.next();
+  path.isOpen = false;
+  const counters = relay.relay.datagrams.countersOf(lease.hostname)!;
+  while (counters.dropped.slow_tunnel === 0) {
+    for (let count = 0; count < 32; count++)
+      await new Promise<void>((resolve) => peer.send(Buffer.alloc(1_100), () => resolve()));
+    await new Promise(setImmediate);
+  }
+  const isAlive = async () =>
+    (await call(relay, 'GET', `/tunnel/status?hostname=${lease.hostname}`, { token: lease.token })).body.data
+      .service_alive as boolean;
+  assert.equal(await isAlive(), true);
+  while (await isAlive()) await new Promise((resolve) => setTimeout(resolve, 200));
+});
+
+test('a new carrier takes the place of the old one, whichever kinds they are', async (t) => {
+  const relay = await startRelay(t);
+  const lease = await register(relay, { name: 'both', ttl: 600, udp: true });
+  const webSocket = () =>
+    new WebSocket(`wss://127.0.0.1:${relay.apiPort}/sdk/connect`, ['portal.datagram'], {
+      ...({ ca: relay.ca, servername: relay.rootHost } as object),
+      headers: { 'X-Portal-Access-Token': lease.token },
+    });
+  const first = webSocket();
+  await once(first, 'open');
+  const replaced = once(first, 'close');
+  const quic = await openQuicCarrier(t, relay, lease.token);
+  await replaced;
+  const second = webSocket();
+  t.after(() => second.terminate());
+  await quic.closed;
+  const peer = await openPeer(t, urlOf(lease.udpPort));
+  if (second.readyState !== second.OPEN) await once(second, 'open');
+  const arrived = once(second, 'message');
+  peer.send('hello');
+  await arrived;
+});
+
+test('a carrier ends with its lease: given back, denied, or its address banned', async (t) => {
+  const wallet = freshWallet();
+  const relay = await startRelay(t, { adminWallets: [wallet.address] });
+  const admin = await adminOf(relay, wallet);
+  const [given, denied, banned] = await Promise.all(
+    ['given', 'denied', 'banned'].map((name) => register(relay, { name, ttl: 600, udp: true })),
+  );
+  const carriers = await Promise.all([given, denied, banned].map((lease) => openQuicCarrier(t, relay, lease!.token)));
+  await call(relay, 'POST', '/sdk/unregister', { body: {}, token: given!.token });
+  await carriers[0]!.closed;
+  await admin.post(leasePath({ name: denied!.name, address: denied!.wallet.address }, 'deny'));
+  await carriers[1]!.closed;
+  assert.equal(
+    JSON.parse(await say(await connectQuic(t, relay), hello(denied!.token))).ok,
+    false,
+    'a denied lease opens no other',
+  );
+  await admin.post('/ips/127.0.0.1/ban');
+  await carriers[2]!.closed;
+  assert.deepEqual(JSON.parse(await say(await connectQuic(t, relay), hello(banned!.token))), {
+    ok: false,
+    error: 'ip_banned',
+  });
+});
+
+test('a relay that drains ends its carriers and takes no more', async (t) => {
+  const relay = await startRelay(t);
+  const lease = await register(relay, { name: 'drained', ttl: 600, udp: true });
+  const carrier = await openQuicCarrier(t, relay, lease.token);
+  const drained = relay.relay.drain(new AbortController().signal);
+  await carrier.closed;
+  const answer = await say(await connectQuic(t, relay), hello(lease.token));
+  assert.deepEqual(JSON.parse(answer), { ok: false, error: 'rate_limited' });
+  await drained;
+});
+
+test('a certificate that has changed is the one of new connections', async (t) => {
+  const files = await certificateFiles('portal.localhost');
+  const next = await certificateFiles('portal.localhost');
+  t.after(() => Promise.all([files.remove(), next.remove()]));
+  const relay = await startRelay(t, { certificateFiles: files, certificateReloadIntervalMs: 50 });
+  const lease = await register(relay, { name: 'renewed', ttl: 600, udp: true });
+  const carrier = await openQuicCarrier(t, relay, lease.token);
+  copyFileSync(next.keyFile, files.keyFile);
+  copyFileSync(next.certFile, files.certFile);
+  await carrier.closed;
+  const renewed = { ...relay, ca: next.certPem };
+  while (!(await transportsOf(renewed).catch(() => [])).includes('quic')) await new Promise(setImmediate);
+  await openQuicCarrier(t, renewed, lease.token);
+});
