@@ -160,10 +160,11 @@ test('relays that never answer do not keep it from visiting those that do', asyn
   const silent = await SilentPort.start(t);
   const invented = Array.from({ length: 20 }, (_, at) => descriptorOf(`https://n${at}.localhost:${silent.port}`));
   hostile.serve(() => [hostile.own(), ...invented]);
-  await until(() => silent.open.size === maxDoubtfulVisits);
+  await until(() => silent.connections >= maxDoubtfulVisits);
   const seen = hostile.requests;
   await until(() => hostile.requests > seen + 3);
-  assert.equal(silent.open.size, maxDoubtfulVisits);
+  // Each takes its visit's deadline; it would be the turn of all of them before that of the one that answers.
+  assert.ok(silent.connections < invented.length);
   assert.equal(believed(victim).length, 2);
 });
 
