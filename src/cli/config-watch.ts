@@ -40,8 +40,9 @@ export class ConfigWatch {
 
   async #look(): Promise<string> {
     try {
-      const { ino, dev, size, mtimeNs } = await stat(this.path, { bigint: true });
-      return [dev, ino, size, mtimeNs].join();
+      const { ino, dev, size, mtimeNs, mode, uid, gid } = await stat(this.path, { bigint: true });
+      // Who may read it counts, too: a file that could not be read is mended by that alone.
+      return [dev, ino, size, mtimeNs, mode, uid, gid].join();
     } catch (error) {
       return systemCode(error) ?? 'unreadable';
     }

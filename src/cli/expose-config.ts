@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { parse } from 'smol-toml';
 import { systemCode, UsageError } from '../sdk/errors.js';
 import { defaultIdentityFile } from '../sdk/identity-file.js';
+import { parseRelayUrl } from '../sdk/relay-url.js';
 import { checkExposeOptions, type ExposeOptions } from '../tunnel/index.js';
 import { readCertificates } from './files.js';
 
@@ -94,9 +95,11 @@ function readToml(path: string): Record<string, unknown> {
     const status = statSync(path);
     if (!status.isFile()) throw new UsageError('not a regular file');
     if (status.size > maxConfigBytes) throw new UsageError('too large for a configuration');
-    text = readFileSync(path, 'utf8');
+    text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
   } catch (error) {
     if (error instanceof UsageError) throw error;
+    if (systemCode(error) === 'ERR_ENCODING_INVALID_ENCODED_DATA')
+      throw new UsageError('not in UTF-8', { cause: error });
     throw new UsageError(systemCode(error) ?? 'cannot be read', { cause: error });
   }
   try {
@@ -188,11 +191,16 @@ function refuseTwins(services: Map<string, ExposeOptions>): void {
     const name = (options.name as string).toLowerCase();
     const others = seen.get(name) ?? [];
     for (const other of others) {
-      const relays = new Set(other.options.relay as string[]);
-      const share = (options.relay as string[]).some((relay) => relays.has(relay));
+      const relays = originsOf(other.options);
+      const share = originsOf(options).some((origin) => relays.includes(origin));
       if (share || options.discovery === true || other.options.discovery === true)
         throw new UsageError(`services.${key}: ${name} is the name of services.${other.key} on the same relay`);
     }
     seen.set(name, [...others, { key, options }]);
   }
+}
+
+/** However they are spelled: with a slash, without a scheme, with the port that goes without saying. */
+function originsOf({ relay }: ExposeOptions): string[] {
+  return (relay as string[]).map((url) => parseRelayUrl(url).origin);
 }

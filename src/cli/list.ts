@@ -16,7 +16,7 @@ listed with what it has signed; one that cannot prove who it is, or does not ans
   --relay URL          PORTAL_RELAY        a relay to begin with; may be given several times, in the environment divided by commas
   --ca FILE            PORTAL_CA           PEM certificates to trust instead of the well-known ones
   --allow-private                          look also at relays on loopback and private addresses that were not given
-  --timeout SECONDS                        for each call to a relay [5]
+  --timeout SECONDS                        for each relay [5]
   --json                                   one line of JSON
   --help                                   this text
 

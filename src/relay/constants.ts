@@ -226,6 +226,8 @@ export const visitSpacingMs = 500;
 /** Visits under way at once by turn, and beside them those that announcements bring about. */
 export const maxVisits = 4;
 export const maxAnnouncedVisits = 4;
+/** Of those by turn, to relays that never answered or did not the last time. */
+export const maxDoubtfulVisits = 2;
 /** From lookup to the last byte. */
 export const visitTimeoutMs = 10_000;
 /** First and longest wait for a relay that does not answer. */
@@ -236,7 +238,7 @@ export const announceIntervalMs = 110_000;
 export const maxPeers = 256;
 /** Of these, behind one address of the internet. */
 export const maxPeersPerSource = 8;
-/** URLs heard of that were not visited yet or did not answer, in all and from one relay. */
+/** URLs heard of that were not visited yet or did not answer, in all and from the relays at one address. */
 export const maxCandidates = 256;
 export const maxCandidatesPerTeller = 32;
 /** Descriptors whose signature does not fit, after which the rest of a listing is not looked at. */

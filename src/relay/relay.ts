@@ -271,6 +271,7 @@ export async function startRelay(config: RelayConfig, logger: Logger, parts: Rel
     leases: () => leases.size,
     publicConnections: () => connections.open,
     datagrams,
+    discovery: discovery && (() => discovery.report()),
   });
   const metricsListener = metrics && new MetricsListener(metrics.registry, logger);
 

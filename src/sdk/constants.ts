@@ -60,7 +60,7 @@ export const maxDiscoveryAnswerBytes = 1_048_576;
 /** Relays looked at in one search, and at once. */
 export const maxFoundRelays = 64;
 export const maxFindVisits = 8;
-/** Deadline for each call to a relay that is looked at. */
+/** Deadline for each relay that is looked at. */
 export const findTimeoutMs = 5_000;
 /** Calls that latency is taken from. */
 export const latencySamples = 3;

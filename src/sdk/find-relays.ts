@@ -2,6 +2,7 @@ import { ApiError } from '../contract/errors.js';
 import { type AddressRule, addressRefusedCode, publicAddressesOnly } from './address-rule.js';
 import type { PortalClient } from './client.js';
 import { findTimeoutMs, latencySamples, maxFoundRelays, maxFindVisits } from './constants.js';
+import { withDeadline } from './deadline.js';
 import { AnswerError, NetworkError, UsageError, systemCode } from './errors.js';
 import {
   DescriptorError,
@@ -29,6 +30,8 @@ export interface FindRelaysOptions {
   /** For each relay, in milliseconds. */
   timeoutMs?: number | undefined;
   signal?: AbortSignal | undefined;
+  /** Told those that were named or known from before, as soon as these have been looked at and before the others are. */
+  onFirst?: ((found: FoundRelay[]) => void) | undefined;
 }
 
 /** What a relay says of itself, signed. Load is its own word: see `chooseRelays`. */
@@ -65,7 +68,7 @@ export interface FoundRelay {
 /**
  * Asks relays whom they know, and looks at each of those: whether it answers, proves who it is, and how far away it is. What
  * one relay says of another is not believed.
- * @returns those named first, the others in the order in which they were heard of, each once
+ * @returns those named first, then those known from before, then the first that each of these tells of, and so on; each once
  * @throws UsageError for what is no relay URL; the signal's reason when aborted
  */
 export async function findRelays(options: FindRelaysOptions): Promise<FoundRelay[]> {
@@ -73,14 +76,19 @@ export async function findRelays(options: FindRelaysOptions): Promise<FoundRelay
   const { others: withOthers = true, known = [] } = options;
   const named = byOrigin(options.relays);
   const asked = new Map([...named, ...byOrigin(known)].slice(0, Math.max(named.size, maxFoundRelays)));
-  const heard = new Map<string, URL>();
-  const first = await inTurns([...asked.values()], async (url) => {
-    const { found, others } = await inspect(url, named.has(url.origin), options);
-    if (withOthers) for (const other of others) if (!asked.has(other.origin)) heard.set(other.origin, other);
-    return found;
-  });
-  const rest = [...heard.values()].slice(0, Math.max(0, maxFoundRelays - first.length));
+  const answers = await inTurns([...asked.values()], (url) => inspect(url, named.has(url.origin), options));
+  const first = answers.map(({ found }) => found);
+  if (!withOthers) return first;
+  options.onFirst?.(first);
+  const heard = inRounds(answers.map(({ others }) => others)).filter(({ origin }) => !asked.has(origin));
+  const rest = [...byOrigin(heard).values()].slice(0, Math.max(0, maxFoundRelays - first.length));
   return [...first, ...(await inTurns(rest, async (url) => (await inspect(url, false, options)).found))];
+}
+
+/** The first of each list, then the second of each: whoever tells of very many crowds out nobody that others tell of. */
+function inRounds<Item>(lists: Item[][]): Item[] {
+  const longest = Math.max(0, ...lists.map(({ length }) => length));
+  return Array.from({ length: longest }, (_, at) => lists.flatMap((list) => list.slice(at, at + 1))).flat();
 }
 
 function byOrigin(relays: (string | URL)[]): Map<string, URL> {
@@ -95,20 +103,19 @@ async function inspect(
   const addresses: AddressRule | undefined = named || allowPrivate ? undefined : publicAddressesOnly;
   const found: FoundRelay = { url: url.origin, named, reachable: false };
   let others: URL[] = [];
-  const visit: VisitOptions = {
-    ca: ca instanceof Uint8Array ? Buffer.from(ca) : ca,
-    proxy,
-    addresses,
-    timeoutMs,
-    signal,
-  };
+  const expired = () => new NetworkError('timeout', `${url.host} did not answer within ${timeoutMs / 1000} s`);
   try {
-    await withClient(url, visit, async (client) => {
-      const listed = await listing(client, url, signal);
-      others = listed.others;
-      if (listed.own) found.facts = factsOf(listed.own);
-      found.latencyMs = await latency(client, signal);
-      found.reachable = true;
+    // All of it together: one that answers each call at the last moment would hold up the others.
+    await withDeadline(timeoutMs, signal, expired, async (visitSignal) => {
+      const trusted = ca instanceof Uint8Array ? Buffer.from(ca) : ca;
+      const visit: VisitOptions = { ca: trusted, proxy, addresses, timeoutMs, signal: visitSignal };
+      await withClient(url, visit, async (client) => {
+        const listed = await listing(client, url, visitSignal);
+        others = listed.others;
+        if (listed.own) found.facts = factsOf(listed.own);
+        found.latencyMs = await latency(client, visitSignal);
+        found.reachable = true;
+      });
     });
   } catch (error) {
     signal?.throwIfAborted();

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { TLSSocket } from 'node:tls';
 import { Agent, fetch as undiciFetch } from 'undici';
 import type { Fetch } from './bounded-fetch.js';
@@ -20,11 +21,14 @@ export class RelayTransport {
   readonly #agent: Agent;
   /** Last TLS session of each relay, so that the many connections to one relay cost a full handshake once. */
   readonly #sessions = new Map<string, Buffer>();
+  readonly #closing = new AbortController();
   /** The address that the last connection went to. */
   remoteAddress: string | undefined;
 
   constructor(options: TlsDialOptions = {}) {
     this.#options = options;
+    // One listener a connection that is being made.
+    setMaxListeners(0, this.#closing.signal);
     this.#agent = new Agent({
       connect: ({ protocol, host, hostname }, callback) => {
         const url = new URL(`${protocol}//${host ?? hostname}`);
@@ -52,14 +56,17 @@ export class RelayTransport {
     return await this.#dial(relay, true, signal);
   }
 
-  /** Ends the connections kept for calls. Connections from `connect` belong to their callers. */
+  /** Ends the connections kept for calls, and those that are being made for them. Connections from `connect` belong to their callers. */
   async close(): Promise<void> {
+    this.#closing.abort(new Error('the transport was closed'));
     await this.#agent.destroy();
   }
 
   async #connectForCalls(relay: URL): Promise<TLSSocket> {
     const expired = () => new NetworkError('timeout', `cannot reach ${relay.host} within ${connectTimeoutMs / 1000} s`);
-    return await withDeadline(connectTimeoutMs, undefined, expired, (signal) => this.#dial(relay, false, signal));
+    return await withDeadline(connectTimeoutMs, this.#closing.signal, expired, (signal) =>
+      this.#dial(relay, false, signal),
+    );
   }
 
   async #dial(relay: URL, allowHalfOpen: boolean, signal: AbortSignal): Promise<TLSSocket> {

@@ -18,6 +18,7 @@ export interface ScoutOptions {
 /** Looks now and then which relays there are, how far away, and how busy. */
 export class RelayScout extends EventEmitter<{ looked: [] }> {
   #found: FoundRelay[] = [];
+  #isAny = false;
   #looks = 0;
   /** Until the next look: grows from `scoutSpacingMs` to `scoutIntervalMs`. */
   #intervalMs: number;
@@ -32,6 +33,11 @@ export class RelayScout extends EventEmitter<{ looked: [] }> {
   /** As last seen. Those that were found once are listed for as long as they answer, even when nobody tells of them any more. */
   get found(): FoundRelay[] {
     return this.#found;
+  }
+
+  /** Whether anything is known: after the first look, or, where there are others to look at, once a named one has answered. */
+  get isAny(): boolean {
+    return this.#isAny;
   }
 
   /** How often it has looked. */
@@ -61,6 +67,7 @@ export class RelayScout extends EventEmitter<{ looked: [] }> {
       await this.#look(signal);
       if (signal.aborted) return;
       this.#looks++;
+      this.#isAny = true;
       this.emit('looked');
       await sleep(scoutSpacingMs, signal);
       this.#wake = new AbortController();
@@ -69,6 +76,14 @@ export class RelayScout extends EventEmitter<{ looked: [] }> {
       await sleep(this.#intervalMs * jitter - scoutSpacingMs, this.#wake.signal);
       this.#intervalMs = Math.min(this.#intervalMs * 2, scoutIntervalMs);
     }
+  }
+
+  /** At the start those that were named do not wait for the others, which may be many and silent. */
+  #begin(answered: FoundRelay[]): void {
+    if (this.#isAny || answered.length === 0 || this.#stop.signal.aborted) return;
+    this.#found = answered;
+    this.#isAny = true;
+    this.emit('looked');
   }
 
   async #look(signal: AbortSignal): Promise<void> {
@@ -83,6 +98,7 @@ export class RelayScout extends EventEmitter<{ looked: [] }> {
         ca,
         proxy,
         signal,
+        onFirst: (found) => this.#begin(found.filter(({ reachable }) => reachable)),
       });
     } catch (error) {
       // What stands in the way of all, such as a proxy that cannot be used, shows again where a named relay is tried.

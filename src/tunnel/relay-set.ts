@@ -107,8 +107,7 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
 
   #plan(): void {
     clearTimeout(this.#review);
-    // Before the scout's first look nothing is known.
-    if (this.#isOver || this.#scout?.looks === 0) return;
+    if (this.#isOver || this.#scout?.isAny === false) return;
     const { maxRelays } = this.#relays;
     const { services, times } = this.#options;
     const known = this.#known();
@@ -233,7 +232,7 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
       this.#isTold = true;
       return;
     }
-    if (this.#relays.discovery && (this.#scout?.looks ?? 0) <= this.#looksAtRefusal) return;
+    if (this.#relays.discovery && (this.#scout?.looks ?? 0) <= Math.max(0, this.#looksAtRefusal)) return;
     const only = this.#refusals.get(this.#relays.relays[0]!.origin);
     this.#end(this.#isOneOfMany ? new NoRelayLeftError(this.#refusals) : only);
   }

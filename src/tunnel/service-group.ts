@@ -59,7 +59,8 @@ export class ServiceGroup extends EventEmitter<GroupEvents> {
     }
     await Promise.all([...identityFiles].map((file) => loadIdentityFile(file)));
     const change = this.#changes.then(() => this.#apply(wanted));
-    this.#changes = change;
+    // What has gone wrong in this one, by a listener's fault, does not concern the next.
+    this.#changes = change.catch(() => undefined);
     return await change;
   }
 
@@ -110,11 +111,11 @@ export class ServiceGroup extends EventEmitter<GroupEvents> {
     const tunnel = expose(options);
     const service = { options, tunnel, isOver: false };
     this.#services.set(key, service);
-    this.emit('opened', key, tunnel);
     void tunnel.closed.then((end) => {
       service.isOver = true;
       this.emit('closed', key, end);
     });
+    this.emit('opened', key, tunnel);
   }
 }
 

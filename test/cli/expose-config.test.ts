@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, test, type TestContext } from 'node:test';
@@ -163,6 +163,9 @@ test('a file that is wrong leaves everything as it was, says so in one line, and
   s.write(service('steady', echo.port) + service('good', echo.port));
   assert.deepEqual((await s.event('reloaded')).started, ['good']);
   await call.talk('mended');
+  // Nor may a file that nobody could read have been written to since.
+  chmodSync(s.config, 0o640);
+  assert.deepEqual((await s.event('reloaded', 1)).kept, ['steady', 'good']);
 });
 
 test('a file that is put in place of another is noticed, and SIGHUP has it read at any time', async (t) => {
@@ -267,7 +270,7 @@ test('what stands outside of services counts for all of them, and what stands in
 
 test('faults in a file are told with where they are', (t) => {
   const config = join(temporaryDirectory(t), 'services.toml');
-  const fault = (content: string): string => {
+  const fault = (content: string | Buffer): string => {
     writeFileSync(config, content);
     try {
       readExposeConfig(config);
@@ -295,6 +298,12 @@ test('faults in a file are told with where they are', (t) => {
     fault(`${relays}${one}[services.two]\ntarget = 2\nname = "One"`),
     /two: one is the name of services\.one/,
   );
+  for (const same of ['a.example', 'https://A.example/', 'https://a.example:443']) {
+    const two = `[services.two]\ntarget = 2\nname = "one"\nrelays = ["https://b.example", "${same}"]`;
+    assert.match(fault(`${relays}${one}${two}`), /two: one is the name of services\.one on the same relay/);
+  }
+  assert.equal(fault(Buffer.from(`${relays}${one}description = "M\xfcll"`, 'latin1')), 'not in UTF-8');
+  assert.equal(fault(`\ufeff${relays}${one}`), 'none');
   assert.equal(
     fault(`${relays}${one}[services.two]\ntarget = 2\nname = "one"\nrelays = ["https://b.example"]`),
     'none',

@@ -117,6 +117,24 @@ test('URLs heard of are bounded in all and by who told, and visited in the order
   assert.equal(known.next(() => true)?.url, tellers[3]);
 });
 
+test('the relays behind one address tell of no more URLs together than one of them may', async () => {
+  const known = book();
+  const hear = async (name: string, ip: string) => {
+    const listed = Array.from({ length: maxCandidatesPerTeller }, (_, of) =>
+      descriptorOf(`https://${name}-${of}.example`, wallet),
+    );
+    const before = known.all().length;
+    await known.hear(known.at(believe(known, described(name), ip).url)!, listed, AbortSignal.timeout(60_000));
+    return known.all().length - before - 1;
+  };
+  assert.equal(await hear('one', '1.1.1.1'), maxCandidatesPerTeller);
+  assert.equal(await hear('two', '1.1.1.1'), 0);
+  assert.equal(await hear('elsewhere', '1.1.1.2'), maxCandidatesPerTeller);
+  // Relays of a closed network may well share an address.
+  assert.equal(await hear('inside', '10.0.0.1'), maxCandidatesPerTeller);
+  assert.equal(await hear('beside', '10.0.0.1'), maxCandidatesPerTeller);
+});
+
 test('one that does not answer is due again when somebody has a newer word of it, once for each', async () => {
   const teller = new URL('https://teller.example');
   const known = book([teller]);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { test, type TestContext } from 'node:test';
-import { maxCandidatesPerTeller, maxForgedDescriptors } from '../../src/relay/constants.js';
+import { maxCandidatesPerTeller, maxDoubtfulVisits, maxForgedDescriptors } from '../../src/relay/constants.js';
 import type { Refusal } from '../../src/relay/discovery/refusals.js';
 import type { WireDescriptor } from '../../src/sdk/relay-descriptor.js';
 import { call, freshWallet } from '../support/by-hand.js';
@@ -12,19 +12,20 @@ import {
   makeSites,
   quickTimes,
   say,
+  SilentPort,
   startSite,
   until,
 } from '../support/discovery.js';
 import { freePort, type TestRelay } from '../support/relay.js';
 
 /** A relay whose bootstraps are one that is honest and one that is not. */
-async function startVictim(t: TestContext) {
+async function startVictim(t: TestContext, timeoutMs = 1_000) {
   const hostile = await HostileRelay.start(t);
   const [honestSite, site] = await makeSites(t, ['honest', 'victim']);
   const ca = honestSite!.caPem + site!.caPem + hostile.caPem;
   const honest = await startSite(t, honestSite!, { bootstraps: [], ca });
   const bootstraps = [hostile.url, honestSite!.url];
-  const victim = await startSite(t, site!, { bootstraps, ca, timeoutMs: 1_000 });
+  const victim = await startSite(t, site!, { bootstraps, ca, timeoutMs });
   return { hostile, honest, victim };
 }
 
@@ -152,6 +153,19 @@ test('of a thousand relays that it invents, a few are looked at, one after the o
   const report = victim.relay.discovery!();
   assert.equal(report.held, 2 + maxCandidatesPerTeller);
   assert.equal(report.believed.length, 2);
+});
+
+test('relays that never answer do not keep it from visiting those that do', async (t) => {
+  const { hostile, victim } = await startVictim(t, 60_000);
+  const silent = await SilentPort.start(t);
+  const invented = Array.from({ length: 20 }, (_, at) => descriptorOf(`https://n${at}.localhost:${silent.port}`));
+  hostile.serve(() => [hostile.own(), ...invented]);
+  await until(() => silent.connections >= maxDoubtfulVisits);
+  const seen = hostile.requests;
+  await until(() => hostile.requests > seen + 3);
+  // Each takes its visit's deadline; it would be the turn of all of them before that of the one that answers.
+  assert.ok(silent.connections < invented.length);
+  assert.equal(believed(victim).length, 2);
 });
 
 test('a listing full of forgeries is left after the first few', async (t) => {

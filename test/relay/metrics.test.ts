@@ -8,6 +8,7 @@ import { LeaseTraffic, type TrafficSource } from '../../src/relay/metrics/lease-
 import type { Lease } from '../../src/relay/leases/lease.js';
 import { SessionDirectory, type LeaseSessions, type Traffic } from '../../src/relay/reverse/session-directory.js';
 import { call, register } from '../support/by-hand.js';
+import { descriptorOf } from '../support/discovery.js';
 import { runProgram } from '../support/programs.js';
 import { parseScrape, type Scrape } from '../support/prometheus.js';
 import { startTestRelay, type TestRelay, withPorts } from '../support/relay.js';
@@ -65,6 +66,22 @@ test('sessions, connections, handshakes, signatures and bytes of a visit are cou
   assert.ok(now.value('portal_store_call_seconds_count', { call: 'putLeases' }) >= 1);
   assert.ok(now.value('portal_api_requests_total', { operation: 'registerLease', result: 'ok' }) >= 1);
   assert.ok(now.value('portal_api_requests_total', { operation: 'openReverseSession', result: 'ok' }) >= 1);
+});
+
+test('with discovery, relays that are known and what was refused are counted, each kind from zero on', async (t) => {
+  const discovery = { bootstraps: [], allowPrivate: false };
+  const finder = await startTestRelay({ metricsPort: 0, discovery });
+  t.after(() => finder.stop());
+  const read = async () => parseScrape((await curl(`http://127.0.0.1:${finder.relay.metricsPort}/metrics`)).text);
+  const before = await read();
+  assert.equal(before.value('portal_relay_refusals_total', { kind: 'expired' }), 0);
+  const descriptor = { ...descriptorOf('https://other.localhost'), expires_at: '2020-01-01T00:00:00Z' };
+  assert.equal((await call(finder, 'POST', '/discovery/announce', { body: { descriptor } })).status, 400);
+  const now = await read();
+  assert.equal(now.value('portal_relay_refusals_total', { kind: 'expired' }), 1);
+  assert.deepEqual([now.value('portal_relays_believed'), now.value('portal_relays_held')], [0, 0]);
+  // Where it is off there is nothing to count.
+  assert.equal((await scrape()).types.has('portal_relays_held'), false);
 });
 
 test('datagrams are counted, and so are those that no tunnel was there to take', async (t) => {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { test, type TestContext } from 'node:test';
 import { type FoundRelay, UsageError } from '../../src/sdk/index.js';
 import { findRelays } from '../../src/sdk/node.js';
 import { freshWallet } from '../support/by-hand.js';
-import { descriptorOf, HostileRelay, makeSites, say, startSite, until } from '../support/discovery.js';
+import { descriptorOf, HostileRelay, makeSites, say, SilentPort, startSite, until } from '../support/discovery.js';
 import { freePort, startTestRelay } from '../support/relay.js';
 
 async function startPair(t: TestContext) {
@@ -128,12 +129,50 @@ test('of very many that are listed a bounded number is looked at', async (t) => 
   assert.equal(found.length, 64);
 });
 
+test('a relay that lists very many does not crowd out those that others list', async (t) => {
+  const hostile = await HostileRelay.start(t);
+  const honest = await HostileRelay.start(t, 'honest');
+  const closed = await freePort();
+  const wallet = freshWallet();
+  const many = Array.from({ length: 100 }, (_, at) => descriptorOf(`https://n${at}.localhost:${closed}`, wallet));
+  const few = `https://few.localhost:${closed}`;
+  hostile.serve(() => [hostile.own(), ...many]);
+  honest.serve(() => [honest.own(), descriptorOf(few, wallet)]);
+  const answer = honest.answer;
+  // It answers after all the others have.
+  honest.answer = (request, response) => void until(() => hostile.requests === 4).then(() => answer(request, response));
+  const ca = hostile.caPem + honest.caPem;
+  const found = await findRelays({ relays: [hostile.url, honest.url], ca, allowPrivate: true });
+  assert.ok(found.some(({ url }) => url === few));
+  assert.equal(found.length, 64);
+});
+
+test('the deadline is for all calls to a relay together', async (t) => {
+  const hostile = await HostileRelay.start(t);
+  hostile.answer = (request, response) => {
+    const data = request.url === '/healthz' ? { status: 'ok' } : { protocol_version: '5', relays: [hostile.own()] };
+    setTimeout(() => say(response, 200, JSON.stringify({ ok: true, data })), 300);
+  };
+  const [found] = await findRelays({ relays: [hostile.url], ca: hostile.caPem, timeoutMs: 900 });
+  assert.deepEqual([found!.reachable, found!.fault], [false, `${hostile.url.host} did not answer within 0.9 s`]);
+});
+
 test('a relay that never answers costs its deadline, and an abort ends the search', async (t) => {
   const hostile = await HostileRelay.start(t);
   const [found] = await findRelays({ relays: [hostile.url], ca: hostile.caPem, timeoutMs: 100 });
   assert.deepEqual([found!.reachable, found!.fault?.includes('did not answer within')], [false, true]);
   const search = findRelays({ relays: [hostile.url], ca: hostile.caPem, signal: AbortSignal.timeout(50) });
   await assert.rejects(search, { name: 'TimeoutError' });
+});
+
+test('no connection is left over from a search, however far it had come', async (t) => {
+  const silent = await SilentPort.start(t);
+  const search = findRelays({ relays: [`https://silent.localhost:${silent.port}`], timeoutMs: 200 });
+  await until(() => silent.open.size === 1);
+  const [socket] = silent.open;
+  const closed = once(socket!, 'close', { signal: AbortSignal.timeout(5_000) });
+  await search;
+  await closed;
 });
 
 test('what is no relay URL is wrong usage', async () => {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -157,6 +157,34 @@ export class HostileRelay {
       const data = { protocol_version: '5', generated_at: new Date().toISOString(), relays: relays() };
       say(response, 200, JSON.stringify({ ok: true, data }));
     };
+  }
+}
+
+/** A port on loopback that takes connections and never says anything. */
+export class SilentPort {
+  readonly open = new Set<Socket>();
+  /** So far. */
+  connections = 0;
+
+  private constructor(readonly port: number) {}
+
+  static async start(t: TestContext): Promise<SilentPort> {
+    const server = createTcpServer();
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const silent = new SilentPort((server.address() as AddressInfo).port);
+    server.on('connection', (socket: Socket) => {
+      silent.connections++;
+      silent.open.add(socket);
+      socket.on('error', () => {}).once('close', () => silent.open.delete(socket));
+      socket.resume();
+    });
+    t.after(async () => {
+      for (const socket of silent.open) socket.destroy();
+      server.close();
+      await once(server, 'close');
+    });
+    return silent;
   }
 }
 

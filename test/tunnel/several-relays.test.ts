@@ -4,7 +4,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { test, type TestContext } from 'node:test';
 import { identityFromPrivateKey, NoRelayLeftError, type RelayTimes, type Tunnel } from '../../src/tunnel/index.js';
 import { freshWallet, register } from '../support/by-hand.js';
-import { descriptorOf, HostileRelay, makeSites, startSite, until, type Site } from '../support/discovery.js';
+import {
+  descriptorOf,
+  HostileRelay,
+  makeSites,
+  SilentPort,
+  startSite,
+  until,
+  type Site,
+} from '../support/discovery.js';
 import { startInterceptedRelay } from '../support/interceptor.js';
 import { startTestRelay, type TestRelay } from '../support/relay.js';
 import { get, open, openTunnel, startHttpService, startTunnel, statusWhere } from '../support/tunnel.js';
@@ -208,6 +216,25 @@ test('with discovery, a relay that was never named is used, when it may be and i
   await here.relay.stop();
   await until(() => tunnel.places.length === 1);
   assert.equal((await get(there, 'shop.there.localhost')).body, 'here');
+});
+
+test('a relay that was named serves before those that it tells of have been looked at', async (t) => {
+  const teller = await HostileRelay.start(t, 'teller');
+  const [site] = await makeSites(t, ['named']);
+  const relay = await startTestRelay({
+    portalUrl: site!.url,
+    sniPort: Number(site!.url.port),
+    stateDir: site!.stateDir,
+  });
+  t.after(() => relay.stop());
+  const silent = await SilentPort.start(t);
+  teller.serve(() => [teller.own(), descriptorOf(`https://silent.localhost:${silent.port}`)]);
+  const service = await startService(t);
+  const options = { relay: [relay.url, teller.url.origin], discovery: true, allowPrivate: true, name: 'shop' };
+  const { tunnel } = startTunnel(t, { url: '', ca: site!.caPem + teller.caPem }, service.port, options);
+  await tunnel.ready();
+  assert.deepEqual([silent.connections, silent.open.size], [1, 1]);
+  assert.deepEqual(relaysOf(tunnel), [relay.url]);
 });
 
 test('with discovery a tunnel ends when all that were found have refused, each asked once', async (t) => {

@@ -25,7 +25,7 @@ export interface Peer {
   readonly url: URL;
   /** Named by the operator: never forgotten. */
   readonly isBootstrap: boolean;
-  /** Origin of the relay that listed it; none for bootstraps and for those that announced themselves. */
+  /** Who listed it, as `tellerOf` has it; none for bootstraps and for those that announced themselves. */
   readonly toldBy?: string;
   readonly backoff: Backoff;
   /** What it serves of itself, believed until it expires. */
@@ -125,7 +125,7 @@ export class PeerBook {
    */
   async hear(teller: Peer, listed: unknown[], signal: AbortSignal): Promise<void> {
     let forged = 0;
-    let room = this.#candidateRoom(teller.url.origin);
+    let room = this.#candidateRoom(tellerOf(teller));
     for (const [at, raw] of listed.entries()) {
       if (at % listedBetweenTurns === 0) await turn();
       if (signal.aborted || forged >= maxForgedDescriptors) return;
@@ -142,7 +142,7 @@ export class PeerBook {
         await turn();
         checkSignature(descriptor);
         this.#notice(teller, descriptor);
-        room = this.#candidateRoom(teller.url.origin);
+        room = this.#candidateRoom(tellerOf(teller));
       } catch (error) {
         if (!(error instanceof DescriptorError)) throw error;
         if (error.fault === 'signature') forged++;
@@ -176,8 +176,8 @@ export class PeerBook {
       }
       return;
     }
-    if (this.#candidateRoom(teller.url.origin) <= 0) return this.refused.add('no_room');
-    this.#add({ url: descriptor.url, isBootstrap: false, toldBy: teller.url.origin }, now);
+    if (this.#candidateRoom(tellerOf(teller)) <= 0) return this.refused.add('no_room');
+    this.#add({ url: descriptor.url, isBootstrap: false, toldBy: tellerOf(teller) }, now);
   }
 
   #isKnown({ address, issuedAtNano }: RelayDescriptor): boolean {
@@ -217,6 +217,11 @@ export class PeerBook {
       if (isSilent && !peer.isBootstrap && !peer.descriptor) this.#peers.delete(origin);
     }
   }
+}
+
+/** Relays behind one address of the internet are one teller: else a single host that runs several could take all the room. */
+function tellerOf({ source, url }: Peer): string {
+  return source ?? url.origin;
 }
 
 /** Lets whatever else waits go first. */

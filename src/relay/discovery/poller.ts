@@ -1,5 +1,5 @@
 import type { RelayVisit } from '../../sdk/relay-visit.js';
-import { maxVisits, pollJitterShare } from '../constants.js';
+import { maxDoubtfulVisits, maxVisits, pollJitterShare } from '../constants.js';
 import type { Logger } from '../logger.js';
 import type { Peer, PeerBook } from './peer-book.js';
 import { refusalOf } from './refusals.js';
@@ -36,12 +36,12 @@ export class Poller {
     clearTimeout(this.#timer);
     const { book, times, signal } = this.#options;
     if (signal.aborted || this.#running.size >= maxVisits) return;
-    const peer = book.next((other) => !this.#running.has(other));
+    const peer = book.next((other) => this.#mayVisit(other));
     if (!peer) return;
     const waitMs = Math.max(peer.dueAt - Date.now(), this.#lastStartAt + times.visitSpacingMs - performance.now(), 0);
     this.#timer = setTimeout(() => {
       // The first may be another by now, or not be due any more.
-      const due = book.next((other) => !this.#running.has(other));
+      const due = book.next((other) => this.#mayVisit(other));
       if (due && due.dueAt <= Date.now()) void this.#visit(due);
       this.plan();
     }, waitMs);
@@ -54,6 +54,12 @@ export class Poller {
   /** A moment from now that is as good as another for the next visit. */
   nextVisitAt(now = Date.now()): number {
     return now + this.#options.times.pollIntervalMs * (1 + pollJitterShare * (2 * Math.random() - 1));
+  }
+
+  /** Those that may never answer take a part of the visits only: else they would keep it from all that do, until these expire. */
+  #mayVisit(peer: Peer): boolean {
+    if (this.#running.has(peer)) return false;
+    return !isDoubtful(peer) || [...this.#running].filter(isDoubtful).length < maxDoubtfulVisits;
   }
 
   async #visit(peer: Peer): Promise<void> {
@@ -90,4 +96,9 @@ export class Poller {
     const level = peer.backoff.failures === 1 && (peer.isBootstrap || peer.descriptor) ? 'warn' : 'debug';
     logger[level]({ url: peer.url.origin, reason }, 'relay not visited');
   }
+}
+
+/** Whether it has yet to answer, or did not the last time. Bootstraps are few, and the operator's choice. */
+function isDoubtful({ isBootstrap, address, backoff }: Peer): boolean {
+  return !isBootstrap && (address === undefined || backoff.failures > 0);
 }

@@ -20,6 +20,25 @@ export type Refusal =
   /** Redirects, answers that are too large, errors, and what is no answer of a relay. */
   | 'answer';
 
+const all: Record<Refusal, true> = {
+  malformed: true,
+  version: true,
+  expired: true,
+  not_yet_valid: true,
+  too_long_lived: true,
+  signature: true,
+  not_served: true,
+  older: true,
+  self: true,
+  no_room: true,
+  too_soon: true,
+  address: true,
+  unreachable: true,
+  certificate: true,
+  answer: true,
+};
+export const refusals = Object.keys(all) as Refusal[];
+
 /** Why something was not believed, in its own words. */
 export class RefusedError extends Error {
   override readonly name = 'RefusedError';

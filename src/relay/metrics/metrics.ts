@@ -2,6 +2,8 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 import type { ErrorCode, OperationId } from '../../contract/index.js';
 import { metricsHostnames } from '../constants.js';
 import { type DatagramCounters, dropReasons } from '../datagrams/counters.js';
+import type { DiscoveryReport } from '../discovery/discovery.js';
+import { refusals } from '../discovery/refusals.js';
 import { type ConnectionOutcome, connectionOutcomes } from '../ingress/connection-outcome.js';
 import type { LeaseSessions } from '../reverse/session-directory.js';
 import { LeaseTraffic, type TrafficSource } from './lease-traffic.js';
@@ -15,6 +17,8 @@ export interface MetricsSources {
   leases(): number;
   publicConnections(): number;
   datagrams: { readonly totals: Readonly<DatagramCounters>; readonly flows: number };
+  /** Where discovery is on. */
+  discovery?: () => DiscoveryReport;
 }
 
 /** Where a request to the API ended: `ok`, or the code of its error. */
@@ -69,7 +73,7 @@ export class RelayMetrics {
   };
 
   /** Adds what is read off the relay's parts, and what Node tells of the process. */
-  watch({ releaseVersion, directory, leases, publicConnections, datagrams }: MetricsSources): void {
+  watch({ releaseVersion, directory, leases, publicConnections, datagrams, discovery }: MetricsSources): void {
     const { registry } = this;
     const registers = [registry];
     collectDefaultMetrics({ register: registry });
@@ -128,6 +132,30 @@ export class RelayMetrics {
         for (const reason of dropReasons) this.inc({ reason }, datagrams.totals.dropped[reason]);
       },
     });
+
+    if (discovery) {
+      gauge(
+        'portal_relays_believed',
+        'Other relays whose descriptor is believed now.',
+        () => discovery().believed.length,
+      );
+      gauge(
+        'portal_relays_held',
+        'URLs of other relays held: believed, silent, or not visited yet.',
+        () => discovery().held,
+      );
+      new Counter({
+        name: 'portal_relay_refusals_total',
+        help: 'Descriptors and answers of other relays that were not believed, by kind.',
+        labelNames: ['kind'],
+        registers,
+        collect() {
+          const { refused } = discovery();
+          this.reset();
+          for (const kind of refusals) this.inc({ kind }, refused[kind] ?? 0);
+        },
+      });
+    }
 
     const traffic = new LeaseTraffic(directory, metricsHostnames);
     new Counter({
