@@ -4,12 +4,12 @@ import type { Metadata } from '../sdk/lease-keeper.js';
 import { checkName } from '../sdk/name.js';
 import { parseRelayUrl } from '../sdk/relay-url.js';
 import { defaultMaxRelays, maxMaxRelays, maxNamedRelays, type RelayTimes } from './constants.js';
-import { checkHostHeader } from './forwarded-headers.js';
-import { LocalService, type ServiceOptions } from './local-service.js';
-import type { LinkServices } from './relay-link.js';
-import type { ProbeTimes } from './self-probe.js';
-import { describeTarget, parsePortTarget, parseTarget, type Target } from './target.js';
-import { UdpService } from './udp-service.js';
+import { checkHostHeader } from './services/forwarded-headers.js';
+import { LocalService, type ServiceOptions } from './services/local-service.js';
+import type { LinkServices } from './relays/relay-link.js';
+import type { ProbeTimes } from './relays/self-probe.js';
+import { describeTarget, parsePortTarget, parseTarget, type Target } from './services/target.js';
+import { UdpService } from './services/udp-service.js';
 
 /** Which relays a tunnel is to use. */
 export interface RelayChoice {

@@ -4,10 +4,10 @@ import { defaultIdentityFile, loadIdentityFile } from '../sdk/identity-file.js';
 import { nameOfAddress } from '../sdk/name.js';
 import { closeGraceMs, relayTimes } from './constants.js';
 import { checkExposeOptions, checkRelays, type ExposeOptions, type RelayChoice } from './expose-options.js';
-import type { LinkServices } from './relay-link.js';
-import { RelaySet } from './relay-set.js';
-import { describeTarget } from './target.js';
-import type { TunnelEnd, TunnelEvents, TunnelReady, TunnelStatus } from './tunnel-events.js';
+import type { LinkServices } from './relays/relay-link.js';
+import { RelaySet } from './relays/relay-set.js';
+import { describeTarget } from './services/target.js';
+import type { TunnelEnd, TunnelEvents, TunnelReady, TunnelStatus } from './relays/tunnel-events.js';
 
 /** A local service on public names, one on each relay that it uses. Made by `expose`. */
 export class Tunnel extends EventEmitter<TunnelEvents> {

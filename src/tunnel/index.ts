@@ -6,9 +6,9 @@ export { identityFromPrivateKey, type Identity } from '../sdk/identity.js';
 export type { RelayTimes } from './constants.js';
 export { expose, type Tunnel } from './expose.js';
 export { checkExposeOptions, type ExposeOptions, type RelayChoice } from './expose-options.js';
-export type { ConnectionReport } from './relay-link.js';
+export type { ConnectionReport } from './relays/relay-link.js';
 export { ServiceGroup, type GroupChange, type GroupEvents } from './service-group.js';
-export { InterceptionError, type ProbeReport, type ProbeResult, type ProbeTimes } from './self-probe.js';
+export { InterceptionError, type ProbeReport, type ProbeResult, type ProbeTimes } from './relays/self-probe.js';
 export {
   NoRelayLeftError,
   type TunnelEnd,
@@ -16,4 +16,4 @@ export {
   type TunnelReady,
   type TunnelState,
   type TunnelStatus,
-} from './tunnel-events.js';
+} from './relays/tunnel-events.js';

@@ -4,7 +4,7 @@ import { UsageError } from '../sdk/errors.js';
 import { defaultIdentityFile, loadIdentityFile } from '../sdk/identity-file.js';
 import { expose, type Tunnel } from './expose.js';
 import { checkExposeOptions, type ExposeOptions, type RelayChoice } from './expose-options.js';
-import type { TunnelEnd } from './tunnel-events.js';
+import type { TunnelEnd } from './relays/tunnel-events.js';
 
 export interface GroupChange {
   /** Keys of services, each in one of these. */

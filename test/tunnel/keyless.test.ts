@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { createPortalClient } from '../../src/sdk/index.js';
 import { RelayTransport } from '../../src/sdk/relay-transport.js';
-import { Keyless } from '../../src/tunnel/keyless.js';
+import { Keyless } from '../../src/tunnel/relays/keyless.js';
 import { certificateFiles } from '../support/certificates.js';
 import { freePort, startTestRelay } from '../support/relay.js';
 import { ScriptedRelay, succeed } from '../support/scripted-relay.js';

@@ -3,7 +3,7 @@ import { type Duplex, PassThrough } from 'node:stream';
 import { test, type TestContext } from 'node:test';
 import { ApiError, NetworkError } from '../../src/sdk/index.js';
 import { proxyHeader } from '../../src/streams/proxy-protocol.js';
-import { SessionPool } from '../../src/tunnel/session-pool.js';
+import { SessionPool } from '../../src/tunnel/relays/session-pool.js';
 
 /** A pool whose sessions are streams in memory, and what it did. */
 function bench(t: TestContext, recycles = false) {

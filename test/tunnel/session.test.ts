@@ -8,8 +8,8 @@ import { test, type TestContext } from 'node:test';
 import { AnswerError } from '../../src/sdk/index.js';
 import { proxyHeader } from '../../src/streams/proxy-protocol.js';
 import { RelayTransport } from '../../src/sdk/relay-transport.js';
-import { awaitClaim } from '../../src/tunnel/claim.js';
-import { RawCarrier } from '../../src/tunnel/raw-carrier.js';
+import { awaitClaim } from '../../src/tunnel/relays/claim.js';
+import { RawCarrier } from '../../src/tunnel/carriers/raw-carrier.js';
 import { readAll, readBytes } from '../support/by-hand.js';
 import { certificateFiles } from '../support/certificates.js';
 

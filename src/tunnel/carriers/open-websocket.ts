@@ -1,7 +1,7 @@
 import type { TLSSocket } from 'node:tls';
 import { WebSocket } from 'ws';
-import { AnswerError, asNetworkError } from '../sdk/errors.js';
-import { tcpKeepAliveMs } from './constants.js';
+import { AnswerError, asNetworkError } from '../../sdk/errors.js';
+import { tcpKeepAliveMs } from '../constants.js';
 import { readRefusal, recycles, sessionHeaders } from './dial.js';
 
 export interface WebSocketRequest {

@@ -1,8 +1,8 @@
 import type { TLSSocket } from 'node:tls';
-import { withDeadline } from '../sdk/deadline.js';
-import { type TlsDialOptions, dialTls } from '../sdk/dial-tls.js';
-import { NetworkError } from '../sdk/errors.js';
-import { visitCloseTimeoutMs, visitTimeoutMs } from './constants.js';
+import { withDeadline } from '../../sdk/deadline.js';
+import { type TlsDialOptions, dialTls } from '../../sdk/dial-tls.js';
+import { NetworkError } from '../../sdk/errors.js';
+import { visitCloseTimeoutMs, visitTimeoutMs } from '../constants.js';
 
 /** A public name as one visitor meets it, the TLS handshake done. */
 export interface Visit {

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
-import type { FoundRelay } from '../sdk/find-relays.js';
-import type { CheckedRelays, ExposeOptions } from './expose-options.js';
+import type { FoundRelay } from '../../sdk/find-relays.js';
+import type { CheckedRelays, ExposeOptions } from '../expose-options.js';
 import { RelayMember, type MemberOptions } from './relay-member.js';
 import { planRelays } from './relay-plan.js';
 import { RelayScout } from './relay-scout.js';

@@ -1,10 +1,10 @@
 import { setMaxListeners } from 'node:events';
-import { ApiError } from '../contract/errors.js';
-import { Backoff } from '../sdk/backoff.js';
-import { networkBackoff } from '../sdk/constants.js';
-import { reactTo } from '../sdk/reactions.js';
-import { FramedChannel } from '../streams/framed-channel.js';
-import type { OpenedSession } from './carrier.js';
+import { ApiError } from '../../contract/errors.js';
+import { Backoff } from '../../sdk/backoff.js';
+import { networkBackoff } from '../../sdk/constants.js';
+import { reactTo } from '../../sdk/reactions.js';
+import { FramedChannel } from '../../streams/framed-channel.js';
+import type { OpenedSession } from '../carriers/carrier.js';
 import { awaitClaim, type Claim } from './claim.js';
 import {
   failureMemoryMs,
@@ -14,7 +14,7 @@ import {
   poolIdleMs,
   poolShrinkIntervalMs,
   promptClaimMs,
-} from './constants.js';
+} from '../constants.js';
 
 export interface SessionPoolOptions {
   /** Opens one session. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { maxProbeDelayMs, maxWitnessedSessions, probeIntervalMs } from './constants.js';
+import { maxProbeDelayMs, maxWitnessedSessions, probeIntervalMs } from '../constants.js';
 import type { Visit } from './visit.js';
 
 export type ProbeResult = ProbeReport['result'];

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
-import { findRelays, type FoundRelay } from '../sdk/find-relays.js';
-import { sleep } from '../sdk/sleep.js';
-import { scoutJitterShare, type RelayTimes } from './constants.js';
+import { findRelays, type FoundRelay } from '../../sdk/find-relays.js';
+import { sleep } from '../../sdk/sleep.js';
+import { scoutJitterShare, type RelayTimes } from '../constants.js';
 
 export interface ScoutOptions {
   /** Those that the caller named. */

@@ -1,9 +1,9 @@
 import { request as httpRequest } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import { AnswerError, asNetworkError } from '../sdk/errors.js';
-import type { RelayTransport } from '../sdk/relay-transport.js';
+import { AnswerError, asNetworkError } from '../../sdk/errors.js';
+import type { RelayTransport } from '../../sdk/relay-transport.js';
 import type { Carrier, DialRequest, OpenedSession } from './carrier.js';
-import { tcpKeepAliveMs } from './constants.js';
+import { tcpKeepAliveMs } from '../constants.js';
 import { dialRelay, readRefusal, recycles, sessionHeaders } from './dial.js';
 
 const protocol = 'portal-reverse';

@@ -1,5 +1,5 @@
-import type { RelayTransport } from '../sdk/relay-transport.js';
-import { WebSocketStream, maxWebSocketMessageBytes } from '../streams/websocket-stream.js';
+import type { RelayTransport } from '../../sdk/relay-transport.js';
+import { WebSocketStream, maxWebSocketMessageBytes } from '../../streams/websocket-stream.js';
 import type { Carrier, DialRequest, OpenedSession } from './carrier.js';
 import { dialRelay } from './dial.js';
 import { openWebSocket } from './open-websocket.js';

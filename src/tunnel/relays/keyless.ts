@@ -1,10 +1,10 @@
 import { X509Certificate } from 'node:crypto';
-import { ApiError } from '../contract/errors.js';
-import type { RequestBody } from '../contract/operations.js';
-import type { PortalClient } from '../sdk/client.js';
-import { AnswerError } from '../sdk/errors.js';
-import { schemesForKey } from '../tls/index.js';
-import { chainRefreshSpacingMs, maxChainCertificates, signTimeoutMs } from './constants.js';
+import { ApiError } from '../../contract/errors.js';
+import type { RequestBody } from '../../contract/operations.js';
+import type { PortalClient } from '../../sdk/client.js';
+import { AnswerError } from '../../sdk/errors.js';
+import { schemesForKey } from '../../tls/index.js';
+import { chainRefreshSpacingMs, maxChainCertificates, signTimeoutMs } from '../constants.js';
 
 type SignatureSchemeName = Extract<RequestBody<'signHandshake'>, { binding: string }>['signature_scheme'];
 

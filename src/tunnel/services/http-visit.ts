@@ -1,7 +1,7 @@
 import { Agent, type ClientRequest, type IncomingMessage, request as httpRequest, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { httpIdleTimeoutMs, maxHttpHeadBytes } from './constants.js';
+import { httpIdleTimeoutMs, maxHttpHeadBytes } from '../constants.js';
 import {
   ambiguity,
   endToEnd,

@@ -1,18 +1,18 @@
 import type { LookupAddress } from 'node:dns';
 import { isIP } from 'node:net';
 import * as tls from 'node:tls';
-import { ApiError, isErrorCode } from '../contract/errors.js';
-import { type AddressRule, lookupAllowed, refusedLiteral } from '../sdk/address-rule.js';
-import { withDeadline } from '../sdk/deadline.js';
-import type { TlsDialOptions } from '../sdk/dial-tls.js';
-import { AnswerError, NetworkError, asNetworkError } from '../sdk/errors.js';
-import { proxyFor } from '../sdk/http-proxy.js';
-import { lookupWithLoopback } from '../sdk/loopback.js';
-import { calmSession } from '../streams/quic-calm.js';
-import { QuicDatagrams, closeQuietly } from '../streams/quic-datagrams.js';
-import { readQuicMessage } from '../streams/quic-message.js';
-import { type QuicPackage, type QuicSession, loadQuic, quicOptions } from '../streams/quic-package.js';
-import { quicAttemptMs, quicDialTimeoutMs } from './constants.js';
+import { ApiError, isErrorCode } from '../../contract/errors.js';
+import { type AddressRule, lookupAllowed, refusedLiteral } from '../../sdk/address-rule.js';
+import { withDeadline } from '../../sdk/deadline.js';
+import type { TlsDialOptions } from '../../sdk/dial-tls.js';
+import { AnswerError, NetworkError, asNetworkError } from '../../sdk/errors.js';
+import { proxyFor } from '../../sdk/http-proxy.js';
+import { lookupWithLoopback } from '../../sdk/loopback.js';
+import { calmSession } from '../../streams/quic-calm.js';
+import { QuicDatagrams, closeQuietly } from '../../streams/quic-datagrams.js';
+import { readQuicMessage } from '../../streams/quic-message.js';
+import { type QuicPackage, type QuicSession, loadQuic, quicOptions } from '../../streams/quic-package.js';
+import { quicAttemptMs, quicDialTimeoutMs } from '../constants.js';
 import type { DatagramCarrier, DatagramDialRequest } from './datagram-carrier.js';
 
 /** Datagrams as QUIC DATAGRAM frames: no lost one holds up those behind it. Where the optional package is, and UDP gets through. */

@@ -1,6 +1,6 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { unavailablePageTimeoutMs } from './constants.js';
+import { unavailablePageTimeoutMs } from '../constants.js';
 
 const page = `<!doctype html>
 <html lang="en">

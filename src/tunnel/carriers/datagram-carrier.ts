@@ -1,8 +1,8 @@
-import type { RelayTransport } from '../sdk/relay-transport.js';
-import { type DatagramChannel, WebSocketDatagrams } from '../streams/datagram-channel.js';
-import { maxFrameBytes } from '../streams/datagram-frame.js';
+import type { RelayTransport } from '../../sdk/relay-transport.js';
+import { type DatagramChannel, WebSocketDatagrams } from '../../streams/datagram-channel.js';
+import { maxFrameBytes } from '../../streams/datagram-frame.js';
 import type { DialRequest } from './carrier.js';
-import { sessionSilenceMs } from './constants.js';
+import { sessionSilenceMs } from '../constants.js';
 import { dialRelay } from './dial.js';
 import { openWebSocket } from './open-websocket.js';
 

@@ -1,5 +1,5 @@
-import { ApiError } from '../contract/errors.js';
-import { AnswerError, NetworkError } from '../sdk/errors.js';
+import { ApiError } from '../../contract/errors.js';
+import { AnswerError, NetworkError } from '../../sdk/errors.js';
 import type { Carrier, DialRequest, OpenedSession } from './carrier.js';
 
 /**

@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import { errorOfAnswer } from '../sdk/answers.js';
-import { maxAnswerBytes } from '../sdk/constants.js';
-import { withDeadline } from '../sdk/deadline.js';
-import { AnswerError, NetworkError } from '../sdk/errors.js';
-import type { RelayTransport } from '../sdk/relay-transport.js';
-import { dialTimeoutMs } from './constants.js';
+import { errorOfAnswer } from '../../sdk/answers.js';
+import { maxAnswerBytes } from '../../sdk/constants.js';
+import { withDeadline } from '../../sdk/deadline.js';
+import { AnswerError, NetworkError } from '../../sdk/errors.js';
+import type { RelayTransport } from '../../sdk/relay-transport.js';
+import { dialTimeoutMs } from '../constants.js';
 
 /** What every carrier says of itself in its request. */
 export function sessionHeaders(accessToken: string): Record<string, string> {

@@ -1,10 +1,10 @@
 import { type LookupAddress } from 'node:dns';
 import { EventEmitter } from 'node:events';
-import { systemCode } from '../sdk/errors.js';
-import { lookupWithLoopback } from '../sdk/loopback.js';
-import type { DatagramChannel } from '../streams/datagram-channel.js';
-import { decodeDatagram, encodeDatagram } from '../streams/datagram-frame.js';
-import { maxUdpFlows, udpDropNoticeMs, udpFlowIdleMs, udpSweepIntervalMs } from './constants.js';
+import { systemCode } from '../../sdk/errors.js';
+import { lookupWithLoopback } from '../../sdk/loopback.js';
+import type { DatagramChannel } from '../../streams/datagram-channel.js';
+import { decodeDatagram, encodeDatagram } from '../../streams/datagram-frame.js';
+import { maxUdpFlows, udpDropNoticeMs, udpFlowIdleMs, udpSweepIntervalMs } from '../constants.js';
 import type { LocalServiceEvents } from './local-service.js';
 import { describeTarget, type Target } from './target.js';
 import { UdpFlow } from './udp-flow.js';

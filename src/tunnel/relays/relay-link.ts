@@ -1,24 +1,24 @@
 import { EventEmitter, once, setMaxListeners } from 'node:events';
 import type { Duplex } from 'node:stream';
-import { ApiError } from '../contract/errors.js';
-import type { PortalClient } from '../sdk/client.js';
-import { withDeadline } from '../sdk/deadline.js';
-import type { Identity } from '../sdk/identity.js';
-import { LeaseKeeper, type Metadata, type Registration } from '../sdk/lease-keeper.js';
-import { reactTo, type LeaseCall } from '../sdk/reactions.js';
-import { plaintextAlertRecord, type SignRequest, TicketKeys } from '../tls/index.js';
-import type { Carrier } from './carrier.js';
+import { ApiError } from '../../contract/errors.js';
+import type { PortalClient } from '../../sdk/client.js';
+import { withDeadline } from '../../sdk/deadline.js';
+import type { Identity } from '../../sdk/identity.js';
+import { LeaseKeeper, type Metadata, type Registration } from '../../sdk/lease-keeper.js';
+import { reactTo, type LeaseCall } from '../../sdk/reactions.js';
+import { plaintextAlertRecord, type SignRequest, TicketKeys } from '../../tls/index.js';
+import type { Carrier } from '../carriers/carrier.js';
 import type { Claim } from './claim.js';
-import { maxLiveConnections, probeConfirmTimeoutMs } from './constants.js';
-import type { DatagramCarrier } from './datagram-carrier.js';
-import { DatagramLink } from './datagram-link.js';
+import { maxLiveConnections, probeConfirmTimeoutMs } from '../constants.js';
+import type { DatagramCarrier } from '../carriers/datagram-carrier.js';
+import { DatagramLink } from '../carriers/datagram-link.js';
 import { Keyless, type RelayCertificate } from './keyless.js';
-import type { LocalService } from './local-service.js';
+import type { LocalService } from '../services/local-service.js';
 import { type ProbeReport, type ProbeTimes, SelfProbe } from './self-probe.js';
-import type { Endpoint, ProxiedAddresses } from '../streams/proxy-protocol.js';
+import type { Endpoint, ProxiedAddresses } from '../../streams/proxy-protocol.js';
 import { SessionPool } from './session-pool.js';
 import { acceptVisitor } from './tenant-connection.js';
-import type { UdpService } from './udp-service.js';
+import type { UdpService } from '../services/udp-service.js';
 import type { Visit } from './visit.js';
 
 export interface RelayLinkOptions {

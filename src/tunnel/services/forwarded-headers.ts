@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { UsageError } from '../sdk/errors.js';
+import { UsageError } from '../../sdk/errors.js';
 
 /** Headers in the order they came, each name with all its values. */
 export type Headers = Map<string, { name: string; values: string[] }>;

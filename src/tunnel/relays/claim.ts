@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
-import { parseProxyHeader, type ProxiedAddresses } from '../streams/proxy-protocol.js';
-import { bindingBytes, sessionSilenceMs, silenceCheckIntervalMs } from './constants.js';
+import { parseProxyHeader, type ProxiedAddresses } from '../../streams/proxy-protocol.js';
+import { bindingBytes, sessionSilenceMs, silenceCheckIntervalMs } from '../constants.js';
 
 /** A reverse session that the relay has joined to a visitor. What the stream gives from here on is the visitor's. */
 export interface Claim {

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { httpIdleTimeoutMs, maxHttpHeadBytes } from './constants.js';
+import { httpIdleTimeoutMs, maxHttpHeadBytes } from '../constants.js';
 import { HttpVisit } from './http-visit.js';
 import type { SpliceOutcome } from './splice.js';
 

@@ -1,7 +1,7 @@
-import { Backoff } from '../sdk/backoff.js';
-import { sleep } from '../sdk/sleep.js';
-import type { DatagramChannel } from '../streams/datagram-channel.js';
-import { maxLooksWithDrops, type RelayTimes, relayTimes } from './constants.js';
+import { Backoff } from '../../sdk/backoff.js';
+import { sleep } from '../../sdk/sleep.js';
+import type { DatagramChannel } from '../../streams/datagram-channel.js';
+import { maxLooksWithDrops, type RelayTimes, relayTimes } from '../constants.js';
 import type { DatagramCarrier, DatagramDialRequest } from './datagram-carrier.js';
 
 /**

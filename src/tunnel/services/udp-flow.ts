@@ -1,7 +1,7 @@
 import { type Socket, createSocket } from 'node:dgram';
 import type { LookupAddress } from 'node:dns';
 import { EventEmitter } from 'node:events';
-import { maxUdpQueueBytes, maxUdpWaiting } from './constants.js';
+import { maxUdpQueueBytes, maxUdpWaiting } from '../constants.js';
 
 export interface UdpFlowEvents {
   /** The service has answered. */

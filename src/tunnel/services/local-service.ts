@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
-import { type ProxiedAddresses, proxyHeader } from '../streams/proxy-protocol.js';
+import { type ProxiedAddresses, proxyHeader } from '../../streams/proxy-protocol.js';
 import type { Socket } from 'node:net';
 import { HttpForwarder, type HttpOptions } from './http-forwarder.js';
 import { splice, type SpliceOutcome } from './splice.js';

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
-import { Backoff } from '../sdk/backoff.js';
-import { networkBackoff } from '../sdk/constants.js';
-import { reactTo } from '../sdk/reactions.js';
-import { sleep } from '../sdk/sleep.js';
-import type { DatagramChannel } from '../streams/datagram-channel.js';
-import { failureMemoryMs } from './constants.js';
+import { Backoff } from '../../sdk/backoff.js';
+import { networkBackoff } from '../../sdk/constants.js';
+import { reactTo } from '../../sdk/reactions.js';
+import { sleep } from '../../sdk/sleep.js';
+import type { DatagramChannel } from '../../streams/datagram-channel.js';
+import { failureMemoryMs } from '../constants.js';
 
 export interface DatagramLinkOptions {
   dial(signal: AbortSignal): Promise<DatagramChannel>;

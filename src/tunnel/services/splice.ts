@@ -1,13 +1,13 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { ReusedReads } from '../streams/reused-reads.js';
+import { ReusedReads } from '../../streams/reused-reads.js';
 import {
   bulkAfterBytes,
   bulkChunkBytes,
   flushAfterTargetFailureMs,
   lingerAfterAnswerMs,
   lingerAfterTargetEndMs,
-} from './constants.js';
+} from '../constants.js';
 
 export interface SpliceOutcome {
   /** Bytes from the visitor to the service, and back. */

@@ -1,4 +1,4 @@
-import type { RelayTimes } from './constants.js';
+import type { RelayTimes } from '../constants.js';
 
 export interface PulseOptions {
   times: RelayTimes;

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
-import { reuse } from '../streams/reused-reads.js';
-import { type SignRequest, type TicketKeys, TlsServerStream } from '../tls/index.js';
-import { handshakeTimeoutMs } from './constants.js';
+import { reuse } from '../../streams/reused-reads.js';
+import { type SignRequest, type TicketKeys, TlsServerStream } from '../../tls/index.js';
+import { handshakeTimeoutMs } from '../constants.js';
 import type { RelayCertificate } from './keyless.js';
 
 export interface TenantTls {

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
-import { systemCode, UsageError } from '../sdk/errors.js';
-import { addressOptions } from '../sdk/loopback.js';
-import { targetConnectTimeoutMs, tcpKeepAliveMs } from './constants.js';
+import { systemCode, UsageError } from '../../sdk/errors.js';
+import { addressOptions } from '../../sdk/loopback.js';
+import { targetConnectTimeoutMs, tcpKeepAliveMs } from '../constants.js';
 
 /** A service that is reached by TCP. */
 export interface Target {
