@@ -12,6 +12,12 @@ import { startRelay } from '../src/relay/relay.js';
 import { expose } from '../src/tunnel/index.js';
 import { createDemoService } from './demo-service.js';
 
+if (process.argv.length > 2) {
+  process.stderr.write(
+    'npm start takes no arguments: it runs the demo. For a relay or tunnel of your own: npm run portal -- --help\n',
+  );
+  process.exit(2);
+}
 const stateDir = process.env['PORTAL_DEMO_DIR'] ?? fileURLToPath(new URL('../../.portal-demo', import.meta.url));
 const [publicPort, apiPort] = await Promise.all([freePort(8443), freePort(4017)]);
 const relayUrl = `https://portal.localhost:${publicPort}`;
