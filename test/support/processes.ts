@@ -16,6 +16,24 @@ export function startPortal(t: TestContext, args: string[]): ChildProcess {
   return child;
 }
 
+/** A program that serves until the test is over. Settles once it has said on stderr what it says when it is up. */
+export async function startServer(t: TestContext, program: string, args: string[], isUp: string): Promise<void> {
+  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  t.after(async () => {
+    if (child.exitCode !== null) return;
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+  });
+  let log = '';
+  await new Promise<void>((resolve, reject) => {
+    child.stderr.on('data', (chunk: Buffer) => {
+      log += chunk.toString();
+      if (log.includes(isUp)) resolve();
+    });
+    child.once('exit', (code) => reject(new Error(`${program} ended with ${code}: ${log}`)));
+  });
+}
+
 export interface RelayProcess {
   child: ChildProcess;
   ca: string;

@@ -1,9 +1,8 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { startServer } from './processes.js';
 import { type ProgramResult, runProgram } from './programs.js';
 import { freePort } from './relay.js';
 import { requireTool } from './tools.js';
@@ -36,20 +35,7 @@ export async function startSshd(t: TestContext): Promise<SshServer> {
     `AuthorizedKeysFile=${authorized}`,
     ...['PidFile=none', 'StrictModes=no', 'UsePAM=no', 'PasswordAuthentication=no'],
   ].flatMap((option) => ['-o', option]);
-  const child = spawn(sshd, ['-D', '-e', '-f', '/dev/null', ...options], { stdio: ['ignore', 'ignore', 'pipe'] });
-  t.after(async () => {
-    if (child.exitCode !== null) return;
-    child.kill('SIGTERM');
-    await once(child, 'exit');
-  });
-  let log = '';
-  await new Promise<void>((resolve, reject) => {
-    child.stderr.on('data', (chunk: Buffer) => {
-      log += chunk.toString();
-      if (log.includes('Server listening')) resolve();
-    });
-    child.once('exit', (code) => reject(new Error(`sshd ended with ${code}: ${log}`)));
-  });
+  await startServer(t, sshd, ['-D', '-e', '-f', '/dev/null', ...options], 'Server listening');
   const client = ['UserKnownHostsFile=/dev/null', 'StrictHostKeyChecking=no', 'IdentitiesOnly=yes', 'BatchMode=yes'];
   const flags = ['-F', '/dev/null', '-i', userKey, ...client.flatMap((option) => ['-o', option])];
   return {

@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process';
 import { type RemoteInfo, type Socket, createSocket } from 'node:dgram';
 import { EventEmitter, once } from 'node:events';
 import type { TestContext } from 'node:test';
 import type { DatagramChannel, DatagramChannelEvents } from '../../src/streams/datagram-channel.js';
+import { startServer } from './processes.js';
 import { freePort } from './relay.js';
 import { requireTool } from './tools.js';
 
@@ -55,28 +55,12 @@ export async function startDnsmasq(t: TestContext): Promise<{ port: number }> {
   const dnsmasq = await requireTool('dnsmasq');
   const port = await freePort();
   const texts = Array.from({ length: 40 }, (_, index) => `--txt-record=long.example,part ${index} of an answer`);
-  const child = spawn(
-    dnsmasq,
-    [
-      ...['--keep-in-foreground', '--no-resolv', '--no-hosts', '--conf-file=/dev/null', '--user=root', '--pid-file='],
-      ...['--bind-interfaces', '--listen-address=127.0.0.1', `--port=${port}`, '--log-facility=-'],
-      ...['--address=/portal.example/192.0.2.7', ...texts],
-    ],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
-  );
-  t.after(async () => {
-    if (child.exitCode !== null) return;
-    child.kill('SIGTERM');
-    await once(child, 'exit');
-  });
-  let log = '';
-  await new Promise<void>((resolve, reject) => {
-    child.stderr.on('data', (chunk: Buffer) => {
-      log += chunk.toString();
-      if (log.includes('started')) resolve();
-    });
-    child.once('exit', (code) => reject(new Error(`dnsmasq ended with ${code}: ${log}`)));
-  });
+  const args = [
+    ...['--keep-in-foreground', '--no-resolv', '--no-hosts', '--conf-file=/dev/null', '--user=root', '--pid-file='],
+    ...['--bind-interfaces', '--listen-address=127.0.0.1', `--port=${port}`, '--log-facility=-'],
+    ...['--address=/portal.example/192.0.2.7', ...texts],
+  ];
+  await startServer(t, dnsmasq, args, 'started');
   return { port };
 }
 
