@@ -5,23 +5,24 @@
 import { text } from 'node:stream/consumers';
 import { chromium } from 'playwright-core';
 import { browserArguments } from './browser-arguments.js';
+import { type CaptureJob, userVariable } from './capture-job.js';
 import { pageLoadTimeoutMs, pictureQuality, pictureScale, viewport } from './limits.js';
 
-export interface CaptureJob {
-  /** The browser's executable. */
-  chromium: string;
-  url: string;
-  /** `host:port` of the gate, the only thing that the browser can reach. */
-  gate: string;
-  /** Base64 of the SHA-256 of a public key whose certificates count as valid, for development certificates. */
-  trustedKey?: string;
-}
-
+becomeUser(process.env[userVariable]);
 const job = JSON.parse(await text(process.stdin)) as CaptureJob;
 try {
   process.stdout.write(await picture(job), () => process.exit(0));
 } catch (error) {
   process.stderr.write(`${(error as Error).message.split('\n')[0]}\n`, () => process.exit(1));
+}
+
+/** Not before: where root keeps this program, and Node, others may not read. From here on nothing is root's. */
+function becomeUser(id: string | undefined): void {
+  if (id === undefined) return;
+  const user = Number(id);
+  process.setgroups?.([user]);
+  process.setgid?.(user);
+  process.setuid?.(user);
 }
 
 async function picture({ chromium: executablePath, url, gate, trustedKey }: CaptureJob): Promise<Buffer> {

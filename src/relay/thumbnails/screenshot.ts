@@ -4,7 +4,7 @@ import { chown, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { CaptureJob } from './capture.js';
+import { type CaptureJob, userVariable } from './capture-job.js';
 import { captureTimeoutMs, maxCaptureMemoryBytes, maxPictureBytes, memoryCheckIntervalMs } from './limits.js';
 import { killTree, memoryOf, processTree } from './process-tree.js';
 
@@ -35,8 +35,12 @@ export async function takeScreenshot(
   const child = spawn(process.execPath, [program], {
     stdio: 'pipe',
     cwd: home,
-    env: { PATH: process.env['PATH'], HOME: home, TMPDIR: home },
-    ...(isRoot ? { uid: unprivileged, gid: unprivileged } : {}),
+    env: {
+      PATH: process.env['PATH'],
+      HOME: home,
+      TMPDIR: home,
+      ...(isRoot ? { [userVariable]: `${unprivileged}` } : {}),
+    },
   });
   try {
     return await supervised(child, job, signal, limits);

@@ -1,0 +1,13 @@
+/** What one picture is taken of, and how. */
+export interface CaptureJob {
+  /** The browser's executable. */
+  chromium: string;
+  url: string;
+  /** `host:port` of the gate, the only thing that the browser can reach. */
+  gate: string;
+  /** Base64 of the SHA-256 of a public key whose certificates count as valid, for development certificates. */
+  trustedKey?: string;
+}
+
+/** Environment variable with the number of the user, and group, that the program is to become. */
+export const userVariable = 'PORTAL_CAPTURE_USER';
