@@ -1,18 +1,21 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, cpSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { Agent, request } from 'undici';
 import { takeScreenshot } from '../../src/relay/thumbnails/screenshot.js';
 import { call } from '../support/by-hand.js';
 import { type TestRelay, startTestRelay } from '../support/relay.js';
 import { requireTool } from '../support/tools.js';
-import { openTunnel, startHttpService, startTcpService } from '../support/tunnel.js';
+import { projectRoot } from '../contract/support/project.js';
+import { openTunnel, startHttpService, startTcpService, temporaryDirectory } from '../support/tunnel.js';
 
 async function relayWithBrowser(t: TestContext): Promise<TestRelay> {
   const relay = await startTestRelay({ chromium: await requireTool('chromium') });
@@ -206,6 +209,29 @@ test('a page that leads elsewhere is not shown, and does not get there; the next
   assert.equal((await thumbnail(relay, leading.hostname)).status, 404);
   assert.deepEqual(paths, ['/']);
   assert.equal(reached, 0);
+});
+
+test('the program that takes them may lie where nobody but root can read it', async (t) => {
+  const folder = temporaryDirectory(t);
+  chmodSync(folder, 0o700);
+  cpSync(fileURLToPath(new URL('../../src/relay/thumbnails', import.meta.url)), folder, { recursive: true });
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+  symlinkSync(join(projectRoot, 'node_modules'), join(folder, 'node_modules'));
+  const there = (await import(join(folder, 'screenshot.js'))) as { takeScreenshot: typeof takeScreenshot };
+  let reached: (() => void) | undefined;
+  const visited = new Promise<void>((resolve) => (reached = resolve));
+  const stalled = await startTcpService(t, () => reached?.());
+  const job = {
+    chromium: await requireTool('chromium'),
+    url: 'https://stalled.portal.localhost:8443/',
+    gate: `127.0.0.1:${stalled.port}`,
+  };
+  const limits = { timeoutMs: 60_000, maxMemoryBytes: 1 << 30 };
+  const stop = new AbortController();
+  const taken = there.takeScreenshot(job, stop.signal, limits);
+  await Promise.race([visited, taken]);
+  stop.abort();
+  await assert.rejects(taken, /the relay stops/);
 });
 
 for (const [what, limits, reason] of [
