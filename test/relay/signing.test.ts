@@ -110,7 +110,9 @@ test('a tenant that picks h2 gets no signature', async () => {
 });
 
 test("a chain that is not the relay's own is not signed", async () => {
-  const other = new X509Certificate((await certificateFiles(relay.rootHost)).certPem).raw;
+  const files = await certificateFiles(relay.rootHost);
+  const other = new X509Certificate(files.certPem).raw;
+  await files.remove();
   await refuses('chain', ({ body }) => body, { chain: [other] });
 });
 

@@ -59,7 +59,13 @@ export async function startTestRelay(overrides: Partial<RelayConfig> = {}, parts
     validateResponses: true,
     ...overrides,
   };
-  const relay = await startRelay(config, createLogger(config.logLevel), parts);
+  const removeState = () => {
+    if (!overrides.stateDir) rmSync(stateDir, { recursive: true, force: true });
+  };
+  const relay = await startRelay(config, createLogger(config.logLevel), parts).catch((error: unknown) => {
+    removeState();
+    throw error;
+  });
   const caFile = relay.developmentCaFile ?? config.certificateFiles?.certFile ?? '';
   return {
     relay,
@@ -73,7 +79,7 @@ export async function startTestRelay(overrides: Partial<RelayConfig> = {}, parts
     certificatePem: readFileSync(config.certificateFiles?.certFile ?? join(stateDir, 'development-cert.pem'), 'utf8'),
     async stop() {
       await relay.stop();
-      if (!overrides.stateDir) rmSync(stateDir, { recursive: true, force: true });
+      removeState();
     },
   };
 }
