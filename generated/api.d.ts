@@ -1538,6 +1538,12 @@ export interface components {
          */
         Recycle: "1";
         /**
+         * @description `1`: take TLS off the connection once the session is open, for all it will carry is the visitors' own TLS
+         *     (`docs/protocol.md`, Unwrapped sessions). Only with ALPN `portal-reverse`, a raw carrier, and both `X-Portal-Binding` and
+         *     `X-Portal-Recycle`. Agreed on only if the answer has the same header; else TLS stays.
+         */
+        Unwrap: "1";
+        /**
          * @description With `Connection: Upgrade`. `portal-reverse`: as the plain form, but answered with 101, which proxies pass better. `websocket`: the same
          *     bytes as binary messages.
          */
@@ -1787,6 +1793,12 @@ export interface operations {
                  */
                 "X-Portal-Recycle"?: components["parameters"]["Recycle"];
                 /**
+                 * @description `1`: take TLS off the connection once the session is open, for all it will carry is the visitors' own TLS
+                 *     (`docs/protocol.md`, Unwrapped sessions). Only with ALPN `portal-reverse`, a raw carrier, and both `X-Portal-Binding` and
+                 *     `X-Portal-Recycle`. Agreed on only if the answer has the same header; else TLS stays.
+                 */
+                "X-Portal-Unwrap"?: components["parameters"]["Unwrap"];
+                /**
                  * @description With `Connection: Upgrade`. `portal-reverse`: as the plain form, but answered with 101, which proxies pass better. `websocket`: the same
                  *     bytes as binary messages.
                  */
@@ -1811,6 +1823,8 @@ export interface operations {
                     "Sec-WebSocket-Protocol"?: "portal.reverse" | "portal.datagram";
                     /** @description The session is recycled, as was asked for. Absent from relays that do not know this. */
                     "X-Portal-Recycle"?: "1";
+                    /** @description Behind this head comes no more TLS, as was asked for. Absent where TLS stays. */
+                    "X-Portal-Unwrap"?: "1";
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -1822,6 +1836,8 @@ export interface operations {
                     "Content-Length"?: 0;
                     /** @description The session is recycled, as was asked for. Absent from relays that do not know this. */
                     "X-Portal-Recycle"?: "1";
+                    /** @description Behind this head comes no more TLS, as was asked for. Absent where TLS stays. */
+                    "X-Portal-Unwrap"?: "1";
                     [name: string]: unknown;
                 };
                 content?: never;

@@ -26,6 +26,7 @@ line each, what happens to stderr.
   --identity FILE      PORTAL_IDENTITY     whose name it is; made when missing [~/.config/portal/identity.json]
   --ca FILE            PORTAL_CA           PEM certificates to trust for relays instead of the well-known ones
   --carrier KIND       PORTAL_CARRIER      raw, ws, or auto: raw, and ws where a proxy lets only that through [auto]
+  --no-unwrap          PORTAL_NO_UNWRAP    leave TLS to the relay around raw sessions, though visitors' own TLS is all they carry
   --udp-carrier KIND   PORTAL_UDP_CARRIER  ws, quic, or auto: quic where the relay has it, the package @currentspace/http3 is
                                            installed here and UDP gets through, and else ws [auto]
   --ttl SECONDS        PORTAL_TTL          lease to ask for, renewed all the while [the relay's default]
@@ -132,6 +133,7 @@ function readOptions(argv: string[], env: NodeJS.ProcessEnv): ReadOptions | Serv
     identityFile: values.identity ?? env.PORTAL_IDENTITY,
     ca: caFile === undefined ? undefined : readCertificates(caFile),
     carrier: (values.carrier ?? env.PORTAL_CARRIER) as ExposeOptions['carrier'],
+    unwrap: values['no-unwrap'] !== true && !isOn(env.PORTAL_NO_UNWRAP),
     udpCarrier: (values['udp-carrier'] ?? env.PORTAL_UDP_CARRIER) as ExposeOptions['udpCarrier'],
     metadata: Object.values(metadata).every((value) => value === undefined) ? undefined : metadata,
     ttl,
@@ -159,6 +161,7 @@ function parse(argv: string[]) {
     identity: { type: 'string' },
     ca: { type: 'string' },
     carrier: { type: 'string' },
+    'no-unwrap': { type: 'boolean' },
     'udp-carrier': { type: 'string' },
     ttl: { type: 'string' },
     description: { type: 'string' },

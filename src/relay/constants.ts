@@ -83,6 +83,8 @@ export const readyQueueLimit = 8;
 export const recycledReadyLimit = 64;
 export const keepaliveIntervalMs = 15_000;
 export const claimTimeoutMs = 10_000;
+/** From the answer to a tunnel's first word without TLS. */
+export const unwrapTimeoutMs = 10_000;
 /** Public connections of one lease that may wait for a reverse session at once. */
 export const maxWaitingClaims = 512;
 

@@ -194,7 +194,8 @@ export async function startRelay(config: RelayConfig, logger: Logger, parts: Rel
     {
       apiHosts: new Set([rootHost, ...config.apiHosts]),
       leaseAt,
-      toApi: (socket, passedOnFor, onReverseSession) => apiListener.accept(socket, { passedOnFor, onReverseSession }),
+      toApi: (socket, { passedOn }, { alpn }, onReverseSession) =>
+        apiListener.accept(socket, { passedOnFor: passedOn?.source.address, alpn, onReverseSession }),
       onOutcome: metrics?.connection,
     },
     connections,

@@ -1,3 +1,5 @@
+import { type Socket, connect as connectTcp } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { type ConnectionOptions, type SecureContext, type TLSSocket, connect } from 'node:tls';
 import { type AddressRule, lookupAllowed, refusedLiteral } from './address-rule.js';
 import { asNetworkError } from './errors.js';
@@ -15,6 +17,13 @@ export interface TlsDialOptions {
   addresses?: AddressRule | undefined;
 }
 
+/** What is to be had of one connection. */
+export interface TlsDialDetails extends ConnectionOptions {
+  allowHalfOpen?: boolean;
+  /** What TLS runs over, made of the TCP connection once that stands, instead of the connection itself. */
+  over?: ((tcp: Socket) => Duplex) | undefined;
+}
+
 /**
  * A TLS connection to the host and port of a URL, directly or through a proxy. The certificate is always verified; names under
  * `localhost` are this machine.
@@ -22,32 +31,49 @@ export interface TlsDialOptions {
  */
 export async function dialTls(
   url: URL,
-  { ca, secureContext, proxy: chosenProxy, addresses }: TlsDialOptions,
-  details: ConnectionOptions,
+  options: TlsDialOptions,
+  { over, ...details }: TlsDialDetails,
   signal: AbortSignal,
 ): Promise<TLSSocket> {
   signal.throwIfAborted();
-  const port = Number(url.port) || 443;
+  const { ca, secureContext } = options;
+  const to = destination(url, options);
+  const proxy = proxyFor(url, options.proxy);
+  let socket: Duplex | undefined;
+  if (proxy) socket = await connectThrough(proxy, to.host, to.port, signal);
+  else if (over) socket = await established(connectTcp({ ...to, allowHalfOpen: true }), 'connect', url.host, signal);
+  if (over) socket = over(socket as Socket);
+  const tls = connect({
+    ...(ca === undefined ? {} : { ca }),
+    ...(secureContext && { secureContext }),
+    ...to,
+    ...(socket && { socket }),
+    servername: /^[\d.]+$|:/.test(to.host) ? '' : to.host,
+    ...details,
+  } as ConnectionOptions);
+  return await established(tls, 'secureConnect', url.host, signal);
+}
+
+/** @throws NetworkError for an address that may not be connected to */
+function destination(url: URL, { addresses }: TlsDialOptions) {
   // An IPv6 literal stands in brackets in a URL.
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const refused = addresses && refusedLiteral(host, addresses);
   if (refused) throw asNetworkError(refused, url.host);
-  const proxy = proxyFor(url, chosenProxy);
-  const socket = connect({
-    ...(ca === undefined ? {} : { ca }),
-    ...(secureContext && { secureContext }),
-    ...addressOptions,
-    ...(addresses && { lookup: lookupAllowed(addresses) }),
-    ...(proxy === undefined ? {} : { socket: await connectThrough(proxy, host, port, signal) }),
-    host,
-    port,
-    servername: /^[\d.]+$|:/.test(host) ? '' : host,
-    ...details,
-  } as ConnectionOptions);
+  const lookup = addresses && { lookup: lookupAllowed(addresses) };
+  return { ...addressOptions, ...lookup, host, port: Number(url.port) || 443 };
+}
+
+async function established<Connection extends Socket>(
+  socket: Connection,
+  event: 'connect' | 'secureConnect',
+  host: string,
+  signal: AbortSignal,
+): Promise<Connection> {
   return await new Promise((resolve, reject) => {
     const settle = () => {
       signal.removeEventListener('abort', onAbort);
-      socket.off('secureConnect', onSecure).off('error', onError).off('close', onClose);
+      socket.off(event, onEvent).off('error', onError).off('close', onClose);
     };
     const fail = (error: unknown) => {
       settle();
@@ -55,13 +81,16 @@ export async function dialTls(
       reject(error instanceof Error ? error : new Error(String(error)));
     };
     const onAbort = () => fail(signal.reason);
-    const onError = (error: Error) => fail(asNetworkError(error, url.host));
-    const onClose = () => fail(asNetworkError(new Error('closed during the handshake'), url.host));
-    const onSecure = () => {
+    const onError = (error: Error) => fail(asNetworkError(error, host));
+    const onClose = () =>
+      fail(
+        asNetworkError(new Error(`closed before ${event === 'connect' ? 'it stood' : 'the handshake was over'}`), host),
+      );
+    const onEvent = () => {
       settle();
       resolve(socket);
     };
     signal.addEventListener('abort', onAbort, { once: true });
-    socket.once('secureConnect', onSecure).once('error', onError).once('close', onClose);
+    socket.once(event, onEvent).once('error', onError).once('close', onClose);
   });
 }

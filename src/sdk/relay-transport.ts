@@ -1,9 +1,11 @@
 import { setMaxListeners } from 'node:events';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { Agent, fetch as undiciFetch } from 'undici';
 import type { Fetch } from './bounded-fetch.js';
 import { withDeadline } from './deadline.js';
-import { type TlsDialOptions, dialTls } from './dial-tls.js';
+import { type TlsDialDetails, type TlsDialOptions, dialTls } from './dial-tls.js';
 import { NetworkError } from './errors.js';
 
 /** Connections kept for calls to one relay. Handshakes of visitors wait for a signature each, a few at a time. */
@@ -19,7 +21,7 @@ const maxKeptSessions = 64;
 export class RelayTransport {
   readonly #options: TlsDialOptions;
   readonly #agent: Agent;
-  /** Last TLS session of each relay, so that the many connections to one relay cost a full handshake once. */
+  /** Last TLS session with each relay, by protocols offered: the many connections to one cost a full handshake once. */
   readonly #sessions = new Map<string, Buffer>();
   readonly #closing = new AbortController();
   /** The address that the last connection went to. */
@@ -53,7 +55,15 @@ export class RelayTransport {
    * @throws NetworkError; the signal's reason when aborted
    */
   async connect(relay: URL, signal: AbortSignal): Promise<TLSSocket> {
-    return await this.#dial(relay, true, signal);
+    return await this.#dial(relay, { allowHalfOpen: true }, signal);
+  }
+
+  /**
+   * The same over what `over` makes of the TCP connection.
+   * @param alpn offered before `http/1.1`
+   */
+  async connectOver(relay: URL, alpn: string, over: (tcp: Socket) => Duplex, signal: AbortSignal): Promise<TLSSocket> {
+    return await this.#dial(relay, { allowHalfOpen: true, over }, signal, alpn);
   }
 
   /** Ends the connections kept for calls, and those that are being made for them. Connections from `connect` belong to their callers. */
@@ -65,28 +75,33 @@ export class RelayTransport {
   async #connectForCalls(relay: URL): Promise<TLSSocket> {
     const expired = () => new NetworkError('timeout', `cannot reach ${relay.host} within ${connectTimeoutMs / 1000} s`);
     return await withDeadline(connectTimeoutMs, this.#closing.signal, expired, (signal) =>
-      this.#dial(relay, false, signal),
+      this.#dial(relay, {}, signal),
     );
   }
 
-  async #dial(relay: URL, allowHalfOpen: boolean, signal: AbortSignal): Promise<TLSSocket> {
-    const session = this.#sessions.get(relay.host);
-    const details = { ALPNProtocols: ['http/1.1'], allowHalfOpen, session, minVersion: 'TLSv1.2' as const };
+  async #dial(relay: URL, wanted: TlsDialDetails, signal: AbortSignal, alpn?: string): Promise<TLSSocket> {
+    const kind = [relay.host, alpn].join(' ');
+    const details: TlsDialDetails = {
+      minVersion: 'TLSv1.2',
+      ALPNProtocols: [...(alpn === undefined ? [] : [alpn]), 'http/1.1'],
+      session: this.#sessions.get(kind),
+      ...wanted,
+    };
     try {
       const socket = await dialTls(relay, this.#options, details, signal);
       socket.setNoDelay(true);
-      this.remoteAddress = socket.remoteAddress;
-      socket.on('session', (given: Buffer) => this.#keep(relay.host, given));
+      this.remoteAddress = socket.remoteAddress ?? this.remoteAddress;
+      socket.on('session', (given: Buffer) => this.#keep(kind, given));
       return socket;
     } catch (error) {
-      this.#sessions.delete(relay.host);
+      this.#sessions.delete(kind);
       throw error;
     }
   }
 
-  #keep(host: string, session: Buffer): void {
-    this.#sessions.delete(host);
-    this.#sessions.set(host, session);
+  #keep(kind: string, session: Buffer): void {
+    this.#sessions.delete(kind);
+    this.#sessions.set(kind, session);
     for (const oldest of this.#sessions.keys()) {
       if (this.#sessions.size <= maxKeptSessions) break;
       this.#sessions.delete(oldest);

@@ -25,6 +25,23 @@ const settleTimeoutMs = 5_000;
 /** How long it may take to close the session. */
 const closeTimeoutMs = 2_000;
 
+/**
+ * What a session that has frames in the clear is told of a chunk: whole frames, to be sealed or to go as they are. Any
+ * other chunk is none of a connection's bytes.
+ */
+export const frameKind = Symbol('frame kind');
+export type FrameChunk = Buffer & { [frameKind]?: 'sealed' | 'clear' };
+/** Content of a frame that is sealed in one record, its header beside it (RFC 8446 5.1). */
+const sealedFrameBytes = 16_384 - frameHeaderBytes;
+
+/** A session that seals what is written to it, but for frames that may go in the clear. */
+export interface ClearFrames {
+  /** Bytes of a connection's frames, headers included, that are sealed first. */
+  readonly clearAfterBytes: number;
+  /** Its keys have been used for long. */
+  readonly isWorn: boolean;
+}
+
 type Callback = (error?: Error | null) => void;
 
 /**
@@ -48,11 +65,14 @@ export class FramedChannel extends Duplex implements Reusable {
   #reads: ReusedReads | undefined;
   /** Of frames that came together: they go on together, since each push costs a write further on. */
   #arrived: Buffer[] = [];
+  /** Bytes of frames to seal before any goes in the clear; none where the session seals all by itself, or nothing. */
+  #toSeal: number | undefined;
 
   constructor(session: Duplex, onOver: (isFree: boolean) => void) {
     super({ allowHalfOpen: true });
     this.#session = session;
     this.#onOver = onOver;
+    this.#toSeal = (session as Partial<ClearFrames>).clearAfterBytes;
     session.on('data', this.#onData).on('end', this.#onLost).on('close', this.#onLost).on('error', this.#onLost);
     if (session.destroyed || session.readableEnded) process.nextTick(this.#onLost);
   }
@@ -73,7 +93,8 @@ export class FramedChannel extends Duplex implements Reusable {
   }
 
   override _final(done: Callback): void {
-    this.#close(this.#reads ? lastMark : endMark, done);
+    const isLast = this.#reads !== undefined || (this.#session as Partial<ClearFrames>).isWorn === true;
+    this.#close(isLast ? lastMark : endMark, done);
     if (this.#received === 'closed') this.#free(Buffer.alloc(0));
   }
 
@@ -203,6 +224,10 @@ export class FramedChannel extends Duplex implements Reusable {
       return;
     }
     if (length === 0) return done();
+    if (this.#toSeal) {
+      this.#sendSealed(chunks, length, this.#toSeal, done);
+      return;
+    }
     if (chunks.some((chunk) => (chunk as RoomyChunk)[headroom])) {
       this.#sendRoomy(chunks, done);
       return;
@@ -210,14 +235,35 @@ export class FramedChannel extends Duplex implements Reusable {
     const header = Buffer.allocUnsafe(frameHeaderBytes);
     header.writeUInt32BE(length);
     if (length <= joinedBytes) {
-      session.write(Buffer.concat([header, ...chunks], frameHeaderBytes + length), done);
+      session.write(this.#clear(Buffer.concat([header, ...chunks], frameHeaderBytes + length)), done);
       return;
     }
     session.cork();
-    session.write(header);
-    for (let index = 0; index < chunks.length - 1; index++) session.write(chunks[index]);
-    session.write(chunks.at(-1), done);
+    session.write(this.#clear(header));
+    for (let index = 0; index < chunks.length - 1; index++) session.write(this.#clear(chunks[index] as Buffer));
+    session.write(this.#clear(chunks.at(-1) as Buffer), done);
     session.uncork();
+  }
+
+  /** As much as a record holds; the rest after it. */
+  #sendSealed(chunks: Buffer[], length: number, toSeal: number, done: Callback): void {
+    const all = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length);
+    const content = all.subarray(0, sealedFrameBytes);
+    const frame: FrameChunk = Buffer.allocUnsafe(frameHeaderBytes + content.length);
+    frame.writeUInt32BE(content.length);
+    content.copy(frame, frameHeaderBytes);
+    frame[frameKind] = 'sealed';
+    this.#toSeal = Math.max(0, toSeal - frame.length);
+    if (content.length === length) this.#session.write(frame, done);
+    else {
+      this.#session.write(frame);
+      this.#send([all.subarray(content.length)], done);
+    }
+  }
+
+  #clear(chunk: FrameChunk): FrameChunk {
+    if (this.#toSeal !== undefined) chunk[frameKind] = 'clear';
+    return chunk;
   }
 
   /** A frame for each chunk: what lies in one piece is encrypted where it lies. */
@@ -229,7 +275,7 @@ export class FramedChannel extends Duplex implements Reusable {
     if (!chunk?.[headroom]) return this.#send(chunk ? [chunk] : [], next);
     const frame = Buffer.from(chunk.buffer, chunk.byteOffset - frameHeaderBytes, frameHeaderBytes + chunk.length);
     frame.writeUInt32BE(chunk.length);
-    this.#session.write(frame, next);
+    this.#session.write(this.#clear(frame), next);
   }
 
   #close(mark: number, done: Callback = () => undefined): void {

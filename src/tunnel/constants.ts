@@ -8,6 +8,8 @@ export const maxReadySessions = 8;
 export const maxParallelDials = 32;
 /** From the first byte out to the end of the answer. */
 export const dialTimeoutMs = 10_000;
+/** After a session of which TLS could not be taken off, while one with it got through. */
+export const staysWrappedMs = 600_000;
 /** A session that is claimed this soon after it was opened had a visitor waiting for it. */
 export const promptClaimMs = 100;
 /** The relay writes a byte about every 15 s; a session that was silent for three times as long is dead. */

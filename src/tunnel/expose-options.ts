@@ -55,6 +55,11 @@ export interface ExposeOptions extends RelayChoice {
    */
   carrier?: 'auto' | 'raw' | 'ws' | undefined;
   /**
+   * Whether TLS to the relay may be taken off raw sessions that carry nothing but visitors' TLS, which saves encrypting it once
+   * more (docs/protocol.md, Unwrapped sessions). On by default.
+   */
+  unwrap?: boolean | undefined;
+  /**
    * How datagrams reach the relay: `ws`, over WebSocket; `quic`, which needs the optional package `@currentspace/http3`; or, by default,
    * `auto`: QUIC while the relay has it, the package is there and UDP gets through, and else WebSocket.
    */

@@ -9,6 +9,7 @@ import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { Signature, recoverAddress } from 'ethers';
 import { FramedChannel } from '../../src/streams/framed-channel.js';
+import { UnwrappedPeer } from '../support/unwrapped-peer.js';
 import { contract } from './support/document.js';
 import { projectRoot } from './support/project.js';
 
@@ -81,6 +82,8 @@ test('the blocks are those that this test knows', () => {
     'session-start-with-binding-and-proxy',
     'transcript',
     'transcript-hash',
+    'unwrapped-from-relay',
+    'unwrapped-from-tunnel',
     'visitor-first-record',
   ]);
 });
@@ -103,6 +106,33 @@ test('a tunnel may cut what it has begun to answer', async () => {
   connection.on('data', (chunk: Buffer) => heard.push(chunk));
   await assert.rejects(once(connection, 'end'), { code: 'ECONNRESET' });
   assert.equal(Buffer.concat(heard).toString('hex'), '15030300020250');
+});
+
+test('an unwrapped session is sealed but for frames in the clear, and holds the bytes of a recycled one', async () => {
+  const exporter = Buffer.from(Array.from({ length: 64 }, (_, index) => index));
+  const read = async (name: string, role: 'relay' | 'tunnel') => {
+    const session = oneWay();
+    session.push(block(name));
+    session.push(null);
+    const peer = new UnwrappedPeer(role, exporter);
+    const units: [number | 'clear', string][] = [];
+    while (session.readableLength > 0) {
+      const { type, content } = await peer.read(session);
+      units.push([type, content.toString('hex')]);
+    }
+    return units;
+  };
+  assert.deepEqual(await read('unwrapped-from-relay', 'tunnel'), [
+    [22, '00'],
+    [22, '029708e85fdfcef0ad1e8526ce6a42a23e'],
+    [23, '0000000916030100d9010000d5'],
+    [22, '00000000'],
+  ]);
+  assert.deepEqual(await read('unwrapped-from-tunnel', 'relay'), [
+    [22, '00'],
+    ['clear', '15030300020250'],
+    [22, '00000000'],
+  ]);
 });
 
 test('a keepalive is one zero byte', () => {

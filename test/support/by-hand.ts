@@ -127,7 +127,15 @@ export async function openSession(
   headers: Record<string, string>,
   port = relay.apiPort,
 ): Promise<ConnectAnswer> {
-  const socket = await connectTls(relay, port);
+  return await openSessionOn(await connectTls(relay, port), relay, headers);
+}
+
+/** The same on a connection that stands. */
+export async function openSessionOn(
+  socket: TLSSocket,
+  relay: TestRelay,
+  headers: Record<string, string>,
+): Promise<ConnectAnswer> {
   const lines = Object.entries({ Host: relay.rootHost, ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.write(`GET /sdk/connect HTTP/1.1\r\n${lines.join('')}\r\n`);
   const head = (await readUntil(socket, '\r\n\r\n')).toString('latin1');
@@ -145,11 +153,15 @@ export async function readBytes(
   length: number,
 ): Promise<Buffer> {
   const readable = stream as TLSSocket;
-  for (;;) {
-    const bytes = readable.read(length) as Buffer | null;
-    if (bytes?.length === length) return bytes;
-    // Less than was asked for is only given at the end.
-    if (bytes || readable.readableEnded || readable.destroyed) throw new Error(`ended before ${length} bytes`);
+  const parts: Buffer[] = [];
+  for (let missing = length; ;) {
+    // What is there, or a wait for more than the stream buffers would never end.
+    const bytes = readable.read(Math.min(missing, readable.readableLength || 1)) as Buffer | null;
+    if (bytes) parts.push(bytes);
+    missing -= bytes?.length ?? 0;
+    if (missing === 0) return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+    if (bytes) continue;
+    if (readable.readableEnded || readable.destroyed) throw new Error(`ended before ${length} bytes`);
     const settled = new AbortController();
     const event = (name: string) => once(readable, name, { signal: settled.signal });
     await Promise.race([event('readable'), event('end'), event('close')]).finally(() => settled.abort());

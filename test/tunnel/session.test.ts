@@ -52,7 +52,7 @@ async function carrierTo(
     await once(server, 'close');
   });
   const relay = new URL(`https://portal.localhost:${(server.address() as AddressInfo).port}`);
-  return { carrier: new RawCarrier(relay, transport), heads };
+  return { carrier: new RawCarrier(relay, transport, { unwrap: false }), heads };
 }
 
 const dial = async (carrier: RawCarrier, signal = open) =>

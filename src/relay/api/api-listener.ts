@@ -1,8 +1,11 @@
 import { type IncomingMessage, type RequestListener, ServerResponse, createServer } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type TLSSocket, createServer as createTlsServer } from 'node:tls';
+import { type SecureContext, TLSSocket, createSecureContext, createServer as createTlsServer } from 'node:tls';
 import { ApiError } from '../../contract/index.js';
+import { normalizeIp } from '../../streams/ip-address.js';
+import { DetachableSocket } from '../../unwrap/detachable-socket.js';
+import { unwrapAlpn } from '../../unwrap/unwrap.js';
 import type { Certificate } from '../certs/certificate.js';
 import {
   maxApiConnections,
@@ -14,7 +17,7 @@ import {
   tlsHandshakeTimeoutMs,
 } from '../constants.js';
 import type { ClientAddresses } from './client-address.js';
-import type { ConnectEndpoint } from './connect.js';
+import type { ConnectEndpoint, Wrapped } from './connect.js';
 import { closeSoon, refuseWith } from './raw-answers.js';
 import { peekRequest } from './request-head.js';
 
@@ -23,7 +26,9 @@ const connectPath = /^\/sdk\/connect(?:\?|$)/;
 /** What is known of a connection that was accepted elsewhere. */
 export interface Arrival {
   /** The address that counts, where the connection's other end only passes it on. */
-  passedOnFor?: string;
+  passedOnFor?: string | undefined;
+  /** Protocols that its ClientHello offers. */
+  alpn?: readonly string[] | undefined;
   /** Called when the connection has become a reverse session. */
   onReverseSession(): void;
 }
@@ -41,6 +46,9 @@ export class ApiListener {
   readonly #answering = new WeakMap<Duplex, ServerResponse>();
   /** By the ends of the connection: TLS makes another socket of each. */
   readonly #arrivals = new Map<string, Arrival>();
+  /** Connections of which TLS may be taken off. */
+  readonly #wrapped = new WeakMap<Duplex, Wrapped & { arrival: Arrival }>();
+  #unwrappable: SecureContext;
 
   constructor(
     app: RequestListener,
@@ -80,6 +88,7 @@ export class ApiListener {
       if (socket.writable) refuseWith(socket, malformed(error));
       else socket.destroy();
     });
+    this.#unwrappable = unwrappableContext(certificate);
     this.#tls = createTlsServer({
       ...secureContext(certificate),
       ALPNProtocols: ['http/1.1'],
@@ -107,10 +116,12 @@ export class ApiListener {
   /** Uses another certificate for the handshakes to come. */
   setCertificate(certificate: Certificate): void {
     this.#tls.setSecureContext(secureContext(certificate));
+    this.#unwrappable = unwrappableContext(certificate);
   }
 
   /** Serves a connection accepted elsewhere, from its ClientHello on. */
   accept(socket: Socket, arrival: Arrival): void {
+    if (arrival.alpn?.includes(unwrapAlpn)) return this.#acceptUnwrappable(socket, arrival);
     const ends = endsOf(socket);
     this.#arrivals.set(ends, arrival);
     socket.once('close', () => this.#arrivals.delete(ends));
@@ -125,6 +136,28 @@ export class ApiListener {
     await closed;
   }
 
+  /** TLS that is not tied to its socket, which costs more and is only for sessions. */
+  #acceptUnwrappable(socket: Socket, arrival: Arrival): void {
+    if (this.#open.size >= maxApiConnections) return void socket.destroy();
+    this.#open.add(socket);
+    socket.once('close', () => this.#open.delete(socket));
+    const transport = new DetachableSocket(socket);
+    const tls = new TLSSocket(transport, {
+      isServer: true,
+      secureContext: this.#unwrappable,
+      ALPNProtocols: [unwrapAlpn],
+    });
+    const deadline = setTimeout(() => tls.destroy(), tlsHandshakeTimeoutMs);
+    tls.once('close', () => clearTimeout(deadline));
+    tls.on('error', () => tls.destroy());
+    tls.once('secure', () => {
+      clearTimeout(deadline);
+      this.#wrapped.set(tls, { tls, transport, arrival });
+      this.addresses.note(tls, arrival.passedOnFor ?? normalizeIp(socket.remoteAddress));
+      void this.#serve(tls);
+    });
+  }
+
   async #serve(socket: TLSSocket): Promise<void> {
     socket.on('error', () => socket.destroy());
     const passedOnFor = this.#arrivals.get(endsOf(socket))?.passedOnFor;
@@ -135,10 +168,12 @@ export class ApiListener {
     else if (found === 'other') {
       this.#http.emit('connection', socket);
       process.nextTick(() => socket.resume());
-    } else if (await this.connect.plain(socket, found)) this.#becameSession(socket);
+    } else if (await this.connect.plain(socket, found, this.#wrapped.get(socket))) this.#becameSession(socket);
   }
 
   #becameSession(socket: Socket): void {
+    const wrapped = this.#wrapped.get(socket);
+    if (wrapped) return wrapped.arrival.onReverseSession();
     const ends = endsOf(socket);
     this.#arrivals.get(ends)?.onReverseSession();
     this.#arrivals.delete(ends);
@@ -153,7 +188,7 @@ export class ApiListener {
       return;
     }
     if (request.method === 'GET' && connectPath.test(request.url ?? '')) {
-      void this.connect.upgrade(socket, request, rest).then((isSession) => {
+      void this.connect.upgrade(socket, request, rest, this.#wrapped.get(socket)).then((isSession) => {
         if (isSession) this.#becameSession(request.socket);
       });
       return;
@@ -175,6 +210,11 @@ function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket):
 
 function secureContext(certificate: Certificate) {
   return { cert: certificate.chainPem, key: certificate.keyPem };
+}
+
+/** For a client that knows `unwrapAlpn`, and so TLS 1.3. */
+function unwrappableContext(certificate: Certificate): SecureContext {
+  return createSecureContext({ ...secureContext(certificate), minVersion: 'TLSv1.3' });
 }
 
 function malformed(error: NodeJS.ErrnoException): ApiError {

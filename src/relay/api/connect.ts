@@ -1,15 +1,18 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 import { WebSocketServer } from 'ws';
 import { ApiError } from '../../contract/index.js';
-import { datagramCarrierSilenceMs, keepaliveIntervalMs } from '../constants.js';
+import { datagramCarrierSilenceMs, keepaliveIntervalMs, unwrapTimeoutMs } from '../constants.js';
 import type { Datagrams } from '../datagrams/datagrams.js';
 import type { Logger } from '../logger.js';
 import type { Admission, ConnectRequest, ReverseAdmission } from '../reverse/admission.js';
 import { WebSocketDatagrams } from '../../streams/datagram-channel.js';
 import { maxFrameBytes } from '../../streams/datagram-frame.js';
 import { WebSocketStream, maxWebSocketMessageBytes } from '../../streams/websocket-stream.js';
+import type { DetachableSocket } from '../../unwrap/detachable-socket.js';
+import { unwrap } from '../../unwrap/unwrap.js';
 import type { AnswerObserver } from './app.js';
 import type { ClientAddresses } from './client-address.js';
 import { asApiError } from './errors.js';
@@ -20,9 +23,16 @@ const streamProtocol = 'portal.reverse';
 const datagramProtocol = 'portal.datagram';
 const bindingProtocol = 'portal.binding.1';
 const tokenProtocol = 'portal.token.';
-const switchedInPlace = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive\r\n';
-const switchedProtocols = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: portal-reverse\r\n';
+const switchedInPlace = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive';
+const switchedProtocols = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: portal-reverse';
 const recycles = 'X-Portal-Recycle: 1';
+const unwraps = 'X-Portal-Unwrap: 1';
+
+/** The connection of a request, as far as TLS can be taken off it. */
+export interface Wrapped {
+  tls: TLSSocket;
+  transport: DetachableSocket;
+}
 
 /** `GET /sdk/connect`: from an HTTP request to a reverse session in its lease's queue. */
 export class ConnectEndpoint {
@@ -62,21 +72,21 @@ export class ConnectEndpoint {
   }
 
   /** The raw carrier: a plain GET, the first request of its connection. @returns whether it is a reverse session now */
-  async plain(socket: Socket, head: RequestHead): Promise<boolean> {
+  async plain(socket: Socket, head: RequestHead, wrapped?: Wrapped): Promise<boolean> {
     const header = (name: string) => head.headers.get(name);
     const clientIp = this.addresses.of(socket, header('x-forwarded-for'));
     const request = { httpVersion: head.version, clientIp, header };
-    return await this.#open(socket, request, head.rest, switchedInPlace);
+    return await this.#open(socket, request, head.rest, switchedInPlace, wrapped);
   }
 
   /** `Upgrade: portal-reverse`, the raw carrier once more, or `websocket`. @returns as `plain`, for every carrier */
-  async upgrade(socket: Duplex, message: IncomingMessage, rest: Buffer): Promise<boolean> {
+  async upgrade(socket: Duplex, message: IncomingMessage, rest: Buffer, wrapped?: Wrapped): Promise<boolean> {
     const header = (name: string) => message.headers[name] as string | undefined;
     const clientIp = this.addresses.of(message.socket, header('x-forwarded-for'));
     const request = { httpVersion: message.httpVersion, clientIp, header };
     const isWebSocket = header('upgrade')?.toLowerCase() === 'websocket';
     if (isWebSocket) return await this.#openWebSocket(socket, message, request, rest);
-    return await this.#open(socket, request, rest, switchedProtocols);
+    return await this.#open(socket, request, rest, switchedProtocols, wrapped);
   }
 
   #refuse(socket: Duplex, thrown: unknown): void {
@@ -131,7 +141,13 @@ export class ConnectEndpoint {
     return isOpen;
   }
 
-  async #open(socket: Duplex, request: ConnectRequest, rest: Buffer, answer: string): Promise<boolean> {
+  async #open(
+    socket: Duplex,
+    request: ConnectRequest,
+    rest: Buffer,
+    answer: string,
+    wrapped: Wrapped | undefined,
+  ): Promise<boolean> {
     const upgrade = request.header('upgrade')?.toLowerCase();
     try {
       if (upgrade !== undefined && upgrade !== 'portal-reverse')
@@ -140,13 +156,31 @@ export class ConnectEndpoint {
         throw new ApiError('invalid_request', 'nothing may follow the request before it is answered');
       const admission = await this.admission.admit(request);
       if (socket.destroyed) return false;
-      takeOver(() => socket.write(`${answer}${admission.options.recycle ? `${recycles}\r\n` : ''}\r\n`));
+      const { recycle, unwrap } = admission.options;
+      const head = [answer, ...(recycle ? [recycles] : []), ...(unwrap && wrapped ? [unwraps] : []), '\r\n'];
+      if (unwrap && wrapped) return await this.#openUnwrapped(admission, wrapped, head.join('\r\n'));
+      takeOver(() => socket.write(head.join('\r\n')));
       this.#enter(admission, socket);
       return true;
     } catch (error) {
       this.#refuse(socket, error);
       return false;
     }
+  }
+
+  /** What the tunnel sends once it has the answer comes without TLS. */
+  async #openUnwrapped(admission: Admission, { tls, transport }: Wrapped, answer: string): Promise<boolean> {
+    transport.hold();
+    const answered = new Promise<void>((resolve) => {
+      tls.once('close', resolve);
+      takeOver(() => tls.write(answer, () => resolve()));
+    });
+    await answered;
+    const stream = tls.destroyed
+      ? undefined
+      : await unwrap(tls, transport, 'relay', AbortSignal.timeout(unwrapTimeoutMs)).catch(() => undefined);
+    if (stream) this.#enter(admission, stream);
+    return stream !== undefined;
   }
 
   #enter(admission: Admission, stream: Duplex): void {

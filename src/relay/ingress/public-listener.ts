@@ -6,7 +6,7 @@ import { Tally } from '../tally.js';
 import { readClientHello, refuse } from './client-hello.js';
 import type { OutcomeObserver } from './connection-outcome.js';
 import type { Joiner } from './joiner.js';
-import { type PublicConnections, publicTcpOptions } from './public-connections.js';
+import { type PublicConnections, type Visitor, publicTcpOptions } from './public-connections.js';
 
 export interface PublicListenerOptions {
   /** Names that lead to the API: the root host, and what the operator added. */
@@ -15,10 +15,9 @@ export interface PublicListenerOptions {
   leaseAt(hostname: string): Lease | undefined;
   /**
    * Takes over a connection to the API, its ClientHello still to be read.
-   * @param passedOnFor the visitor's address, where a balancer said it
    * @param onReverseSession to be called when it has become one: its lease's limits hold for it then, not its source's
    */
-  toApi(socket: Socket, passedOnFor: string | undefined, onReverseSession: () => void): void;
+  toApi(socket: Socket, visitor: Visitor, hello: ClientHello, onReverseSession: () => void): void;
   onOutcome?: OutcomeObserver;
 }
 
@@ -58,7 +57,7 @@ export class PublicListener {
       if (!joined && !socket.destroyed) refuse(socket, 'internal_error');
     } else if (hostname !== undefined && this.options.apiHosts.has(hostname)) {
       this.options.onOutcome?.('api');
-      this.options.toApi(socket, visitor.passedOn?.source.address, visitor.uncount);
+      this.options.toApi(socket, visitor, hello, visitor.uncount);
     } else {
       this.options.onOutcome?.('unknown_name');
       refuse(socket, 'unrecognized_name');

@@ -44,7 +44,10 @@ export class ReverseAdmission {
       binding: isOn(request, 'x-portal-binding', '1'),
       proxy: isOn(request, 'x-portal-proxy', '2'),
       recycle: isOn(request, 'x-portal-recycle', '1'),
+      unwrap: isOn(request, 'x-portal-unwrap', '1'),
     };
+    // What comes by a TCP port need not be encrypted by anyone else.
+    options.unwrap &&= options.recycle && options.binding && lease.tcpPort === undefined;
     // Raw TCP needs no binding.
     if (!options.binding && !this.unboundSessions && lease.tcpPort === undefined) {
       throw new ApiError('feature_unavailable', 'send X-Portal-Binding: 1, this relay signs transcripts only');

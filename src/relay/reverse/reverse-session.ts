@@ -13,6 +13,8 @@ export interface ReverseSessionOptions {
   proxy: boolean;
   /** The tunnel sent `X-Portal-Recycle: 1`: connections come in frames, one after the other. */
   recycle: boolean;
+  /** The tunnel sent `X-Portal-Unwrap: 1`, and its lease lets it: TLS may be taken off the connection. */
+  unwrap: boolean;
 }
 
 const keepalive = Buffer.from([marker.keepalive]);

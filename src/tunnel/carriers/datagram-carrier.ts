@@ -40,7 +40,8 @@ export class WebSocketDatagramCarrier implements DatagramCarrier {
       protocol: 'portal.datagram',
       maxMessageBytes: maxFrameBytes,
     };
-    return await dialRelay(this.relay, this.transport, signal, async (socket) => {
+    const connect = (dialSignal: AbortSignal) => this.transport.connect(this.relay, dialSignal);
+    return await dialRelay(connect, this.relay, signal, async (socket) => {
       const { webSocket } = await openWebSocket(socket, request);
       return new WebSocketDatagrams(webSocket, socket, { silenceMs: sessionSilenceMs });
     });

@@ -4,7 +4,6 @@ import { errorOfAnswer } from '../../sdk/answers.js';
 import { maxAnswerBytes } from '../../sdk/constants.js';
 import { withDeadline } from '../../sdk/deadline.js';
 import { AnswerError, NetworkError } from '../../sdk/errors.js';
-import type { RelayTransport } from '../../sdk/relay-transport.js';
 import { dialTimeoutMs } from '../constants.js';
 
 /** What every carrier says of itself in its request. */
@@ -28,20 +27,20 @@ export function recycles(answer: IncomingMessage): boolean {
  * @throws NetworkError; what `open` throws; the signal's reason when aborted
  */
 export async function dialRelay<Opened>(
+  connect: (signal: AbortSignal) => Promise<TLSSocket>,
   relay: URL,
-  transport: RelayTransport,
   signal: AbortSignal,
-  open: (socket: TLSSocket) => Promise<Opened>,
+  open: (socket: TLSSocket, signal: AbortSignal) => Promise<Opened>,
 ): Promise<Opened> {
   const expired = () =>
     new NetworkError('timeout', `${relay.host} did not open a session within ${dialTimeoutMs / 1000} s`);
   return await withDeadline(dialTimeoutMs, signal, expired, async (dialSignal) => {
-    const socket = await transport.connect(relay, dialSignal);
+    const socket = await connect(dialSignal);
     socket.on('error', () => undefined);
     const giveUp = () => socket.destroy();
     dialSignal.addEventListener('abort', giveUp, { once: true });
     try {
-      return await open(socket);
+      return await open(socket, dialSignal);
     } catch (error) {
       socket.destroy();
       throw error;

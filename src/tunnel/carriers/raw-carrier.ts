@@ -1,35 +1,94 @@
-import { request as httpRequest } from 'node:http';
+import { type IncomingMessage, request as httpRequest } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { AnswerError, asNetworkError } from '../../sdk/errors.js';
+import { AnswerError, NetworkError, asNetworkError } from '../../sdk/errors.js';
 import type { RelayTransport } from '../../sdk/relay-transport.js';
+import { DetachableSocket } from '../../unwrap/detachable-socket.js';
+import { unwrap, unwrapAlpn } from '../../unwrap/unwrap.js';
 import type { Carrier, DialRequest, OpenedSession } from './carrier.js';
-import { tcpKeepAliveMs } from '../constants.js';
+import { staysWrappedMs, tcpKeepAliveMs } from '../constants.js';
 import { dialRelay, readRefusal, recycles, sessionHeaders } from './dial.js';
 
 const protocol = 'portal-reverse';
 const maxHeadBytes = 16_384;
 
-/** The raw carrier by upgrade: bytes straight over the TLS connection to the relay, after a 101. */
+/** TLS could not be taken off a session: something between here and the relay ends it, or the relay does not know how. */
+class StaysWrapped extends Error {}
+
+/**
+ * The raw carrier by upgrade: after a 101, bytes straight over the TLS connection to the relay; or, where the relay knows how and
+ * all that the session will carry is encrypted by itself, with TLS taken off.
+ */
 export class RawCarrier implements Carrier {
   readonly name = 'raw';
+  /** Until when TLS is left on, by the monotonic clock. */
+  #wrappedUntil: number;
 
+  /** @param unwrap whether TLS may be taken off: all visitors speak TLS themselves */
   constructor(
     private readonly relay: URL,
     private readonly transport: RelayTransport,
-  ) {}
-
-  async dial({ accessToken, signal }: DialRequest): Promise<OpenedSession> {
-    return await dialRelay(this.relay, this.transport, signal, (socket) => this.#upgrade(socket, accessToken));
+    { unwrap }: { unwrap: boolean },
+  ) {
+    this.#wrappedUntil = unwrap ? 0 : Infinity;
   }
 
-  #upgrade(socket: TLSSocket, accessToken: string): Promise<OpenedSession> {
+  async dial(request: DialRequest): Promise<OpenedSession> {
+    if (performance.now() < this.#wrappedUntil) return await this.#dialWrapped(request);
+    try {
+      return await this.#dialUnwrapped(request);
+    } catch (error) {
+      if (!(error instanceof StaysWrapped)) throw error;
+      // Should that fail as well, it was not for this.
+      const session = await this.#dialWrapped(request);
+      this.#wrappedUntil = performance.now() + staysWrappedMs;
+      return session;
+    }
+  }
+
+  async #dialWrapped({ accessToken, signal }: DialRequest): Promise<OpenedSession> {
+    const connect = (dialSignal: AbortSignal) => this.transport.connect(this.relay, dialSignal);
+    return await dialRelay(connect, this.relay, signal, async (socket) => {
+      const { response, stream } = await this.#upgrade(socket, sessionHeaders(accessToken));
+      socket.setKeepAlive(true, tcpKeepAliveMs);
+      return { stream, recycles: recycles(response) };
+    });
+  }
+
+  async #dialUnwrapped({ accessToken, signal }: DialRequest): Promise<OpenedSession> {
+    let transport: DetachableSocket | undefined;
+    const over = (tcp: Socket) => {
+      tcp.setNoDelay(true).setKeepAlive(true, tcpKeepAliveMs);
+      return (transport = new DetachableSocket(tcp));
+    };
+    const connect = (dialSignal: AbortSignal) =>
+      this.transport.connectOver(this.relay, unwrapAlpn, over, dialSignal).catch((error: unknown) => {
+        // Something on the way may not like what this TLS offers.
+        const isTls = transport && error instanceof NetworkError && error.reason !== 'certificate';
+        throw isTls ? new StaysWrapped('the handshake failed', { cause: error }) : error;
+      });
+    return await dialRelay(connect, this.relay, signal, async (socket, dialSignal) => {
+      if (socket.alpnProtocol !== unwrapAlpn) throw new StaysWrapped('the relay does not know how');
+      const headers = { ...sessionHeaders(accessToken), 'X-Portal-Unwrap': '1' };
+      const { response, stream } = await this.#upgrade(socket, headers);
+      if (response.headers['x-portal-unwrap'] !== '1' || !transport) return { stream, recycles: recycles(response) };
+      const session = await unwrap(socket, transport, 'tunnel', dialSignal).catch((cause: unknown) => {
+        dialSignal.throwIfAborted();
+        throw new StaysWrapped('the relay is not at the other end of TLS', { cause });
+      });
+      return { stream: session.on('error', () => undefined), recycles: true };
+    });
+  }
+
+  #upgrade(socket: TLSSocket, headers: Record<string, string>): Promise<{ response: IncomingMessage; stream: Duplex }> {
     return new Promise((resolve, reject) => {
       const request = httpRequest({
         path: '/sdk/connect',
         createConnection: () => socket,
         maxHeaderSize: maxHeadBytes,
         setHost: false,
-        headers: { Host: this.relay.host, Connection: 'Upgrade', Upgrade: protocol, ...sessionHeaders(accessToken) },
+        headers: { Host: this.relay.host, Connection: 'Upgrade', Upgrade: protocol, ...headers },
       });
       request.once('upgrade', (response, upgraded, head) => {
         if (response.headers.upgrade?.toLowerCase() !== protocol) {
@@ -37,8 +96,7 @@ export class RawCarrier implements Carrier {
           return;
         }
         if (head.length > 0) upgraded.unshift(head);
-        socket.setKeepAlive(true, tcpKeepAliveMs);
-        resolve({ stream: upgraded, recycles: recycles(response) });
+        resolve({ response, stream: upgraded });
       });
       request.once('response', (response) => {
         readRefusal(response).then(reject, reject);

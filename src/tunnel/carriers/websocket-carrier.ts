@@ -20,7 +20,8 @@ export class WebSocketCarrier implements Carrier {
       protocol: 'portal.reverse',
       maxMessageBytes: maxWebSocketMessageBytes,
     };
-    return await dialRelay(this.relay, this.transport, signal, async (socket) => {
+    const connect = (dialSignal: AbortSignal) => this.transport.connect(this.relay, dialSignal);
+    return await dialRelay(connect, this.relay, signal, async (socket) => {
       const { webSocket, recycles } = await openWebSocket(socket, request);
       return { stream: new WebSocketStream(webSocket).on('error', () => undefined), recycles };
     });

@@ -24,7 +24,7 @@ import { WebSocketCarrier } from '../carriers/websocket-carrier.js';
 
 export interface MemberOptions extends Pick<
   ExposeOptions,
-  'ca' | 'proxy' | 'carrier' | 'udpCarrier' | 'metadata' | 'ttl' | 'probe' | 'banMitm'
+  'ca' | 'proxy' | 'carrier' | 'unwrap' | 'udpCarrier' | 'metadata' | 'ttl' | 'probe' | 'banMitm'
 > {
   identity: Identity;
   name: string;
@@ -180,9 +180,9 @@ export class RelayMember extends EventEmitter<MemberEvents> {
   }
 
   #carrier(): Carrier {
-    const raw = new RawCarrier(this.#relay, this.#transport);
+    const { carrier, services, unwrap = true } = this.#options;
+    const raw = new RawCarrier(this.#relay, this.#transport, { unwrap: unwrap && services.tcp === undefined });
     const webSocket = new WebSocketCarrier(this.#relay, this.#transport);
-    const { carrier } = this.#options;
     if (carrier === 'raw') return raw;
     if (carrier === 'ws') return webSocket;
     return new AutoCarrier(raw, webSocket, (reason) => {

@@ -1,0 +1,66 @@
+import type { TLSSocket } from 'node:tls';
+import { cipherSuites } from '../tls/constants.js';
+import type { DetachableSocket } from './detachable-socket.js';
+import { type SealedFirst, UnwrappedSession, sealedFirstBytes } from './unwrapped-session.js';
+
+/** ALPN of a connection whose one request is for a reverse session, and from which TLS may be taken off then. */
+export const unwrapAlpn = 'portal-reverse';
+/** Label of the exporter that both sides' traffic secrets come from (RFC 8446 7.5). */
+const exporterLabel = 'EXPORTER-portal-unwrap';
+const secretBytes = 32;
+/** TLS_AES_128_GCM_SHA256 */
+const suite = cipherSuites.get(0x1301)!;
+/** What each side writes first, to show that it has the keys. */
+const greeting = Buffer.from([0x00]);
+
+export type UnwrapRole = 'relay' | 'tunnel';
+/** The visitor's handshake is sealed on its way to the tunnel, where what it says of the visitor is believed. */
+const sealedFirst: Record<UnwrapRole, SealedFirst> = {
+  relay: { send: sealedFirstBytes, receive: 0 },
+  tunnel: { send: 0, receive: sealedFirstBytes },
+};
+
+/**
+ * Takes TLS off a connection whose two sides have agreed on it, and have nothing on the way inside TLS any more. Each then shows
+ * that it has the same secrets, the tunnel first: who stood between them as two ends of TLS has not.
+ * @returns the session, the other side's greeting read
+ * @throws Error when the other side does not greet, or the signal's reason; the connection is destroyed then
+ */
+export async function unwrap(
+  tls: TLSSocket,
+  transport: DetachableSocket,
+  role: UnwrapRole,
+  signal: AbortSignal,
+): Promise<UnwrappedSession> {
+  const secrets = tls.exportKeyingMaterial(2 * secretBytes, exporterLabel, Buffer.alloc(0));
+  const [ofTunnel, ofRelay] = [secrets.subarray(0, secretBytes), secrets.subarray(secretBytes)];
+  const [send, receive] = role === 'tunnel' ? [ofTunnel, ofRelay] : [ofRelay, ofTunnel];
+  const socket = transport.detach();
+  tls.destroy();
+  const session = new UnwrappedSession(socket, { suite, send, receive }, sealedFirst[role]);
+  if (role === 'tunnel') session.write(greeting);
+  await greeted(session, signal);
+  if (role === 'relay') session.write(greeting);
+  return session;
+}
+
+/** Waits for the first byte. */
+async function greeted(session: UnwrappedSession, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const settle = (error?: unknown) => {
+      signal.removeEventListener('abort', onAbort);
+      session.off('data', onData).off('error', settle).off('end', onEnd).off('close', onEnd);
+      session.pause();
+      if (error === undefined) return resolve();
+      session.on('error', () => undefined).destroy();
+      reject(error as Error);
+    };
+    const onAbort = () => settle(signal.reason);
+    const onEnd = () => settle(new Error('the connection closed when TLS was taken off it'));
+    const onData = (bytes: Buffer) =>
+      settle(bytes.equals(greeting) ? undefined : new Error('another word than a greeting'));
+    if (signal.aborted) return onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    session.on('data', onData).on('error', settle).on('end', onEnd).on('close', onEnd);
+  });
+}

@@ -1,0 +1,243 @@
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import {
+  type ClearFrames,
+  type FrameChunk,
+  frameHeaderBytes,
+  frameKind,
+  maxFrameBytes,
+} from '../streams/framed-channel.js';
+import { contentType, maxCiphertextLength, recordHeaderLength } from '../tls/constants.js';
+import type { CipherSuite } from '../tls/constants.js';
+import { RecordOpener, RecordSealer } from '../tls/record-protection.js';
+
+/** Bytes of frames that come sealed before one may come in the clear: both ClientHellos and what completes a handshake. */
+export const sealedFirstBytes = 32_768;
+/** Records under one key after which a session takes no further connection; far from what the AEAD allows (RFC 8446 5.5). */
+const wornAfterRecords = 2 ** 23;
+/** The first byte of a frame in the clear, whose length is 1 MiB at most. */
+const clearFrame = 0x00;
+/** Up to here what is written together is joined, which costs less than writing pieces. */
+const joinedBytes = 8_192;
+
+type Callback = (error?: Error | null) => void;
+
+export interface UnwrappedSecrets {
+  suite: CipherSuite;
+  /** Traffic secrets as of RFC 8446 7.3. */
+  send: Buffer;
+  receive: Buffer;
+}
+
+/** How much of a connection's frames either side seals, and wants sealed, before any are in the clear. */
+export interface SealedFirst {
+  send: number;
+  receive: number;
+}
+
+/**
+ * A reverse session without TLS around it (docs/protocol.md, Unwrapped sessions). As a stream it gives and takes the
+ * same bytes as the TLS connection would; on the wire all is sealed in TLS 1.3 records of its own keys but the frames
+ * that hold what the two ends of the visitor's TLS have encrypted for each other.
+ */
+export class UnwrappedSession extends Duplex implements ClearFrames {
+  readonly #socket: Socket;
+  readonly #sealer: RecordSealer;
+  readonly #opener: RecordOpener;
+  readonly #first: SealedFirst;
+  /** Of a header, as far as it came. */
+  #header = Buffer.alloc(0);
+  /** A record that is still coming, and how much of it is there. */
+  #record: Buffer | undefined;
+  #filled = 0;
+  /** Bytes of a frame in the clear that are still to come. */
+  #clearLeft = 0;
+  /** Bytes of frames that came sealed since the last record that held anything else. */
+  #sealedFrames = 0;
+
+  constructor(socket: Socket, { suite, send, receive }: UnwrappedSecrets, first: SealedFirst) {
+    super({ allowHalfOpen: true });
+    this.#socket = socket;
+    this.#sealer = new RecordSealer(suite, send);
+    this.#opener = new RecordOpener(suite, receive);
+    this.#first = first;
+    socket.on('data', (chunk: Buffer) => this.#take(chunk));
+    socket.on('end', () => {
+      if (this.#isAmidUnit()) this.destroy(new Error('the session ended amid a record'));
+      else this.push(null);
+    });
+    socket.on('error', (error) => this.destroy(error));
+    socket.on('close', this.#onClose);
+    if (socket.destroyed) process.nextTick(this.#onClose);
+  }
+
+  /** What has come may still be read when both directions have ended. */
+  readonly #onClose = (): void => {
+    if (!this.#socket.readableEnded || !this.writableFinished) this.destroy();
+  };
+
+  /** @see ClearFrames */
+  get clearAfterBytes(): number {
+    return this.#first.send;
+  }
+
+  get isWorn(): boolean {
+    return this.#sealer.records > wornAfterRecords;
+  }
+
+  override _read(): void {
+    this.#socket.resume();
+  }
+
+  override _write(chunk: FrameChunk, _encoding: BufferEncoding, done: Callback): void {
+    this.#send([chunk], done);
+  }
+
+  override _writev(writes: { chunk: FrameChunk }[], done: Callback): void {
+    this.#send(
+      writes.map(({ chunk }) => chunk),
+      done,
+    );
+  }
+
+  override _final(done: Callback): void {
+    this.#socket.end(done);
+  }
+
+  override _destroy(error: Error | null, done: Callback): void {
+    this.#socket.destroy();
+    done(error);
+  }
+
+  // Output
+
+  #send(chunks: FrameChunk[], done: Callback): void {
+    const pieces: Buffer[] = [];
+    for (const chunk of chunks) {
+      const kind = chunk[frameKind];
+      if (kind === 'clear') pieces.push(chunk);
+      else this.#sealer.seal(kind === 'sealed' ? contentType.applicationData : contentType.handshake, chunk, pieces);
+    }
+    const socket = this.#socket;
+    const length = pieces.length === 1 ? 0 : pieces.reduce((sum, piece) => sum + piece.length, 0);
+    if (length <= joinedBytes) {
+      socket.write(pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces, length), done);
+      return;
+    }
+    socket.cork();
+    for (let index = 0; index < pieces.length - 1; index++) socket.write(pieces[index] as Buffer);
+    socket.write(pieces.at(-1) as Buffer, done);
+    socket.uncork();
+  }
+
+  // Input
+
+  #isAmidUnit(): boolean {
+    return this.#header.length > 0 || this.#record !== undefined || this.#clearLeft > 0;
+  }
+
+  #take(chunk: Buffer): void {
+    /** Where frames in the clear begin that have not been given on: they go together. */
+    let clearFrom = -1;
+    const give = (to: number) => {
+      if (clearFrom >= 0 && to > clearFrom) this.#give(chunk.subarray(clearFrom, to));
+      clearFrom = -1;
+    };
+    let at = 0;
+    while (at < chunk.length && !this.destroyed) {
+      if (this.#clearLeft > 0) {
+        if (clearFrom < 0) clearFrom = at;
+        const taken = Math.min(this.#clearLeft, chunk.length - at);
+        this.#clearLeft -= taken;
+        at += taken;
+      } else if (this.#record) {
+        give(at);
+        at += this.#fill(this.#record, chunk.subarray(at));
+      } else {
+        const wanted = (this.#header[0] ?? chunk[at]) === clearFrame ? frameHeaderBytes : recordHeaderLength;
+        const missing = wanted - this.#header.length;
+        if (chunk.length - at < missing) {
+          give(at);
+          this.#header = Buffer.concat([this.#header, chunk.subarray(at)]);
+          return;
+        }
+        const end = at + missing;
+        const isSplit = this.#header.length > 0;
+        const header = isSplit ? Buffer.concat([this.#header, chunk.subarray(at, end)]) : chunk.subarray(at, end);
+        this.#header = Buffer.alloc(0);
+        if (header[0] !== clearFrame) give(at);
+        if (!this.#begin(header)) return;
+        if (header[0] === clearFrame) {
+          if (isSplit) this.#give(header);
+          else if (clearFrom < 0) clearFrom = at;
+        }
+        at = end;
+      }
+    }
+    give(at);
+  }
+
+  /** @returns whether the header may stand here */
+  #begin(header: Buffer): boolean {
+    if (header[0] === clearFrame) {
+      const length = header.readUInt32BE(0);
+      if (length === 0 || length > maxFrameBytes) return this.#fail(`a frame of ${length} bytes in the clear`);
+      if (this.#sealedFrames < this.#first.receive) return this.#fail('a frame in the clear that was to be sealed');
+      this.#clearLeft = length;
+      return true;
+    }
+    const length = header.readUInt16BE(3);
+    if (header[0] !== contentType.applicationData || header[1] !== 3 || length > maxCiphertextLength)
+      return this.#fail('neither a record nor a frame');
+    this.#record = Buffer.allocUnsafe(recordHeaderLength + length);
+    this.#filled = header.copy(this.#record);
+    return true;
+  }
+
+  /** @returns how much of the bytes belongs to the record */
+  #fill(record: Buffer, bytes: Buffer): number {
+    const taken = bytes.copy(record, this.#filled);
+    this.#filled += taken;
+    if (this.#filled < record.length) return taken;
+    this.#record = undefined;
+    this.#open(record);
+    return taken;
+  }
+
+  #open(record: Buffer): void {
+    let opened: { type: number; content: Buffer } | undefined;
+    try {
+      opened = this.#opener.open(record.subarray(0, recordHeaderLength), record.subarray(recordHeaderLength));
+    } catch {
+      opened = undefined;
+    }
+    if (!opened) return void this.#fail('a record that does not authenticate');
+    const { type, content } = opened;
+    if (type === contentType.applicationData) {
+      // Nothing may be put between the parts of a frame, where it would pass for what the other side has sealed.
+      if (!holdsWholeFrames(content)) return void this.#fail('a record that holds a part of a frame');
+      this.#sealedFrames += content.length;
+    } else if (type === contentType.handshake) this.#sealedFrames = 0;
+    else return void this.#fail(`a record of type ${type}`);
+    this.#give(content);
+  }
+
+  #give(bytes: Buffer): void {
+    if (bytes.length > 0 && !this.push(bytes)) this.#socket.pause();
+  }
+
+  #fail(message: string): false {
+    this.destroy(new Error(message));
+    return false;
+  }
+}
+
+function holdsWholeFrames(content: Buffer): boolean {
+  let at = 0;
+  while (at + frameHeaderBytes <= content.length) {
+    const length = content.readUInt32BE(at);
+    if (length === 0 || length > maxFrameBytes) return false;
+    at += frameHeaderBytes + length;
+  }
+  return at === content.length;
+}

@@ -1,0 +1,259 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { after, before, test } from 'node:test';
+import {
+  type HeldLease,
+  call,
+  openSession,
+  openSessionOn,
+  readBytes,
+  register,
+  sessionHeaders,
+} from '../support/by-hand.js';
+import { type TestRelay, startTestRelay, withPorts } from '../support/relay.js';
+import { clientHello, dialPublic } from '../support/tenant.js';
+import { type UnwrappedPeer, connectWrapped, control, endMark, frame, frames } from '../support/unwrapped-peer.js';
+
+let relay: TestRelay;
+let lease: HeldLease;
+before(async () => {
+  relay = await startTestRelay();
+  lease = await register(relay, { name: 'bare' });
+});
+after(() => relay.stop());
+
+const headersOf = ({ token }: HeldLease) => ({
+  ...sessionHeaders(token),
+  'X-Portal-Recycle': '1',
+  'X-Portal-Unwrap': '1',
+});
+
+/** A session with TLS taken off, greetings exchanged. */
+async function openUnwrapped(of = lease, on = relay): Promise<{ socket: Socket; peer: UnwrappedPeer }> {
+  const connection = await connectWrapped(on);
+  assert.equal(connection.tls.alpnProtocol, 'portal-reverse');
+  const { status, head } = await openSessionOn(connection.tls, on, headersOf(of));
+  assert.equal(status, 200);
+  assert.match(head, /^X-Portal-Unwrap: 1\r$/im);
+  const { socket, peer } = connection.unwrap();
+  socket.write(peer.seal(control, '\0'));
+  assert.deepEqual(await peer.read(socket), { type: control, content: Buffer.from([0]) });
+  return { socket, peer };
+}
+
+async function visitor(): Promise<{ socket: Socket; hello: Buffer }> {
+  const hello = await clientHello(lease.hostname);
+  const socket = await dialPublic(relay);
+  socket.on('error', () => {});
+  socket.write(hello);
+  return { socket, hello };
+}
+
+const isAlive = async () => {
+  const path = `/tunnel/status?hostname=${lease.hostname}`;
+  return (await call(relay, 'GET', path, { token: lease.token })).body.data.service_alive as boolean;
+};
+
+/** Settles when the relay has let go of a session. */
+async function closed(socket: Socket): Promise<void> {
+  socket.resume();
+  if (!socket.destroyed && !socket.readableEnded)
+    await new Promise<void>((resolve) => socket.once('end', resolve).once('close', () => resolve()));
+  socket.destroy();
+}
+
+test('visitor after visitor: what leads to them is sealed, what they send in the clear only behind their handshake', async () => {
+  const { socket: session, peer } = await openUnwrapped();
+  for (let round = 0; round < 3; round++) {
+    const { socket, hello } = await visitor();
+    const opening = await peer.read(session);
+    assert.equal(opening.type, control);
+    assert.equal(opening.content[0], 0x02);
+    assert.equal(opening.content.length, 17);
+    assert.deepEqual(await peer.read(session), { type: frames, content: frame(hello) });
+
+    // 32,768 bytes of frames are sealed, headers counted; then nothing is.
+    const upload = randomBytes(200_000);
+    socket.end(upload);
+    const [sealed, clear] = [[frame(hello)], [] as Buffer[]];
+    let unit = await peer.read(session);
+    for (; unit.type !== control; unit = await peer.read(session)) {
+      if (unit.type === 'clear') clear.push(unit.content);
+      else {
+        assert.equal(clear.length, 0, 'sealed again');
+        sealed.push(unit.content);
+      }
+    }
+    assert.deepEqual(unit.content, endMark);
+    assert.ok(Buffer.concat(sealed).length >= 32_768);
+    assert.ok(Buffer.concat(sealed).length < 32_768 + 16_384);
+    assert.ok(Buffer.concat([...sealed.slice(1).map((bytes) => bytes.subarray(4)), ...clear]).equals(upload));
+
+    const answer = randomBytes(100_000);
+    session.write(Buffer.concat([frame(answer.subarray(0, 60_000)), frame(answer.subarray(60_000))]));
+    session.write(peer.seal(control, endMark));
+    assert.ok((await readBytes(socket, 100_000)).equals(answer));
+    await closed(socket);
+  }
+  session.destroy();
+});
+
+test('the visitor’s hello, and so the name it asks for, is nowhere to be read between relay and tunnel', async () => {
+  const { socket: session, peer } = await openUnwrapped();
+  const { socket, hello } = await visitor();
+  const expected = 5 + 17 + 17 + 5 + frame(hello).length + 17;
+  const onTheWay = await readBytes(session, expected);
+  assert.ok(hello.includes(lease.hostname));
+  assert.ok(!onTheWay.includes(lease.hostname));
+  assert.ok(!onTheWay.includes(hello.subarray(11, 43)), 'its random is');
+  assert.ok(peer);
+  socket.destroy();
+  session.destroy();
+});
+
+test('frames from the tunnel may be sealed as well, however they are cut', async () => {
+  const { socket: session, peer } = await openUnwrapped();
+  const { socket } = await visitor();
+  await peer.read(session);
+  const answer = randomBytes(30_000);
+  const bytes = Buffer.concat([
+    peer.seal(frames, Buffer.concat([frame(answer.subarray(0, 100)), frame(answer.subarray(100, 12_000))])),
+    frame(answer.subarray(12_000, 20_000)),
+    peer.seal(frames, frame(answer.subarray(20_000))),
+    peer.seal(control, endMark),
+  ]);
+  for (let at = 0; at < bytes.length; at += 997) session.write(bytes.subarray(at, at + 997));
+  assert.ok((await readBytes(socket, answer.length)).equals(answer));
+  socket.destroy();
+  session.destroy();
+});
+
+const intrusions: Record<string, (peer: UnwrappedPeer) => Buffer> = {
+  'a record under other keys': () => Buffer.concat([Buffer.from('1703030020', 'hex'), randomBytes(32)]),
+  'a record with a bit turned': (peer) => {
+    const record = peer.seal(frames, frame(Buffer.from('changed')));
+    record[9]! ^= 1;
+    return record;
+  },
+  'a record twice': (peer) => {
+    const record = peer.seal(frames, frame(Buffer.from('once')));
+    return Buffer.concat([record, record]);
+  },
+  'a record left out': (peer) => {
+    peer.seal(frames, frame(Buffer.from('lost')));
+    return peer.seal(frames, frame(Buffer.from('next')));
+  },
+  'a part of a frame in a record': (peer) => peer.seal(frames, frame(Buffer.from('in two')).subarray(0, 7)),
+  'a record of another type': (peer) => peer.seal(21, Buffer.from([1, 0])),
+  'a record longer than records are': () => Buffer.concat([Buffer.from('170303ffff', 'hex'), Buffer.alloc(65_535)]),
+  'an empty frame in the clear': () => Buffer.alloc(4),
+  'a frame of over 1 MiB in the clear': () => Buffer.from('0010000100', 'hex'),
+  'what is no unit': () => Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+};
+for (const [what, bytes] of Object.entries(intrusions)) {
+  test(`${what} ends session and visitor`, async () => {
+    const { socket: session, peer } = await openUnwrapped();
+    const { socket } = await visitor();
+    await peer.read(session);
+    session.write(bytes(peer));
+    await closed(session);
+    await closed(socket);
+  });
+}
+
+test('a session that speaks while it waits is dropped, in the clear or sealed', async () => {
+  for (const words of [() => frame(Buffer.from('me first')), (peer: UnwrappedPeer) => peer.seal(control, '\0')]) {
+    const { socket, peer } = await openUnwrapped();
+    socket.write(words(peer));
+    await closed(socket);
+  }
+  assert.equal(await isAlive(), false);
+});
+
+test('without the right greeting there is no session', async () => {
+  const greetings = [
+    () => Buffer.from('\0'),
+    () => Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+    (peer: UnwrappedPeer) => peer.seal(control, '\u0002'),
+    (peer: UnwrappedPeer) => peer.seal(frames, frame(Buffer.from('hello'))),
+    // Still within TLS, as if nothing had been agreed.
+    () => Buffer.concat([Buffer.from('1703030013', 'hex'), randomBytes(19)]),
+  ];
+  for (const greeting of greetings) {
+    const connection = await connectWrapped(relay);
+    assert.equal((await openSessionOn(connection.tls, relay, headersOf(lease))).status, 200);
+    const { socket, peer } = connection.unwrap();
+    const words = greeting(peer);
+    // A NUL byte could be the first of a frame; nobody waits for more of one for ever, but a client may leave.
+    if (words.length === 1) socket.end(words);
+    else socket.write(words);
+    await closed(socket);
+    assert.equal(await isAlive(), false);
+  }
+});
+
+test('TLS stays where it is not to be taken off: without recycling or binding, without the header, for http/1.1', async () => {
+  const without = (name: string) =>
+    Object.fromEntries(Object.entries(headersOf(lease)).filter(([header]) => header !== name));
+  const unbound = without('X-Portal-Binding');
+  const unrecycled = without('X-Portal-Recycle');
+  const wrapped = without('X-Portal-Unwrap');
+  for (const headers of [unrecycled, wrapped]) {
+    const { tls } = await connectWrapped(relay);
+    const { status, head } = await openSessionOn(tls, relay, headers);
+    assert.equal(status, 200);
+    assert.doesNotMatch(head, /unwrap/i);
+    const { socket } = await visitor();
+    assert.equal((await readBytes(tls, 1))[0], 0x02);
+    socket.destroy();
+    tls.destroy();
+  }
+  assert.equal(
+    (await openSessionOn((await connectWrapped(relay)).tls, relay, unbound)).body.error.code,
+    'feature_unavailable',
+  );
+  for (const open of [
+    async () => await openSessionOn((await connectWrapped(relay, ['http/1.1'])).tls, relay, headersOf(lease)),
+    async () => await openSession(relay, headersOf(lease)),
+  ]) {
+    const { socket, status, head } = await open();
+    assert.equal(status, 200);
+    assert.doesNotMatch(head, /unwrap/i);
+    socket.destroy();
+  }
+});
+
+test('nor for a lease with a TCP port, whose visitors may speak anything', async (t) => {
+  const ported = await startTestRelay(await withPorts(1));
+  t.after(() => ported.stop());
+  const held = await register(ported, { name: 'ported', tcp: true });
+  const { tls } = await connectWrapped(ported);
+  const { status, head } = await openSessionOn(tls, ported, headersOf(held));
+  assert.equal(status, 200);
+  assert.doesNotMatch(head, /unwrap/i);
+  tls.destroy();
+});
+
+test('a refusal over such a connection is an envelope as ever, and the API answers there too', async () => {
+  const { tls } = await connectWrapped(relay);
+  const { status, body } = await openSessionOn(tls, relay, { ...headersOf(lease), 'X-Portal-Unwrap': 'yes' });
+  assert.equal(status, 400);
+  assert.equal(body.error.code, 'invalid_request');
+  const refused = await openSessionOn((await connectWrapped(relay)).tls, relay, headersOf({ ...lease, token: 'none' }));
+  assert.equal(refused.body.error.code, 'unauthorized');
+  const { tls: other } = await connectWrapped(relay);
+  other.write(`GET /healthz HTTP/1.1\r\nHost: ${relay.rootHost}\r\nConnection: close\r\n\r\n`);
+  assert.match(String(await readBytes(other, 15)), /^HTTP\/1.1 200/);
+  other.destroy();
+});
+
+test('the relay that stops ends sessions of which TLS was taken off, and those still waiting for a greeting', async () => {
+  const short = await startTestRelay();
+  const held = await register(short, { name: 'short' });
+  const { socket } = await openUnwrapped(held, short);
+  const connection = await connectWrapped(short);
+  await openSessionOn(connection.tls, short, headersOf(held));
+  const { socket: silent } = connection.unwrap();
+  await Promise.all([short.stop(), closed(socket), closed(silent)]);
+});
