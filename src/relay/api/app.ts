@@ -82,11 +82,12 @@ export function createApp({
         continue;
       }
       const { requestBody } = contract.paths[path]?.[method] as { requestBody?: unknown };
+      // Where none is declared a body means nothing (RFC 9110 9.3), and is not read.
+      const takesBody = requestBody !== undefined;
       const limit = path === '/v1/sign' ? maxSignBodyBytes : maxJsonBodyBytes;
       if (path.startsWith('/admin/')) route[method](adminGuard);
-      // Where none is declared a body means nothing (RFC 9110 9.3), and is not read.
-      if (requestBody !== undefined) route[method](jsonBody(limit));
-      route[method](validation(), handler);
+      if (takesBody) route[method](jsonBody(limit));
+      route[method](validation(takesBody), handler);
     }
   }
   // What is not there is not told apart before the guard.

@@ -8,7 +8,10 @@ type Step = ReturnType<typeof middleware>[number];
  * Holds requests against the contract, and answers as well where that is wished.
  * @returns gives what stands in front of the handler of one operation, and of that one alone
  */
-export function contractValidation(contract: OpenApiDocument, validateResponses: boolean): () => RequestHandler[] {
+export function contractValidation(
+  contract: OpenApiDocument,
+  validateResponses: boolean,
+): (takesBody: boolean) => RequestHandler[] {
   const steps = middleware({
     apiSpec: contract as never,
     validateRequests: { allowUnknownQueryParameters: true },
@@ -18,7 +21,22 @@ export function contractValidation(contract: OpenApiDocument, validateResponses:
     // No operation takes a form.
     fileUploader: false,
   });
-  return () => steps.map((step) => (step.name === 'metadataMiddleware' ? lookUpOnce(step) : step)) as RequestHandler[];
+  return (takesBody) => [
+    oneMediaType(takesBody),
+    ...(steps.map((step) => (step.name === 'metadataMiddleware' ? lookUpOnce(step) : step)) as RequestHandler[]),
+  ];
+}
+
+/**
+ * The validator compiles its schemas anew for every `Content-Type` that it meets, and keeps them: no caller may have it do that
+ * without end. Parameters are nothing to it, as `jsonBody` has looked at those of a body; where no body is declared the whole is.
+ */
+function oneMediaType(takesBody: boolean): RequestHandler {
+  return ({ headers }, _response, next) => {
+    const type = headers['content-type'];
+    if (type !== undefined) headers['content-type'] = takesBody ? type.replace(/;.*/, '') : undefined;
+    next();
+  };
 }
 
 /**
