@@ -56,15 +56,15 @@ export function createApp({
   // One path has one spelling, as the contract has it; CORS and upgrades go by it as well.
   app.enable('case sensitive routing');
   app.enable('strict routing');
-  app.use((request, _response, next) => {
-    // Instead of express's own reading, so that calls and upgrades have one.
-    const ip = addresses.of(request.socket, request.get('x-forwarded-for'));
-    Object.defineProperty(request, 'ip', { value: ip });
-    // No answer has a validator, yet express would take `If-None-Match: *` for met and answer 304.
-    Object.defineProperty(request, 'fresh', { value: false });
+  // No answer has a validator, yet express would take `If-None-Match: *` for met and answer 304.
+  Object.defineProperty(app.request, 'fresh', { value: false });
+  // Instead of express's own reading, so that calls and upgrades have one.
+  Object.defineProperty(app.request, 'ip', { value: undefined, writable: true });
+  app.use((request: { ip?: string } & Request, _response, next) => {
+    request.ip = addresses.of(request.socket, request.get('x-forwarded-for'));
     next();
   });
-  app.use(logRequests(logger));
+  if (logger.isLevelEnabled('debug')) app.use(logRequests(logger));
   // Before all that answers by itself, so that pages of other origins can read refusals as well.
   app.use(allowOrigins(contract));
   if (onAnswer) app.use(observeAnswers(onAnswer));
