@@ -76,3 +76,30 @@ test('an address may begin with 0X, as the contract has it', async () => {
   const body = { identity: { name: 'shouting', address: address.toUpperCase() } };
   assert.equal((await call(relay, 'POST', '/sdk/register/challenge', { body })).status, 201);
 });
+
+test('no caller has schemas compiled again by another way to write Content-Type', async (t) => {
+  const bodyless = ['GET', '/healthz'] as const;
+  const withBody = ['POST', '/sdk/register/challenge', { body: { identity: { name: '-', address: '-' } } }] as const;
+  const withoutBody = ['POST', '/sdk/renew'] as const;
+  const ask = async (
+    [method, path, options]: readonly [string, string, { body: unknown }?],
+    type: string,
+    status: number,
+  ) => {
+    const answer = await call(relay, method, path, { ...options, headers: { 'content-type': type } });
+    assert.equal(answer.status, status, `${method} ${path} ${type}`);
+  };
+  const askAll = async (parameters: string, anyType: string) => {
+    await ask(bodyless, anyType, 200);
+    await ask(withBody, `application/json${parameters}`, 400);
+    await ask(withoutBody, `application/json${parameters}`, 401);
+    await ask(withoutBody, anyType, 415);
+  };
+  await askAll('', 'text/plain');
+  // The validator's schemas become functions by this constructor.
+  const compiled = t.mock.method(globalThis, 'Function');
+  await askAll(';charset=utf-8', 'text/plain; a=b');
+  await askAll('; charset="UTF-8"', 'image/png');
+  await askAll(' ;  charset = utf-8', 'multipart/form-data; boundary=x');
+  assert.equal(compiled.mock.callCount(), 0);
+});

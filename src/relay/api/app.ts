@@ -1,8 +1,8 @@
 import type { RequestListener } from 'node:http';
 import express, { type Request, type RequestHandler, type Response } from 'express';
-import { middleware as validate } from 'express-openapi-validator';
 import {
   ApiError,
+  type ContractOperation,
   type ErrorCode,
   type OperationId,
   failure,
@@ -16,6 +16,7 @@ import { adminHeaders } from './admin-guard.js';
 import { allowOrigins } from './cors.js';
 import { answerErrors } from './errors.js';
 import { jsonBody } from './json-body.js';
+import { contractValidation } from './validation.js';
 
 /** Answers one operation of the contract; what it throws becomes the error envelope. */
 export type Handler = (request: Request, response: Response) => Promise<void> | void;
@@ -55,70 +56,45 @@ export function createApp({
   // One path has one spelling, as the contract has it; CORS and upgrades go by it as well.
   app.enable('case sensitive routing');
   app.enable('strict routing');
-  app.use((request, _response, next) => {
-    // Instead of express's own reading, so that calls and upgrades have one.
-    const ip = addresses.of(request.socket, request.get('x-forwarded-for'));
-    Object.defineProperty(request, 'ip', { value: ip });
-    // No answer has a validator, yet express would take `If-None-Match: *` for met and answer 304.
-    Object.defineProperty(request, 'fresh', { value: false });
+  // No answer has a validator, yet express would take `If-None-Match: *` for met and answer 304.
+  Object.defineProperty(app.request, 'fresh', { value: false });
+  // Instead of express's own reading, so that calls and upgrades have one.
+  Object.defineProperty(app.request, 'ip', { value: undefined, writable: true });
+  app.use((request: { ip?: string } & Request, _response, next) => {
+    request.ip = addresses.of(request.socket, request.get('x-forwarded-for'));
     next();
   });
-  app.use(logRequests(logger));
+  if (logger.isLevelEnabled('debug')) app.use(logRequests(logger));
   // Before all that answers by itself, so that pages of other origins can read refusals as well.
   app.use(allowOrigins(contract));
   if (onAnswer) app.use(observeAnswers(onAnswer));
   app.use('/admin', adminHeaders);
 
+  const validation = contractValidation(contract, validateResponses);
   for (const path of new Set(operations.map((operation) => operation.path))) {
     const here = operations.filter((operation) => operation.path === path);
-    const route = app.route(expressPath(path));
-    const allow = here
-      .flatMap(({ method, operationId }) => {
-        // What switches protocols has no answer that could go without its body.
-        const hasHead = method === 'get' && operationId !== 'openReverseSession';
-        return hasHead ? ['GET', 'HEAD'] : [method.toUpperCase()];
-      })
-      .join(', ');
-    route.all((request, response, next) => {
-      if (allow.split(', ').includes(request.method)) {
-        // The contract has no HEAD: it is a GET whose body Node leaves out (RFC 9110 9.3.2).
-        if (request.method === 'HEAD') request.method = 'GET';
-        response.locals['operationId'] = here.find(
-          ({ method }) => method.toUpperCase() === request.method,
-        )?.operationId;
-        return next();
+    // All that a request meets stands on the one route of its path, so that no other is tried again.
+    const route = app.route(expressPath(path)).all(chooseOperation(here));
+    for (const { method, operationId } of here) {
+      const handler = handlers[operationId];
+      if (!handler) {
+        route[method](unavailable);
+        continue;
       }
-      response.set('Allow', allow);
-      throw new ApiError('method_not_allowed', `${request.method} is not for this endpoint, ${allow} is`);
-    });
-    for (const { method, operationId } of here) if (!handlers[operationId]) route[method](unavailable);
+      const { requestBody } = contract.paths[path]?.[method] as { requestBody?: unknown };
+      // Where none is declared a body means nothing (RFC 9110 9.3), and is not read.
+      const takesBody = requestBody !== undefined;
+      const limit = path === '/v1/sign' ? maxSignBodyBytes : maxJsonBodyBytes;
+      if (path.startsWith('/admin/')) route[method](adminGuard);
+      if (takesBody) route[method](jsonBody(limit));
+      route[method](validation(takesBody), handler);
+    }
   }
+  // What is not there is not told apart before the guard.
   app.use('/admin', adminGuard);
-  for (const { method, path } of operations) {
-    const { requestBody } = contract.paths[path]?.[method] as { requestBody?: unknown };
-    // Where none is declared a body means nothing (RFC 9110 9.3), and is not read.
-    const limit = path === '/v1/sign' ? maxSignBodyBytes : maxJsonBodyBytes;
-    if (requestBody !== undefined) app.route(expressPath(path))[method](jsonBody(limit));
-  }
-  // Before the validator, which would know more spellings of a path.
-  app.use((_request, response, next) => {
-    if (response.locals['operationId'] === undefined) throw new ApiError('not_found', 'no such endpoint');
-    next();
+  app.use(() => {
+    throw new ApiError('not_found', 'no such endpoint');
   });
-  app.use(
-    validate({
-      apiSpec: contract as never,
-      validateRequests: { allowUnknownQueryParameters: true },
-      validateResponses,
-      // Credentials are read by src/relay/auth alone, for upgrades and calls alike.
-      validateSecurity: false,
-    }),
-  );
-  for (const { method, path, operationId } of operations) {
-    const handler = handlers[operationId];
-    const route = app.route(expressPath(path));
-    if (handler) route[method](async (request: Request, response: Response) => handler(request, response));
-  }
   app.use(answerErrors(logger, validateResponses));
   return (request, response) => {
     // A request target may be a whole URL (RFC 9112 3.2.2), of which only the path matters here.
@@ -130,6 +106,28 @@ export function createApp({
       response.setHeader('Content-Type', 'application/json; charset=utf-8');
       response.end(JSON.stringify(failure(error)));
     });
+  };
+}
+
+/** The first to look at a request to one of the contract's paths: notes which operation of the path it is for. */
+function chooseOperation(here: ContractOperation[]): RequestHandler {
+  const byMethod = new Map<string, OperationId>();
+  for (const { method, operationId } of here) {
+    byMethod.set(method.toUpperCase(), operationId);
+    // The contract has no HEAD: it is a GET whose body Node leaves out (RFC 9110 9.3.2). What switches protocols has no
+    // answer that could go without its body.
+    if (method === 'get' && operationId !== 'openReverseSession') byMethod.set('HEAD', operationId);
+  }
+  const allow = [...byMethod.keys()].join(', ');
+  return (request, response, next) => {
+    const operationId = byMethod.get(request.method);
+    if (!operationId) {
+      response.set('Allow', allow);
+      throw new ApiError('method_not_allowed', `${request.method} is not for this endpoint, ${allow} is`);
+    }
+    response.locals['operationId'] = operationId;
+    if (request.method === 'HEAD') request.method = 'GET';
+    next();
   };
 }
 

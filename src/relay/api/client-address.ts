@@ -22,7 +22,7 @@ export class ClientAddresses {
    */
   of(socket: Socket, forwardedFor: string | undefined): string {
     let address = this.#passedOn.get(socket) ?? normalizeIp(socket.remoteAddress);
-    const hops = (forwardedFor ?? '').split(',');
+    const hops = forwardedFor?.split(',') ?? [];
     while (hops.length > 0 && this.isTrustedProxy(address)) {
       const hop = readHop(hops.pop() as string);
       if (hop === undefined) break;
