@@ -67,6 +67,8 @@ export const maxTranscriptBytes = 65_536;
 export const maxRequestHeadBytes = 16_384;
 export const requestHeadTimeoutMs = 10_000;
 export const requestTimeoutMs = 30_000;
+/** A connection without requests is kept for so long: tunnels ask for signatures now and then, and each new one is a handshake. */
+export const keepAliveTimeoutMs = 60_000;
 /** How often requests under way are held against the two deadlines above. */
 export const requestCheckIntervalMs = 2_000;
 /** How long, and how much, a peer that was refused may still send before its connection is destroyed. */

@@ -10,7 +10,8 @@ import { NetworkError } from './errors.js';
 
 /** Connections kept for calls to one relay. Handshakes of visitors wait for a signature each, a few at a time. */
 const maxCallConnections = 16;
-const keepAliveTimeoutMs = 20_000;
+/** Less than relays keep a connection for, or one could be used just as it is closed. */
+const keepAliveTimeoutMs = 50_000;
 const connectTimeoutMs = 10_000;
 /** Relays whose last TLS session is kept: discovery may bring ever new ones. */
 const maxKeptSessions = 64;

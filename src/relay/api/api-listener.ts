@@ -8,6 +8,7 @@ import { DetachableSocket } from '../../unwrap/detachable-socket.js';
 import { unwrapAlpn } from '../../unwrap/unwrap.js';
 import type { Certificate } from '../certs/certificate.js';
 import {
+  keepAliveTimeoutMs,
   maxApiConnections,
   maxRequestHeadBytes,
   requestCheckIntervalMs,
@@ -60,6 +61,7 @@ export class ApiListener {
       maxHeaderSize: maxRequestHeadBytes,
       headersTimeout: requestHeadTimeoutMs,
       requestTimeout: requestTimeoutMs,
+      keepAliveTimeout: keepAliveTimeoutMs,
       connectionsCheckingInterval: requestCheckIntervalMs,
       // Node would answer for itself, without an envelope; nothing here depends on Host.
       requireHostHeader: false,
