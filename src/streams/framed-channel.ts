@@ -18,7 +18,7 @@ const endMark = 0;
 const cutMark = 0xffff_ffff;
 /** As the end, and the session will take no further connection. */
 const lastMark = 0xffff_fffe;
-/** Up to here header and content are joined, which costs less than writing two. */
+/** Up to here pieces are joined, which costs less than writing each. */
 const joinedBytes = 8_192;
 /** How long the other side may take to finish a connection that is over for us. */
 const settleTimeoutMs = 5_000;
@@ -63,7 +63,7 @@ export class FramedChannel extends Duplex implements Reusable {
   /** The session is not wanted again, by one of the two. */
   #last = false;
   #reads: ReusedReads | undefined;
-  /** Of frames that came together: they go on together, since each push costs a write further on. */
+  /** Of frames that came together: small ones go on together, since each push costs a write further on. */
   #arrived: Buffer[] = [];
   /** Bytes of frames to seal before any goes in the clear; none where the session seals all by itself, or nothing. */
   #toSeal: number | undefined;
@@ -151,11 +151,12 @@ export class FramedChannel extends Duplex implements Reusable {
   };
 
   #pushArrived(): void {
-    const [first, ...more] = this.#arrived;
-    if (!first) return;
+    const arrived = this.#arrived;
+    if (arrived.length === 0) return;
     this.#arrived = [];
-    const content = more.length === 0 ? first : Buffer.concat([first, ...more]);
-    if (!this.push(content) && !this.#over) this.#session.pause();
+    const length = arrived.length === 1 ? 0 : arrived.reduce((sum, content) => sum + content.length, 0);
+    const joined = length > joinedBytes || arrived.length === 1 ? arrived : [Buffer.concat(arrived, length)];
+    for (const content of joined) if (!this.push(content) && !this.#over) this.#session.pause();
   }
 
   /** @param give is asked whether more is wanted */

@@ -61,6 +61,11 @@ class Flow implements Paced {
   }
 
   #pass(chunk: Buffer): void {
+    // Large pieces come several in a row: they go out in one write.
+    if (chunk.length >= bulkChunkBytes && this.to.writableCorked === 0) {
+      this.to.cork();
+      process.nextTick(this.#uncork);
+    }
     if (this.to.writable) this.to.write(chunk);
     this.#account(chunk.length);
     if (this.#passed < bulkAfterBytes || chunk.length < bulkChunkBytes) return;
@@ -71,6 +76,8 @@ class Flow implements Paced {
       this.#account(bytes.length);
     });
   }
+
+  readonly #uncork = (): void => this.to.uncork();
 
   #account(bytes: number): void {
     this.count(bytes);

@@ -37,8 +37,14 @@ export function splice(visitor: Duplex, target: Socket): Promise<SpliceOutcome> 
     outcome.received += chunk.length;
     visitorSpokeLast = true;
     timer?.refresh();
+    // Records come several in a row: they go out in one write.
+    if (!target.writableCorked) {
+      target.cork();
+      process.nextTick(uncork);
+    }
     if (!target.write(chunk)) visitor.pause();
   };
+  const uncork = () => target.uncork();
   let reads: ReusedReads | undefined;
   let bulk: 'not yet' | 'decided' = 'not yet';
 
