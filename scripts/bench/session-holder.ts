@@ -1,17 +1,21 @@
 /**
- * Holds many idle reverse sessions at a relay, as a stranger's client would open them: leases by challenge and signature,
- * sessions by `GET /sdk/connect`. A relay limits challenges by source address; loopback has enough addresses to stay below.
+ * Holds many idle reverse sessions at a relay: leases by challenge and signature, sessions by the carrier of our tunnels. A relay
+ * limits challenges by source address; loopback has enough addresses to stay below.
  */
 import { readFileSync } from 'node:fs';
-import { once } from 'node:events';
-import { type TLSSocket, connect } from 'node:tls';
+import type { Duplex } from 'node:stream';
+import { RelayTransport } from '../../src/sdk/relay-transport.js';
+import { RawCarrier } from '../../src/tunnel/carriers/raw-carrier.js';
 import { newLease } from './sign-in.js';
 
 export interface SessionHolderOptions {
+  relay: string;
   apiPort: number;
   rootHost: string;
   caFile: string;
   sessions: number;
+  /** Whether TLS is taken off them. */
+  unwrap: boolean;
   /** Of the names leased. */
   prefix: string;
   /** Of one lease, and leases of one source address. */
@@ -24,18 +28,10 @@ const ca = readFileSync(options.caFile, 'utf8');
 const atOnce = 8;
 const leaseSeconds = 3_600;
 
-async function openSession(token: string): Promise<TLSSocket> {
-  const socket = connect({ host: '127.0.0.1', port: options.apiPort, servername: options.rootHost, ca });
-  await once(socket, 'secureConnect');
-  const head = ['GET /sdk/connect HTTP/1.1', `Host: ${options.rootHost}`, `X-Portal-Access-Token: ${token}`];
-  socket.write(`${[...head, 'X-Portal-Binding: 1'].join('\r\n')}\r\n\r\n`);
-  const [answer] = (await once(socket, 'data')) as [Buffer];
-  if (!answer.toString('latin1').startsWith('HTTP/1.1 200')) throw new Error(answer.toString('latin1'));
-  socket.resume();
-  return socket;
-}
+const transport = new RelayTransport({ ca });
+const carrier = new RawCarrier(new URL(options.relay), transport, { unwrap: options.unwrap });
 
-const sessions = new Set<TLSSocket>();
+const sessions = new Set<Duplex>();
 const leaseCount = Math.ceil(options.sessions / options.perLease);
 let next = 0;
 let failed = 0;
@@ -46,9 +42,9 @@ const worker = async () => {
     const { token } = await newLease(api, { name: `${options.prefix}-${number}`, ttlSeconds: leaseSeconds });
     for (let opened = 0; opened < options.perLease; opened++) {
       if (number * options.perLease + opened >= options.sessions) break;
-      const socket = await openSession(token);
-      socket.on('error', () => {}).once('close', () => failed++);
-      sessions.add(socket);
+      const { stream } = await carrier.dial({ accessToken: token, signal: new AbortController().signal });
+      stream.resume().once('close', () => failed++);
+      sessions.add(stream);
     }
   }
 };

@@ -5,7 +5,9 @@ import { type Socket, connect as connectTcp, createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
+import { queryObjects } from 'node:v8';
 import { type ClientHello, ClientHelloReader } from '../../src/tls/index.js';
+import { DetachableSocket } from '../../src/unwrap/detachable-socket.js';
 import { readAll } from '../support/by-hand.js';
 import { type TestRelay, freePort, startTestRelay, withPorts } from '../support/relay.js';
 import { listening, openTunnel, startTcpService, visitTls } from '../support/tunnel.js';
@@ -169,3 +171,16 @@ for (const [what, fate] of [
     assert.ok(!statuses.some(({ state }) => state === 'carrier_changed'));
   });
 }
+
+test('of the TLS that was taken off nothing is kept', async (t) => {
+  const { relay } = await relayAcross(t);
+  const { hostname } = await openTunnel(t, relay, (await echo(t)).port);
+  await Promise.all(Array.from({ length: 12 }, () => echoed(relay, hostname, 1_000)));
+  // Each count collects garbage first; what was done last takes some turns to be let go of.
+  let left = Infinity;
+  for (let look = 0; look < 20 && left > 0; look++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    left = queryObjects(DetachableSocket, { format: 'count' });
+  }
+  assert.equal(left, 0);
+});

@@ -38,25 +38,29 @@ async function idle(bench: Bench): Promise<void> {
   const count = options.idleSessions;
   const values: Record<string, number[]> = {};
 
-  // A relay of its own: what others left behind would make room that new sessions then seem not to need.
-  const own = await startRelay(workshop);
-  const hold = async (prefix: string, sessions: number) => {
-    const { apiPort, caFile } = own;
-    const holder: SessionHolderOptions = { apiPort, rootHost, caFile, sessions, prefix, perLease, leasesPerAddress };
-    return await workshop.startScript<{ sessions: number; failed: number }>('session-holder', holder, {
-      startTimeoutMs: holderStartTimeoutMs,
-    });
-  };
-  const warmUp = await hold('warm-up', sessionsBefore);
-  await workshop.stop(warmUp);
-  const before = await memoryOf(own.pid);
-  const holder = await hold('idle', count);
-  if (holder.started.sessions !== count || holder.started.failed > 0) {
-    throw new Error(`of ${count} sessions ${holder.started.sessions} opened and ${holder.started.failed} were lost`);
+  for (const unwrap of [true, false]) {
+    // A relay of its own: what others left behind would make room that new sessions then seem not to need.
+    const own = await startRelay(workshop);
+    const hold = async (prefix: string, sessions: number) => {
+      const { url, apiPort, caFile } = own;
+      const how = { relay: url, apiPort, rootHost, caFile, unwrap, perLease, leasesPerAddress };
+      const holder: SessionHolderOptions = { ...how, sessions, prefix };
+      return await workshop.startScript<{ sessions: number; failed: number }>('session-holder', holder, {
+        startTimeoutMs: holderStartTimeoutMs,
+      });
+    };
+    const warmUp = await hold('warm-up', sessionsBefore);
+    await workshop.stop(warmUp);
+    const before = await memoryOf(own.pid);
+    const holder = await hold('idle', count);
+    if (holder.started.sessions !== count || holder.started.failed > 0) {
+      throw new Error(`of ${count} sessions ${holder.started.sessions} opened and ${holder.started.failed} were lost`);
+    }
+    const name = unwrap ? 'portal' : 'portal --no-unwrap';
+    values[name] = [((await memoryOf(own.pid)) - before) / count / kilobyte];
+    await workshop.stop(holder);
+    await workshop.stop(own.program);
   }
-  values['portal'] = [((await memoryOf(own.pid)) - before) / count / kilobyte];
-  await workshop.stop(holder);
-  await workshop.stop(own.program);
 
   for (const leg of ['net', 'tls'] as const) {
     const few = await startSplice(workshop, relay, leg, service.tls, sessionsBefore);

@@ -102,11 +102,7 @@ export class ApiListener {
       keepAliveInitialDelay: tcpKeepAliveMs,
     });
     // A client that leaves amid its handshake goes unnoticed on half-open sockets until the handshake's deadline.
-    this.#tls.on('connection', (socket: Socket) => {
-      if (this.#open.size >= maxApiConnections) socket.destroy();
-      this.#open.add(socket);
-      socket.once('close', () => this.#open.delete(socket));
-    });
+    this.#tls.on('connection', (socket: Socket) => this.#admit(socket));
     this.#tls.on('secureConnection', (socket) => void this.#serve(socket));
     this.#tls.on('tlsClientError', (_error, socket) => socket.destroy());
   }
@@ -138,11 +134,17 @@ export class ApiListener {
     await closed;
   }
 
-  /** TLS that is not tied to its socket, which costs more and is only for sessions. */
-  #acceptUnwrappable(socket: Socket, arrival: Arrival): void {
-    if (this.#open.size >= maxApiConnections) return void socket.destroy();
+  #admit(socket: Socket): boolean {
+    const hasRoom = this.#open.size < maxApiConnections;
+    if (!hasRoom) socket.destroy();
     this.#open.add(socket);
     socket.once('close', () => this.#open.delete(socket));
+    return hasRoom;
+  }
+
+  /** TLS that is not tied to its socket, which costs more and is only for sessions. */
+  #acceptUnwrappable(socket: Socket, arrival: Arrival): void {
+    if (!this.#admit(socket)) return;
     const transport = new DetachableSocket(socket);
     const tls = new TLSSocket(transport, {
       isServer: true,
