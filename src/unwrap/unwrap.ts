@@ -14,6 +14,9 @@ const suite = cipherSuites.get(0x1301)!;
 const greeting = Buffer.from([0x00]);
 
 export type UnwrapRole = 'relay' | 'tunnel';
+/** Of its own, for what a listener is made in lives as long as the session, and that would be all of TLS. */
+const ignore = (): void => undefined;
+
 /** The visitor's handshake is sealed on its way to the tunnel, where what it says of the visitor is believed. */
 const sealedFirst: Record<UnwrapRole, SealedFirst> = {
   relay: { send: sealedFirstBytes, receive: 0 },
@@ -23,7 +26,7 @@ const sealedFirst: Record<UnwrapRole, SealedFirst> = {
 /**
  * Takes TLS off a connection whose two sides have agreed on it, and have nothing on the way inside TLS any more. Each then shows
  * that it has the same secrets, the tunnel first: who stood between them as two ends of TLS has not.
- * @returns the session, the other side's greeting read
+ * @returns the session, the other side's greeting read. It may break at any time, of which its `error` is heard here already
  * @throws Error when the other side does not greet, or the signal's reason; the connection is destroyed then
  */
 export async function unwrap(
@@ -38,8 +41,11 @@ export async function unwrap(
   const socket = transport.detach();
   tls.destroy();
   const session = new UnwrappedSession(socket, { suite, send, receive }, sealedFirst[role]);
+  session.on('error', ignore);
   if (role === 'tunnel') session.write(greeting);
   await greeted(session, signal);
+  // By what came right behind the greeting. Whoever listens from here on would not hear of it any more.
+  if (session.destroyed) throw new Error('the connection broke behind the greeting');
   if (role === 'relay') session.write(greeting);
   return session;
 }
@@ -52,7 +58,7 @@ async function greeted(session: UnwrappedSession, signal: AbortSignal): Promise<
       session.off('data', onData).off('error', settle).off('end', onEnd).off('close', onEnd);
       session.pause();
       if (error === undefined) return resolve();
-      session.on('error', () => undefined).destroy();
+      session.destroy();
       reject(error as Error);
     };
     const onAbort = () => settle(signal.reason);

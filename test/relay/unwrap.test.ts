@@ -171,6 +171,17 @@ test('a session that speaks while it waits is dropped, in the clear or sealed', 
   assert.equal(await isAlive(), false);
 });
 
+test('what is put right behind a greeting ends that session alone', async () => {
+  for (const rest of [Buffer.from('no unit'), Buffer.concat([Buffer.from('1703030020', 'hex'), randomBytes(32)])]) {
+    const connection = await connectWrapped(relay);
+    assert.equal((await openSessionOn(connection.tls, relay, headersOf(lease))).status, 200);
+    const { socket, peer } = connection.unwrap();
+    socket.write(Buffer.concat([peer.seal(control, '\0'), rest]));
+    await closed(socket);
+    assert.equal(await isAlive(), false);
+  }
+});
+
 test('without the right greeting there is no session', async () => {
   const greetings = [
     () => Buffer.from('\0'),

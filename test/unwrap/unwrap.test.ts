@@ -8,6 +8,7 @@ import { DetachableSocket } from '../../src/unwrap/detachable-socket.js';
 import { unwrap } from '../../src/unwrap/unwrap.js';
 import { type TestCertificate, certificateFiles } from '../support/certificates.js';
 import { socketPair } from '../support/socket-pairs.js';
+import { UnwrappedPeer, control } from '../support/unwrapped-peer.js';
 
 interface End {
   tls: TLSSocket;
@@ -89,6 +90,23 @@ test('a greeting that does not come, or comes too late, ends the connection', as
   const waiting = assert.rejects(unwrap(ends.relay.tls, ends.relay.transport, 'relay', open()));
   ends.tunnel.transport.detach().destroy();
   await waiting;
+});
+
+test('what breaks a session right behind its greeting ends the connection, and is heard by whoever unwraps it', async (t) => {
+  const certificate = await withCertificate(t);
+  for (const role of ['relay', 'tunnel'] as const) {
+    const ends = await pair(t, certificate);
+    await answer(ends);
+    const [mine, other] = role === 'relay' ? [ends.relay, ends.tunnel] : [ends.tunnel, ends.relay];
+    const exporter = other.tls.exportKeyingMaterial(64, 'EXPORTER-portal-unwrap', Buffer.alloc(0));
+    const peer = new UnwrappedPeer(role === 'relay' ? 'tunnel' : 'relay', exporter);
+    const waiting = assert.rejects(unwrap(mine.tls, mine.transport, role, open()));
+    // In one piece, which anyone on the way can make of it.
+    const socket = other.transport.detach();
+    socket.write(Buffer.concat([peer.seal(control, '\0'), Buffer.from('no unit')]));
+    await waiting;
+    socket.destroy();
+  }
 });
 
 test('what comes too early for TLS is kept for what follows it', async (t) => {

@@ -13,9 +13,6 @@ import { dialRelay, readRefusal, recycles, sessionHeaders } from './dial.js';
 const protocol = 'portal-reverse';
 const maxHeadBytes = 16_384;
 
-/** Of its own, for what a listener is made in lives as long as the session, and that would be all of TLS. */
-const ignore = (): void => undefined;
-
 /** TLS could not be taken off a session: something between here and the relay ends it, or the relay does not know how. */
 class StaysWrapped extends Error {}
 
@@ -80,7 +77,7 @@ export class RawCarrier implements Carrier {
         dialSignal.throwIfAborted();
         throw new StaysWrapped('the relay is not at the other end of TLS', { cause });
       });
-      return { stream: session.on('error', ignore), recycles: true };
+      return { stream: session, recycles: true };
     });
   }
 
