@@ -182,6 +182,30 @@ test('what is put right behind a greeting ends that session alone', async () => 
   }
 });
 
+test('sessions still waiting for a greeting have their place among those of the lease', async () => {
+  const connections = [];
+  for (let opened = 0; opened < 8; opened++) {
+    const connection = await connectWrapped(relay);
+    assert.equal((await openSessionOn(connection.tls, relay, headersOf(lease))).status, 200);
+    connections.push(connection.unwrap());
+  }
+  const ninth = await openSessionOn((await connectWrapped(relay)).tls, relay, headersOf(lease));
+  assert.equal(ninth.body.error.code, 'rate_limited');
+  const [{ socket }, ...others] = connections as [(typeof connections)[0], ...typeof connections];
+  // Half of them get ready, and one leaves its place to another.
+  for (const { socket, peer } of others.slice(4)) {
+    socket.write(peer.seal(control, '\0'));
+    await peer.read(socket);
+  }
+  socket.end();
+  await closed(socket);
+  const { socket: tenth } = await openUnwrapped();
+  const eleventh = await openSessionOn((await connectWrapped(relay)).tls, relay, headersOf(lease));
+  assert.equal(eleventh.body.error.code, 'rate_limited');
+  for (const { socket } of [...others, { socket: tenth }]) socket.end();
+  await Promise.all([...others, { socket: tenth }].map(({ socket }) => closed(socket)));
+});
+
 test('without the right greeting there is no session', async () => {
   const greetings = [
     () => Buffer.from('\0'),

@@ -170,17 +170,19 @@ export class ConnectEndpoint {
 
   /** What the tunnel sends once it has the answer comes without TLS. */
   async #openUnwrapped(admission: Admission, { tls, transport }: Wrapped, answer: string): Promise<boolean> {
-    transport.hold();
-    const answered = new Promise<void>((resolve) => {
-      tls.once('close', resolve);
-      takeOver(() => tls.write(answer, () => resolve()));
-    });
-    await answered;
-    const stream = tls.destroyed
-      ? undefined
-      : await unwrap(tls, transport, 'relay', AbortSignal.timeout(unwrapTimeoutMs)).catch(() => undefined);
-    if (stream) this.#enter(admission, stream);
-    return stream !== undefined;
+    // Until the greeting it is not ready, yet there must be room for it then.
+    const release = admission.sessions.queue.hold();
+    try {
+      transport.hold();
+      await written(tls, answer);
+      const stream = tls.destroyed
+        ? undefined
+        : await unwrap(tls, transport, 'relay', AbortSignal.timeout(unwrapTimeoutMs)).catch(() => undefined);
+      if (stream) this.#enter(admission, stream);
+      return stream !== undefined;
+    } finally {
+      release();
+    }
   }
 
   #enter(admission: Admission, stream: Duplex): void {
@@ -189,6 +191,19 @@ export class ConnectEndpoint {
     const { lease, queue } = admission.sessions;
     this.logger.debug({ hostname: lease.hostname, ready: queue.ready }, 'reverse session ready');
   }
+}
+
+/** Settles when TCP has taken the answer, or the connection is gone. Nothing is read meanwhile that would tell of its end. */
+async function written(tls: TLSSocket, answer: string): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const deadline = setTimeout(() => tls.destroy(), unwrapTimeoutMs);
+    const settle = () => {
+      clearTimeout(deadline);
+      resolve();
+    };
+    tls.once('close', settle);
+    takeOver(() => tls.write(answer, settle));
+  });
 }
 
 /** @throws ApiError `hijack_failed` when the connection lets itself be switched no more */

@@ -14,6 +14,8 @@ interface Waiting {
 export class ReadyQueue {
   readonly #ready: ReverseSession[] = [];
   readonly #waiting = new Set<Waiting>();
+  /** Sessions that were let in and are not ready yet. */
+  #coming = 0;
   #closed = false;
 
   get ready(): number {
@@ -22,11 +24,23 @@ export class ReadyQueue {
 
   /** @throws ApiError `rate_limited` when the queue is full */
   assertRoom(): void {
-    if (this.#waiting.size === 0 && this.#ready.length >= readyQueueLimit) {
+    const waiting = this.#waiting.size;
+    // Those that are ready may not be what anyone waits for.
+    const used = waiting === 0 ? this.#ready.length + this.#coming : this.#coming - waiting;
+    if (used >= readyQueueLimit) {
       throw new ApiError('rate_limited', `${readyQueueLimit} sessions of this lease are ready already`, {
         retryAfterSeconds: 1,
       });
     }
+  }
+
+  /**
+   * Keeps room for a session that was let in and takes some time to be ready.
+   * @returns gives it back
+   */
+  hold(): () => void {
+    this.#coming++;
+    return () => void this.#coming--;
   }
 
   /** Hands the session to whoever waits longest, or keeps it until it is claimed or gone. */
