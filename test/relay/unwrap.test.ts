@@ -206,6 +206,17 @@ test('sessions still waiting for a greeting have their place among those of the 
   await Promise.all([...others, { socket: tenth }].map(({ socket }) => closed(socket)));
 });
 
+test('where TLS stays on such a connection, what was changed on the way ends it', async () => {
+  for (const isSession of [true, false]) {
+    const connection = await connectWrapped(relay);
+    const wrapped = Object.entries(headersOf(lease)).filter(([name]) => name !== 'X-Portal-Unwrap');
+    if (isSession) await openSessionOn(connection.tls, relay, Object.fromEntries(wrapped));
+    const { socket } = connection.unwrap();
+    socket.write(Buffer.concat([Buffer.from('1703030020', 'hex'), randomBytes(32)]));
+    await closed(socket);
+  }
+});
+
 test('without the right greeting there is no session', async () => {
   const greetings = [
     () => Buffer.from('\0'),

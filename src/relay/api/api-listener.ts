@@ -154,6 +154,8 @@ export class ApiListener {
     const deadline = setTimeout(() => tls.destroy(), tlsHandshakeTimeoutMs);
     tls.once('close', () => clearTimeout(deadline));
     tls.on('error', () => tls.destroy());
+    // Behind the handshake Node makes an `error` of what is wrong with TLS only on sockets that a tls.Server has made.
+    tls.on('_tlsError', () => tls.destroy());
     tls.once('secure', () => {
       clearTimeout(deadline);
       this.#wrapped.set(tls, { tls, transport, arrival });
@@ -164,7 +166,8 @@ export class ApiListener {
 
   async #serve(socket: TLSSocket): Promise<void> {
     socket.on('error', () => socket.destroy());
-    const passedOnFor = this.#arrivals.get(endsOf(socket))?.passedOnFor;
+    // Of a connection with something between TLS and TCP the ends are not to be had, and all is noted.
+    const passedOnFor = this.#wrapped.has(socket) ? undefined : this.#arrivals.get(endsOf(socket))?.passedOnFor;
     if (passedOnFor !== undefined) this.addresses.note(socket, passedOnFor);
     const found = await peekRequest(socket);
     if (found === 'gone') socket.destroy();
