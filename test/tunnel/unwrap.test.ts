@@ -4,11 +4,13 @@ import { readFileSync } from 'node:fs';
 import { type Socket, connect as connectTcp, createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
+import { TLSSocket, connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import { queryObjects } from 'node:v8';
+import { RelayTransport } from '../../src/sdk/relay-transport.js';
 import { type ClientHello, ClientHelloReader } from '../../src/tls/index.js';
+import { RawCarrier } from '../../src/tunnel/carriers/raw-carrier.js';
 import { DetachableSocket } from '../../src/unwrap/detachable-socket.js';
-import { readAll } from '../support/by-hand.js';
+import { readAll, register } from '../support/by-hand.js';
 import { type TestRelay, freePort, startTestRelay, withPorts } from '../support/relay.js';
 import { listening, openTunnel, startTcpService, visitTls } from '../support/tunnel.js';
 
@@ -22,7 +24,7 @@ interface Seen {
 /** The relay's own address: its public name leads to what stands before it. */
 const behind = '127.0.0.2';
 
-type Fate = 'pass' | 'cut' | 'end TLS';
+type Fate = 'pass' | 'cut' | 'drop' | 'end TLS';
 
 /** A relay, and what stands on the way to its public port, for tunnels and visitors alike. */
 async function relayAcross(
@@ -54,6 +56,7 @@ async function relayAcross(
       seen.push({ hello, bytes });
       const fate = fateOf(hello);
       if (fate === 'cut') socket.resetAndDestroy();
+      else if (fate === 'drop') socket.resume().once('end', () => socket.destroy());
       else if (fate === 'end TLS') tls.emit('connection', socket);
       else pass(socket, connectTcp({ host: behind, port: sniPort, allowHalfOpen: true }), bytes);
     };
@@ -171,6 +174,25 @@ for (const [what, fate] of [
     assert.ok(!statuses.some(({ state }) => state === 'carrier_changed'));
   });
 }
+
+test('where something on the way drops what it does not know without a word, a tunnel goes on within TLS in the end', async (t) => {
+  const { relay, seen } = await relayAcross(t, ({ alpn }) => (alpn?.includes('portal-reverse') ? 'drop' : 'pass'));
+  const url = new URL(relay.url);
+  const { token: accessToken } = await register({ ...relay, apiPort: Number(url.port) }, { name: 'dropped' });
+  const transport = new RelayTransport({ ca: relay.ca, proxy: false });
+  t.after(() => transport.close());
+  const carrier = new RawCarrier(url, transport, { unwrap: true });
+  const dial = () => carrier.dial({ accessToken, signal: AbortSignal.timeout(30_000) });
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const dialed = dial();
+  while (!seen.some(asks)) await new Promise((resolve) => setImmediate(resolve));
+  t.mock.timers.tick(10_000);
+  for (const { stream } of [await dialed, await dial()]) {
+    assert.ok(stream instanceof TLSSocket);
+    stream.destroy();
+  }
+  assert.equal(seen.filter(asks).length, 1);
+});
 
 test('of the TLS that was taken off nothing is kept', async (t) => {
   const { relay } = await relayAcross(t);

@@ -68,7 +68,7 @@ export class RawCarrier implements Carrier {
         const isTls = transport && error instanceof NetworkError && error.reason !== 'certificate';
         throw isTls ? new StaysWrapped('the handshake failed', { cause: error }) : error;
       });
-    return await dialRelay(connect, this.relay, signal, async (socket, dialSignal) => {
+    const opened = dialRelay(connect, this.relay, signal, async (socket, dialSignal) => {
       if (socket.alpnProtocol !== unwrapAlpn) throw new StaysWrapped('the relay does not know how');
       const headers = { ...sessionHeaders(accessToken), 'X-Portal-Unwrap': '1' };
       const { response, stream } = await this.#upgrade(socket, headers);
@@ -78,6 +78,11 @@ export class RawCarrier implements Carrier {
         throw new StaysWrapped('the relay is not at the other end of TLS', { cause });
       });
       return { stream: session, recycles: true };
+    });
+    return await opened.catch((error: unknown) => {
+      // Or drops it without a word.
+      const isDropped = transport && error instanceof NetworkError && error.reason === 'timeout';
+      throw isDropped ? new StaysWrapped('nothing came back in time', { cause: error }) : error;
     });
   }
 
