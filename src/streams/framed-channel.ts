@@ -154,9 +154,7 @@ export class FramedChannel extends Duplex implements Reusable {
     const arrived = this.#arrived;
     if (arrived.length === 0) return;
     this.#arrived = [];
-    const length = arrived.length === 1 ? 0 : arrived.reduce((sum, content) => sum + content.length, 0);
-    const joined = length > joinedBytes || arrived.length === 1 ? arrived : [Buffer.concat(arrived, length)];
-    for (const content of joined) if (!this.push(content) && !this.#over) this.#session.pause();
+    for (const content of joinSmall(arrived)) if (!this.push(content) && !this.#over) this.#session.pause();
   }
 
   /** @param give is asked whether more is wanted */
@@ -324,6 +322,26 @@ export class FramedChannel extends Duplex implements Reusable {
     const session = this.#session;
     session.off('data', this.#onData).off('end', this.#onLost).off('close', this.#onLost).off('error', this.#onLost);
   }
+}
+
+/** The same bytes in as few pieces as can be had without copying a large one. */
+function joinSmall(pieces: Buffer[]): Buffer[] {
+  if (pieces.length === 1) return pieces;
+  const joined: Buffer[] = [];
+  let small: Buffer[] = [];
+  let length = 0;
+  const join = () => {
+    if (length > 0) joined.push(small.length === 1 ? (small[0] as Buffer) : Buffer.concat(small, length));
+    small = [];
+    length = 0;
+  };
+  for (const piece of pieces) {
+    if (length + piece.length > joinedBytes) join();
+    small.push(piece);
+    length += piece.length;
+  }
+  join();
+  return joined;
 }
 
 /** What was written still goes out. */

@@ -59,6 +59,19 @@ test('what follows the end of both directions is left for the next connection', 
   assert.equal((session.read() as Buffer).toString('hex'), '0002aa');
 });
 
+test('small frames that come together are given on together, however many, and a large one is not copied', async () => {
+  const { session, channel } = open();
+  const small = (bytes: number) => '0000000161'.repeat(bytes);
+  const large = Buffer.from(`${small(20_000)}00004e20${'62'.repeat(20_000)}${small(20_000)}`, 'hex');
+  const chunks: Buffer[] = [];
+  channel.on('data', (chunk: Buffer) => chunks.push(chunk));
+  session.push(large);
+  while (Buffer.concat(chunks).length < 60_000) await turn();
+  assert.equal(Buffer.concat(chunks).toString(), `${'a'.repeat(20_000)}${'b'.repeat(20_000)}${'a'.repeat(20_000)}`);
+  assert.ok(chunks.length < 20, `in ${chunks.length} pieces`);
+  assert.equal(chunks.find(({ length }) => length === 20_000)?.buffer, large.buffer);
+});
+
 test('frames may come a byte at a time', async () => {
   const { session, channel } = open();
   for (const byte of Buffer.from('000000036162630000000164' + '00000000', 'hex')) {
