@@ -258,6 +258,8 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       sent: 0,
       durationMs: 0,
     };
+    // Whoever takes the stream may have to wait for the service first, and finds it closed then.
+    claim.stream.on('error', () => undefined);
     const cut = () => claim.stream.destroy();
     this.#cut.signal.addEventListener('abort', cut, { once: true });
     let isVisit = true;

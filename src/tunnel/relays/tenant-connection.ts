@@ -31,11 +31,13 @@ export async function acceptVisitor(session: Duplex, tls: TenantTls): Promise<Tl
     handshakeTimeoutMs,
     readBulk: reuse,
   });
+  // Whoever takes the stream may have to wait for the service first, and finds it closed then.
+  stream.on('error', () => undefined);
   stream.once('keys', () => tls.onKeys(stream));
   try {
     await once(stream, 'secure');
   } catch (error) {
-    stream.on('error', () => undefined).destroy();
+    stream.destroy();
     throw error;
   }
   return stream;

@@ -26,6 +26,8 @@ export interface SpliceOutcome {
  */
 export function splice(visitor: Duplex, target: Socket): Promise<SpliceOutcome> {
   const outcome: SpliceOutcome = { received: 0, sent: 0 };
+  // It may have broken while the service was being reached.
+  if (visitor.errored) outcome.error = visitor.errored;
   let visitorSpokeLast = false;
   let open = 2;
   /** Chunks that the visitor's stream has not passed on, and whether the service broke off behind them. */

@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { duplexPair } from 'node:stream';
+import { test } from 'node:test';
+import { connect } from 'node:tls';
+import { TicketKeys } from '../../src/tls/index.js';
+import { acceptVisitor } from '../../src/tunnel/relays/tenant-connection.js';
+import { makeCertificate } from '../tls/certificate.js';
+import { signingOptions } from '../tls/test-server.js';
+
+test('a visitor that breaks off before the service is reached is closed, and that is all', async () => {
+  const certificate = await makeCertificate();
+  const { chain, schemes, sign } = signingOptions(certificate);
+  const [near, far] = duplexPair();
+  const visitor = connect({ socket: near, servername: 'a.test', ca: certificate.pem });
+  visitor.on('error', () => {});
+  const accepted = await acceptVisitor(far, {
+    hostname: 'a.test',
+    certificate: { pem: certificate.pem, keyId: 'test', chain, schemes },
+    tickets: new TicketKeys(),
+    sign,
+    onKeys: () => {},
+  });
+  const closed = new Promise((resolve) => accepted.once('close', resolve));
+  far.destroy(new Error('cut'));
+  await closed;
+  assert.equal(accepted.errored?.message, 'cut');
+  if (!visitor.closed) await once(visitor.destroy(), 'close');
+});
