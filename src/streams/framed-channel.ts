@@ -63,6 +63,8 @@ export class FramedChannel extends Duplex implements Reusable {
   /** The session is not wanted again, by one of the two. */
   #last = false;
   #reads: ReusedReads | undefined;
+  /** Takes what of this chunk was read into a buffer that is used again. */
+  #give: ((content: Buffer) => void) | undefined;
   /** Of frames that came together: small ones go on together, since each push costs a write further on. */
   #arrived: Buffer[] = [];
   /** Bytes of frames to seal before any goes in the clear; none where the session seals all by itself, or nothing. */
@@ -105,16 +107,12 @@ export class FramedChannel extends Duplex implements Reusable {
       const done = () => {
         if (--lent === 0) release();
       };
-      this.#parse(chunk, (content) => {
-        // What this stream holds from before goes first.
-        if (this.readableLength > 0) {
-          this.push(Buffer.from(content));
-          return true;
-        }
+      this.#give = (content) => {
         lent++;
         take(content, done);
-        return true;
-      });
+      };
+      this.#onData(chunk);
+      this.#give = undefined;
       done();
     });
     return this.#reads;
@@ -146,7 +144,7 @@ export class FramedChannel extends Duplex implements Reusable {
   // Input
 
   readonly #onData = (chunk: Buffer): void => {
-    this.#parse(chunk, (content) => this.#arrived.push(content) > 0);
+    this.#parse(chunk);
     this.#pushArrived();
   };
 
@@ -154,18 +152,21 @@ export class FramedChannel extends Duplex implements Reusable {
     const arrived = this.#arrived;
     if (arrived.length === 0) return;
     this.#arrived = [];
-    for (const content of joinSmall(arrived)) if (!this.push(content) && !this.#over) this.#session.pause();
+    for (const content of joinSmall(arrived)) {
+      // What this stream holds from before goes first.
+      if (this.#give && this.readableLength === 0) this.#give(content);
+      else if (!this.push(this.#give ? Buffer.from(content) : content) && !this.#over) this.#session.pause();
+    }
   }
 
-  /** @param give is asked whether more is wanted */
-  #parse(chunk: Buffer, give: (content: Buffer) => boolean): void {
+  #parse(chunk: Buffer): void {
     for (let at = 0; at < chunk.length && !this.#over;) {
       if (this.#left > 0) {
         const taken = Math.min(this.#left, chunk.length - at);
         this.#left -= taken;
         const content = taken === chunk.length ? chunk : chunk.subarray(at, at + taken);
         at += taken;
-        if (!this.destroyed && !give(content)) this.#session.pause();
+        if (!this.destroyed) this.#arrived.push(content);
         continue;
       }
       if (this.#received === 'closed') {

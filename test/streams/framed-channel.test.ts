@@ -197,6 +197,29 @@ test('much that is read into reused buffers comes whole, and the session is clos
   assert.equal(free.includes(true), false);
 });
 
+test('small frames that are read into a reused buffer are given on together too, in their order', async (t) => {
+  const { accepted, client } = await socketPair(t, 'tcp');
+  const channel = new FramedChannel(accepted, () => {});
+  const frame = (content: Buffer) => Buffer.concat([Buffer.from([0, 0, content.length >> 8, content.length]), content]);
+  const contents = Array.from({ length: 50_000 }, (_, at) => randomBytes(at % 5_000 === 0 ? 30_000 : 1));
+  const got: Buffer[] = [];
+  let length = 0;
+  assert.ok(
+    reuse(channel, (chunk, release) => {
+      got.push(Buffer.from(chunk));
+      length += chunk.length;
+      setImmediate(release);
+    }),
+  );
+  channel.resume();
+  client.write(Buffer.concat(contents.map(frame)));
+  const all = Buffer.concat(contents);
+  while (length < all.length) await turn();
+  assert.ok(Buffer.concat(got).equals(all));
+  assert.ok(got.length < 500, `in ${got.length} pieces`);
+  channel.on('error', () => {}).destroy();
+});
+
 async function text(stream: Duplex): Promise<Buffer> {
   const chunks: Buffer[] = [];
   stream.on('data', (chunk: Buffer) => chunks.push(chunk));
