@@ -40,30 +40,30 @@ Measures the relay and tunnel beside others, over loopback. NAME: ${Object.keys(
 
   --json FILE            where the figures go [bench.json]
   --rounds N             of each measurement, the median counts [3]
-  --bulk-mb N            megabytes of one bulk run [256]
-  --visits N             new connections of one run [300]
+  --bulk-mb N            megabytes of one bulk run [1000]
+  --visits N             new connections of one run [1000]
   --idle-sessions N      [5000]
   --live-connections N   [900]; a tunnel takes 1000
-  --load-seconds N       of one run under load [2]
+  --load-seconds N       of one run under load [3]
   --round-trips N        of one run of the echo [2000]
   --only NAME            compare with these alone, such as 'ssh -R'; may be given several times
   --cpu-profile DIR      have node write CPU profiles of our relay and tunnel there
   --markdown             print the table in Markdown at the end
 `;
 
-/** Enough for Node to have compiled what matters. */
-const warmUp = { bytes: 100_000_000, visits: 150, atOnce: 8 };
+/** Enough for Node to have compiled what matters: relay and tunnel run for weeks, and are measured as they are then. */
+const warmUp = { bytes: 300_000_000, visits: 1_500, atOnce: 8 };
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     json: { type: 'string', default: 'bench.json' },
     rounds: { type: 'string', default: '3' },
-    'bulk-mb': { type: 'string', default: '256' },
-    visits: { type: 'string', default: '300' },
+    'bulk-mb': { type: 'string', default: '1000' },
+    visits: { type: 'string', default: '1000' },
     'idle-sessions': { type: 'string', default: '5000' },
     'live-connections': { type: 'string', default: '900' },
-    'load-seconds': { type: 'string', default: '2' },
+    'load-seconds': { type: 'string', default: '3' },
     'round-trips': { type: 'string', default: '2000' },
     only: { type: 'string', multiple: true },
     'cpu-profile': { type: 'string' },

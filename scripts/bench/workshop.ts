@@ -29,6 +29,14 @@ export class Workshop {
   readonly directory = mkdtempSync(join(tmpdir(), 'portal-bench-'));
   readonly #children = new Set<ChildProcess>();
 
+  constructor() {
+    // Whatever ends the run: an error that nobody caught as well.
+    process.once('exit', () => {
+      for (const child of this.#children) child.kill('SIGKILL');
+      rmSync(this.directory, { recursive: true, force: true });
+    });
+  }
+
   file(name: string): string {
     return join(this.directory, name);
   }

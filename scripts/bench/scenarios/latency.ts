@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { requestHead } from '../exchange.js';
-import { rootHost } from '../own-route.js';
+import { directRoute } from '../route.js';
 import { alternate, quantile } from '../rounds.js';
 import { type Address, visit } from '../visitor.js';
 import type { Scenario } from './scenario.js';
@@ -11,9 +11,11 @@ const warmUpTrips = 500;
 const stretchTrips = 100;
 
 /** What a route adds to the round trip of a small message, against the service reached directly. */
-export const latency: Scenario = async ({ report, routes, relay, service, options: { rounds, roundTrips } }) => {
-  const direct = { port: service.tls, servername: `bench.${rootHost}`, ca: relay.ca };
-  const floor = await Echo.open('directly', direct);
+export const latency: Scenario = async (bench) => {
+  const { report, routes, options } = bench;
+  const { rounds, roundTrips } = options;
+  const direct = directRoute(bench);
+  const floor = await Echo.open(direct.name, direct.address);
   const echoes = await Promise.all(routes.map(({ name, address }) => Echo.open(name, address)));
   for (const echo of [floor, ...echoes]) await echo.trips(warmUpTrips);
 

@@ -1,17 +1,21 @@
 import { httpLoad } from '../http-load.js';
-import { type Route, measure } from '../route.js';
+import { type Route, directRoute, measure } from '../route.js';
 import { alternate } from '../rounds.js';
 import { type Scenario, valuesOf } from './scenario.js';
 
 const connections = 32;
 const target = 1.9;
+const warmUpSeconds = 3;
 
-/** Small requests on connections that stay open. */
-export const requests: Scenario = async ({ workshop, report, routes, options: { rounds, loadSeconds } }) => {
+/** Small requests on connections that stay open; also to the service itself, which is as many as there can be. */
+export const requests: Scenario = async (bench) => {
+  const { workshop, report, routes, options } = bench;
+  const { rounds, loadSeconds } = options;
+  const direct = directRoute(bench);
   const load = await httpLoad(workshop);
   const what = { method: 'GET', path: '/' } as const;
-  for (const route of routes) await load.run(route.address, what, connections, 1);
-  const results = await alternate(routes, rounds, async (route: Route) => {
+  for (const route of [...routes, direct]) await load.run(route.address, what, connections, warmUpSeconds);
+  const results = await alternate([...routes, direct], rounds, async (route: Route) => {
     let answered = 0;
     const measured = await measure(route, async () => {
       answered = await load.run(route.address, what, connections, loadSeconds);
@@ -26,6 +30,7 @@ export const requests: Scenario = async ({ workshop, report, routes, options: { 
     values: valuesOf(results, ({ answered, seconds }) => answered / seconds),
     targets: [{ against: 'ssh -R', atLeast: target }],
   });
+  results.delete(direct);
   report.add({
     scenario,
     metric: 'relay CPU',

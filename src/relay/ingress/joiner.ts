@@ -47,7 +47,8 @@ export class Joiner {
     // Only TLS needs a binding, to have its handshake signed.
     const accepts = ({ options }: ReverseSession) =>
       clientHello === undefined || options.binding || this.options.unboundSessions;
-    const session = await this.#claim(socket, sessions, accepts);
+    const ready = socket.destroyed ? undefined : sessions.queue.take(accepts);
+    const session = ready ?? (await this.#claim(socket, sessions, accepts));
     // The lease may have ended in the moment between, too.
     if (sessions.ended.aborted) session?.close();
     const routed = session !== undefined && !sessions.ended.aborted;
@@ -81,11 +82,13 @@ export class Joiner {
     return true;
   }
 
+  /** Waits for a session, as long as the connection and its lease are there. */
   async #claim(
     socket: Socket,
     sessions: LeaseSessions,
     accepts: (session: ReverseSession) => boolean,
   ): Promise<ReverseSession | undefined> {
+    if (socket.destroyed || sessions.ended.aborted) return undefined;
     const gone = new AbortController();
     const giveUp = () => gone.abort();
     const timer = setTimeout(giveUp, claimTimeoutMs);

@@ -62,14 +62,18 @@ export class ReadyQueue {
     });
   }
 
+  /** The oldest session that `accepts` takes, if there is one now. */
+  take(accepts: (session: ReverseSession) => boolean): ReverseSession | undefined {
+    const index = this.#ready.findIndex(accepts);
+    return index >= 0 ? this.#ready.splice(index, 1)[0] : undefined;
+  }
+
   /**
-   * The oldest session that `accepts` takes, now or as soon as there is one.
+   * Waits for one, after `take` found none.
    * @param signal ends the wait
    * @returns undefined when the wait ended first, or too many wait already
    */
   async claim(accepts: (session: ReverseSession) => boolean, signal: AbortSignal): Promise<ReverseSession | undefined> {
-    const index = this.#ready.findIndex(accepts);
-    if (index >= 0) return this.#ready.splice(index, 1)[0];
     if (signal.aborted || this.#waiting.size >= maxWaitingClaims) return undefined;
     return await new Promise((resolve) => {
       const waiting: Waiting = {
