@@ -13,9 +13,10 @@ const suite = cipherSuites.get(0x1301)!;
 /** What each side writes first, to show that it has the keys. */
 const greeting = Buffer.from([0x00]);
 
-export type UnwrapRole = 'relay' | 'tunnel';
 /** Of its own, for what a listener is made in lives as long as the session, and that would be all of TLS. */
 const ignore = (): void => undefined;
+
+export type UnwrapRole = 'relay' | 'tunnel';
 
 /** The visitor's handshake is sealed on its way to the tunnel, where what it says of the visitor is believed. */
 const sealedFirst: Record<UnwrapRole, SealedFirst> = {

@@ -12,7 +12,7 @@ import type { CipherSuite } from '../tls/constants.js';
 import { RecordOpener, RecordSealer } from '../tls/record-protection.js';
 
 /** Bytes of frames that come sealed before one may come in the clear: both ClientHellos and what completes a handshake. */
-export const sealedFirstBytes = 32_768;
+export const sealedFirstBytes = 40_960;
 /** Records under one key after which a session takes no further connection; far from what the AEAD allows (RFC 8446 5.5). */
 const wornAfterRecords = 2 ** 23;
 /** The first byte of a frame in the clear, whose length is 1 MiB at most. */
