@@ -7,6 +7,7 @@ import {
   type TakeReused,
   headroom,
   headroomBytes,
+  reuse,
 } from './reused-reads.js';
 
 /** Bytes of a frame's header: the length of what follows. */
@@ -62,7 +63,7 @@ export class FramedChannel extends Duplex implements Reusable {
   #over = false;
   /** The session is not wanted again, by one of the two. */
   #last = false;
-  #reads: ReusedReads | undefined;
+  #reads: Flushable | undefined;
   /** Takes what of this chunk was read into a buffer that is used again. */
   #give: ((content: Buffer) => void) | undefined;
   /** Of frames that came together: small ones go on together, since each push costs a write further on. */
@@ -95,14 +96,14 @@ export class FramedChannel extends Duplex implements Reusable {
   }
 
   override _final(done: Callback): void {
-    const isLast = this.#reads !== undefined || (this.#session as Partial<ClearFrames>).isWorn === true;
+    const isLast = this.#isSpent || (this.#session as Partial<ClearFrames>).isWorn === true;
     this.#close(isLast ? lastMark : endMark, done);
     if (this.#received === 'closed') this.#free(Buffer.alloc(0));
   }
 
-  /** A session read so is not freed again: it would go on to hold a large buffer, and was worth its handshake. */
+  /** A session of TLS read so is not freed again: it would go on to hold a large buffer, and was worth its handshake. */
   reuse(take: TakeReused): Flushable | undefined {
-    this.#reads = ReusedReads.start(this.#session, (chunk, release) => {
+    this.#reads = reuse(this.#session, (chunk, release) => {
       let lent = 1;
       const done = () => {
         if (--lent === 0) release();
@@ -116,6 +117,10 @@ export class FramedChannel extends Duplex implements Reusable {
       done();
     });
     return this.#reads;
+  }
+
+  get #isSpent(): boolean {
+    return this.#reads instanceof ReusedReads;
   }
 
   override pause(): this {
@@ -292,7 +297,7 @@ export class FramedChannel extends Duplex implements Reusable {
   #free(rest: Buffer): void {
     if (this.#over) return;
     this.#settle();
-    if (this.#last || this.#reads) {
+    if (this.#last || this.#isSpent) {
       closeGently(this.#session);
       this.#onOver(false);
       return;

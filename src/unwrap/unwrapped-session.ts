@@ -7,6 +7,7 @@ import {
   frameKind,
   maxFrameBytes,
 } from '../streams/framed-channel.js';
+import { type Flushable, type Reusable, ReusedReads, type TakeReused } from '../streams/reused-reads.js';
 import { contentType, maxCiphertextLength, recordHeaderLength } from '../tls/constants.js';
 import type { CipherSuite } from '../tls/constants.js';
 import { RecordOpener, RecordSealer } from '../tls/record-protection.js';
@@ -40,7 +41,7 @@ export interface SealedFirst {
  * same bytes as the TLS connection would; on the wire all is sealed in TLS 1.3 records of its own keys but the frames
  * that hold what the two ends of the visitor's TLS have encrypted for each other.
  */
-export class UnwrappedSession extends Duplex implements ClearFrames {
+export class UnwrappedSession extends Duplex implements ClearFrames, Reusable {
   readonly #socket: Socket;
   readonly #sealer: RecordSealer;
   readonly #opener: RecordOpener;
@@ -54,6 +55,12 @@ export class UnwrappedSession extends Duplex implements ClearFrames {
   #clearLeft = 0;
   /** Bytes of frames that came sealed since the last record that held anything else. */
   #sealedFrames = 0;
+  /** Once a connection was large, and for all that follow it. */
+  #reads: ReusedReads | undefined;
+  /** Takes the bytes of the connection under way, until it ends in this direction. */
+  #taker: TakeReused | undefined;
+  /** Lends a part of the buffer that is being worked through: to be called when it is done with. */
+  #lend: (() => () => void) | undefined;
 
   constructor(socket: Socket, { suite, send, receive }: UnwrappedSecrets, first: SealedFirst) {
     super({ allowHalfOpen: true });
@@ -63,6 +70,7 @@ export class UnwrappedSession extends Duplex implements ClearFrames {
     this.#first = first;
     socket.on('data', (chunk: Buffer) => this.#take(chunk));
     socket.on('end', () => {
+      this.#reads?.flush();
       if (this.#isAmidUnit()) this.destroy(new Error('the session ended amid a record'));
       else this.push(null);
     });
@@ -83,6 +91,37 @@ export class UnwrappedSession extends Duplex implements ClearFrames {
 
   get isWorn(): boolean {
     return this.#sealer.records > wornAfterRecords;
+  }
+
+  /** Unlike TLS the session is of use afterwards: its buffer shrinks with the next read, which is a small one. */
+  reuse(take: TakeReused): Flushable | undefined {
+    this.#reads ??= ReusedReads.start(this.#socket, (chunk, release) => {
+      let lent = 1;
+      const done = () => {
+        if (--lent === 0) release();
+      };
+      this.#lend = () => {
+        lent++;
+        return done;
+      };
+      this.#take(chunk);
+      this.#lend = undefined;
+      done();
+    });
+    const reads = this.#reads;
+    if (!reads) return undefined;
+    this.#taker = take;
+    return { flush: () => reads.flush() };
+  }
+
+  override pause(): this {
+    if (this.#taker) this.#socket.pause();
+    return super.pause();
+  }
+
+  override resume(): this {
+    if (this.#reads) this.#socket.resume();
+    return super.resume();
   }
 
   override _read(): void {
@@ -217,13 +256,20 @@ export class UnwrappedSession extends Duplex implements ClearFrames {
       // Nothing may be put between the parts of a frame, where it would pass for what the other side has sealed.
       if (!holdsWholeFrames(content)) return void this.#fail('a record that holds a part of a frame');
       this.#sealedFrames += content.length;
-    } else if (type === contentType.handshake) this.#sealedFrames = 0;
-    else return void this.#fail(`a record of type ${type}`);
-    this.#give(content);
+    } else if (type === contentType.handshake) {
+      this.#sealedFrames = 0;
+      // The connection ends, in this direction at least.
+      this.#taker = undefined;
+    } else return void this.#fail(`a record of type ${type}`);
+    this.#give(content, true);
   }
 
-  #give(bytes: Buffer): void {
-    if (bytes.length > 0 && !this.push(bytes)) this.#socket.pause();
+  /** @param isOwn the bytes are in no buffer that is used again */
+  #give(bytes: Buffer, isOwn = this.#lend === undefined): void {
+    if (bytes.length === 0) return;
+    // What this stream holds from before goes first.
+    if (this.#taker && this.readableLength === 0) this.#taker(bytes, isOwn ? ignore : this.#lend!());
+    else if (!this.push(isOwn ? bytes : Buffer.from(bytes))) this.#socket.pause();
   }
 
   #fail(message: string): false {
@@ -231,6 +277,8 @@ export class UnwrappedSession extends Duplex implements ClearFrames {
     return false;
   }
 }
+
+function ignore(): void {}
 
 function holdsWholeFrames(content: Buffer): boolean {
   let at = 0;

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { randomBytes, randomInt } from 'node:crypto';
+import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { FramedChannel } from '../../src/streams/framed-channel.js';
+import { reuse } from '../../src/streams/reused-reads.js';
 import { cipherSuites } from '../../src/tls/constants.js';
 import { UnwrappedSession, sealedFirstBytes } from '../../src/unwrap/unwrapped-session.js';
 import { hashOf, readFast, readSlowly, socketPair } from '../support/socket-pairs.js';
@@ -161,16 +163,51 @@ test('what has come is still to be read when both directions have ended', async 
   assert.equal(await readSlowly(tunnel, 1_000), hashOf(Buffer.alloc(10_000, 1)));
 });
 
-test('through channels on both ends: 8 MB each way at once, to readers fast and slow, visit after visit', async (t) => {
+/** As a bulk transfer is read: from some point on into buffers that are used again, each held for a while. */
+async function readReused(stream: Duplex): Promise<string> {
+  const hash = createHash('sha256');
+  const held: { bytes: Buffer; release: () => void }[] = [];
+  let seen = 0;
+  let reads: ReturnType<typeof reuse>;
+  const letGo = () => {
+    const { bytes, release } = held.shift()!;
+    hash.update(bytes);
+    release();
+    if (held.length === 0) stream.resume();
+  };
+  const take = (bytes: Buffer, release: () => void) => {
+    seen += bytes.length;
+    held.push({ bytes, release });
+    if (held.length === 3) stream.pause();
+    setImmediate(letGo);
+    if (seen > 300_000 && !reads) assert.ok((reads = reuse(stream, take)), 'reads are not reused');
+  };
+  stream.on('data', (bytes: Buffer) => take(bytes, () => {}));
+  stream.once('end', () => reads?.flush());
+  await once(stream, 'end');
+  while (held.length > 0) await new Promise((resolve) => setImmediate(resolve));
+  return hash.digest('hex');
+}
+
+test('through channels on both ends: 8 MB each way at once, to readers of every kind, visit after visit', async (t) => {
   const { relay, tunnel } = await bothEnds(t);
-  for (const read of [readFast, readSlowly]) {
+  const visits = [
+    [readFast, 8_000_000],
+    [readSlowly, 8_000_000],
+    [readReused, 8_000_000],
+    [readFast, 100_000],
+    [readReused, 8_000_000],
+    [readSlowly, 1_000],
+    [readFast, 8_000_000],
+  ] as const;
+  for (const [read, bytes] of visits) {
     const free: Promise<boolean>[] = [];
     const channels = [relay, tunnel].map((session) => {
       let channel!: FramedChannel;
       free.push(new Promise((resolve) => (channel = new FramedChannel(session, resolve))));
       return channel;
     }) as [FramedChannel, FramedChannel];
-    const content = randomBytes(8_000_000);
+    const content = randomBytes(bytes);
     const sent = channels.map(async (channel) => {
       for (let at = 0; at < content.length; at += 70_001) {
         if (!channel.write(content.subarray(at, at + 70_001))) await once(channel, 'drain');

@@ -61,20 +61,24 @@ class Flow implements Paced {
   }
 
   #pass(chunk: Buffer): void {
-    // Large pieces come several in a row: they go out in one write.
-    if (chunk.length >= bulkChunkBytes && this.to.writableCorked === 0) {
-      this.to.cork();
-      process.nextTick(this.#uncork);
-    }
-    if (this.to.writable) this.to.write(chunk);
+    if (this.to.writable) this.#write(chunk);
     this.#account(chunk.length);
     if (this.#passed < bulkAfterBytes || chunk.length < bulkChunkBytes) return;
     this.#passed = -Infinity;
     this.#reads = reuse(this.from, (bytes, release) => {
-      if (this.to.writable) this.to.write(bytes, release);
+      if (this.to.writable) this.#write(bytes, release);
       else release();
       this.#account(bytes.length);
     });
+  }
+
+  #write(bytes: Buffer, release?: () => void): void {
+    // Large pieces come several in a row: they go out in one write.
+    if (bytes.length >= bulkChunkBytes && this.to.writableCorked === 0) {
+      this.to.cork();
+      process.nextTick(this.#uncork);
+    }
+    this.to.write(bytes, release);
   }
 
   readonly #uncork = (): void => this.to.uncork();
