@@ -103,3 +103,8 @@ test('no caller has schemas compiled again by another way to write Content-Type'
   await askAll(' ;  charset = utf-8', 'multipart/form-data; boundary=x');
   assert.equal(compiled.mock.callCount(), 0);
 });
+
+test('a connection is kept for a minute without requests, as the answer says', async () => {
+  const { headers } = await call(relay, 'GET', '/healthz');
+  assert.equal(headers['keep-alive'], 'timeout=60');
+});

@@ -55,13 +55,15 @@ export async function startInterceptedRelay(t: TestContext): Promise<Intercepted
   return state;
 }
 
-function pass(one: Socket, other: Socket): void {
+/** Passes all on, both ways. @param bytes gets what passes, as it comes */
+export function pass(one: Socket, other: Socket, bytes?: Buffer[]): void {
   for (const [from, to] of [
     [one, other],
     [other, one],
   ] as const) {
     from.on('error', () => to.destroy());
     from.on('close', () => to.destroy());
+    if (bytes) from.on('data', (chunk: Buffer) => bytes.push(chunk));
     from.pipe(to);
   }
 }

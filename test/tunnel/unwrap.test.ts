@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { type Socket, connect as connectTcp, createServer } from 'node:net';
+import { connect as connectTcp, createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { TLSSocket, connect as connectTls, createServer as createTlsServer } from 'node:tls';
@@ -10,6 +10,7 @@ import { RelayTransport } from '../../src/sdk/relay-transport.js';
 import { type ClientHello, ClientHelloReader } from '../../src/tls/index.js';
 import { RawCarrier } from '../../src/tunnel/carriers/raw-carrier.js';
 import { DetachableSocket } from '../../src/unwrap/detachable-socket.js';
+import { pass } from '../support/interceptor.js';
 import { readAll, register } from '../support/by-hand.js';
 import { type TestRelay, freePort, startTestRelay, withPorts } from '../support/relay.js';
 import { listening, openTunnel, startTcpService, visitTls } from '../support/tunnel.js';
@@ -64,18 +65,6 @@ async function relayAcross(
   });
   await listening(t, server, sniPort);
   return { relay, seen };
-}
-
-function pass(one: Socket, other: Socket, bytes: Buffer[] = []): void {
-  for (const [from, to] of [
-    [one, other],
-    [other, one],
-  ] as const) {
-    from.on('error', () => to.destroy());
-    from.on('close', () => to.destroy());
-    from.on('data', (chunk: Buffer) => bytes.push(chunk));
-    from.pipe(to);
-  }
 }
 
 const asks = ({ hello }: Seen) => hello.alpn?.includes('portal-reverse') === true;
