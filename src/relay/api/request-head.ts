@@ -14,7 +14,8 @@ const prefix = Buffer.from('GET /sdk/connect', 'latin1');
 const http2Preface = Buffer.from('PRI * HTTP/2.0\r\n', 'latin1');
 const headEnd = Buffer.from('\r\n\r\n', 'latin1');
 const requestLine = /^GET \/sdk\/connect(?:\?[\x21-\x7e]*)? HTTP\/(\d\.\d)$/;
-const headerLine = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*$/;
+const headerName = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /**
  * Looks at the first request of a connection. A plain GET of the reverse session's path is read whole and returned: its
@@ -37,10 +38,11 @@ export async function peekRequest(socket: Socket): Promise<RequestHead | 'http2'
       bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
       if (startsLike(bytes, http2Preface)) return bytes.length >= http2Preface.length ? settle('http2') : undefined;
       if (!startsLike(bytes, prefix)) return settle('other');
-      const end = bytes.indexOf(headEnd);
+      // One chunk may bring far more than a head may have: no more than that is looked at.
+      const end = bytes.subarray(0, maxRequestHeadBytes).indexOf(headEnd);
       if (end >= 0)
         return settle(parseHead(bytes.toString('latin1', 0, end), bytes.subarray(end + headEnd.length)) ?? 'other');
-      if (bytes.length > maxRequestHeadBytes) settle('other');
+      if (bytes.length >= maxRequestHeadBytes) settle('other');
     };
     const onEnd = () => settle('gone');
     const deadline = setTimeout(onEnd, requestHeadTimeoutMs);
@@ -61,15 +63,30 @@ function parseHead(text: string, rest: Buffer): RequestHead | undefined {
   if (!version) return undefined;
   const headers = new Map<string, string>();
   for (const line of lines) {
-    const [, name, value] = headerLine.exec(line) ?? [];
-    if (name === undefined || value === undefined) return undefined;
+    const colon = line.indexOf(':');
+    const name = line.slice(0, Math.max(colon, 0));
+    const value = withoutBlanks(line, colon + 1);
+    if (!headerName.test(name) || !headerValue.test(value)) return undefined;
     const key = name.toLowerCase();
     headers.set(key, headers.has(key) ? `${headers.get(key)}, ${value}` : value);
   }
   // Upgrade counts only where Connection names it (RFC 9110 7.8).
-  const wantsUpgrade = headers.has('upgrade') && /(^|,)\s*upgrade\s*(,|$)/i.test(headers.get('connection') ?? '');
+  const options = (headers.get('connection') ?? '').split(',').map((option) => option.trim().toLowerCase());
+  const wantsUpgrade = headers.has('upgrade') && options.includes('upgrade');
   const hasBody = (headers.get('content-length') ?? '0') !== '0' || headers.has('transfer-encoding');
   if (wantsUpgrade || hasBody) return undefined;
   headers.delete('upgrade');
   return { version, headers, rest };
+}
+
+/** A header's value without the blanks around it (RFC 9110 5.5), each of which is looked at once. */
+function withoutBlanks(line: string, from: number): string {
+  let [begin, end] = [from, line.length];
+  while (begin < end && isBlank(line[begin])) begin++;
+  while (end > begin && isBlank(line[end - 1])) end--;
+  return line.slice(begin, end);
+}
+
+function isBlank(character: string | undefined): boolean {
+  return character === ' ' || character === '\t';
 }
