@@ -5,7 +5,7 @@ import type { Lease } from '../leases/lease.js';
 import type { LeaseBook } from '../leases/lease-book.js';
 import type { Policy } from '../policy/policy.js';
 import { RateLimit } from '../rate-limit.js';
-import type { AccessTokens } from './tokens.js';
+import type { AccessTokenClaims, AccessTokens } from './tokens.js';
 
 /** A call's access token, where it may be, and where the call came from. */
 export interface TokenSources {
@@ -38,13 +38,25 @@ export class LeaseAuth {
       throw new ApiError('invalid_request', 'header and body carry different access tokens');
     const token = header || body;
     if (!token) throw new ApiError('unauthorized', 'an access token is needed');
-    const source = sourceOf(clientIp);
-    this.#failures.check(source);
-    const claims = await this.tokens.read(token).catch((error: unknown) => {
-      this.#failures.take(source);
-      throw error;
-    });
+    const claims = this.tokens.known(token) ?? (await this.#verify(token, clientIp));
     this.policy.assertNotRejected(claims.identityKey);
     return this.leases.forToken(claims);
+  }
+
+  /**
+   * A good token must never wait for a limit that strangers behind the same address fill. A registration's generation is random and
+   * known to the relay and the tunnel alone: a token that bears that of a live lease counts against this lease.
+   */
+  async #verify(token: string, clientIp: string): Promise<AccessTokenClaims> {
+    const claimed = this.tokens.claimed(token);
+    const isOfLease = claimed !== undefined && this.leases.isCurrent(claimed);
+    const key = isOfLease ? `lease ${claimed.generation}` : sourceOf(clientIp);
+    this.#failures.check(key);
+    try {
+      return await this.tokens.read(token);
+    } catch (error) {
+      this.#failures.take(key);
+      throw error;
+    }
   }
 }

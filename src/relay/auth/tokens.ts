@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { SignJWT, errors, jwtVerify, type JWTPayload } from 'jose';
+import { SignJWT, decodeJwt, errors, jwtVerify, type JWTPayload } from 'jose';
 import { ApiError } from '../../contract/index.js';
 import { maxRememberedTokens, maxTokenBytes } from '../constants.js';
 import { type Lease, identityKey } from '../leases/lease.js';
@@ -45,18 +45,35 @@ export class AccessTokens {
    */
   async read(token: string): Promise<AccessTokenClaims> {
     if (token.length > maxTokenBytes) throw new ApiError('unauthorized', 'the access token is not valid');
-    const digest = createHash('sha256').update(token).digest('base64');
-    const known = this.#read.get(digest);
+    const known = this.known(token);
     if (known) return known;
     const { sub, exp, generation } = await this.#verify(token);
     if (typeof sub !== 'string' || typeof exp !== 'number' || typeof generation !== 'string') {
       throw new ApiError('unauthorized', 'the access token is not valid');
     }
     const claims = { identityKey: sub, generation, expiresAt: exp * 1000 };
+    const digest = digestOf(token);
     // A signature that was good stays good: whether the lease is still there is asked each time.
     if (this.#read.size >= maxRememberedTokens) this.#read.delete(this.#read.keys().next().value as string);
     this.#read.set(digest, claims);
     return claims;
+  }
+
+  /** What a token says that was read lately, and is known to be ours. */
+  known(token: string): AccessTokenClaims | undefined {
+    return token.length > maxTokenBytes ? undefined : this.#read.get(digestOf(token));
+  }
+
+  /** What a token says of its lease, whoever signed it. */
+  claimed(token: string): Pick<AccessTokenClaims, 'identityKey' | 'generation'> | undefined {
+    if (token.length > maxTokenBytes) return undefined;
+    try {
+      const { sub, generation } = decodeJwt(token);
+      if (typeof sub === 'string' && typeof generation === 'string') return { identityKey: sub, generation };
+    } catch {
+      // It is no JWT.
+    }
+    return undefined;
   }
 
   async #verify(token: string): Promise<JWTPayload> {
@@ -69,4 +86,8 @@ export class AccessTokens {
       throw new ApiError('unauthorized', 'the access token is not valid', { cause });
     }
   }
+}
+
+function digestOf(token: string): string {
+  return createHash('sha256').update(token).digest('base64');
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { ApiError } from '../../contract/index.js';
+import { guard } from '../../util/boundary.js';
 import { sourceOf } from '../addresses.js';
 import {
   defaultLeaseTtlSeconds,
@@ -83,7 +84,10 @@ export class LeaseBook {
     for (const [key, lease] of byKey) {
       this.#add({ ...lease, tcpPort: this.ports.tcp.portOf(key), udpPort: this.ports.udp.portOf(key) });
     }
-    this.#sweeper = setInterval(() => this.#sweep(Date.now()), leaseSweepIntervalMs);
+    this.#sweeper = setInterval(
+      guard('lease sweep', () => this.#sweep(Date.now())),
+      leaseSweepIntervalMs,
+    );
   }
 
   stop(): void {
@@ -257,6 +261,12 @@ export class LeaseBook {
     // The last token lives as long as the lease does.
     if (claims.expiresAt <= now && claims.expiresAt < lease.tokenExpiresAt) throw notFound();
     return lease;
+  }
+
+  /** Whether the claims name the live registration of an identity. */
+  isCurrent({ identityKey: key, generation }: Pick<AccessTokenClaims, 'identityKey' | 'generation'>): boolean {
+    const lease = this.at(this.hostnameOf(key.slice(0, Math.max(key.indexOf(':'), 0))));
+    return lease !== undefined && identityKey(lease.identity) === key && lease.generation === generation;
   }
 
   #assertCurrent(lease: Lease, now: number): void {

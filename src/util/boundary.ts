@@ -1,0 +1,89 @@
+import { channel } from 'node:diagnostics_channel';
+
+/**
+ * Every handler that outside input, a timer or the store can call, by name. What one of them throws or rejects with ends the one
+ * thing that it was called for (a connection, a datagram, one run of a timer), and never the process.
+ */
+export const boundaryNames = [
+  // Relay
+  'public connection',
+  'port connection',
+  'api connection',
+  'api request',
+  'api upgrade',
+  'api CONNECT request',
+  'api client error',
+  'metrics request',
+  'public datagram',
+  'carrier datagram',
+  'quic session',
+  'quic stream',
+  'lease sweep',
+  'port check',
+  'datagram sweep',
+  'discovery visit',
+  // Both ends
+  'splice data',
+  'frame data',
+  'unwrapped data',
+  // Tunnel
+  'session dial',
+  'session claim',
+  'self-probe',
+  'tunnel datagram',
+] as const;
+export type BoundaryName = (typeof boundaryNames)[number];
+
+export interface Fault {
+  boundary: BoundaryName;
+  error: Error;
+}
+
+/** Told of each fault once, with its cause: a relay logs and counts them, a program may subscribe as well. */
+export const faultChannel = channel('portal:fault');
+
+/** @returns unsubscribes */
+export function onFault(listener: (fault: Fault) => void): () => void {
+  const told = (message: unknown) => listener(message as Fault);
+  faultChannel.subscribe(told);
+  return () => void faultChannel.unsubscribe(told);
+}
+
+let injection: ((name: BoundaryName) => void) | undefined;
+
+/** For tests: called at the start of every guarded handler, which fails with whatever this throws. */
+export function injectFaults(inject: ((name: BoundaryName) => void) | undefined): void {
+  injection = inject;
+}
+
+/**
+ * Puts a boundary around a handler.
+ * @param end ends the one thing that the handler was called for, with the handler's own arguments, after a fault
+ */
+export function guard<Args extends unknown[]>(
+  name: BoundaryName,
+  handler: (...args: Args) => unknown,
+  end: (...args: Args) => unknown = nothing,
+): (...args: Args) => void {
+  return (...args) => {
+    try {
+      injection?.(name);
+      const result = handler(...args);
+      if (result instanceof Promise) result.catch((error: unknown) => fail(name, error, () => end(...args)));
+    } catch (error) {
+      fail(name, error, () => end(...args));
+    }
+  };
+}
+
+function fail(boundary: BoundaryName, thrown: unknown, end: () => unknown): void {
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  faultChannel.publish({ boundary, error } satisfies Fault);
+  try {
+    end();
+  } catch (cause) {
+    faultChannel.publish({ boundary, error: new Error('ending it failed as well', { cause }) } satisfies Fault);
+  }
+}
+
+function nothing(): void {}
