@@ -40,7 +40,8 @@ export class Joiner {
    */
   async join({ socket, addresses, clientHello }: Arrival, lease: Lease): Promise<boolean> {
     const sessions = this.directory.of(lease);
-    if (sessions.live.size >= this.options.maxConnectionsPerLease) {
+    // Those that wait for a session count as well: once they have one, nobody asks again.
+    if (sessions.live.size + sessions.waiting >= this.options.maxConnectionsPerLease) {
       this.options.onOutcome?.('lease_over_limit');
       return false;
     }
@@ -93,6 +94,7 @@ export class Joiner {
     const giveUp = () => gone.abort();
     const timer = setTimeout(giveUp, claimTimeoutMs);
     socket.once('close', giveUp);
+    sessions.waiting++;
     sessions.ended.addEventListener('abort', giveUp, { once: true });
     try {
       const session = await sessions.queue.claim(accepts, gone.signal);
@@ -100,6 +102,7 @@ export class Joiner {
       if (session && socket.destroyed) session.close();
       return socket.destroyed ? undefined : session;
     } finally {
+      sessions.waiting--;
       clearTimeout(timer);
       socket.off('close', giveUp);
       sessions.ended.removeEventListener('abort', giveUp);

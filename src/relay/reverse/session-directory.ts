@@ -28,6 +28,8 @@ export interface Traffic {
 export class LeaseSessions {
   readonly queue = new ReadyQueue();
   readonly live = new Set<LiveConnection>();
+  /** Visitors that wait for a session. */
+  waiting = 0;
   /** Of all connections together, those that are over included. */
   readonly traffic: Traffic = { up: 0, down: 0 };
   readonly bandwidth: Bandwidth;
