@@ -58,6 +58,7 @@ import { Thumbnails } from './thumbnails/thumbnails.js';
 import { makePrivateDir } from './state-dir.js';
 import { SqliteStore } from './store/sqlite.js';
 import type { Store } from './store/store.js';
+import { onFault } from '../util/boundary.js';
 
 /** A relay that is running. */
 export interface Relay {
@@ -276,19 +277,37 @@ export async function startRelay(config: RelayConfig, logger: Logger, parts: Rel
   });
   const metricsListener = metrics && new MetricsListener(metrics.registry, logger);
 
+  const stopFaults = onFault((fault) => {
+    metrics?.fault(fault);
+    logger.error({ boundary: fault.boundary, err: fault.error }, 'a handler failed');
+  });
+  /** Stops all parts, in this order, whatever one of them throws. @throws the first error */
   const stop = async () => {
-    discovery?.stop();
-    await thumbnails?.stop();
-    leases.stop();
-    certificates.stop();
-    directory.close();
-    bindings.close();
-    datagrams.stop();
-    connections.close();
-    await quic.stop();
-    await Promise.all([publicListener.stop(), apiListener.stop(), metricsListener?.stop()]);
-    await audit.stop();
-    await store.close();
+    const steps: (() => unknown)[] = [
+      () => discovery?.stop(),
+      () => thumbnails?.stop(),
+      () => leases.stop(),
+      () => certificates.stop(),
+      () => directory.close(),
+      () => bindings.close(),
+      () => datagrams.stop(),
+      () => connections.close(),
+      () => quic.stop(),
+      () => Promise.all([publicListener.stop(), apiListener.stop(), metricsListener?.stop()]),
+      () => audit.stop(),
+      () => store.close(),
+      stopFaults,
+    ];
+    const errors: unknown[] = [];
+    for (const step of steps) {
+      try {
+        await step();
+      } catch (error) {
+        logger.error({ err: error }, 'a part of the relay could not be stopped');
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0) throw errors[0];
   };
   try {
     await audit.start();
@@ -302,7 +321,8 @@ export async function startRelay(config: RelayConfig, logger: Logger, parts: Rel
     await listen(apiListener.server, config.host, config.apiPort);
     if (metricsListener) await listen(metricsListener.server, '127.0.0.1', config.metricsPort as number);
   } catch (error) {
-    await stop();
+    // What could not be stopped is in the log; what kept it from starting counts.
+    await stop().catch(() => undefined);
     throw error;
   }
   if (config.certificateFiles) {

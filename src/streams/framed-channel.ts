@@ -1,4 +1,5 @@
 import { Duplex } from 'node:stream';
+import { guard } from '../util/boundary.js';
 import {
   type Flushable,
   type Reusable,
@@ -148,10 +149,14 @@ export class FramedChannel extends Duplex implements Reusable {
 
   // Input
 
-  readonly #onData = (chunk: Buffer): void => {
-    this.#parse(chunk);
-    this.#pushArrived();
-  };
+  readonly #onData = guard(
+    'frame data',
+    (chunk: Buffer): void => {
+      this.#parse(chunk);
+      this.#pushArrived();
+    },
+    () => this.#fail(new Error('a frame could not be handled')),
+  );
 
   #pushArrived(): void {
     const arrived = this.#arrived;

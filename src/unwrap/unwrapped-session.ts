@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
+import { guard } from '../util/boundary.js';
 import {
   type ClearFrames,
   type FrameChunk,
@@ -68,7 +69,14 @@ export class UnwrappedSession extends Duplex implements ClearFrames, Reusable {
     this.#sealer = new RecordSealer(suite, send);
     this.#opener = new RecordOpener(suite, receive);
     this.#first = first;
-    socket.on('data', (chunk: Buffer) => this.#take(chunk));
+    socket.on(
+      'data',
+      guard(
+        'unwrapped data',
+        (chunk: Buffer) => this.#take(chunk),
+        () => this.destroy(new Error('a record could not be handled')),
+      ),
+    );
     socket.on('end', () => {
       this.#reads?.flush();
       if (this.#isAmidUnit()) this.destroy(new Error('the session ended amid a record'));

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { type SecureContext, TLSSocket, createSecureContext, createServer as createTlsServer } from 'node:tls';
 import { ApiError } from '../../contract/index.js';
 import { normalizeIp } from '../../streams/ip-address.js';
+import { guard } from '../../util/boundary.js';
 import { DetachableSocket } from '../../unwrap/detachable-socket.js';
 import { unwrapAlpn } from '../../unwrap/unwrap.js';
 import type { Certificate } from '../certs/certificate.js';
@@ -66,30 +67,45 @@ export class ApiListener {
       // Node would answer for itself, without an envelope; nothing here depends on Host.
       requireHostHeader: false,
     };
-    this.#http = createServer(limits, app);
+    this.#http = createServer(limits);
     // This server never listens by itself, yet only from `listening` on does it keep its deadlines.
     this.#http.emit('listening');
-    this.#http.prependListener('request', (request, response) => {
-      const { socket } = request;
-      this.#answering.set(socket, response);
-      // Refused before its body had come: Node would read on, however much that is, until the request's deadline.
-      response.once('finish', () => {
-        if (!request.complete) closeSoon(socket);
-      });
-      response.once('close', () => {
-        if (this.#answering.get(socket) === response) this.#answering.delete(socket);
-      });
-    });
-    this.#http.on('upgrade', (request, socket, rest) => this.#upgrade(app, request, socket, rest));
+    const answer = guard(
+      'api request',
+      (request: IncomingMessage, response: ServerResponse) => this.#answer(app, request, response),
+      ({ socket }) => socket.destroy(),
+    );
+    this.#http.on('request', answer);
     // An expectation may be ignored (RFC 9110 10.1.1); Node's own refusal would be no envelope.
-    this.#http.on('checkExpectation', app);
-    this.#http.on('connect', (_request, socket) => {
-      refuseWith(socket, new ApiError('invalid_request', 'this is no proxy: CONNECT is not served'));
-    });
-    this.#http.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-      if (socket.writable) refuseWith(socket, malformed(error));
-      else socket.destroy();
-    });
+    this.#http.on('checkExpectation', answer);
+    this.#http.on(
+      'upgrade',
+      guard(
+        'api upgrade',
+        (request: IncomingMessage, socket: Duplex, rest: Buffer) => this.#upgrade(app, request, socket, rest),
+        (_request, socket) => socket.destroy(),
+      ),
+    );
+    this.#http.on(
+      'connect',
+      guard(
+        'api CONNECT request',
+        (request: IncomingMessage, socket: Duplex) =>
+          this.#refuseAfterAnswers(request, socket, new ApiError('invalid_request', 'CONNECT is not supported')),
+        (_request, socket) => socket.destroy(),
+      ),
+    );
+    this.#http.on(
+      'clientError',
+      guard(
+        'api client error',
+        (error: NodeJS.ErrnoException, socket: Duplex) => {
+          if (socket.writable) refuseWith(socket, malformed(error));
+          else socket.destroy();
+        },
+        (_error, socket) => socket.destroy(),
+      ),
+    );
     this.#unwrappable = unwrappableContext(certificate);
     this.#tls = createTlsServer({
       ...secureContext(certificate),
@@ -103,7 +119,9 @@ export class ApiListener {
     });
     // A client that leaves amid its handshake goes unnoticed on half-open sockets until the handshake's deadline.
     this.#tls.on('connection', (socket: Socket) => this.#admit(socket));
-    this.#tls.on('secureConnection', (socket) => void this.#serve(socket));
+    this.#tls.on('secureConnection', this.#serveGuarded);
+    // Such as a lack of file descriptors, which passes.
+    this.#tls.on('error', () => {});
     this.#tls.on('tlsClientError', (_error, socket) => socket.destroy());
   }
 
@@ -160,9 +178,15 @@ export class ApiListener {
       clearTimeout(deadline);
       this.#wrapped.set(tls, { tls, transport, arrival });
       this.addresses.note(tls, arrival.passedOnFor ?? normalizeIp(socket.remoteAddress));
-      void this.#serve(tls);
+      this.#serveGuarded(tls);
     });
   }
+
+  readonly #serveGuarded = guard(
+    'api connection',
+    (socket: TLSSocket) => this.#serve(socket),
+    (socket) => socket.destroy(),
+  );
 
   async #serve(socket: TLSSocket): Promise<void> {
     socket.on('error', () => socket.destroy());
@@ -186,18 +210,35 @@ export class ApiListener {
     this.#arrivals.delete(ends);
   }
 
-  #upgrade(app: RequestListener, request: IncomingMessage, socket: Duplex, rest: Buffer): void {
-    // Answers go out in order, and a connection cannot be switched while one before is still to be written to it.
+  #answer(app: RequestListener, request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    this.#answering.set(socket, response);
+    // Refused before its body had come: Node would read on, however much that is, until the request's deadline.
+    response.once('finish', () => {
+      if (!request.complete) closeSoon(socket);
+    });
+    response.once('close', () => {
+      if (this.#answering.get(socket) === response) this.#answering.delete(socket);
+    });
+    app(request, response as never);
+  }
+
+  /** Refuses what ends HTTP on a connection, in its turn: responses go out in the order of their requests. */
+  #refuseAfterAnswers(_request: IncomingMessage, socket: Duplex, error: ApiError): void {
     const earlier = this.#answering.get(socket);
-    if (earlier) {
+    if (earlier) earlier.once('close', () => refuseWith(socket, error));
+    else refuseWith(socket, error);
+  }
+
+  async #upgrade(app: RequestListener, request: IncomingMessage, socket: Duplex, rest: Buffer): Promise<void> {
+    // A connection cannot be switched while a response to an earlier request is still to be written to it.
+    if (this.#answering.has(socket)) {
       const early = new ApiError('invalid_request', 'an upgrade must wait for the answers to the requests before it');
-      earlier.once('close', () => refuseWith(socket, early));
-      return;
+      return this.#refuseAfterAnswers(request, socket, early);
     }
     if (request.method === 'GET' && connectPath.test(request.url ?? '')) {
-      void this.connect.upgrade(socket, request, rest, this.#wrapped.get(socket)).then((isSession) => {
-        if (isSession) this.#becameSession(request.socket);
-      });
+      const isSession = await this.connect.upgrade(socket, request, rest, this.#wrapped.get(socket));
+      if (isSession) this.#becameSession(request.socket);
       return;
     }
     // RFC 9110 7.8: a server may ignore Upgrade. Node has parsed the request but let go of the connection, so the

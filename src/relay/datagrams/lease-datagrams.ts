@@ -1,6 +1,7 @@
 import type { RemoteInfo, Socket } from 'node:dgram';
 import { decodeDatagram, encodeDatagram } from '../../streams/datagram-frame.js';
 import type { DatagramChannel } from '../../streams/datagram-channel.js';
+import { guard } from '../../util/boundary.js';
 import { maxPublicSendQueueBytes } from '../constants.js';
 import type { Share } from '../ingress/bandwidth.js';
 import type { LeaseSessions, LiveConnection } from '../reverse/session-directory.js';
@@ -40,7 +41,10 @@ export class LeaseDatagrams {
   /** Takes what comes in on a bound socket. */
   open(socket: Socket): void {
     this.#socket = socket;
-    socket.on('message', (payload, peer) => this.#fromPublic(payload, peer));
+    socket.on(
+      'message',
+      guard('public datagram', (payload: Buffer, peer: RemoteInfo) => this.#fromPublic(payload, peer)),
+    );
   }
 
   /** The socket was closed. */
@@ -69,7 +73,10 @@ export class LeaseDatagrams {
     this.#line = line;
     sessions.live.add(line.connection);
     sessions.ended.addEventListener('abort', close, { once: true });
-    channel.on('datagram', (frame) => this.#fromTunnel(line, frame));
+    channel.on(
+      'datagram',
+      guard('carrier datagram', (frame: Buffer) => this.#fromTunnel(line, frame)),
+    );
     channel.once('closed', () => {
       this.#countChannelDrops(line);
       sessions.ended.removeEventListener('abort', close);
@@ -93,6 +100,8 @@ export class LeaseDatagrams {
 
   #fromPublic(payload: Buffer, peer: RemoteInfo): void {
     const line = this.#line;
+    // Nothing can be sent back to port 0 (RFC 768): the source is forged, or wants no answer.
+    if (peer.port === 0) return this.#drop('malformed');
     if (!line) return this.#drop('no_tunnel');
     const flow = this.flows.heard(peer.address, peer.port, Date.now());
     if (!flow) return this.#drop('too_many_flows');

@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { ApiError } from '../../contract/index.js';
 import { normalizeIp } from '../../streams/ip-address.js';
 import { calmServer } from '../../streams/quic-calm.js';
@@ -13,6 +14,7 @@ import {
   quicOptions,
   quicPingMs,
 } from '../../streams/quic-package.js';
+import { guard } from '../../util/boundary.js';
 import { sourceOf } from '../addresses.js';
 import type { Certificate } from '../certs/certificate.js';
 import {
@@ -79,10 +81,10 @@ export class QuicListener {
 
   /** Takes the certificate in use now. The library knows no other way than to listen anew: carriers end, and tunnels open others. */
   renew(): void {
-    void this.#next(async () => {
+    this.#next(async () => {
       await this.#close();
       await this.#listen();
-    });
+    }).catch((error: unknown) => this.#options.logger.error({ err: error }, 'the QUIC listener could not be renewed'));
   }
 
   async stop(): Promise<void> {
@@ -91,7 +93,8 @@ export class QuicListener {
   }
 
   async #next(step: () => Promise<void>): Promise<void> {
-    await (this.#turn = this.#turn.then(step));
+    // A step that failed does not keep those behind it from their turn.
+    await (this.#turn = this.#turn.then(step, step));
   }
 
   async #listen(): Promise<void> {
@@ -111,7 +114,14 @@ export class QuicListener {
         }),
       );
       server.on('error', (error) => logger.debug({ err: error }, 'the QUIC listener met an error'));
-      server.on('session', (session) => this.#greet(session));
+      server.on(
+        'session',
+        guard(
+          'quic session',
+          (session: QuicSession) => this.#greet(session),
+          (session) => closeQuietly(session, violated),
+        ),
+      );
       await server.listen(this.#port, host);
       this.#server = server;
       logger.info({ port: this.#port }, 'datagrams are carried over QUIC too');
@@ -150,32 +160,34 @@ export class QuicListener {
       greeted();
     });
     timer = setTimeout(() => closeQuietly(session, violated), quicHelloTimeoutMs);
-    session.once('stream', (stream) => {
+    const onStream = async (stream: Duplex & { readonly id: number }) => {
       // Streams there are no others: the client's first one, and after that datagrams.
       session.on('stream', () => closeQuietly(session, violated));
       if (stream.id !== 0) return closeQuietly(session, violated);
-      void (async () => {
-        let sessions: LeaseSessions;
-        try {
-          sessions = await this.#options.admit(tokenIn(await readQuicMessage(stream)), clientIp);
-        } catch (error) {
-          if (!isOpen) return;
-          if (!(error instanceof ApiError)) {
-            this.#options.logger.debug({ from: clientIp, reason: (error as Error).message }, 'no QUIC carrier');
-            return closeQuietly(session, violated);
-          }
-          stream.end(JSON.stringify({ ok: false, error: error.code }));
-          clearTimeout(timer);
-          // The answer first; whoever is refused closes by itself.
-          timer = setTimeout(() => closeQuietly(session, refused), quicRefusalLingerMs);
-          return;
-        }
+      let sessions: LeaseSessions;
+      try {
+        sessions = await this.#options.admit(tokenIn(await readQuicMessage(stream)), clientIp);
+      } catch (error) {
         if (!isOpen) return;
-        greeted();
-        stream.resume().end(JSON.stringify({ ok: true }));
-        this.#options.datagrams.attach(sessions, new QuicDatagrams(session, { pingMs: quicPingMs }), clientIp);
-      })();
-    });
+        if (!(error instanceof ApiError)) {
+          this.#options.logger.debug({ from: clientIp, reason: (error as Error).message }, 'no QUIC carrier');
+          return closeQuietly(session, violated);
+        }
+        stream.end(JSON.stringify({ ok: false, error: error.code }));
+        clearTimeout(timer);
+        // The answer first; whoever is refused closes by itself.
+        timer = setTimeout(() => closeQuietly(session, refused), quicRefusalLingerMs);
+        return;
+      }
+      if (!isOpen) return;
+      greeted();
+      stream.resume().end(JSON.stringify({ ok: true }));
+      this.#options.datagrams.attach(sessions, new QuicDatagrams(session, { pingMs: quicPingMs }), clientIp);
+    };
+    session.once(
+      'stream',
+      guard('quic stream', onStream, () => closeQuietly(session, violated)),
+    );
   }
 }
 

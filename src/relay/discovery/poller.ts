@@ -1,4 +1,5 @@
 import type { RelayVisit } from '../../sdk/relay-visit.js';
+import { guard } from '../../util/boundary.js';
 import { maxDoubtfulVisits, maxVisits, pollJitterShare } from '../constants.js';
 import type { Logger } from '../logger.js';
 import type { Peer, PeerBook } from './peer-book.js';
@@ -42,7 +43,7 @@ export class Poller {
     this.#timer = setTimeout(() => {
       // The first may be another by now, or not be due any more.
       const due = book.next((other) => this.#mayVisit(other));
-      if (due && due.dueAt <= Date.now()) void this.#visit(due);
+      if (due && due.dueAt <= Date.now()) this.#visitGuarded(due);
       this.plan();
     }, waitMs);
   }
@@ -61,6 +62,8 @@ export class Poller {
     if (this.#running.has(peer)) return false;
     return !isDoubtful(peer) || [...this.#running].filter(isDoubtful).length < maxDoubtfulVisits;
   }
+
+  readonly #visitGuarded = guard('discovery visit', (peer: Peer) => this.#visit(peer));
 
   async #visit(peer: Peer): Promise<void> {
     const { book, visits, logger, signal } = this.#options;

@@ -3,6 +3,7 @@ export const connectionOutcomes = [
   'routed',
   'api',
   'over_limit',
+  'too_many_pending',
   'no_proxy_header',
   'no_client_hello',
   'unknown_name',

@@ -61,6 +61,7 @@ export class PublicConnections {
     let passedOn: ProxiedAddresses | undefined;
     if (this.limits.isBalancer(ends.source.address)) {
       const header = await this.awaiting(socket, () => readProxyHeader(socket));
+      if (header === 'too many') return undefined;
       if (!header || socket.destroyed) return void this.limits.onOutcome?.('no_proxy_header');
       passedOn = header.addresses;
     }
@@ -76,15 +77,21 @@ export class PublicConnections {
     return { addresses, passedOn, source, uncount };
   }
 
-  /** Waits for the first words of a connection, unless too many are waited for already. */
-  async awaiting<T>(socket: Socket, read: () => Promise<T | undefined>): Promise<T | undefined> {
-    if (this.#awaitedInAll >= maxHelloWaits) return void socket.destroy();
+  /** Waits for the first bytes of a connection, unless too many are waited for already: then it is closed, and counted. */
+  async awaiting<T>(socket: Socket, read: () => Promise<T | undefined>): Promise<T | 'too many' | undefined> {
+    if (this.#awaitedInAll >= maxHelloWaits) return this.refusePending(socket);
     this.#awaitedInAll++;
     try {
       return await read();
     } finally {
       this.#awaitedInAll--;
     }
+  }
+
+  refusePending(socket: Socket): 'too many' {
+    this.limits.onOutcome?.('too_many_pending');
+    socket.destroy();
+    return 'too many';
   }
 
   #overLimit(socket: Socket): undefined {

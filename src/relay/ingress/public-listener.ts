@@ -1,5 +1,6 @@
 import { type Server, type Socket, createServer } from 'node:net';
 import type { ClientHello } from '../../tls/messages.js';
+import { guard } from '../../util/boundary.js';
 import { maxHelloWaitsPerSource } from '../constants.js';
 import type { Lease } from '../leases/lease.js';
 import { Tally } from '../tally.js';
@@ -32,7 +33,16 @@ export class PublicListener {
     private readonly connections: PublicConnections,
     private readonly joiner: Joiner,
   ) {
-    this.#server = createServer(publicTcpOptions, (socket) => void this.#serve(socket));
+    this.#server = createServer(
+      publicTcpOptions,
+      guard(
+        'public connection',
+        (socket: Socket) => this.#serve(socket),
+        (socket) => socket.destroy(),
+      ),
+    );
+    // Such as a lack of file descriptors, which passes.
+    this.#server.on('error', () => {});
   }
 
   get server(): Server {
@@ -48,6 +58,7 @@ export class PublicListener {
     const visitor = await this.connections.admit(socket);
     if (!visitor) return;
     const hello = await this.#hello(socket, visitor.source);
+    if (hello === 'too many') return;
     if (!hello) return this.options.onOutcome?.('no_client_hello');
     const hostname = hello.serverName?.toLowerCase();
     const lease = hostname === undefined ? undefined : this.options.leaseAt(hostname);
@@ -65,8 +76,8 @@ export class PublicListener {
   }
 
   /** Reads the ClientHello, unless too many are awaited already. */
-  async #hello(socket: Socket, source: string): Promise<ClientHello | undefined> {
-    if (!this.#awaited.add(source)) return void socket.destroy();
+  async #hello(socket: Socket, source: string): Promise<ClientHello | 'too many' | undefined> {
+    if (!this.#awaited.add(source)) return this.connections.refusePending(socket);
     try {
       return await this.connections.awaiting(socket, () => readClientHello(socket));
     } finally {

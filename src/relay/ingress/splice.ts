@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { guard } from '../../util/boundary.js';
 import { type Flushable, reuse } from '../../streams/reused-reads.js';
 import { bulkAfterBytes, bulkChunkBytes, maxUnwrittenBytes } from '../constants.js';
 import type { Bandwidth, Paced, Share } from './bandwidth.js';
@@ -51,7 +52,17 @@ class Flow implements Paced {
     private readonly bandwidth: Bandwidth,
     private readonly share: Share,
   ) {
-    from.on('data', (chunk: Buffer) => this.#pass(chunk));
+    from.on(
+      'data',
+      guard(
+        'splice data',
+        (chunk: Buffer) => this.#pass(chunk),
+        () => {
+          from.destroy();
+          to.destroy();
+        },
+      ),
+    );
     from.once('end', () => {
       this.#reads?.flush();
       to.end();

@@ -1,4 +1,5 @@
 import { type Server, type Socket, createServer } from 'node:net';
+import { guard } from '../../util/boundary.js';
 import type { Lease } from '../leases/lease.js';
 import type { BoundPort } from '../ports/port-book.js';
 import type { Joiner } from './joiner.js';
@@ -21,7 +22,14 @@ export class TcpPort implements BoundPort {
     private readonly connections: PublicConnections,
     private readonly joiner: Joiner,
   ) {
-    this.#server = createServer(publicTcpOptions, (socket) => void this.#serve(socket));
+    this.#server = createServer(
+      publicTcpOptions,
+      guard(
+        'port connection',
+        (socket: Socket) => this.#serve(socket),
+        (socket) => socket.destroy(),
+      ),
+    );
   }
 
   /** @throws the system's error when the port cannot be bound */

@@ -1,5 +1,6 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import type { Registry } from 'prom-client';
+import { guard } from '../../util/boundary.js';
 import { maxMetricsConnections, requestHeadTimeoutMs } from '../constants.js';
 import type { Logger } from '../logger.js';
 
@@ -16,7 +17,16 @@ export class MetricsListener {
     private readonly logger: Logger,
   ) {
     const limits = { headersTimeout: requestHeadTimeoutMs, requestTimeout: requestHeadTimeoutMs };
-    this.server = createServer(limits, (request, response) => void this.#answer(request, response));
+    this.server = createServer(
+      limits,
+      guard(
+        'metrics request',
+        (request: IncomingMessage, response: ServerResponse) => this.#answer(request, response),
+        ({ socket }) => socket.destroy(),
+      ),
+    );
+    // Such as a lack of file descriptors, which passes.
+    this.server.on('error', () => {});
     this.server.maxConnections = maxMetricsConnections;
   }
 

@@ -6,6 +6,7 @@ import type { DiscoveryReport } from '../discovery/discovery.js';
 import { refusals } from '../discovery/refusals.js';
 import { type ConnectionOutcome, connectionOutcomes } from '../ingress/connection-outcome.js';
 import type { LeaseSessions } from '../reverse/session-directory.js';
+import type { Fault } from '../../util/boundary.js';
 import { LeaseTraffic, type TrafficSource } from './lease-traffic.js';
 import type { StoreObserver } from './timed-store.js';
 
@@ -48,6 +49,12 @@ export class RelayMetrics {
     labelNames: ['operation', 'result'],
     registers: [this.registry],
   });
+  readonly #faults = new Counter({
+    name: 'portal_handler_faults_total',
+    help: 'Handlers that failed by a fault of this program, each of which ended one connection, datagram or timer run.',
+    labelNames: ['boundary'],
+    registers: [this.registry],
+  });
   readonly #store = new Histogram({
     name: 'portal_store_call_seconds',
     help: 'Time that calls to the store took.',
@@ -67,6 +74,7 @@ export class RelayMetrics {
     this.#signatures.inc({ mode, result });
   readonly answer = (operation: OperationId | undefined, result: ApiResult): void =>
     this.#requests.inc({ operation: operation ?? 'none', result });
+  readonly fault = ({ boundary }: Fault): void => this.#faults.inc({ boundary });
   readonly storeCall: StoreObserver = (call, seconds, failed) => {
     this.#store.observe({ call }, seconds);
     if (failed) this.#storeFailures.inc({ call });

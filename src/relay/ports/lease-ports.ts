@@ -1,3 +1,4 @@
+import { guard } from '../../util/boundary.js';
 import { portCheckIntervalMs } from '../constants.js';
 import type { PortBook, PortGrip } from './port-book.js';
 
@@ -66,7 +67,10 @@ export class LeasePorts {
   async start(leaseOf: Parameters<PortBook['start']>[0]): Promise<void> {
     await this.tcp.start(leaseOf);
     await this.udp.start(leaseOf);
-    this.#timer = setInterval(() => this.reconcile(), portCheckIntervalMs);
+    this.#timer = setInterval(
+      guard('port check', () => this.reconcile()),
+      portCheckIntervalMs,
+    );
   }
 
   /** To be called when the operator has changed the settings; otherwise they take effect a moment later. */

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { guard } from '../../util/boundary.js';
 import { maxProbeDelayMs, maxWitnessedSessions, probeIntervalMs } from '../constants.js';
 import type { Visit } from './visit.js';
 
@@ -124,7 +125,10 @@ export class SelfProbe<Target extends ProbeTarget> {
     const { intervalMs = probeIntervalMs, maxDelayMs = maxProbeDelayMs } = this.#options;
     // By the monotonic clock: the system's time being set brings no probe forward and holds none back.
     const due = Math.max(this.#startedAt + intervalMs - performance.now(), 0);
-    this.#pending = setTimeout(() => void this.#run(), due + Math.random() * maxDelayMs);
+    this.#pending = setTimeout(
+      guard('self-probe', () => this.#run()),
+      due + Math.random() * maxDelayMs,
+    );
   }
 
   async #run(): Promise<void> {

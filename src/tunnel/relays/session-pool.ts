@@ -6,6 +6,7 @@ import { reactTo } from '../../sdk/reactions.js';
 import { FramedChannel } from '../../streams/framed-channel.js';
 import type { OpenedSession } from '../carriers/carrier.js';
 import { awaitClaim, type Claim } from './claim.js';
+import { guard } from '../../util/boundary.js';
 import {
   failureMemoryMs,
   maxParallelDials,
@@ -79,8 +80,17 @@ export class SessionPool {
   fill(): void {
     if (this.#stop.signal.aborted || performance.now() < this.#blockedUntil || !this.#options.hasRoom()) return;
     const parallel = this.#trying ? 1 : maxParallelDials;
-    while (this.#ready.size + this.#dialing < this.#wanted + this.#extra && this.#dialing < parallel) void this.#open();
+    while (this.#ready.size + this.#dialing < this.#wanted + this.#extra && this.#dialing < parallel)
+      this.#openGuarded();
   }
+
+  readonly #openGuarded = guard('session dial', () => this.#open());
+
+  readonly #claimAgain = guard(
+    'session claim',
+    (opened: OpenedSession) => this.#claimOf(opened, false),
+    ({ stream }) => stream.destroy(),
+  );
 
   async #open(): Promise<void> {
     this.#dialing++;
@@ -117,7 +127,7 @@ export class SessionPool {
         const channel = new FramedChannel(stream, (isFree) => {
           if (!isFree) return;
           if (this.#stop.signal.aborted) stream.destroy();
-          else void this.#claimOf(opened, false);
+          else this.#claimAgain(opened);
         });
         this.#options.onClaim({ ...claim, stream: channel });
       } else this.#options.onClaim(claim);

@@ -4,6 +4,7 @@ import { systemCode } from '../../sdk/errors.js';
 import { lookupWithLoopback } from '../../sdk/loopback.js';
 import type { DatagramChannel } from '../../streams/datagram-channel.js';
 import { decodeDatagram, encodeDatagram } from '../../streams/datagram-frame.js';
+import { guard } from '../../util/boundary.js';
 import { maxUdpFlows, udpDropNoticeMs, udpFlowIdleMs, udpSweepIntervalMs } from '../constants.js';
 import type { LocalServiceEvents } from './local-service.js';
 import { describeTarget, type Target } from './target.js';
@@ -44,7 +45,7 @@ export class UdpService extends EventEmitter<UdpServiceEvents> {
   /** Serves the flows of a carrier until it is closed. */
   serve(channel: DatagramChannel): void {
     const flows = new Map<number, UdpFlow>();
-    channel.on('datagram', (bytes) => {
+    const receive = (bytes: Buffer) => {
       const frame = decodeDatagram(bytes);
       if (!frame) return void this.counters.dropped++;
       let flow = flows.get(frame.flow);
@@ -59,7 +60,8 @@ export class UdpService extends EventEmitter<UdpServiceEvents> {
       flows.set(frame.flow, flow);
       if (flow.send(frame.payload)) this.counters.received++;
       else this.counters.dropped++;
-    });
+    };
+    channel.on('datagram', guard('tunnel datagram', receive));
     let counted = 0;
     const sweep = () => {
       const dropped = channel.dropped + channel.oversized;
