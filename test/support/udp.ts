@@ -44,6 +44,7 @@ export async function openPeer(t: TestContext, url: string | undefined): Promise
 export async function ask(peer: Socket, text: string): Promise<string> {
   const answer = once(peer, 'message') as Promise<[Buffer]>;
   const again = setInterval(() => peer.send(text), 250);
+  peer.once('close', () => clearInterval(again));
   peer.send(text);
   const [payload] = await answer;
   clearInterval(again);

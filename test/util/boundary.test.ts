@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type IncomingMessage, get as httpGet } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { afterEach, test } from 'node:test';
+import { type BoundaryName, type Fault, boundaryNames, guard, injectFaults, onFault } from '../../src/util/boundary.js';
+import { connectTls, readAll } from '../support/by-hand.js';
+import { type TestRelay, freePort, startTestRelay, withPorts } from '../support/relay.js';
+import { get, openTunnel, startHttpService, startTcpService, visitPort } from '../support/tunnel.js';
+import { ask, echo, openPeer, startUdpService } from '../support/udp.js';
+
+afterEach(() => injectFaults(undefined));
+
+test('what a handler throws, or rejects with, ends what it was called for and is told once', async () => {
+  const told: Fault[] = [];
+  const stop = onFault((fault) => told.push(fault));
+  const ends: string[] = [];
+  const fail = new Error('a fault');
+  const sync = guard(
+    'frame data',
+    (_what: string) => assert.fail(fail),
+    (what) => ends.push(what),
+  );
+  const async = guard(
+    'lease sweep',
+    async (_what: string) => Promise.reject(fail),
+    (what) => ends.push(what),
+  );
+  sync('sync');
+  async('async');
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(ends, ['sync', 'async']);
+  assert.deepEqual(told, [
+    { boundary: 'frame data', error: fail },
+    { boundary: 'lease sweep', error: fail },
+  ]);
+  // What fails in ending it stays within the boundary as well.
+  guard(
+    'frame data',
+    () => assert.fail(fail),
+    () => assert.fail('again'),
+  )();
+  assert.equal(told.length, 4);
+  stop();
+  sync('untold');
+  assert.equal(told.length, 4);
+});
+
+/** Need another Node, or take longer than a test may: their own tests have them. */
+const elsewhere: BoundaryName[] = ['quic session', 'quic stream', 'discovery visit', 'self-probe', 'session claim'];
+
+test('a fault in any one handler leaves the process and the other visitors alone', async (t) => {
+  const metricsPort = await freePort();
+  const relay = await startTestRelay({ ...(await withPorts(4)), metricsPort });
+  t.after(() => relay.stop());
+  const web = await startHttpService(t, (_request, response) => response.end('web'));
+  const tcp = await startTcpService(t, (socket) => socket.end('tcp'));
+  const udp = await startUdpService(t, echo);
+  const open = await openTunnel(t, relay, web.port, { probe: false });
+  const ports = await openTunnel(t, relay, undefined, { tcp: tcp.port, udp: udp.port, probe: false });
+  const [tcpUrl, udpUrl] = ports.tunnel.current!.urls;
+
+  const exercises: Record<string, () => Promise<unknown>> = {
+    https: async () => assert.equal((await get(relay, open.hostname)).body, 'web'),
+    port: async () => assert.equal((await readAll(await visitPort(t, tcpUrl))).toString(), 'tcp'),
+    datagram: async () => assert.equal(await ask(await openPeer(t, udpUrl), 'hello'), 'hello'),
+    metrics: async () => assert.match(await scrape(metricsPort), /portal_leases/),
+    api: () => write(relay, 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'),
+    upgrade: () => write(relay, 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'),
+    connect: () => write(relay, 'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n'),
+    malformed: () => write(relay, 'no HTTP at all\r\n\r\n'),
+    timers: () => new Promise((resolve) => setTimeout(resolve, 100)),
+  };
+
+  for (const name of boundaryNames.filter((each) => !elsewhere.includes(each))) {
+    const told: Fault[] = [];
+    const stop = onFault((fault) => told.push(fault));
+    const thrown = new Promise<void>((resolve) =>
+      injectFaults((each) => {
+        if (each !== name || told.length > 0) return;
+        injectFaults(undefined);
+        resolve();
+        throw new Error(`thrown in ${name}`);
+      }),
+    );
+    let isThrown = false;
+    void thrown.then(() => (isThrown = true));
+    // One of these leads through the handler, and it alone may fail.
+    const deadline = AbortSignal.timeout(10_000);
+    while (!isThrown && !deadline.aborted)
+      for (const exercise of Object.values(exercises)) {
+        if (isThrown) break;
+        await Promise.race([exercise().catch(() => undefined), thrown.then(() => undefined)]);
+      }
+    assert.ok(isThrown, `${name}: no exercise leads through this handler`);
+    stop();
+    assert.deepEqual(
+      told.map(({ boundary, error }) => [boundary, error.message]),
+      [[name, `thrown in ${name}`]],
+    );
+    for (const [exercise, run] of Object.entries(exercises))
+      await run().catch((error: Error) => assert.fail(`${exercise} after a fault in ${name}: ${error.message}`));
+    const metrics = await scrape(metricsPort);
+    assert.match(metrics, new RegExp(`portal_handler_faults_total\\{boundary="${name}"\\} [1-9]`));
+  }
+});
+
+/** Over a connection of its own. */
+async function scrape(port: number): Promise<string> {
+  const request = httpGet({ host: '127.0.0.1', port, path: '/metrics', agent: false });
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  return await text(response);
+}
+
+async function write(relay: TestRelay, bytes: string): Promise<void> {
+  const socket = await connectTls(relay);
+  socket.on('error', () => {});
+  socket.write(bytes);
+  socket.resume();
+  if (!socket.readableEnded) await Promise.race([once(socket, 'end'), once(socket, 'close')]);
+  socket.destroy();
+}
