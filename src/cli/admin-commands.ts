@@ -116,10 +116,7 @@ export const adminCommands: Record<string, AdminCommand> = {
 
 /** Words that a command takes: those of its usage, options left out. */
 export function wordsOf({ usage }: AdminCommand): number {
-  return usage
-    .replace(/\[.*\]/, '')
-    .split(' ')
-    .filter(Boolean).length;
+  return usage.split(' [', 1)[0]!.split(' ').filter(Boolean).length;
 }
 
 function leaseOf([name = '', address = '']: string[]): LeaseIdentity {
