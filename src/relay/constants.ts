@@ -67,6 +67,8 @@ export const maxTranscriptBytes = 65_536;
 export const maxRequestHeadBytes = 16_384;
 export const requestHeadTimeoutMs = 10_000;
 export const requestTimeoutMs = 30_000;
+/** How long a peer may take to read a response; what it has not taken is held in memory. */
+export const responseTimeoutMs = 20_000;
 /** A connection without requests is kept for so long: tunnels ask for signatures now and then, and each new one is a handshake. */
 export const keepAliveTimeoutMs = 60_000;
 /** How often requests under way are held against the two deadlines above. */

@@ -12,7 +12,7 @@ import { discoveryHandlers } from './api/discovery.js';
 import { landingHandlers } from './api/landing.js';
 import { referenceHandlers } from './api/reference.js';
 import { thumbnailHandlers } from './api/thumbnail.js';
-import { sdkHandlers } from './api/sdk.js';
+import { credentials, sdkHandlers } from './api/sdk.js';
 import { systemHandlers } from './api/system.js';
 import { loadContract } from '../contract/index.js';
 import { AuditLog } from './audit/audit-log.js';
@@ -236,6 +236,7 @@ export async function startRelay(config: RelayConfig, logger: Logger, parts: Rel
   });
   const app = createApp({
     addresses,
+    authenticate: async (request) => void (await auth.lease(credentials(request))),
     adminGuard: adminGuard(adminAuth, audit, config.portalUrl.origin),
     handlers: wrapHandlers({
       ...sdkHandlers({
@@ -265,7 +266,7 @@ export async function startRelay(config: RelayConfig, logger: Logger, parts: Rel
     validateResponses: config.validateResponses,
   });
   const connect = new ConnectEndpoint(admission, datagrams, addresses, logger, metrics?.answer);
-  const apiListener = new ApiListener(app, certificates.current, connect, addresses);
+  const apiListener = new ApiListener(app, certificates.current, connect, addresses, config.maxConnectionsPerSource);
 
   metrics?.watch({
     releaseVersion: releaseVersion(),

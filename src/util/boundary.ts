@@ -13,6 +13,7 @@ export const boundaryNames = [
   'api upgrade',
   'api CONNECT request',
   'api client error',
+  'response sweep',
   'metrics request',
   'public datagram',
   'carrier datagram',

@@ -157,3 +157,38 @@ test('a good token does not wait for a limit that forged ones from its address h
   assert.equal(await forge(attacked, first.token), 200);
   t.after(() => attacked.stop());
 });
+
+test('connections to the API port are limited by source, and reverse sessions leave room', async (t) => {
+  const limited = await startTestRelay({ maxConnectionsPerSource: 3 });
+  t.after(() => limited.stop());
+  const lease = await register(limited, { name: 'many' });
+  const sessions = [];
+  for (let count = 0; count < 4; count++) sessions.push(await openSession(limited, sessionHeaders(lease.token)));
+  assert.deepEqual(
+    sessions.map(({ status }) => status),
+    [200, 200, 200, 200],
+  );
+  const held = await Promise.all([1, 2, 3].map(() => connectTls(limited)));
+  await assert.rejects(connectTls(limited));
+  held[0]!.destroy();
+  await once(held[0]!, 'close');
+  // The relay hears of the end a moment later.
+  for (;;) {
+    const again = await connectTls(limited).catch(() => undefined);
+    if (!again) continue;
+    again.destroy();
+    break;
+  }
+  for (const socket of [...held, ...sessions.map((session) => session.socket)]) socket.destroy();
+});
+
+test('a wrong access token is refused before the body has come', async () => {
+  for (const path of ['/v1/sign', '/sdk/renew', '/sdk/unregister']) {
+    const head = `POST ${path} HTTP/1.1\r\nHost: ${relay.rootHost}\r\nX-Portal-Access-Token: a.b.c\r\n`;
+    const answer = await exchange(
+      relay.apiPort,
+      `${head}Content-Type: application/json\r\nContent-Length: 60000\r\n\r\n{`,
+    );
+    assert.match(answer, /^HTTP\/1\.1 401 /, path);
+  }
+});

@@ -15,9 +15,12 @@ import {
   requestCheckIntervalMs,
   requestHeadTimeoutMs,
   requestTimeoutMs,
+  responseTimeoutMs,
   tcpKeepAliveMs,
   tlsHandshakeTimeoutMs,
 } from '../constants.js';
+import { sourceOf } from '../addresses.js';
+import { Tally } from '../tally.js';
 import type { ClientAddresses } from './client-address.js';
 import type { ConnectEndpoint, Wrapped } from './connect.js';
 import { closeSoon, refuseWith } from './raw-answers.js';
@@ -44,12 +47,19 @@ export class ApiListener {
   readonly #tls;
   /** TCP connections, from before their handshake on. */
   readonly #open = new Set<Socket>();
+  /** Connections to the API's own port that are no reverse sessions (yet). */
+  readonly #bySource: Tally;
   /** The last response not done yet of each connection that HTTP serves. */
-  readonly #answering = new WeakMap<Duplex, ServerResponse>();
+  readonly #answering = new Map<Duplex, ServerResponse>();
+  /** Responses that were handed to the connection and not taken by the peer, and since when. */
+  readonly #unread = new WeakMap<ServerResponse, number>();
+  readonly #sweeper: NodeJS.Timeout;
   /** By the ends of the connection: TLS makes another socket of each. */
   readonly #arrivals = new Map<string, Arrival>();
   /** Connections of which TLS may be taken off. */
   readonly #wrapped = new WeakMap<Duplex, Wrapped & { arrival: Arrival }>();
+  /** TCP connections of these. */
+  readonly #wrappedSockets = new WeakSet<Socket>();
   #unwrappable: SecureContext;
 
   constructor(
@@ -57,7 +67,9 @@ export class ApiListener {
     certificate: Certificate,
     private readonly connect: ConnectEndpoint,
     private readonly addresses: ClientAddresses,
+    maxConnectionsPerSource: number,
   ) {
+    this.#bySource = new Tally(maxConnectionsPerSource);
     const limits = {
       maxHeaderSize: maxRequestHeadBytes,
       headersTimeout: requestHeadTimeoutMs,
@@ -118,10 +130,21 @@ export class ApiListener {
       keepAliveInitialDelay: tcpKeepAliveMs,
     });
     // A client that leaves amid its handshake goes unnoticed on half-open sockets until the handshake's deadline.
-    this.#tls.on('connection', (socket: Socket) => this.#admit(socket));
+    this.#tls.on(
+      'connection',
+      guard(
+        'api connection',
+        (socket: Socket) => this.#admit(socket),
+        (socket) => socket.destroy(),
+      ),
+    );
     this.#tls.on('secureConnection', this.#serveGuarded);
     // Such as a lack of file descriptors, which passes.
     this.#tls.on('error', () => {});
+    this.#sweeper = setInterval(
+      guard('response sweep', () => this.#sweep(performance.now())),
+      requestCheckIntervalMs,
+    );
     this.#tls.on('tlsClientError', (_error, socket) => socket.destroy());
   }
 
@@ -146,6 +169,7 @@ export class ApiListener {
 
   /** Stops listening and ends what is open, reverse sessions included. */
   async stop(): Promise<void> {
+    clearInterval(this.#sweeper);
     const closed = new Promise((resolve) => this.#tls.close(resolve));
     this.#http.close();
     for (const socket of this.#open) socket.destroy();
@@ -153,15 +177,47 @@ export class ApiListener {
   }
 
   #admit(socket: Socket): boolean {
-    const hasRoom = this.#open.size < maxApiConnections;
+    const hasRoom = this.#open.size < maxApiConnections && this.#count(socket);
     if (!hasRoom) socket.destroy();
     this.#open.add(socket);
     socket.once('close', () => this.#open.delete(socket));
     return hasRoom;
   }
 
+  /** Counts a connection to the API's own port by its source; others were counted where they came in. */
+  #count(socket: Socket): boolean {
+    const ends = endsOf(socket);
+    const ip = normalizeIp(socket.remoteAddress);
+    if (this.#wrappedSockets.has(socket) || this.#arrivals.has(ends) || this.addresses.isProxy(ip)) return true;
+    const source = sourceOf(ip);
+    if (!this.#bySource.add(source)) return false;
+    let isCounted = true;
+    const uncount = () => {
+      if (isCounted) this.#bySource.remove(source);
+      isCounted = false;
+    };
+    // From then on its lease's limits hold for it.
+    this.#arrivals.set(ends, { onReverseSession: uncount });
+    socket.once('close', () => {
+      uncount();
+      this.#arrivals.delete(ends);
+    });
+    return true;
+  }
+
+  /** Ends connections whose peer does not read its response: what it has yet to take is held in memory. */
+  #sweep(now: number): void {
+    for (const [socket, response] of this.#answering) {
+      if (!response.writableEnded) continue;
+      const since = this.#unread.get(response);
+      if (since === undefined) this.#unread.set(response, now);
+      else if (now - since > responseTimeoutMs) socket.destroy();
+    }
+  }
+
   /** TLS that is not tied to its socket, which costs more and is only for sessions. */
   #acceptUnwrappable(socket: Socket, arrival: Arrival): void {
+    this.#wrappedSockets.add(socket);
     if (!this.#admit(socket)) return;
     const transport = new DetachableSocket(socket);
     const tls = new TLSSocket(transport, {

@@ -22,11 +22,16 @@ import { contractValidation } from './validation.js';
 export type Handler = (request: Request, response: Response) => Promise<void> | void;
 export type Handlers = Partial<Record<OperationId, Handler>>;
 
+/** Those that take a body under a lease's access token. Signing has it in the header alone. */
+const leaseOperations: ReadonlySet<OperationId> = new Set(['signHandshake', 'renewLease', 'unregisterLease']);
+
 export type AnswerObserver = (operation: OperationId | undefined, result: ErrorCode | 'ok') => void;
 
 export interface AppOptions {
   handlers: Handlers;
   addresses: ClientAddresses;
+  /** Checks the access token in a request's header. @throws ApiError */
+  authenticate(request: Request): Promise<void>;
   /** Stands in front of all of `/admin`. */
   adminGuard: RequestHandler;
   logger: Logger;
@@ -43,6 +48,7 @@ export interface AppOptions {
 export function createApp({
   handlers,
   addresses,
+  authenticate,
   adminGuard,
   logger,
   onAnswer,
@@ -86,6 +92,12 @@ export function createApp({
       const takesBody = requestBody !== undefined;
       const limit = path === '/v1/sign' ? maxSignBodyBytes : maxJsonBodyBytes;
       if (path.startsWith('/admin/')) route[method](adminGuard);
+      // Strangers do not get to have their bodies held, where the credential is in a header.
+      if (leaseOperations.has(operationId))
+        route[method](async (request, _response, next) => {
+          if (operationId === 'signHandshake' || request.get('x-portal-access-token')) await authenticate(request);
+          next();
+        });
       if (takesBody) route[method](jsonBody(limit));
       route[method](validation(takesBody), handler);
     }

@@ -10,6 +10,11 @@ export class ClientAddresses {
 
   constructor(private readonly isTrustedProxy: AddressList) {}
 
+  /** Whether the operator trusts this address to pass on others' requests. */
+  isProxy(address: string): boolean {
+    return this.isTrustedProxy(address);
+  }
+
   /** Says who is behind a connection whose other end only passes it on. */
   note(socket: Duplex, address: string): void {
     this.#passedOn.set(socket, address);
