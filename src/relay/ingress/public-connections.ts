@@ -4,6 +4,7 @@ import type { ProxiedAddresses } from '../../streams/proxy-protocol.js';
 import type { AddressList } from '../address-list.js';
 import { sourceOf } from '../addresses.js';
 import { maxHelloWaits, maxPublicConnections, tcpKeepAliveMs } from '../constants.js';
+import { FairSlots } from '../fair-slots.js';
 import { Tally } from '../tally.js';
 import type { OutcomeObserver } from './connection-outcome.js';
 import { readProxyHeader } from './proxied.js';
@@ -39,7 +40,8 @@ export interface PublicConnectionLimits {
 export class PublicConnections {
   readonly #open = new Set<Socket>();
   readonly #bySource: Tally;
-  #awaitedInAll = 0;
+  /** Connections whose first bytes are awaited. */
+  readonly #awaited = new FairSlots(maxHelloWaits);
 
   constructor(private readonly limits: PublicConnectionLimits) {
     this.#bySource = new Tally(limits.maxConnectionsPerSource);
@@ -60,7 +62,7 @@ export class PublicConnections {
     const ends = endsOf(socket);
     let passedOn: ProxiedAddresses | undefined;
     if (this.limits.isBalancer(ends.source.address)) {
-      const header = await this.awaiting(socket, () => readProxyHeader(socket));
+      const header = await this.awaiting(socket, sourceOf(ends.source.address), () => readProxyHeader(socket));
       if (header === 'too many') return undefined;
       if (!header || socket.destroyed) return void this.limits.onOutcome?.('no_proxy_header');
       passedOn = header.addresses;
@@ -77,14 +79,25 @@ export class PublicConnections {
     return { addresses, passedOn, source, uncount };
   }
 
-  /** Waits for the first bytes of a connection, unless too many are waited for already: then it is closed, and counted. */
-  async awaiting<T>(socket: Socket, read: () => Promise<T | undefined>): Promise<T | 'too many' | undefined> {
-    if (this.#awaitedInAll >= maxHelloWaits) return this.refusePending(socket);
-    this.#awaitedInAll++;
+  /**
+   * Waits for the first bytes of a connection. When too many are waited for, the oldest of the source that has most is closed, and
+   * counted.
+   */
+  async awaiting<T>(
+    socket: Socket,
+    source: string,
+    read: () => Promise<T | undefined>,
+  ): Promise<T | 'too many' | undefined> {
+    let isEvicted = false;
+    const release = this.#awaited.take(source, () => {
+      isEvicted = true;
+      this.refusePending(socket);
+    });
     try {
-      return await read();
+      const found = await read();
+      return isEvicted ? 'too many' : found;
     } finally {
-      this.#awaitedInAll--;
+      release();
     }
   }
 

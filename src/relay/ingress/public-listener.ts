@@ -79,7 +79,7 @@ export class PublicListener {
   async #hello(socket: Socket, source: string): Promise<ClientHello | 'too many' | undefined> {
     if (!this.#awaited.add(source)) return this.connections.refusePending(socket);
     try {
-      return await this.connections.awaiting(socket, () => readClientHello(socket));
+      return await this.connections.awaiting(socket, source, () => readClientHello(socket));
     } finally {
       this.#awaited.remove(source);
     }

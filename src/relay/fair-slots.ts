@@ -1,0 +1,68 @@
+interface Slot {
+  source: string;
+  evict(): void;
+}
+
+/**
+ * A bounded number of slots, shared between sources. When all are taken, the oldest slot of the source that holds most makes room:
+ * many sources that hold many cannot keep out one that holds few. Each call takes constant time.
+ */
+export class FairSlots {
+  /** Slots of each source, oldest first. */
+  readonly #bySource = new Map<string, Set<Slot>>();
+  /** Sources by how many slots they hold. */
+  readonly #byCount = new Map<number, Set<string>>();
+  #most = 0;
+  #size = 0;
+
+  constructor(private readonly limit: number) {}
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /**
+   * Takes a slot, which may evict another.
+   * @param evict called when this one has to make room; it is released then
+   * @returns releases it; again does nothing
+   */
+  take(source: string, evict: () => void): () => void {
+    if (this.#size >= this.limit) this.#makeRoom();
+    const slot: Slot = { source, evict };
+    const held = this.#bySource.get(source) ?? new Set<Slot>();
+    this.#bySource.set(source, held);
+    held.add(slot);
+    this.#size++;
+    this.#moved(source, held.size - 1, held.size);
+    return () => this.#release(slot);
+  }
+
+  #makeRoom(): void {
+    const [source] = this.#byCount.get(this.#most) ?? [];
+    const [oldest] = (source === undefined ? undefined : this.#bySource.get(source)) ?? [];
+    if (!oldest) return;
+    this.#release(oldest);
+    oldest.evict();
+  }
+
+  #release(slot: Slot): void {
+    const held = this.#bySource.get(slot.source);
+    if (!held?.delete(slot)) return;
+    this.#size--;
+    if (held.size === 0) this.#bySource.delete(slot.source);
+    this.#moved(slot.source, held.size + 1, held.size);
+  }
+
+  #moved(source: string, from: number, to: number): void {
+    const before = this.#byCount.get(from);
+    before?.delete(source);
+    if (before?.size === 0) this.#byCount.delete(from);
+    if (to > 0) {
+      const after = this.#byCount.get(to) ?? new Set<string>();
+      this.#byCount.set(to, after);
+      after.add(source);
+    }
+    if (to > this.#most) this.#most = to;
+    else if (this.#most === from && !this.#byCount.has(from)) this.#most = to;
+  }
+}
