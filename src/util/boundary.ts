@@ -32,6 +32,9 @@ export const boundaryNames = [
   'session claim',
   'self-probe',
   'tunnel datagram',
+  'visitor request',
+  'visitor upgrade',
+  'visitor error',
 ] as const;
 export type BoundaryName = (typeof boundaryNames)[number];
 

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type IncomingMessage, get as httpGet } from 'node:http';
 import { text } from 'node:stream/consumers';
+import type { TLSSocket } from 'node:tls';
 import { afterEach, test } from 'node:test';
 import { type BoundaryName, type Fault, boundaryNames, guard, injectFaults, onFault } from '../../src/util/boundary.js';
 import { connectTls, readAll } from '../support/by-hand.js';
 import { type TestRelay, freePort, startTestRelay, withPorts } from '../support/relay.js';
-import { get, openTunnel, startHttpService, startTcpService, visitPort } from '../support/tunnel.js';
+import { get, openTunnel, startHttpService, startTcpService, visitPort, visitTls } from '../support/tunnel.js';
 import { ask, echo, openPeer, startUdpService } from '../support/udp.js';
 
 afterEach(() => injectFaults(undefined));
@@ -57,6 +58,7 @@ test('a fault in any one handler leaves the process and the other visitors alone
   const tcp = await startTcpService(t, (socket) => socket.end('tcp'));
   const udp = await startUdpService(t, echo);
   const open = await openTunnel(t, relay, web.port, { probe: false });
+  const http = await openTunnel(t, relay, web.port, { probe: false, http: true });
   const ports = await openTunnel(t, relay, undefined, { tcp: tcp.port, udp: udp.port, probe: false });
   const [tcpUrl, udpUrl] = ports.tunnel.current!.urls;
 
@@ -69,6 +71,10 @@ test('a fault in any one handler leaves the process and the other visitors alone
     upgrade: () => write(relay, 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'),
     connect: () => write(relay, 'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n'),
     malformed: () => write(relay, 'no HTTP at all\r\n\r\n'),
+    http: async () => assert.equal((await get(relay, http.hostname)).body, 'web'),
+    'http upgrade': () =>
+      visit(relay, http.hostname, 'GET / HTTP/1.1\r\nHost: HOST\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'),
+    'http malformed': () => visit(relay, http.hostname, 'no HTTP at all\r\n\r\n'),
     timers: () => new Promise((resolve) => setTimeout(resolve, 100)),
   };
 
@@ -112,8 +118,15 @@ async function scrape(port: number): Promise<string> {
   return await text(response);
 }
 
+async function visit(relay: TestRelay, hostname: string, bytes: string): Promise<void> {
+  await send(await visitTls(relay, hostname), bytes.replace('HOST', hostname));
+}
+
 async function write(relay: TestRelay, bytes: string): Promise<void> {
-  const socket = await connectTls(relay);
+  await send(await connectTls(relay), bytes);
+}
+
+async function send(socket: TLSSocket, bytes: string): Promise<void> {
   socket.on('error', () => {});
   socket.write(bytes);
   socket.resume();

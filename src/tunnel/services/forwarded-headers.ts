@@ -8,6 +8,8 @@ export type Headers = Map<string, { name: string; values: string[] }>;
 const forwarding = /^(?:forwarded|x-forwarded(?:-.*)?|x-real-ip|x-client-ip|true-client-ip)$/;
 /** About one connection, not about the message (RFC 9110 7.6.1). */
 const hopByHop = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'transfer-encoding', 'upgrade']);
+/** Connection must not take these away on the next hop (RFC 9110 7.6.1). */
+const notHopByHop = new Set(['content-length', 'transfer-encoding', 'host', 'expect']);
 /** Not to be changed by what comes behind a body (RFC 9110 6.5.1). */
 const noTrailer = new Set([...hopByHop, 'host', 'content-length', 'trailer', 'expect', 'authorization', 'cookie']);
 
@@ -27,7 +29,10 @@ export function endToEnd(message: Pick<IncomingMessage, 'rawHeaders'>): Headers 
     else headers.set(key, { name, values: [value] });
   }
   const named = (headers.get('connection')?.values ?? []).join(',').split(',');
-  for (const name of [...hopByHop, ...named.map((item) => item.trim().toLowerCase())]) headers.delete(name);
+  for (const name of [...hopByHop, ...named.map((item) => item.trim().toLowerCase())]) {
+    // How the end of a body is told is what was parsed, whatever Connection says of it.
+    if (name !== 'content-length') headers.delete(name);
+  }
   return headers;
 }
 
@@ -85,6 +90,10 @@ export function ambiguity(request: IncomingMessage): string | undefined {
   if (coding !== undefined && coding.toLowerCase() !== 'chunked') return 'a Transfer-Encoding other than chunked';
   if (coding !== undefined && request.httpVersion !== '1.1') return 'a Transfer-Encoding before HTTP/1.1';
   if (coding !== undefined && count('content-length') > 0) return 'both Transfer-Encoding and Content-Length';
+  if (request.httpVersion !== '1.1' && request.httpVersion !== '1.0') return 'a version of HTTP other than 1.0 and 1.1';
+  const options = (request.headers.connection ?? '').split(',').map((option) => option.trim().toLowerCase());
+  const named = options.find((option) => notHopByHop.has(option) || isForwarding(option));
+  if (named !== undefined) return `${named} named by Connection`;
   const target = request.url ?? '';
   if (!target.startsWith('/') && target !== '*') return 'a target that is no path';
   return undefined;

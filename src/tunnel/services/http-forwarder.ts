@@ -1,6 +1,7 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { guard } from '../../util/boundary.js';
 import { httpIdleTimeoutMs, maxHttpHeadBytes } from '../constants.js';
 import { HttpVisit } from './http-visit.js';
 import type { SpliceOutcome } from './splice.js';
@@ -30,11 +31,29 @@ export class HttpForwarder {
     // The server never listens, so that it keeps no deadlines; visits do. This one is only told to visitors.
     this.#server = createServer({ maxHeaderSize: maxHttpHeadBytes, keepAliveTimeout: httpIdleTimeoutMs });
     const visitOf = (request: IncomingMessage) => this.#visits.get(request.socket) as HttpVisit;
-    this.#server.on('request', (request, response) => visitOf(request).forward(request, response));
-    this.#server.on('checkContinue', (request, response) => visitOf(request).forward(request, response));
-    this.#server.on('checkExpectation', (request, response) => visitOf(request).forward(request, response));
-    this.#server.on('clientError', (_error, socket) => this.#visits.get(socket)?.malformed());
-    this.#server.on('upgrade', (request, _socket, head) => visitOf(request).upgrade(request, head));
+    const cut = ({ socket }: IncomingMessage) => socket.destroy();
+    const forward = guard(
+      'visitor request',
+      (request: IncomingMessage, response: ServerResponse) => visitOf(request).forward(request, response),
+      cut,
+    );
+    for (const event of ['request', 'checkContinue', 'checkExpectation']) this.#server.on(event, forward);
+    this.#server.on(
+      'clientError',
+      guard(
+        'visitor error',
+        (_error: Error, socket: Duplex) => this.#visits.get(socket)?.malformed(),
+        (_error, socket) => socket.destroy(),
+      ),
+    );
+    this.#server.on(
+      'upgrade',
+      guard(
+        'visitor upgrade',
+        (request: IncomingMessage, _socket: Duplex, head: Buffer) => visitOf(request).upgrade(request, head),
+        cut,
+      ),
+    );
   }
 
   /** Serves a visitor's connection until it is closed. Never rejects. */

@@ -30,6 +30,8 @@ export class HttpVisit {
   /** Errors of connecting: the service is not there, rather than at fault. */
   readonly #unreachable = new WeakSet<Error>();
   #exchanges = 0;
+  /** The last response that is not done. */
+  #answering: ServerResponse | undefined;
   #idle: NodeJS.Timeout | undefined;
   #joined: Promise<unknown> | undefined;
 
@@ -72,12 +74,22 @@ export class HttpVisit {
 
   /** What the visitor sends is no HTTP (any more). */
   malformed(): void {
-    if (this.#exchanges > 0 || !this.visitor.writable) this.visitor.destroy();
-    else this.visitor.end(badRequest, () => this.visitor.destroy());
+    if (this.#exchanges > 0) this.visitor.destroy();
+    else this.#refuse();
+  }
+
+  #refuse(): void {
+    if (this.visitor.writable) this.visitor.end(badRequest, () => this.visitor.destroy());
+    else this.visitor.destroy();
   }
 
   /** Passes a WebSocket on. No other protocol: the service would believe what is said in it of the visitor. */
   upgrade(request: IncomingMessage, head: Buffer): void {
+    // Responses go out in the order of their requests, and a connection cannot be switched while one is still to be written to it.
+    if (this.#answering) {
+      this.#answering.once('close', () => this.#refuse());
+      return;
+    }
     // Node has let go of the connection, so that an ordinary answer is its last.
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
@@ -200,8 +212,10 @@ export class HttpVisit {
 
   #begin(response: ServerResponse): void {
     this.#exchanges++;
+    this.#answering = response;
     clearTimeout(this.#idle);
     response.once('close', () => {
+      if (this.#answering === response) this.#answering = undefined;
       if (--this.#exchanges === 0 && !this.visitor.destroyed && this.#joined === undefined) this.#awaitRequest();
     });
   }

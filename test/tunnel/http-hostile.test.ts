@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { readAll } from '../support/by-hand.js';
+import { startTestRelay, type TestRelay } from '../support/relay.js';
+import { get, type OpenTunnel, openTunnel, startHttpService, visitTls } from '../support/tunnel.js';
+
+// Requests through `--http` that once ended the tunnel, or reached the service as another request than was seen here.
+
+let relay: TestRelay;
+before(async () => {
+  relay = await startTestRelay();
+});
+after(() => relay.stop());
+
+async function exchange({ hostname }: OpenTunnel, bytes: string): Promise<string> {
+  const visitor = await visitTls(relay, hostname);
+  visitor.on('error', () => {});
+  visitor.write(bytes.replaceAll('HOST', hostname));
+  const answer = await readAll(visitor);
+  visitor.destroy();
+  return answer.toString('latin1');
+}
+
+const upgrade = 'GET /ws HTTP/1.1\r\nHost: HOST\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+
+for (const [what, first] of [
+  ['an unanswered request', 'GET /slow HTTP/1.1\r\nHost: HOST\r\n\r\n'],
+  ['a request with an unknown expectation', 'GET /slow HTTP/1.1\r\nHost: HOST\r\nExpect: x\r\n\r\n'],
+  [
+    'a request that waits for 100',
+    'POST /slow HTTP/1.1\r\nHost: HOST\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nx',
+  ],
+] as const)
+  test(`an upgrade behind ${what} is refused, and the tunnel goes on`, async (t) => {
+    const service = await startHttpService(t, (request, response) => {
+      request.resume();
+      setImmediate(() => response.end('answer'));
+    });
+    const open = await openTunnel(t, relay, service.port, { http: true });
+    const answer = await exchange(open, first + upgrade);
+    assert.match(answer, /^HTTP\/1\.1 (200|417) /);
+    assert.match(answer, /HTTP\/1\.1 400 /);
+    assert.equal((await get(relay, open.hostname)).body, 'answer');
+  });
+
+test('Connection cannot name framing, Host or what the tunnel says of the visitor', async (t) => {
+  const seen: string[] = [];
+  const service = await startHttpService(t, (request, response) => {
+    seen.push(`${request.method} ${request.url}`);
+    request.resume().once('end', () => response.end('done'));
+  });
+  const open = await openTunnel(t, relay, service.port, { http: true });
+  const inner = 'GET /inner HTTP/1.1\r\nHost: evil\r\nX-Forwarded-For: 6.6.6.6\r\n\r\n';
+  for (const method of ['GET', 'DELETE', 'OPTIONS', 'POST'])
+    for (const named of [
+      'content-length',
+      'Content-Length',
+      'close, content-length',
+      'host',
+      'transfer-encoding',
+      'x-forwarded-for',
+      'X_Forwarded_For',
+      'forwarded',
+      'expect',
+    ]) {
+      const answer = await exchange(
+        open,
+        `${method} /outer HTTP/1.1\r\nHost: HOST\r\nConnection: ${named}\r\nContent-Length: ${inner.length}\r\n\r\n${inner}`,
+      );
+      assert.match(answer, /^HTTP\/1\.1 400 /, `${method} ${named}`);
+    }
+  assert.deepEqual(seen, []);
+  const body = await exchange(
+    open,
+    `DELETE /outer HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\nContent-Length: ${inner.length}\r\n\r\n${inner}`,
+  );
+  assert.match(body, /^HTTP\/1\.1 200 /);
+  assert.deepEqual(seen, ['DELETE /outer']);
+});
+
+test('request lines of other versions than HTTP/1.0 and 1.1 do not reach the service', async (t) => {
+  let requests = 0;
+  const service = await startHttpService(t, (_request, response) => {
+    requests++;
+    response.end('done');
+  });
+  const open = await openTunnel(t, relay, service.port, { http: true });
+  for (const line of ['GET /\r\n', 'GET / HTTP/0.9\r\nHost: HOST\r\n\r\n', 'GET / HTTP/2.0\r\nHost: HOST\r\n\r\n'])
+    assert.match(await exchange(open, line + '\r\n'), /^HTTP\/1\.1 400 /, JSON.stringify(line));
+  assert.equal(requests, 0);
+  assert.match(await exchange(open, 'GET / HTTP/1.0\r\nHost: HOST\r\n\r\n'), / 200 /);
+});
