@@ -49,7 +49,7 @@ line each, what happens to stderr.
 
 A relay elsewhere is reached through the HTTP proxy that HTTPS_PROXY (or ALL_PROXY) names, unless NO_PROXY names the relay.
 
-The first SIGINT or SIGTERM gives the name back and lets connections finish, the second ends at once.
+The first SIGINT, SIGTERM or SIGHUP gives the name back and lets connections finish, the second ends at once.
 Exit code: 0 after an interrupt, 1 when the tunnel could not go on, 2 for wrong usage, 3 when --ban-mitm left relays
 and no other can be used.
 `;
@@ -79,9 +79,10 @@ export async function exposeCommand(argv: string[]): Promise<number> {
 
   let interrupts = 0;
   const interrupt = () => void tunnel.close(++interrupts > 1 ? 0 : undefined);
-  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  // A terminal that was closed ends the tunnel as an interrupt does, and the name is given back.
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt).on('SIGHUP', interrupt);
   const { error } = await tunnel.closed;
-  process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  process.off('SIGINT', interrupt).off('SIGTERM', interrupt).off('SIGHUP', interrupt);
   return error === undefined ? 0 : output.ended(error);
 }
 

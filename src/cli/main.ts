@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
+import { surviveClosedOutput } from '../util/closed-output.js';
 
 const help = `Usage: portal COMMAND [options]
 
@@ -51,4 +52,5 @@ function packageVersion(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
+surviveClosedOutput();
 process.exitCode = await main(process.argv.slice(2));

@@ -6,6 +6,7 @@ import type { DiscoveryReport } from '../discovery/discovery.js';
 import { refusals } from '../discovery/refusals.js';
 import { type ConnectionOutcome, connectionOutcomes } from '../ingress/connection-outcome.js';
 import type { LeaseSessions } from '../reverse/session-directory.js';
+import { droppedWrites } from '../../util/closed-output.js';
 import type { Fault } from '../../util/boundary.js';
 import { LeaseTraffic, type TrafficSource } from './lease-traffic.js';
 import type { StoreObserver } from './timed-store.js';
@@ -119,6 +120,15 @@ export class RelayMetrics {
     );
     gauge('portal_public_connections', 'Connections open on the public port.', publicConnections);
     gauge('portal_udp_flows', 'Peers of public UDP ports that were heard of late.', () => datagrams.flows);
+    new Counter({
+      name: 'portal_log_writes_dropped_total',
+      help: 'Writes to stdout or stderr that nobody was there to read.',
+      registers,
+      collect() {
+        this.reset();
+        this.inc(droppedWrites());
+      },
+    });
     new Counter({
       name: 'portal_datagrams_total',
       help: 'Datagrams passed on. up: from the public to a tunnel.',
