@@ -144,7 +144,7 @@ export async function startRelay(config: RelayConfig, logger: Logger, parts: Rel
       maxTtlSeconds: config.maxLeaseTtlSeconds,
       perSource: config.maxLeasesPerSource,
       perWallet: config.maxLeasesPerWallet,
-      reservedNames: new Set(config.reservedNames),
+      reservedNames: new Set([...config.reservedNames, ...namesUnder(rootHost, config.apiHosts)]),
     },
     policy,
     store,
@@ -362,6 +362,12 @@ export async function startRelay(config: RelayConfig, logger: Logger, parts: Rel
     },
     stop,
   };
+}
+
+/** The first labels of those hosts that are names directly under another. */
+function namesUnder(rootHost: string, hosts: string[]): string[] {
+  const suffix = `.${rootHost}`;
+  return hosts.filter((host) => host.endsWith(suffix)).map((host) => host.slice(0, -suffix.length));
 }
 
 const same = <Part>(part: Part): Part => part;

@@ -29,6 +29,12 @@ test('reserved names cannot be leased', () =>
     await register(relay, { name: 'www2' });
   }));
 
+test('the name of a host that leads to the API cannot be leased', () =>
+  withRelay({ apiHosts: ['console.portal.localhost', 'elsewhere.example'] }, async (relay) => {
+    await assert.rejects(register(relay, { name: 'console' }), refusedWith('hostname_conflict', 409));
+    await register(relay, { name: 'elsewhere' });
+  }));
+
 test('leases are limited by wallet; registering one again takes no more room, giving one back makes room', () =>
   withRelay({ maxLeasesPerWallet: 2 }, async (relay) => {
     const wallet = freshWallet();
