@@ -172,6 +172,8 @@ export const defaultReservedNames = [
 export const maxLeases = 50_000;
 export const maxPublicConnections = 50_000;
 export const maxApiConnections = 100_000;
+/** However low the limit by source is set: a tunnel needs a few to register, sign and open sessions. */
+export const minApiConnectionsPerSource = 16;
 /** Public connections whose ClientHello is still awaited, by source address and in all. */
 export const maxHelloWaitsPerSource = 256;
 export const maxHelloWaits = 8_192;

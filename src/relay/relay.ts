@@ -26,7 +26,7 @@ import { keyPin } from './certs/certificate.js';
 import { CertificateSource, loadCertificate } from './certs/certificate-source.js';
 import { developmentCaFile, developmentCertificate } from './certs/development-ca.js';
 import type { RelayConfig } from './config/config.js';
-import { defaultLeaseTtlSeconds } from './constants.js';
+import { defaultLeaseTtlSeconds, minApiConnectionsPerSource } from './constants.js';
 import { Datagrams } from './datagrams/datagrams.js';
 import { QuicListener } from './datagrams/quic-listener.js';
 import { Joiner } from './ingress/joiner.js';
@@ -266,7 +266,13 @@ export async function startRelay(config: RelayConfig, logger: Logger, parts: Rel
     validateResponses: config.validateResponses,
   });
   const connect = new ConnectEndpoint(admission, datagrams, addresses, logger, metrics?.answer);
-  const apiListener = new ApiListener(app, certificates.current, connect, addresses, config.maxConnectionsPerSource);
+  const apiListener = new ApiListener(
+    app,
+    certificates.current,
+    connect,
+    addresses,
+    Math.max(config.maxConnectionsPerSource, minApiConnectionsPerSource),
+  );
 
   metrics?.watch({
     releaseVersion: releaseVersion(),

@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
-import { maxFlows, maxRequestHeadBytes } from '../../src/relay/constants.js';
+import { maxFlows, maxRequestHeadBytes, minApiConnectionsPerSource } from '../../src/relay/constants.js';
 import { DatagramCounters } from '../../src/relay/datagrams/counters.js';
 import { LeaseDatagrams } from '../../src/relay/datagrams/lease-datagrams.js';
 import { LeaseSessions } from '../../src/relay/reverse/session-directory.js';
@@ -168,7 +168,7 @@ test('connections to the API port are limited by source, and reverse sessions le
     sessions.map(({ status }) => status),
     [200, 200, 200, 200],
   );
-  const held = await Promise.all([1, 2, 3].map(() => connectTls(limited)));
+  const held = await Promise.all(Array.from({ length: minApiConnectionsPerSource }, () => connectTls(limited)));
   await assert.rejects(connectTls(limited));
   held[0]!.destroy();
   await once(held[0]!, 'close');
