@@ -64,6 +64,9 @@ function destination(url: URL, { addresses }: TlsDialOptions) {
   return { ...addressOptions, ...lookup, host, port: Number(url.port) || 443 };
 }
 
+function ignore(): void {}
+
+/** Settles with the event. The connection has a listener for its errors from then on, so that none is unheard. */
 async function established<Connection extends Socket>(
   socket: Connection,
   event: 'connect' | 'secureConnect',
@@ -77,7 +80,7 @@ async function established<Connection extends Socket>(
     };
     const fail = (error: unknown) => {
       settle();
-      socket.on('error', () => undefined).destroy();
+      socket.on('error', ignore).destroy();
       reject(error instanceof Error ? error : new Error(String(error)));
     };
     const onAbort = () => fail(signal.reason);
@@ -88,6 +91,8 @@ async function established<Connection extends Socket>(
       );
     const onEvent = () => {
       settle();
+      // The caller hears of it a moment later, and what came in the same piece may be wrong already.
+      socket.on('error', ignore);
       resolve(socket);
     };
     signal.addEventListener('abort', onAbort, { once: true });

@@ -3,6 +3,8 @@ import { Duplex } from 'node:stream';
 
 type Callback = (error?: Error | null) => void;
 
+function ignore(): void {}
+
 /**
  * A TCP connection for TLS to run over, which can be had back when TLS has done its part: Node's TLS does not let go of
  * a socket that it was given itself.
@@ -13,6 +15,8 @@ export class DetachableSocket extends Duplex {
 
   constructor(socket: Socket) {
     super({ allowHalfOpen: true });
+    // TLS on top tells of it by itself, unless it is gone.
+    this.on('error', ignore);
     this.#socket = socket;
     socket.on('data', this.#onData).on('end', this.#onEnd).on('error', this.#onError).on('close', this.#onClose);
     socket.pause();
