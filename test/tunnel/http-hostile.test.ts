@@ -90,3 +90,41 @@ test('request lines of other versions than HTTP/1.0 and 1.1 do not reach the ser
   assert.equal(requests, 0);
   assert.match(await exchange(open, 'GET / HTTP/1.0\r\nHost: HOST\r\n\r\n'), / 200 /);
 });
+
+test('a request for any host but the public name is answered 421', async (t) => {
+  const seen: string[] = [];
+  const service = await startHttpService(t, (request, response) => {
+    seen.push(String(request.headers.host));
+    response.end('done');
+  });
+  const open = await openTunnel(t, relay, service.port, { http: true });
+  const { hostname } = open;
+  for (const host of [
+    'evil.example',
+    'localhost',
+    '127.0.0.1:80',
+    `x.${hostname}`,
+    `${hostname}:0`,
+    `${hostname}:99999`,
+    `${hostname}:a`,
+    `${hostname}..`,
+    `u@${hostname}`,
+    '',
+  ])
+    for (const more of ['', 'Connection: Upgrade\r\nUpgrade: websocket\r\n'])
+      assert.match(await exchange(open, `GET / HTTP/1.1\r\nHost: ${host}\r\n${more}\r\n`), /^HTTP\/1\.1 421 /, host);
+  assert.deepEqual(seen, []);
+  for (const host of [
+    hostname,
+    `${hostname[0]?.toUpperCase()}${hostname.slice(1)}`,
+    `${hostname}:8443`,
+    `${hostname}.`,
+  ])
+    assert.match(
+      await exchange(open, `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`),
+      /^HTTP\/1\.1 200 /,
+      host,
+    );
+  assert.match(await exchange(open, 'GET / HTTP/1.0\r\n\r\n'), / 200 /);
+  assert.equal(seen.at(-1), hostname);
+});

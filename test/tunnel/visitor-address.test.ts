@@ -185,7 +185,7 @@ test("a WebSocket passes through, with the visitor's address", async (t) => {
 async function say(hostname: string, bytes: string): Promise<string[]> {
   const visitor = await visitTls(relay, hostname);
   visitor.on('error', () => {});
-  visitor.write(bytes, 'latin1');
+  visitor.write(bytes.replaceAll('Host: a', `Host: ${hostname}`), 'latin1');
   const answer = await readAll(visitor).catch(() => Buffer.alloc(0));
   visitor.destroy();
   return [...String(answer).matchAll(/^HTTP\/1\.1 (\d+)/gm)].map(([, status]) => status as string);
@@ -215,7 +215,7 @@ test('what two parsers could read differently never reaches the service', async 
   }
   assert.deepEqual(seen, []);
   // A body behind a GET, whose end only its framing tells, is no second request.
-  const smuggled = 'GET /inner HTTP/1.1\r\nHost: a\r\n\r\n';
+  const smuggled = 'GET /inner HTTP/1.1\r\nHost: b\r\n\r\n';
   const chunked = `GET /outer HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n${smuggled.length.toString(16)}\r\n${smuggled}\r\n0\r\n\r\n`;
   assert.deepEqual(await say(hostname, chunked), ['200']);
   const h2c =
@@ -267,7 +267,7 @@ test('a service that closes after each answer is connected to anew', async (t) =
   });
   const { hostname } = await openTunnel(t, relay, service.port, { http: true, proxyProtocol: false });
   const visitor = await visitTls(relay, hostname);
-  const ask = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+  const ask = `GET / HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`;
   // Pipelined, and answered in order.
   visitor.write(ask + ask + ask.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));
   const answers = String(await readAll(visitor));

@@ -281,7 +281,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
   async #serveTcp({ stream, addresses }: Claim, report: ConnectionReport): Promise<void> {
     const { tcp } = this.#options.services;
     if (tcp === undefined) throw new Error('the relay sent a visitor of a TCP port, and none was asked for');
-    Object.assign(report, await tcp.serve(stream, addresses, this.#cut.signal));
+    Object.assign(report, await tcp.serve(stream, { addresses }, this.#cut.signal));
   }
 
   /** @returns false when it was nobody's visit, but a probe's */
@@ -318,7 +318,10 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       // Whoever ends TLS between a probe and this tunnel comes during the probe; not to be taken for traffic.
       if (exporter === undefined) this.#probe?.visited();
       report.resumed = accepted.resumed;
-      Object.assign(report, await https.serve(accepted, addresses, this.#cut.signal));
+      Object.assign(
+        report,
+        await https.serve(accepted, { addresses, hostname: registration.hostname }, this.#cut.signal),
+      );
     } catch (error) {
       report.error = error as Error;
       (visitor ?? session).destroy();

@@ -39,19 +39,21 @@ export function endToEnd(message: Pick<IncomingMessage, 'rawHeaders'>): Headers 
 export interface RequestFacts {
   /** The visitor's, where it is known. */
   address: string | undefined;
+  /** The public name that was visited; any Host will do where none is known. */
+  hostname: string | undefined;
   /** What the service gets instead of the visitor's Host. */
   hostHeader: string | undefined;
 }
 
 /** The headers of a visitor's request as the service gets them. */
-export function requestHeaders(request: IncomingMessage, { address, hostHeader }: RequestFacts): Headers {
+export function requestHeaders(request: IncomingMessage, { address, hostname, hostHeader }: RequestFacts): Headers {
   const headers = endToEnd(request);
   for (const name of headers.keys()) if (isForwarding(name)) headers.delete(name);
-  const host = request.headers.host;
+  // HTTP/1.0 may lack it, what is sent on may not.
+  const host = request.headers.host ?? hostname;
   const set = (name: string, value: string | undefined) => {
     if (value !== undefined) headers.set(name.toLowerCase(), { name, values: [value] });
   };
-  // HTTP/1.0 may lack it, what is sent on may not.
   set('Host', hostHeader ?? host ?? '');
   set('X-Forwarded-For', address);
   set('X-Forwarded-Host', host);
@@ -76,6 +78,17 @@ function isForwarding(name: string): boolean {
 
 function pairs(raw: string[]): [string, string][] {
   return Array.from({ length: raw.length / 2 }, (_, at) => [raw[2 * at] as string, raw[2 * at + 1] as string]);
+}
+
+/**
+ * Whether a request is for the public name that TLS was made with (RFC 9110 7.4): a service that trusts Host must not be told another.
+ * The port is not looked at, which something in front of the relay may have changed.
+ */
+export function leadsHere({ headers, httpVersion }: IncomingMessage, hostname: string | undefined): boolean {
+  if (hostname === undefined || (headers.host === undefined && httpVersion === '1.0')) return true;
+  const [, host, port = '1'] = /^([^:]+)(?::(\d{1,5}))?$/.exec(headers.host ?? '') ?? [];
+  if (host === undefined || Number(port) < 1 || Number(port) > 65_535) return false;
+  return host.toLowerCase().replace(/\.$/, '') === hostname;
 }
 
 /**

@@ -14,6 +14,8 @@ export interface HttpOptions {
 export interface HttpVisitor {
   /** Where it is known. */
   address: string | undefined;
+  /** The public name that was visited. */
+  hostname: string | undefined;
   /** A new connection to the service. */
   connect(): Promise<Socket>;
   signal: AbortSignal;
@@ -57,8 +59,8 @@ export class HttpForwarder {
   }
 
   /** Serves a visitor's connection until it is closed. Never rejects. */
-  async serve(visitor: Duplex, { address, connect, signal }: HttpVisitor): Promise<SpliceOutcome> {
-    const visit = new HttpVisit(visitor, connect, { address, hostHeader: this.options.hostHeader });
+  async serve(visitor: Duplex, { address, hostname, connect, signal }: HttpVisitor): Promise<SpliceOutcome> {
+    const visit = new HttpVisit(visitor, connect, { address, hostname, hostHeader: this.options.hostHeader });
     this.#visits.set(visitor, visit);
     const cut = () => visitor.destroy();
     signal.addEventListener('abort', cut, { once: true });

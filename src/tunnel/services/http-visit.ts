@@ -6,6 +6,7 @@ import {
   ambiguity,
   endToEnd,
   type Headers,
+  leadsHere,
   type RequestFacts,
   requestHeaders,
   trailersOf,
@@ -67,9 +68,8 @@ export class HttpVisit {
   /** Passes a request on, and its answer back. */
   forward(request: IncomingMessage, response: ServerResponse): void {
     this.#begin(response);
-    const fault = ambiguity(request);
-    if (fault === undefined) this.#send(request, response, true);
-    else answerPlainly(response, 400, `This request is refused: ${fault}.\n`);
+    if (this.#refusal(request, response, ambiguity(request))) return;
+    this.#send(request, response, true);
   }
 
   /** What the visitor sends is no HTTP (any more). */
@@ -98,7 +98,7 @@ export class HttpVisit {
     this.visitor.once('close', () => response.destroy());
     this.#begin(response);
     const fault = ambiguity(request) ?? (hasBody(request) ? 'an upgrade with a body' : undefined);
-    if (fault !== undefined) return answerPlainly(response, 400, `This request is refused: ${fault}.\n`);
+    if (this.#refusal(request, response, fault)) return;
     if (request.headers.upgrade?.toLowerCase() !== 'websocket') return this.#send(request, response, true);
 
     const headers = requestHeaders(request, this.facts);
@@ -122,6 +122,19 @@ export class HttpVisit {
     upstream.once('error', (error) => this.#fail(response, error));
     this.visitor.once('close', () => upstream.destroy());
     upstream.end();
+  }
+
+  /** Answers what is not to be passed on. @returns whether it did */
+  #refusal(request: IncomingMessage, response: ServerResponse, fault: string | undefined): boolean {
+    if (fault !== undefined) answerPlainly(response, 400, `This request is refused: ${fault}.\n`);
+    else if (!leadsHere(request, this.facts.hostname))
+      answerPlainly(
+        response,
+        421,
+        `This connection is for ${this.facts.hostname}, and the request for another host.\n`,
+      );
+    else return false;
+    return true;
   }
 
   #send(request: IncomingMessage, response: ServerResponse, mayRepeat: boolean): void {

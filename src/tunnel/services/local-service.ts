@@ -22,6 +22,13 @@ export interface ServiceOptions {
   raw?: true;
 }
 
+/** What is known of a visitor. */
+export interface VisitorFacts {
+  addresses?: ProxiedAddresses | undefined;
+  /** The public name that was visited; none on a TCP port. */
+  hostname?: string | undefined;
+}
+
 /** The service behind the tunnel: where visitors are led to. Whether it is up shows anew at each visitor. */
 export class LocalService extends EventEmitter<LocalServiceEvents> {
   readonly #page = new UnavailablePage();
@@ -38,16 +45,15 @@ export class LocalService extends EventEmitter<LocalServiceEvents> {
 
   /**
    * Serves one visitor to the end. Rejects only with the signal's reason; the stream is the caller's to destroy then.
-   * @param addresses of the visitor, where they are known
    */
   async serve(
     visitor: Duplex,
-    addresses: ProxiedAddresses | undefined,
+    { addresses, hostname }: VisitorFacts,
     signal: AbortSignal,
   ): Promise<SpliceOutcome & { unavailable?: true }> {
     if (this.#http) {
       const connect = () => this.#connect(addresses, signal);
-      return await this.#http.serve(visitor, { address: addresses?.source.address, connect, signal });
+      return await this.#http.serve(visitor, { address: addresses?.source.address, hostname, connect, signal });
     }
     let socket: Socket;
     try {
