@@ -58,7 +58,9 @@ import { Thumbnails } from './thumbnails/thumbnails.js';
 import { makePrivateDir } from './state-dir.js';
 import { SqliteStore } from './store/sqlite.js';
 import type { Store } from './store/store.js';
+import { lockStateDir } from './store/state-lock.js';
 import { onFault } from '../util/boundary.js';
+import { Lifecycle } from '../util/lifecycle.js';
 
 /** A relay that is running. */
 export interface Relay {
@@ -95,9 +97,21 @@ export interface RelayParts {
  * @throws Error in one line when the state directory, the certificate or a port is not to be had
  */
 export async function startRelay(config: RelayConfig, logger: Logger, parts: RelayParts = {}): Promise<Relay> {
+  const lifecycle = new Lifecycle((error) => logger.error({ err: error }, 'a part of the relay could not be stopped'));
+  try {
+    return await start(config, logger, parts, lifecycle);
+  } catch (error) {
+    // What could not be stopped is in the log; what kept it from starting counts.
+    await lifecycle.stop().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function start(config: RelayConfig, logger: Logger, parts: RelayParts, lifecycle: Lifecycle): Promise<Relay> {
   const { wrapStore = same, wrapHandlers = same } = parts;
   const rootHost = config.portalUrl.hostname;
   makePrivateDir(config.stateDir);
+  lifecycle.onStop(lockStateDir(config.stateDir));
   const privateKey = await loadPrivateKeyFile(join(config.stateDir, 'identity.json'));
   const key = relayKeyFromHex(privateKey);
   const certificates = new CertificateSource(
@@ -106,12 +120,20 @@ export async function startRelay(config: RelayConfig, logger: Logger, parts: Rel
       : await developmentCertificate(config.stateDir, rootHost),
   );
   const metrics = config.metricsPort === undefined ? undefined : new RelayMetrics();
+  lifecycle.onStop(
+    onFault((fault) => {
+      metrics?.fault(fault);
+      logger.error({ boundary: fault.boundary, err: fault.error }, 'a handler failed');
+    }),
+  );
   const database = wrapStore(new SqliteStore(join(config.stateDir, 'portal.db')));
   const store = metrics ? timedStore(database, metrics.storeCall) : database;
+  lifecycle.onStop(() => store.close());
   const onStoreFault = (error: unknown) => logger.error({ err: error }, 'the store failed');
   const audit = new AuditLog(join(config.stateDir, 'audit.jsonl'), store.governance, (error) =>
     logger.error({ err: error }, 'the audit log failed, its entries wait in the store'),
   );
+  lifecycle.onStop(() => audit.stop());
   const policy = new Policy(config.policy, store.governance, audit);
 
   const directory = new SessionDirectory((lease) => policy.bps(identityKey(lease.identity)));
@@ -284,54 +306,28 @@ export async function startRelay(config: RelayConfig, logger: Logger, parts: Rel
   });
   const metricsListener = metrics && new MetricsListener(metrics.registry, logger);
 
-  const stopFaults = onFault((fault) => {
-    metrics?.fault(fault);
-    logger.error({ boundary: fault.boundary, err: fault.error }, 'a handler failed');
+  lifecycle.onStop(() => Promise.all([publicListener.stop(), apiListener.stop(), metricsListener?.stop()]));
+  lifecycle.onStop(() => quic.stop());
+  lifecycle.onStop(() => {
+    leases.stop();
+    certificates.stop();
+    directory.close();
+    bindings.close();
+    datagrams.stop();
+    connections.close();
   });
-  /** Stops all parts, in this order, whatever one of them throws. @throws the first error */
-  const stop = async () => {
-    const steps: (() => unknown)[] = [
-      () => discovery?.stop(),
-      () => thumbnails?.stop(),
-      () => leases.stop(),
-      () => certificates.stop(),
-      () => directory.close(),
-      () => bindings.close(),
-      () => datagrams.stop(),
-      () => connections.close(),
-      () => quic.stop(),
-      () => Promise.all([publicListener.stop(), apiListener.stop(), metricsListener?.stop()]),
-      () => audit.stop(),
-      () => store.close(),
-      stopFaults,
-    ];
-    const errors: unknown[] = [];
-    for (const step of steps) {
-      try {
-        await step();
-      } catch (error) {
-        logger.error({ err: error }, 'a part of the relay could not be stopped');
-        errors.push(error);
-      }
-    }
-    if (errors.length > 0) throw errors[0];
-  };
-  try {
-    await audit.start();
-    await policy.start();
-    await adminSessions.start();
-    await leases.start(defaultLeaseTtlSeconds);
-    datagrams.start();
-    enforce(policy, leases, directory);
-    await listen(publicListener.server, config.host, config.sniPort);
-    if (config.portRange) await quic.start(portOf(publicListener.server));
-    await listen(apiListener.server, config.host, config.apiPort);
-    if (metricsListener) await listen(metricsListener.server, '127.0.0.1', config.metricsPort as number);
-  } catch (error) {
-    // What could not be stopped is in the log; what kept it from starting counts.
-    await stop().catch(() => undefined);
-    throw error;
-  }
+  lifecycle.onStop(() => thumbnails?.stop());
+  lifecycle.onStop(() => discovery?.stop());
+  await audit.start();
+  await policy.start();
+  await adminSessions.start();
+  await leases.start(defaultLeaseTtlSeconds);
+  datagrams.start();
+  enforce(policy, leases, directory);
+  await listen(publicListener.server, config.host, config.sniPort);
+  if (config.portRange) await quic.start(portOf(publicListener.server));
+  await listen(apiListener.server, config.host, config.apiPort);
+  if (metricsListener) await listen(metricsListener.server, '127.0.0.1', config.metricsPort as number);
   if (config.certificateFiles) {
     const onChange = () => {
       apiListener.setCertificate(certificates.current);
@@ -366,7 +362,7 @@ export async function startRelay(config: RelayConfig, logger: Logger, parts: Rel
       drain.abort();
       await directory.drain(signal);
     },
-    stop,
+    stop: () => lifecycle.stop(),
   };
 }
 

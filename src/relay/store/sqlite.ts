@@ -52,10 +52,7 @@ export class SqliteStore implements Store {
   constructor(file: string) {
     closeSync(openSync(file, 'a', 0o600));
     chmodSync(file, 0o600);
-    this.#db = new Database(file);
-    this.#db.pragma('journal_mode = WAL');
-    this.#db.pragma('synchronous = NORMAL');
-    this.#migrate(file);
+    this.#db = openDatabase(file);
     this.governance = new SqliteGovernance(this.#db);
     this.#statements = {
       dropStaleChallenges: this.#db.prepare('DELETE FROM challenges WHERE expires_at <= ?'),
@@ -144,15 +141,6 @@ export class SqliteStore implements Store {
     this.#db.close();
   }
 
-  #migrate(file: string): void {
-    const { user_version: version } = this.#db.prepare('PRAGMA user_version').get() as { user_version: number };
-    if (version > migrations.length) throw new Error(`${file} was written by a newer release (schema ${version})`);
-    this.#db.transaction(() => {
-      for (const step of migrations.slice(version)) this.#db.exec(step);
-      this.#db.exec(`PRAGMA user_version = ${migrations.length}`);
-    })();
-  }
-
   /** One transaction: the change and the moment of it, which decides at the next start what was alive. */
   #write(now: number, change: () => void): void {
     this.#db.transaction(() => {
@@ -160,6 +148,34 @@ export class SqliteStore implements Store {
       this.#statements.touch.run(now);
     })();
   }
+}
+
+/** @throws Error that names the file, and what to do */
+function openDatabase(file: string): Database.Database {
+  let db: Database.Database | undefined;
+  try {
+    db = new Database(file);
+    db.pragma('journal_mode = WAL');
+    db.pragma('synchronous = NORMAL');
+    migrate(db, file);
+    return db;
+  } catch (cause) {
+    db?.close();
+    const { code } = cause as { code?: string };
+    if (code === undefined || !['SQLITE_NOTADB', 'SQLITE_CORRUPT'].includes(code)) throw cause;
+    const advice = 'restore a backup, or move it away: tunnels register again, bans and other decisions are lost';
+    throw new Error(`${file} is damaged (${code}): ${advice}`, { cause });
+  }
+}
+
+/** @throws Error when the file was written by a newer release */
+function migrate(db: Database.Database, file: string): void {
+  const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number };
+  if (version > migrations.length) throw new Error(`${file} was written by a newer release (schema ${version})`);
+  db.transaction(() => {
+    for (const step of migrations.slice(version)) db.exec(step);
+    db.exec(`PRAGMA user_version = ${migrations.length}`);
+  })();
 }
 
 function fromRow(row: LeaseRow): LeaseRecord {

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { existsSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { Lifecycle } from '../../src/util/lifecycle.js';
+import { call } from '../support/by-hand.js';
+import { kill, startPortal, startRelayProcess } from '../support/processes.js';
+import { freePort, startTestRelay } from '../support/relay.js';
+import { temporaryDirectory } from '../support/tunnel.js';
+
+const inUse = /the state directory .* is in use by another relay: stop it, or choose another --state-dir/;
+
+test('what was started is stopped in reverse, each once, whatever one of them throws', async () => {
+  const told: unknown[] = [];
+  const stopped: string[] = [];
+  const lifecycle = new Lifecycle((error) => told.push(error));
+  const [early, late] = [new Error('early'), new Error('late')];
+  lifecycle.onStop(() => stopped.push('first'));
+  lifecycle.onStop(() => Promise.reject(early));
+  lifecycle.onStop(() => stopped.push('second'));
+  lifecycle.onStop(() => {
+    throw late;
+  });
+  await assert.rejects(lifecycle.stop(), late);
+  assert.deepEqual(stopped, ['second', 'first']);
+  assert.deepEqual(told, [late, early]);
+  await lifecycle.stop();
+  assert.equal(stopped.length, 2);
+});
+
+test('a state directory is of one relay at a time, in one process', async (t) => {
+  const stateDir = temporaryDirectory(t);
+  const relay = await startTestRelay({ stateDir });
+  await assert.rejects(startTestRelay({ stateDir }), inUse);
+  assert.equal((await call(relay, 'GET', '/healthz')).status, 200);
+  await relay.stop();
+  await (await startTestRelay({ stateDir })).stop();
+});
+
+test('a state directory is of one relay at a time, and free when that was killed', async (t) => {
+  const dir = join(temporaryDirectory(t), 'state');
+  const { child } = await startRelayProcess(t, dir, await freePort());
+  const port = await freePort();
+  const flags = ['--portal-url', `https://portal.localhost:${port}`, '--state-dir', dir, '--host', '127.0.0.1'];
+  const second = startPortal(t, ['relay', ...flags, '--sni-port', String(port), '--api-port', '0']);
+  let said = '';
+  second.stderr?.on('data', (chunk: Buffer) => (said += chunk.toString()));
+  const [code] = (await once(second, 'close')) as [number];
+  assert.equal(code, 1);
+  assert.match(said, new RegExp(`^portal relay: ${inUse.source}\n$`));
+  await kill(child, 'SIGKILL');
+  await startRelayProcess(t, dir, port);
+});
+
+test('a start that fails leaves nothing open, and the state directory free', async (t) => {
+  const stateDir = temporaryDirectory(t);
+  const taken = createServer().listen(0, '127.0.0.1');
+  t.after(() => taken.close());
+  await once(taken, 'listening');
+  const { port } = taken.address() as { port: number };
+  let closed = 0;
+  const wrapStore: NonNullable<Parameters<typeof startTestRelay>[1]>['wrapStore'] = (store) =>
+    new Proxy(store, {
+      get(target, name) {
+        if (name === 'close') return async () => (closed++, await target.close());
+        const member: unknown = Reflect.get(target, name);
+        return typeof member === 'function' ? (member as () => unknown).bind(target) : member;
+      },
+    });
+  await assert.rejects(startTestRelay({ stateDir, apiPort: port }, { wrapStore }), { code: 'EADDRINUSE' });
+  assert.equal(closed, 1);
+  const wrapHandlers = () => {
+    throw new Error('parts that do not fit');
+  };
+  await assert.rejects(startTestRelay({ stateDir }, { wrapStore, wrapHandlers }), /do not fit/);
+  assert.equal(closed, 2);
+  await (await startTestRelay({ stateDir })).stop();
+});
+
+test('a damaged database is named, with what to do', async (t) => {
+  const stateDir = temporaryDirectory(t);
+  const file = join(stateDir, 'portal.db');
+  writeFileSync(file, 'this is no database. '.repeat(1_000));
+  await assert.rejects(startTestRelay({ stateDir }), (error: Error) => {
+    assert.ok(error.message.startsWith(`${file} is damaged (SQLITE_NOTADB): restore a backup, or move it away`));
+    return true;
+  });
+  assert.ok(existsSync(file));
+});
