@@ -1017,6 +1017,11 @@ export interface components {
         Health: {
             /** @constant */
             status: "ok";
+            /**
+             * @description Parts that fail now, while everything that is up goes on; absent when there are none. `store`: nothing can be written, as on a full
+             *     disk. Leases are renewed, and none can be registered or given back. The relay recovers by itself. More may come; ignore unknown ones.
+             */
+            degraded?: string[];
         };
         /**
          * @description What a relay says of itself, signed. `signature` is over SHA-256 of this JSON, in this order, without spaces, nothing omitted, numbers

@@ -300,6 +300,7 @@ async function start(config: RelayConfig, logger: Logger, parts: RelayParts, lif
     releaseVersion: releaseVersion(),
     directory,
     leases: () => leases.size,
+    unwrittenLeases: () => leases.unwritten,
     publicConnections: () => connections.open,
     datagrams,
     discovery: discovery && (() => discovery.report()),

@@ -25,7 +25,8 @@ export function systemHandlers(parts: SystemParts): Handlers {
   return {
     getHealth(_request, response) {
       if (parts.draining.aborted) throw new ApiError('feature_unavailable', 'the relay is going down');
-      response.json(success({ status: 'ok' } satisfies SuccessData<'getHealth'>));
+      const degraded = parts.leases.unwritten > 0 ? { degraded: ['store'] } : {};
+      response.json(success({ status: 'ok', ...degraded } satisfies SuccessData<'getHealth'>));
     },
 
     async signHandshake(request, response) {

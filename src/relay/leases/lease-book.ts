@@ -51,6 +51,9 @@ export class LeaseBook {
   readonly #turns = new Map<string, Promise<unknown>>();
   readonly #renewals = new RateLimit(renewalBurst, renewalsPerSecond);
   #sweeper: NodeJS.Timeout | undefined;
+  /** Renewed in memory while the store failed: written as soon as it can be. */
+  readonly #unwritten = new Set<Lease>();
+  #rewriting = false;
 
   readonly #bySource: Tally;
   readonly #byWallet: Tally;
@@ -216,11 +219,46 @@ export class LeaseBook {
         clientIp: terms.clientIp,
         reportedIp: terms.reportedIp ?? lease.reportedIp,
       };
-      await this.store.putLeases([recordFromLease(renewed)], now);
+      const isWritten = await this.#tryWrite(renewed, now);
       // It may have ended while the store wrote.
       this.#assertCurrent(lease, now);
       Object.assign(lease, renewed);
+      if (!isWritten) this.#unwritten.add(lease);
     });
+  }
+
+  /** Live leases that were renewed while the store failed, and are not written yet. */
+  get unwritten(): number {
+    return this.#unwritten.size;
+  }
+
+  /** A lease that is served must not end because the disk is full: the store is told of the first fault of an outage. */
+  async #tryWrite(lease: Lease, now: number): Promise<boolean> {
+    try {
+      await this.store.putLeases([recordFromLease(lease)], now);
+      return true;
+    } catch (error) {
+      if (this.#unwritten.size === 0) this.onFault(error);
+      return false;
+    }
+  }
+
+  /** Writes what could not be written, until that fails again. */
+  async #rewrite(): Promise<void> {
+    if (this.#rewriting) return;
+    this.#rewriting = true;
+    try {
+      for (const lease of this.#unwritten) {
+        const isDone = await this.#inTurn(lease.hostname, async () => {
+          if (this.#leases.get(lease.hostname) !== lease) return true;
+          return await this.#tryWrite(lease, Date.now());
+        });
+        if (!isDone) return;
+        this.#unwritten.delete(lease);
+      }
+    } finally {
+      this.#rewriting = false;
+    }
   }
 
   /** Gives the hostname back at once, to anybody. */
@@ -292,6 +330,7 @@ export class LeaseBook {
   }
 
   #remove(lease: Lease): void {
+    this.#unwritten.delete(lease);
     this.#leases.delete(lease.hostname);
     this.#bySource.remove(sourceOf(lease.registeredFrom));
     this.#byWallet.remove(lease.identity.address);
@@ -302,6 +341,7 @@ export class LeaseBook {
   }
 
   #sweep(now: number): void {
+    if (this.#unwritten.size > 0) this.#rewrite().catch(this.onFault);
     for (const lease of this.#leases.values()) this.#endIfExpired(lease, now);
     for (const [hostname, reserved] of this.#reserved) {
       if (reserved.until > now) continue;

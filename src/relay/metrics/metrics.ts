@@ -17,6 +17,8 @@ export interface MetricsSources {
   directory: TrafficSource;
   /** Live leases. */
   leases(): number;
+  /** Those renewed while the store failed. */
+  unwrittenLeases(): number;
   publicConnections(): number;
   datagrams: { readonly totals: Readonly<DatagramCounters>; readonly flows: number };
   /** Where discovery is on. */
@@ -82,7 +84,15 @@ export class RelayMetrics {
   };
 
   /** Adds what is read off the relay's parts, and what Node tells of the process. */
-  watch({ releaseVersion, directory, leases, publicConnections, datagrams, discovery }: MetricsSources): void {
+  watch({
+    releaseVersion,
+    directory,
+    leases,
+    unwrittenLeases,
+    publicConnections,
+    datagrams,
+    discovery,
+  }: MetricsSources): void {
     const { registry } = this;
     const registers = [registry];
     collectDefaultMetrics({ register: registry });
@@ -108,6 +118,7 @@ export class RelayMetrics {
       return all;
     };
     gauge('portal_leases', 'Live leases.', leases);
+    gauge('portal_leases_unwritten', 'Live leases that were renewed while the store failed.', unwrittenLeases);
     gauge(
       'portal_sessions_ready',
       'Reverse sessions that wait for a visitor.',
