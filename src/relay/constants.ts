@@ -53,8 +53,9 @@ export const quicRefusalLingerMs = 1_000;
 
 // Sign-in
 export const challengeTtlMs = 120_000;
-/** Open challenges held at once; past it, asking for another is `rate_limited`. */
+/** Open challenges held at once; past it, the oldest of the source that holds most makes room. */
 export const maxOpenChallenges = 20_000;
+export const maxOpenChallengeBytes = 33_554_432;
 export const maxTokenBytes = 4_096;
 /** Access tokens whose signature need not be verified again; a few hundred bytes each. */
 export const maxRememberedTokens = 10_000;

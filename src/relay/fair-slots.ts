@@ -27,7 +27,7 @@ export class FairSlots {
    * @returns releases it; again does nothing
    */
   take(source: string, evict: () => void): () => void {
-    if (this.#size >= this.limit) this.#makeRoom();
+    if (this.#size >= this.limit) this.evict();
     const slot: Slot = { source, evict };
     const held = this.#bySource.get(source) ?? new Set<Slot>();
     this.#bySource.set(source, held);
@@ -37,12 +37,14 @@ export class FairSlots {
     return () => this.#release(slot);
   }
 
-  #makeRoom(): void {
+  /** Makes room of one slot. @returns whether there was one */
+  evict(): boolean {
     const [source] = this.#byCount.get(this.#most) ?? [];
     const [oldest] = (source === undefined ? undefined : this.#bySource.get(source)) ?? [];
-    if (!oldest) return;
+    if (!oldest) return false;
     this.#release(oldest);
     oldest.evict();
+    return true;
   }
 
   #release(slot: Slot): void {

@@ -72,7 +72,7 @@ test('a lease that nobody renews after a restart ends with its one fresh TTL, it
   assert.equal((await challenge('left')).status, 201);
 });
 
-test('a reservation and an open challenge outlive a restart; an unregistered name does not', async () => {
+test('a reservation outlives a restart; an unregistered name and an open challenge do not', async () => {
   const expired = await register(relay, { name: 'expired', ttl: 1 });
   const freed = await register(relay, { name: 'freed' });
   await call(relay, 'POST', '/sdk/unregister', { body: {}, token: freed.token });
@@ -91,7 +91,8 @@ test('a reservation and an open challenge outlive a restart; an unregistered nam
     siwe_message: open.siwe_message,
     siwe_signature: await wallet.signMessage(open.siwe_message),
   };
-  assert.equal((await call(relay, 'POST', '/sdk/register', { body })).status, 201);
+  assert.equal((await call(relay, 'POST', '/sdk/register', { body })).body.error.code, 'unauthorized');
+  assert.equal((await register(relay, { name: 'open', wallet })).hostname, 'open.portal.localhost');
 });
 
 test('a challenge expires after two minutes', async () => {

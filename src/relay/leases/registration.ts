@@ -1,13 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ApiError } from '../../contract/index.js';
 import { signInMessage, verifySignIn } from '../auth/siwe.js';
-import {
-  challengeBurst,
-  challengeTtlMs,
-  challengesPerSecond,
-  defaultLeaseTtlSeconds,
-  maxOpenChallenges,
-} from '../constants.js';
+import { challengeBurst, challengeTtlMs, challengesPerSecond, defaultLeaseTtlSeconds } from '../constants.js';
 import { sourceOf } from '../addresses.js';
 import { RateLimit } from '../rate-limit.js';
 import type { LeasePorts, WantedPorts } from '../ports/lease-ports.js';
@@ -34,8 +28,7 @@ interface Asked {
   identity: Identity;
   metadata: Metadata;
   ttlSeconds: number;
-  /** Absent in a challenge of an earlier release. */
-  ports?: WantedPorts;
+  ports: WantedPorts;
 }
 
 /** Proves an identity and gives it its lease: challenge, signature, registration (EIP-4361). */
@@ -54,7 +47,8 @@ export class Registration {
    * `feature_unavailable`, `tcp_port_disabled`, `udp_disabled`
    */
   async challenge(request: RegistrationRequest, clientIp: string): Promise<Challenge> {
-    this.#perSource.take(sourceOf(clientIp));
+    const source = sourceOf(clientIp);
+    this.#perSource.take(source);
     const identity = parseIdentity(request.identity);
     const ports = { tcp: request.tcp_enabled ?? false, udp: request.udp_enabled ?? false };
     this.ports.assertOffered(ports);
@@ -74,12 +68,7 @@ export class Registration {
       issuedAt: now,
       expiresAt,
     });
-    const kept = await this.store.putChallenge(
-      { id, message, expiresAt, request: JSON.stringify(asked) },
-      maxOpenChallenges,
-      now,
-    );
-    if (!kept) throw new ApiError('rate_limited', 'too many registrations are under way', { retryAfterSeconds: 10 });
+    await this.store.putChallenge({ id, message, expiresAt, request: JSON.stringify(asked), source }, now);
     return { id, message, expiresAt };
   }
 
@@ -99,7 +88,6 @@ export class Registration {
       throw new ApiError('unauthorized', 'the message is not the one issued');
     const asked = JSON.parse(challenge.request) as Asked;
     verifySignIn(challenge.message, answer.siwe_signature, asked.identity.address);
-    const { ports = { tcp: false, udp: false } } = asked;
-    return await this.leases.register({ ...asked, ports, clientIp, reportedIp: answer.reported_ip });
+    return await this.leases.register({ ...asked, clientIp, reportedIp: answer.reported_ip });
   }
 }

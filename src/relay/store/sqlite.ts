@@ -1,5 +1,6 @@
 import { chmodSync, closeSync, openSync } from 'node:fs';
 import Database from 'libsql';
+import { OpenChallenges } from './open-challenges.js';
 import { SqliteGovernance, governanceTables } from './sqlite-governance.js';
 import type { ChallengeRecord, LeaseRecord, Metadata, PortProtocol, PortRecord, Store } from './store.js';
 
@@ -20,6 +21,8 @@ const migrations = [
     protocol TEXT NOT NULL, port INTEGER NOT NULL, identity_key TEXT NOT NULL, kept_until INTEGER,
     PRIMARY KEY (protocol, port)
   ) WITHOUT ROWID;`,
+  // They are held in memory.
+  'DROP TABLE challenges;',
 ];
 
 interface LeaseRow {
@@ -46,6 +49,7 @@ interface PortRow {
 export class SqliteStore implements Store {
   readonly governance: SqliteGovernance;
   readonly #db: Database.Database;
+  readonly #challenges = new OpenChallenges();
   readonly #statements;
 
   /** @throws Error when the file cannot be opened or was written by a newer release */
@@ -55,10 +59,6 @@ export class SqliteStore implements Store {
     this.#db = openDatabase(file);
     this.governance = new SqliteGovernance(this.#db);
     this.#statements = {
-      dropStaleChallenges: this.#db.prepare('DELETE FROM challenges WHERE expires_at <= ?'),
-      countChallenges: this.#db.prepare('SELECT count(*) AS n FROM challenges'),
-      addChallenge: this.#db.prepare('INSERT INTO challenges (id, message, request, expires_at) VALUES (?, ?, ?, ?)'),
-      takeChallenge: this.#db.prepare('DELETE FROM challenges WHERE id = ? RETURNING id, message, request, expires_at'),
       putLease: this.#db.prepare(`INSERT OR REPLACE INTO leases
           (hostname, name, address, generation, expires_at, token_expires_at, metadata, first_seen_at, last_seen_at, client_ip, reported_ip)
           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
@@ -74,19 +74,12 @@ export class SqliteStore implements Store {
     };
   }
 
-  async putChallenge(challenge: ChallengeRecord, limit: number, now: number): Promise<boolean> {
-    const { dropStaleChallenges, countChallenges, addChallenge } = this.#statements;
-    dropStaleChallenges.run(now);
-    if ((countChallenges.get() as { n: number }).n >= limit) return false;
-    addChallenge.run(challenge.id, challenge.message, challenge.request, challenge.expiresAt);
-    return true;
+  async putChallenge(challenge: ChallengeRecord, now: number): Promise<void> {
+    this.#challenges.put(challenge, now);
   }
 
   async takeChallenge(id: string, now: number): Promise<ChallengeRecord | undefined> {
-    const row = this.#statements.takeChallenge.get(id) as
-      (Omit<ChallengeRecord, 'expiresAt'> & { expires_at: number }) | undefined;
-    if (!row || row.expires_at <= now) return undefined;
-    return { id: row.id, message: row.message, request: row.request, expiresAt: row.expires_at };
+    return this.#challenges.take(id, now);
   }
 
   async putLeases(leases: LeaseRecord[], now: number): Promise<void> {

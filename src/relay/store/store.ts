@@ -45,6 +45,8 @@ export interface ChallengeRecord {
   expiresAt: number;
   /** What was asked for, as JSON: the challenge carries it to the call that spends it. */
   request: string;
+  /** Who asked, as it counts in limits. */
+  source: string;
 }
 
 /**
@@ -55,8 +57,8 @@ export interface Store {
   /** What the operator decided. */
   readonly governance: GovernanceStore;
 
-  /** @returns false when `limit` challenges are open already */
-  putChallenge(challenge: ChallengeRecord, limit: number, now: number): Promise<boolean>;
+  /** Need not outlive a restart. A bounded number is held; past it, the source that holds most gives up its oldest. */
+  putChallenge(challenge: ChallengeRecord, now: number): Promise<void>;
   /** Takes a challenge out: the second caller of two gets nothing, and so does one who comes too late. */
   takeChallenge(id: string, now: number): Promise<ChallengeRecord | undefined>;
 

@@ -1,0 +1,59 @@
+import { maxOpenChallengeBytes, maxOpenChallenges } from '../constants.js';
+import { FairSlots } from '../fair-slots.js';
+import type { ChallengeRecord } from './store.js';
+
+interface Open {
+  challenge: ChallengeRecord;
+  bytes: number;
+  release(): void;
+}
+
+/**
+ * Challenges that wait for their answer, in memory: anybody can ask for one, and they live for minutes. Bounded in number and in
+ * bytes. Past a bound, the oldest of the source that holds most makes room, so that many sources cannot keep others out.
+ */
+export class OpenChallenges {
+  /** Oldest first. */
+  readonly #open = new Map<string, Open>();
+  readonly #slots: FairSlots;
+  #bytes = 0;
+
+  constructor(
+    limit = maxOpenChallenges,
+    private readonly maxBytes = maxOpenChallengeBytes,
+  ) {
+    this.#slots = new FairSlots(limit);
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  put(challenge: ChallengeRecord, now: number): void {
+    for (const [id, { challenge: oldest }] of this.#open) {
+      if (oldest.expiresAt > now) break;
+      this.#drop(id);
+    }
+    // Two bytes a character, at most.
+    const bytes = 2 * (challenge.id.length + challenge.message.length + challenge.request.length);
+    while (this.#bytes + bytes > this.maxBytes && this.#slots.evict());
+    const release = this.#slots.take(challenge.source, () => this.#drop(challenge.id));
+    this.#open.set(challenge.id, { challenge, bytes, release });
+    this.#bytes += bytes;
+  }
+
+  /** Takes one out, unless it is unknown, spent, evicted or expired. */
+  take(id: string, now: number): ChallengeRecord | undefined {
+    const open = this.#drop(id);
+    return open && open.challenge.expiresAt > now ? open.challenge : undefined;
+  }
+
+  #drop(id: string): Open | undefined {
+    const open = this.#open.get(id);
+    if (!open) return undefined;
+    this.#open.delete(id);
+    this.#bytes -= open.bytes;
+    open.release();
+    return open;
+  }
+}
