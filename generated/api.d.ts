@@ -494,12 +494,13 @@ export interface paths {
         put?: never;
         /**
          * Ban a source address
-         * @description Refuses SDK calls from it and ends its reverse sessions. Visitors are not affected.
+         * @description Refuses SDK calls from it and ends its reverse sessions. Visitors are not affected. An IPv6 address stands for its /64, as in all limits
+         *     by source: all of it is banned, and listed as its first address.
          */
         post: operations["banIp"];
         /**
          * Unban a source address
-         * @description SDK calls from it are taken again.
+         * @description SDK calls from it are taken again; of an IPv6 address, from all of its /64.
          */
         delete: operations["unbanIp"];
         options?: never;
@@ -992,7 +993,7 @@ export interface components {
             tcp_port: components["schemas"]["PortSettings"];
             /** @description Every identity with a decision or a limit, live or not. */
             identities: components["schemas"]["SnapshotIdentity"][];
-            /** @description Banned source addresses. */
+            /** @description Banned source addresses; an IPv6 address stands for its /64. */
             banned_ips: string[];
         };
         LandingPage: {

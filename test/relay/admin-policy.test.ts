@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Admin, adminOf, auditLines, leasePath } from '../support/admin.js';
 import { type Answer, call, freshWallet, openSession, register, sessionHeaders } from '../support/by-hand.js';
+import type { AuditLog } from '../../src/relay/audit/audit-log.js';
+import { Policy } from '../../src/relay/policy/policy.js';
+import type { GovernanceStore, PolicyChange } from '../../src/relay/store/governance-store.js';
 import { type TestRelay, startTestRelay } from '../support/relay.js';
 
 let relay: TestRelay;
@@ -182,7 +185,8 @@ test('a banned address is refused by every SDK call, in whichever form it was ba
     ['192.0.2.9', '::ffff:192.0.2.9', '192.0.2.9'],
     ['::ffff:192.0.2.10', '192.0.2.10', '192.0.2.10'],
     ['::FFFF:C000:020B', '192.0.2.11', '192.0.2.11'],
-    ['2001:DB8:0:0:0:0:0:1', '2001:db8::1', '2001:db8::1'],
+    ['2001:DB8:0:0:0:0:0:1', '2001:db8::1', '2001:db8::'],
+    ['2001:db8:0:1::1', '2001:db8:0:1:ffff::2', '2001:db8:0:1::'],
   ] as const) {
     const from = (headers = {}) => ({ headers: { 'x-forwarded-for': caller, ...headers } });
     ok(await admin.post(`/ips/${banned}/ban`));
@@ -205,10 +209,33 @@ test('a banned address is refused by every SDK call, in whichever form it was ba
     assert.deepEqual([session.status, code(session)], [403, 'ip_banned']);
     session.socket.destroy();
     assert.equal((await call(relay, 'GET', '/healthz', from())).status, 200);
-    assert.equal((await call(relay, 'GET', '/sdk/domain')).status, 200, 'its neighbours are not affected');
+    for (const neighbour of ['192.0.2.12', '2001:db8:0:2::1'])
+      assert.equal(
+        (await call(relay, 'GET', '/sdk/domain', { headers: { 'x-forwarded-for': neighbour } })).status,
+        200,
+      );
     ok(await admin.delete(`/ips/${same}/ban`));
     assert.equal((await call(relay, 'GET', '/sdk/domain', from())).status, 200);
   }
+});
+
+test('IPv6 addresses banned by an earlier release count as their /64, and one unban lifts them', async (t) => {
+  const rows = new Set(['2001:db8::7', '2001:db8::8', '192.0.2.7']);
+  const store = {
+    loadPolicy: async () => ({ settings: {}, decisions: [], bannedIps: [...rows] }),
+    changePolicy: async (change: PolicyChange) => {
+      assert.equal(change.kind, 'ip');
+      if (change.kind === 'ip') rows[change.banned ? 'add' : 'delete'](change.ip);
+    },
+  } as unknown as GovernanceStore;
+  const policy = new Policy(relay.config.policy, store, { flush: async () => {} } as unknown as AuditLog);
+  t.after(() => policy.removeAllListeners());
+  await policy.start();
+  assert.deepEqual([...policy.bannedIps], ['2001:db8::', '192.0.2.7']);
+  assert.equal(policy.isIpBanned('2001:db8::1234'), true);
+  await policy.setIpBan('2001:db8::9', false, { wallet: 'w', ip: 'i' });
+  assert.equal(policy.isIpBanned('2001:db8::7'), false);
+  assert.deepEqual([...rows], ['192.0.2.7']);
 });
 
 test('nonsense in a path or a body is told by its own code, and changes nothing', async () => {

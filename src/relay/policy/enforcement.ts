@@ -1,3 +1,4 @@
+import { networkOf } from '../addresses.js';
 import type { LeaseBook } from '../leases/lease-book.js';
 import { type Lease, identityKey } from '../leases/lease.js';
 import type { SessionDirectory } from '../reverse/session-directory.js';
@@ -21,7 +22,7 @@ export function enforce(policy: Policy, leases: LeaseBook, directory: SessionDir
   policy.on('standing', (changed) => reject((key) => key === changed));
   policy.on('settings', () => reject(() => true));
   policy.on('ip', (ip, banned) => {
-    if (banned) directory.endFrom(ip);
+    if (banned) directory.endFrom((from) => networkOf(from) === ip);
   });
   // Decided just before the relay went down.
   reject(() => true);

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { ApiError } from '../../contract/index.js';
+import { networkOf } from '../addresses.js';
 import type { AuditLog } from '../audit/audit-log.js';
 import { maxBannedIps, maxDecisions } from '../constants.js';
 import { type Identity, identityKey } from '../leases/lease.js';
@@ -48,7 +49,8 @@ export const decisionNames = Object.keys(decisions) as Decision[];
 export class Policy extends EventEmitter<PolicyEvents> {
   #settings: PolicySettings;
   readonly #decisions = new Map<string, DecisionRecord>();
-  readonly #bannedIps = new Set<string>();
+  /** Banned sources, each with the addresses that the store has for it: earlier releases kept IPv6 addresses as they were given. */
+  readonly #bannedIps = new Map<string, string[]>();
   /** Changes are made one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -67,7 +69,7 @@ export class Policy extends EventEmitter<PolicyEvents> {
     const { settings, decisions: known, bannedIps } = await this.store.loadPolicy();
     this.#settings = changedSettings(this.#settings, settings);
     for (const decision of known) this.#decisions.set(identityKey(decision), decision);
-    for (const ip of bannedIps) this.#bannedIps.add(ip);
+    for (const ip of bannedIps) this.#bannedIps.set(networkOf(ip), [...(this.#bannedIps.get(networkOf(ip)) ?? []), ip]);
   }
 
   get settings(): Readonly<PolicySettings> {
@@ -79,8 +81,9 @@ export class Policy extends EventEmitter<PolicyEvents> {
     return this.#decisions.values();
   }
 
+  /** An IPv6 address stands for its /64. */
   get bannedIps(): Iterable<string> {
-    return this.#bannedIps;
+    return this.#bannedIps.keys();
   }
 
   decisionOn(key: string): Readonly<DecisionRecord> | undefined {
@@ -104,9 +107,9 @@ export class Policy extends EventEmitter<PolicyEvents> {
     return this.#decisions.get(key)?.bps;
   }
 
-  /** @param ip in its one spelling (`parseIp`) */
+  /** @param ip in its one spelling (`parseIp`). A ban counts for the source: of an IPv6 address, its /64 */
   isIpBanned(ip: string): boolean {
-    return this.#bannedIps.has(ip);
+    return this.#bannedIps.has(networkOf(ip));
   }
 
   /** @throws ApiError `lease_rejected` for an identity that was denied or banned */
@@ -140,13 +143,20 @@ export class Policy extends EventEmitter<PolicyEvents> {
 
   /** @throws ApiError `invalid_request` when too many are banned already */
   async setIpBan(ip: string, banned: boolean, by: Actor): Promise<void> {
+    const source = networkOf(ip);
+    const what = { action: banned ? 'banIp' : 'unbanIp', target: source };
     await this.#inTurn(async () => {
-      if (banned && !this.#bannedIps.has(ip) && this.#bannedIps.size >= maxBannedIps)
+      const kept = this.#bannedIps.get(source);
+      if (banned && !kept && this.#bannedIps.size >= maxBannedIps)
         throw new ApiError('invalid_request', `no more than ${maxBannedIps} addresses can be banned`);
-      await this.#keep({ kind: 'ip', ip, banned }, by, { action: banned ? 'banIp' : 'unbanIp', target: ip });
-      if (banned) this.#bannedIps.add(ip);
-      else this.#bannedIps.delete(ip);
-      this.emit('ip', ip, banned);
+      if (banned) {
+        await this.#keep({ kind: 'ip', ip: source, banned }, by, what);
+        this.#bannedIps.set(source, [...new Set([...(kept ?? []), source])]);
+      } else {
+        for (const each of kept ?? [source]) await this.#keep({ kind: 'ip', ip: each, banned }, by, what);
+        this.#bannedIps.delete(source);
+      }
+      this.emit('ip', source, banned);
     });
   }
 

@@ -92,9 +92,9 @@ export class ReadyQueue {
     });
   }
 
-  /** Closes the sessions that were opened from an address. */
-  closeFrom(ip: string): void {
-    for (const session of this.#ready.filter(({ from }) => from === ip)) session.close();
+  /** Closes the sessions that were opened from these addresses. */
+  closeFrom(isHit: (ip: string) => boolean): void {
+    for (const session of this.#ready.filter(({ from }) => isHit(from))) session.close();
   }
 
   /** Closes what waits, and what is added later. */

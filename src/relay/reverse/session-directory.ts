@@ -73,10 +73,10 @@ export class LeaseSessions {
     else this.cut();
   }
 
-  /** Ends the sessions, ready or live, that were opened from an address. */
-  endFrom(ip: string): void {
-    this.queue.closeFrom(ip);
-    for (const connection of this.live) if (connection.tunnelIp === ip) connection.drop();
+  /** Ends the sessions, ready or live, that were opened from these addresses. */
+  endFrom(isHit: (ip: string) => boolean): void {
+    this.queue.closeFrom(isHit);
+    for (const connection of this.live) if (isHit(connection.tunnelIp)) connection.drop();
   }
 
   cut(): void {
@@ -171,9 +171,9 @@ export class SessionDirectory {
     }
   }
 
-  /** Ends every session that was opened from an address. */
-  endFrom(ip: string): void {
-    for (const sessions of this.all()) sessions.endFrom(ip);
+  /** Ends every session that was opened from these addresses. */
+  endFrom(isHit: (ip: string) => boolean): void {
+    for (const sessions of this.all()) sessions.endFrom(isHit);
   }
 
   /** Closes the sessions that wait, and settles when no connection is left, or at the signal. */
