@@ -8,24 +8,60 @@ const maxSentMessageBytes = 1 << 16;
 const closeTimeoutMs = 2_000;
 const nothing = Buffer.alloc(0);
 const unsupportedData = 1003;
+/** Bytes that may come of a message that is not whole, while none may come at all: room for control frames. */
+const maxIdleBytes = 4_096;
+
+/** A stream that can be told that nothing may come for a while, and then holds next to nothing of what comes all the same. */
+export interface Quietable {
+  quiet: boolean;
+}
 
 /**
  * An open WebSocket as the byte stream that it carries: binary messages, whose borders mean nothing; an empty one ends its
  * direction, while the other goes on; backpressure in both. A WebSocket that closes before both ends were said was cut:
  * the stream fails with ERR_STREAM_PREMATURE_CLOSE.
  */
-export class WebSocketStream extends Duplex {
+export class WebSocketStream extends Duplex implements Quietable {
   readonly #socket: WebSocket;
+  readonly #connection: Duplex;
   #ended = false;
+  #quiet = false;
+  /** Of what is not whole yet. */
+  #partialBytes = 0;
 
-  constructor(socket: WebSocket) {
+  /** @param connection below it */
+  constructor(socket: WebSocket, connection: Duplex) {
     super({ allowHalfOpen: true });
     this.#socket = socket;
+    this.#connection = connection;
     socket.binaryType = 'nodebuffer';
     socket.on('message', this.#onMessage);
     socket.on('close', this.#onClose);
     socket.on('error', this.#onError);
   }
+
+  /** A message is held until it is whole: one of 1 MiB that never ends would be, for as long as the session waits. */
+  set quiet(isQuiet: boolean) {
+    if (isQuiet === this.#quiet) return;
+    this.#quiet = isQuiet;
+    this.#partialBytes = 0;
+    const change = isQuiet ? 'on' : 'off';
+    this.#connection[change]('data', this.#onBytes);
+    this.#socket[change]('ping', this.#onControl)[change]('pong', this.#onControl);
+  }
+
+  get quiet(): boolean {
+    return this.#quiet;
+  }
+
+  readonly #onBytes = (chunk: Buffer): void => {
+    this.#partialBytes += chunk.length;
+    if (this.#partialBytes > maxIdleBytes) this.destroy(new Error('bytes before the session was claimed'));
+  };
+
+  readonly #onControl = (): void => {
+    this.#partialBytes = 0;
+  };
 
   readonly #onMessage = (data: RawData, isBinary: boolean): void => {
     if (!isBinary || this.#ended) {
@@ -68,6 +104,7 @@ export class WebSocketStream extends Duplex {
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     const socket = this.#socket;
+    this.quiet = false;
     socket.off('message', this.#onMessage).off('close', this.#onClose).off('error', this.#onError);
     socket.on('error', () => undefined);
     if (socket.readyState === socket.CLOSED) return done(error);

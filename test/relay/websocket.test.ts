@@ -237,3 +237,33 @@ test('an upgrade on the public port under the root host works too', async () => 
   await once(socket, 'open');
   socket.terminate();
 });
+
+test('a message that never ends closes a session that waits, and control frames do not', async () => {
+  const opened = await open();
+  for (let count = 0; count < 200; count++) {
+    opened.socket.ping(Buffer.alloc(125));
+    await once(opened.socket, 'pong');
+  }
+  const visitor = await joined(opened);
+  // Of a live connection it is taken as a part of what comes.
+  opened.socket.send(Buffer.alloc(50_000, 'a'), { fin: false });
+  opened.socket.send(Buffer.alloc(50_000, 'b'), { fin: true });
+  let received = 0;
+  for await (const chunk of visitor) if ((received += (chunk as Buffer).length) >= 100_000) break;
+  visitor.destroy();
+  opened.socket.terminate();
+
+  const waiting = await open();
+  waiting.socket.on('error', () => {});
+  const closed = once(waiting.socket, 'close');
+  waiting.socket.send(Buffer.alloc(50_000), { fin: false });
+  await closed;
+  const many = await open();
+  many.socket.on('error', () => {});
+  const ended = once(many.socket, 'close');
+  const drip = () => {
+    if (many.socket.readyState === WebSocket.OPEN) many.socket.send(Buffer.alloc(100), { fin: false }, drip);
+  };
+  drip();
+  await ended;
+});

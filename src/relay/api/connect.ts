@@ -113,7 +113,7 @@ export class ConnectEndpoint {
       if (socket.destroyed) return false;
       takeOver(() =>
         this.#webSockets.handleUpgrade(message, socket, rest, (opened) => {
-          this.#enter(admission, new WebSocketStream(opened));
+          this.#enter(admission, new WebSocketStream(opened, socket));
           isOpen = true;
         }),
       );

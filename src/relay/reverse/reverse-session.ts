@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { FramedChannel } from '../../streams/framed-channel.js';
+import type { Quietable } from '../../streams/websocket-stream.js';
 import { keepaliveIntervalMs } from '../constants.js';
 
 /** First bytes from relay to tunnel (docs/protocol.md). */
@@ -40,6 +41,7 @@ export class ReverseSession extends EventEmitter<{ gone: []; recycled: [] }> {
     stream.on('close', this.#drop);
     stream.on('end', this.#drop);
     stream.on('data', this.#drop);
+    (stream as Partial<Quietable>).quiet = true;
     // Read on, or the other end's going away would go unnoticed.
     stream.resume();
     this.#keepalive = setInterval(() => {
@@ -88,6 +90,7 @@ export class ReverseSession extends EventEmitter<{ gone: []; recycled: [] }> {
   #settle(): void {
     this.#waiting = false;
     clearInterval(this.#keepalive);
+    (this.stream as Partial<Quietable>).quiet = false;
     for (const event of ['error', 'close', 'end', 'data']) this.stream.off(event, this.#drop);
   }
 }
