@@ -2,7 +2,7 @@ import { ApiError } from '../contract/index.js';
 import { maxRateLimitKeys } from './constants.js';
 
 /**
- * A token bucket for each key. Holds a bounded number of keys: past it the one idle for longest is forgotten, which can
+ * A token bucket for each key, by the monotonic clock: setting the system's time neither fills nor stops it. Holds a bounded number of keys: past it the one idle for longest is forgotten, which can
  * only give that key its burst back.
  */
 export class RateLimit {
@@ -15,18 +15,18 @@ export class RateLimit {
   ) {}
 
   /** @throws ApiError `rate_limited` when `key` has no call left; takes none */
-  check(key: string, now = Date.now()): void {
+  check(key: string, now = performance.now()): void {
     const tokens = this.#tokens(key, now);
     if (tokens < 1) throw this.#refusal(tokens);
   }
 
   /** Takes one call of `key`. @throws ApiError `rate_limited` with the seconds until the next is free */
-  take(key: string, now = Date.now()): void {
+  take(key: string, now = performance.now()): void {
     if (!this.tryTake(key, now)) throw this.#refusal(this.#tokens(key, now));
   }
 
   /** Takes one call of `key`. @returns whether there was one */
-  tryTake(key: string, now = Date.now()): boolean {
+  tryTake(key: string, now = performance.now()): boolean {
     const tokens = this.#tokens(key, now);
     this.#buckets.delete(key);
     if (this.#buckets.size >= maxRateLimitKeys) this.#buckets.delete(this.#buckets.keys().next().value as string);

@@ -1,6 +1,7 @@
 /** Failures that are not answers of the contract; those are `ApiError`. */
 
-export type NetworkFailure = 'timeout' | 'unreachable' | 'certificate';
+/** `clock`: this machine's clock and the relay's differ too much for anything to be proven. That passes once it is set. */
+export type NetworkFailure = 'timeout' | 'unreachable' | 'certificate' | 'clock';
 
 /** The relay could not be reached, did not answer in time, or did not prove who it is. `cause` is what the system said. */
 export class NetworkError extends Error {
@@ -50,6 +51,12 @@ export function asNetworkError(error: unknown, relay: string): Error {
     return error.cause;
   }
   const code = systemCode(error);
+  if (code === 'CERT_NOT_YET_VALID' || code === 'CERT_HAS_EXPIRED') {
+    const [when, who] =
+      code === 'CERT_NOT_YET_VALID' ? ['not valid yet', ''] : ['expired', ', or the relay needs a new one'];
+    const message = `the certificate of ${relay} is ${when} by the clock of this machine: set the clock${who} (${code})`;
+    return new NetworkError('clock', message, { cause: error });
+  }
   if (code !== undefined && isCertificateCode(code)) {
     return new NetworkError('certificate', `${relay} has a certificate that cannot be trusted (${code})`, {
       cause: error,

@@ -36,6 +36,8 @@ export interface Registration {
   /** How long the grant lives, counted from `grantedAt`, a reading of `Date.now()`. */
   lifetimeMs: number;
   grantedAt: number;
+  /** The same moment by the monotonic clock: the system's may be set meanwhile. */
+  grantedAtTick: number;
 }
 
 export interface LeaseKeeperOptions {
@@ -184,7 +186,7 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
     );
     checkSignInMessage(challenge.siwe_message, { relay: client.relay, address, challengeId: challenge.challenge_id });
     const signature = await identity.signMessage(challenge.siwe_message);
-    const grantedAt = Date.now();
+    const [grantedAt, grantedAtTick] = [Date.now(), performance.now()];
     const lease = await client.registerLease(
       { challenge_id: challenge.challenge_id, siwe_message: challenge.siwe_message, siwe_signature: signature },
       { signal },
@@ -205,18 +207,20 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
       accessToken: lease.access_token,
       lifetimeMs: bounded(lease.lifetimeMs, minLeaseMs, maxLeaseMs),
       grantedAt,
+      grantedAtTick,
     };
   }
 
   async #renew(registration: Registration, signal: AbortSignal): Promise<void> {
     const { client, metadata, ttl } = this.#options;
-    const grantedAt = Date.now();
+    const [grantedAt, grantedAtTick] = [Date.now(), performance.now()];
     // Two tries should fit into what is left of the lease.
     const timeoutMs = Math.min(callTimeoutMs, Math.max(registration.lifetimeMs / 4, minLeaseMs));
     const renewal = await client.renewLease(registration.accessToken, { metadata, ttl }, { signal, timeoutMs });
     registration.accessToken = renewal.access_token;
     registration.lifetimeMs = bounded(renewal.lifetimeMs, minLeaseMs, maxLeaseMs);
     registration.grantedAt = grantedAt;
+    registration.grantedAtTick = grantedAtTick;
   }
 
   async #recover(call: LeaseCall, error: Error, signal: AbortSignal): Promise<void> {
@@ -285,10 +289,12 @@ function wantedPorts({ ports = {} }: LeaseKeeperOptions): WantedPorts {
   return { tcp: ports.tcp === true, udp: ports.udp === true };
 }
 
-function renewDelayMs({ lifetimeMs, grantedAt }: Registration): number {
+function renewDelayMs({ lifetimeMs, grantedAt, grantedAtTick }: Registration): number {
   const share = renewShare - Math.random() * renewJitterShare;
   const due = Math.min(lifetimeMs * share, maxRenewIntervalMs * (1 - Math.random() * renewJitterShare));
-  return Math.max(due - (Date.now() - grantedAt), minRenewIntervalMs);
+  // By both clocks: while the machine is suspended only the system's goes on, and that one may be set back.
+  const passed = Math.max(Date.now() - grantedAt, performance.now() - grantedAtTick);
+  return Math.max(due - passed, minRenewIntervalMs);
 }
 
 function bounded(value: number, least: number, most: number): number {

@@ -1,7 +1,7 @@
 import { getAddress } from 'ethers';
 import { printable } from './answers.js';
 import { maxSignInLifetimeMs } from './constants.js';
-import { SigningRefusedError } from './errors.js';
+import { NetworkError, SigningRefusedError } from './errors.js';
 
 export interface SignInExpectation {
   /** The relay as its user named it, never as it names itself. */
@@ -22,7 +22,7 @@ export interface SignInExpectation {
  * Nothing is taken from the message but what only the relay can know; with that, the one message that may be signed is written
  * anew and must be the one given, byte for byte. So no parser is needed (nor carried into browsers): reading it serves only to
  * name what is wrong.
- * @throws SigningRefusedError naming what is wrong
+ * @throws SigningRefusedError naming what is wrong; NetworkError `clock` when that is only when it was issued
  */
 export function checkSignInMessage(text: string, expected: SignInExpectation): void {
   const [, scheme, domain] =
@@ -52,10 +52,10 @@ export function checkSignInMessage(text: string, expected: SignInExpectation): v
   const [nonce = '', issuedAt = '', expirationTime = ''] = ['Nonce', 'Issued At', 'Expiration Time'].map(field);
   need(/^[A-Za-z0-9]{8,128}$/.test(nonce), 'an odd nonce');
   need(timestamp.test(issuedAt), 'an odd time of issue');
-  const now = expected.now ?? Date.now();
+  const issued = Date.parse(issuedAt);
   const expires = timestamp.test(expirationTime) ? Date.parse(expirationTime) : NaN;
-  need(expires > now, 'an expiry that is missing or past (is the clock right?)');
-  need(expires <= now + maxSignInLifetimeMs, 'an expiry that is far off (is the clock right?)');
+  need(expires > issued, 'an expiry that is missing, or before it was issued');
+  need(expires <= issued + maxSignInLifetimeMs, 'an expiry that is far off');
   const whole = [
     `${relay.host} wants you to sign in with your Ethereum account:`,
     `${own}\n\n`,
@@ -68,6 +68,11 @@ export function checkSignInMessage(text: string, expected: SignInExpectation): v
     `Request ID: ${expected.challengeId}`,
   ].join('\n');
   need(text === whole, 'text beside its fields');
+  const now = expected.now ?? Date.now();
+  if (expires > now && issued <= now + maxSignInLifetimeMs) return;
+  const seconds = Math.round((now - issued) / 1000);
+  const difference = `${Math.abs(seconds)} s ${seconds > 0 ? 'ahead of' : 'behind'}`;
+  throw new NetworkError('clock', `the clock of this machine is ${difference} that of ${relay.host}: set the clock`);
 }
 
 /** RFC 3339. */

@@ -7,6 +7,7 @@ import { decodeDatagram, encodeDatagram, maxPayloadBytes } from '../../src/strea
 import { maxFlowsPerSource } from '../../src/relay/constants.js';
 import { adminOf, leasePath } from '../support/admin.js';
 import { type HeldLease, call, freshWallet, register } from '../support/by-hand.js';
+import { monotonicClock } from '../support/monotonic-clock.js';
 import { type TestRelay, startTestRelay, withPorts } from '../support/relay.js';
 
 async function startRelay(t: TestContext, ...settings: Parameters<typeof withPorts>): Promise<TestRelay> {
@@ -145,10 +146,11 @@ test('a flow whose peer is silent for 30 s ends, answers or not, and its number 
   const [peer, other] = [await openPeer(t, lease.udpPort), await openPeer(t, lease.udpPort)];
   peer.socket.send('hello');
   assert.equal((await carrier.next()).flow, 1);
-  t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 29_000 });
+  const advance = monotonicClock(t);
+  advance(29_000);
   carrier.send(1, 'still here');
   assert.equal(await peer.next(), 'still here');
-  t.mock.timers.setTime(Date.now() + 2_000);
+  advance(2_000);
   carrier.send(1, 'gone');
   other.socket.send('ping');
   assert.equal((await carrier.next()).flow, 2);

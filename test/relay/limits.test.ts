@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { call, connectTls, freshWallet, openSession, readBytes, register, sessionHeaders } from '../support/by-hand.js';
+import { monotonicClock } from '../support/monotonic-clock.js';
 import { type TestRelay, startTestRelay } from '../support/relay.js';
 import { clientHello, dialPublic, readOpening } from '../support/tenant.js';
 
@@ -65,6 +66,18 @@ test('renewing without end is rate_limited, for that lease alone', () =>
     );
     assert.ok(codes.some(({ status }) => status === 200) && codes.some(({ status }) => status === 429));
     assert.equal((await call(relay, 'POST', '/sdk/renew', { body: {}, token: other.token })).status, 200);
+  }));
+
+test('a limit by time goes on when the clock of the machine is set back', (t) =>
+  withRelay({}, async (relay) => {
+    const { token } = await register(relay, { name: 'back' });
+    const renew = async () => (await call(relay, 'POST', '/sdk/renew', { body: {}, token })).status;
+    const advance = monotonicClock(t);
+    const statuses = await Promise.all(Array.from({ length: 30 }, renew));
+    assert.ok(statuses.includes(429));
+    t.mock.timers.enable({ apis: ['Date'], now: Date.now() - 10_000 });
+    advance(5_000);
+    assert.equal(await renew(), 200);
   }));
 
 test('who brings forged tokens without end is not listened to for a while', () =>

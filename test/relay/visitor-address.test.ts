@@ -10,6 +10,7 @@ import { connect as connectTls } from 'node:tls';
 import { maxProxyV2Bytes, parseProxyHeader, proxyHeader } from '../../src/streams/proxy-protocol.js';
 import { type HeldLease, call, ended, openSession, readBytes, register, sessionHeaders } from '../support/by-hand.js';
 import { runProgram } from '../support/programs.js';
+import { monotonicClock } from '../support/monotonic-clock.js';
 import { type TestRelay, freePort, startTestRelay } from '../support/relay.js';
 import { clientHello, dialPublic, readOpening } from '../support/tenant.js';
 import { requireTool } from '../support/tools.js';
@@ -170,7 +171,7 @@ const tokenFailures = 100;
 const badToken = { 'X-Portal-Access-Token': 'none', 'X-Portal-Binding': '1' };
 
 /** What failures used up comes back with time. */
-const freezeClock = (t: TestContext) => t.mock.timers.enable({ apis: ['Date'], now: Date.now() });
+const freezeClock = (t: TestContext) => monotonicClock(t, true);
 
 /** Uses up what an address may fail, and tells who else has to wait then: by a call, by both raw carriers. */
 async function waits(relay: TestRelay, forwardedFor: string[], used: string): Promise<boolean[]> {

@@ -53,6 +53,16 @@ test('a lease is renewed in time, each time with the token of the time before', 
   assert.equal(relay.count('register'), 1);
 });
 
+test('a lease is renewed in time though the clock of the machine is set back', async (t) => {
+  const { relay, keeper, run } = await bench(t);
+  relay.ttl = 1;
+  void run();
+  await once(keeper, 'registered');
+  // The relay's clock goes with it: what it grants lives as long as before.
+  t.mock.timers.enable({ apis: ['Date'], now: Date.now() - 3_600_000 });
+  for (let renewal = 0; renewal < 2; renewal++) await once(keeper, 'renewed');
+});
+
 test('a lease that is not found is registered again', async (t) => {
   const { relay, keeper, run } = await bench(t);
   relay.ttl = 1;

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SiweMessage } from 'siwe';
-import { checkSignInMessage, SigningRefusedError } from '../../src/sdk/index.js';
+import { checkSignInMessage, NetworkError, SigningRefusedError } from '../../src/sdk/index.js';
 import { expose } from '../../src/tunnel/index.js';
 import { freshWallet } from '../support/by-hand.js';
 import { inMinutes, ScriptedRelay } from '../support/scripted-relay.js';
+import { startTunnel, statusWhere } from '../support/tunnel.js';
 
 const relay = new URL('https://portal.example.com:8443');
 const { address } = freshWallet();
@@ -70,6 +71,31 @@ for (const [what, changes, reason] of refused) {
     );
   });
 }
+
+for (const [what, minutes, said] of [
+  ['an hour ago', -60, /this machine is 36\d\d s ahead of that of portal\.example\.com:8443: set the clock/],
+  ['in an hour', 60, /this machine is 36\d\d s behind that of/],
+] as const)
+  test(`a sign-in message that was issued ${what} is not signed: a clock is wrong, and that passes`, () => {
+    const times = { issuedAt: inMinutes(minutes), expirationTime: inMinutes(minutes + 2) };
+    assert.throws(
+      () => check(message(times)),
+      (error: Error) => error instanceof NetworkError && error.reason === 'clock' && said.test(error.message),
+    );
+    // Whatever else is wrong with it counts first.
+    assert.throws(() => check(message({ ...times, chainId: 137 })), SigningRefusedError);
+  });
+
+test('a tunnel whose clock is an hour off waits, says so, and serves once it is right', async (t) => {
+  const relay = await ScriptedRelay.start(t);
+  relay.siwe = { issuedAt: inMinutes(60), expirationTime: inMinutes(62) };
+  const { tunnel } = startTunnel(t, relay, 1);
+  const { error } = await statusWhere(tunnel, ({ state }) => state === 'retrying');
+  assert.match(error?.message ?? '', /set the clock/);
+  const registered = statusWhere(tunnel, ({ state }) => state === 'registered');
+  relay.siwe = {};
+  await registered;
+});
 
 test('a sign-in message of another version is not signed', () => {
   assert.throws(() => check(message().replace('Version: 1', 'Version: 2')), SigningRefusedError);

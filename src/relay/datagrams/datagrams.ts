@@ -44,7 +44,7 @@ export class Datagrams {
 
   start(): void {
     this.#sweeper = setInterval(
-      guard('datagram sweep', () => this.#sweep(Date.now())),
+      guard('datagram sweep', () => this.#sweep(performance.now())),
       datagramSweepIntervalMs,
     );
   }

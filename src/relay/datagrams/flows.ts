@@ -9,7 +9,7 @@ export interface Flow {
   readonly port: number;
   /** What counts as one source in limits. */
   readonly source: string;
-  /** When it was last heard, in milliseconds since the epoch. Answers do not count: who was silent for long is not there. */
+  /** When it was last heard, in milliseconds of the monotonic clock. Answers do not count: who was silent for long is not there. */
   heardAt: number;
 }
 

@@ -103,7 +103,7 @@ export class LeaseDatagrams {
     // Nothing can be sent back to port 0 (RFC 768): the source is forged, or wants no answer.
     if (peer.port === 0) return this.#drop('malformed');
     if (!line) return this.#drop('no_tunnel');
-    const flow = this.flows.heard(peer.address, peer.port, Date.now());
+    const flow = this.flows.heard(peer.address, peer.port, performance.now());
     if (!flow) return this.#drop('too_many_flows');
     if (!this.#spend(line, 'up', payload.length)) return;
     for (const counters of this.counters) counters.up++;
@@ -114,7 +114,7 @@ export class LeaseDatagrams {
     const frame = decodeDatagram(bytes);
     if (!frame) return this.#drop('malformed');
     const socket = this.#socket;
-    const flow = line === this.#line && socket ? this.flows.answered(frame.flow, Date.now()) : undefined;
+    const flow = line === this.#line && socket ? this.flows.answered(frame.flow, performance.now()) : undefined;
     if (!flow || !socket) return this.#drop('unknown_flow');
     if (!this.#spend(line, 'down', frame.payload.length)) return;
     if (socket.getSendQueueSize() > maxPublicSendQueueBytes) return this.#drop('slow_network');

@@ -56,7 +56,8 @@ export function refusalOf(error: unknown): Refusal {
   if (error instanceof RefusedError) return error.refusal;
   if (error instanceof DescriptorError) return error.fault;
   if (systemCode(error) === addressRefusedCode) return 'address';
-  if (error instanceof NetworkError) return error.reason === 'certificate' ? 'certificate' : 'unreachable';
+  if (error instanceof NetworkError)
+    return error.reason === 'certificate' || error.reason === 'clock' ? 'certificate' : 'unreachable';
   if (error instanceof AnswerError || error instanceof ApiError) return 'answer';
   throw error;
 }

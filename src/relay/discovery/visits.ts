@@ -51,7 +51,7 @@ export class Visits {
     );
   }
 
-  mayVisit(ip: string, isStranger: boolean, now = Date.now()): boolean {
+  mayVisit(ip: string, isStranger: boolean, now = performance.now()): boolean {
     if (!isPublicAddress(ip)) return this.#rules.allowPrivate;
     return !isStranger || this.#strangers.tryTake(sourceOf(ip), now);
   }

@@ -45,5 +45,8 @@ function mayBeProxy(error: unknown): boolean {
   if (error instanceof ApiError) {
     return ['http11_only', 'hijack_unsupported', 'hijack_failed', 'not_found', 'invalid_request'].includes(error.code);
   }
-  return error instanceof AnswerError || (error instanceof NetworkError && error.reason !== 'certificate');
+  return (
+    error instanceof AnswerError ||
+    (error instanceof NetworkError && error.reason !== 'certificate' && error.reason !== 'clock')
+  );
 }

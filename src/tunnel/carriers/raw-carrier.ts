@@ -65,7 +65,8 @@ export class RawCarrier implements Carrier {
     const connect = (dialSignal: AbortSignal) =>
       this.transport.connectOver(this.relay, unwrapAlpn, over, dialSignal).catch((error: unknown) => {
         // Something on the way may not like what this TLS offers.
-        const isTls = transport && error instanceof NetworkError && error.reason !== 'certificate';
+        const isTls =
+          transport && error instanceof NetworkError && error.reason !== 'certificate' && error.reason !== 'clock';
         throw isTls ? new StaysWrapped('the handshake failed', { cause: error }) : error;
       });
     const opened = dialRelay(connect, this.relay, signal, async (socket, dialSignal) => {

@@ -337,11 +337,11 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     const expired = () => new Error('the relay does not renew the lease meanwhile');
     await withDeadline(probeConfirmTimeoutMs, signal, expired, async (confirmSignal) => {
       if (this.#keeper.current !== registration) throw new Error('the lease was lost meanwhile');
-      const askedAt = Date.now();
+      const askedAt = performance.now();
       this.#keeper.renewNow();
       // A renewal that was under way already tells about an earlier moment.
       do await once(this.#keeper, 'renewed', { signal: confirmSignal });
-      while (registration.grantedAt < askedAt);
+      while (registration.grantedAtTick < askedAt);
       if (this.#keeper.current !== registration) throw new Error('the lease was lost meanwhile');
     });
   }
