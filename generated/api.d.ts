@@ -773,7 +773,7 @@ export interface components {
             transports: string[];
         };
         /**
-         * @description One DNS label, any case.
+         * @description One DNS label, any case. A label that begins with `xn--` must be a valid internationalized one (UTS 46).
          * @example my-app
          */
         NameInput: string;
@@ -1363,7 +1363,7 @@ export interface components {
                 };
             };
         };
-        /** @description The relay does not have the transport, or no port is left for it. */
+        /** @description No port is left for the transport. */
         NoPort: {
             headers: {
                 /** @description Seconds to wait, where waiting helps. */
@@ -1375,7 +1375,7 @@ export interface components {
                     error?: {
                         message?: unknown;
                         /** @enum {unknown} */
-                        code?: "feature_unavailable" | "udp_port_exhausted" | "udp_capacity_exceeded" | "tcp_port_exhausted" | "tcp_port_capacity_exceeded";
+                        code?: "udp_port_exhausted" | "udp_capacity_exceeded" | "tcp_port_exhausted" | "tcp_port_capacity_exceeded";
                     };
                 };
             };

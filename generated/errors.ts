@@ -184,7 +184,6 @@ export const operationErrors = {
     hostname_conflict: [409],
     rate_limited: [429],
     internal: [500],
-    feature_unavailable: [503],
     udp_port_exhausted: [503],
     udp_capacity_exceeded: [503],
     tcp_port_exhausted: [503],

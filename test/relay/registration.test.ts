@@ -201,6 +201,14 @@ test('bad identities get the code that says what is wrong', async () => {
   assert.equal((await challengeFor('any-case', `0x${address.slice(2).toUpperCase()}`)).status, 201);
 });
 
+test('an xn-- name is leased only where it is valid IDNA that browsers write the same way', async () => {
+  const { address } = freshWallet();
+  for (const name of ['xn--mnchen-3ya', 'XN--MNCHEN-3YA', 'xn--55qx5d', 'ab--cd'])
+    assert.equal((await challengeFor(name, address)).status, 201, name);
+  for (const name of ['xn--a', 'xn--abc', 'xn--9999', 'xn--mnchen-3y', `xn--${'9'.repeat(59)}`])
+    refusedAs(await challengeFor(name, address), 400, 'invalid_request');
+});
+
 test('TCP and UDP leases are not offered yet, and say so', async () => {
   const { address } = freshWallet();
   refusedAs(await challengeFor('ports', address, { tcp_enabled: true }), 503, 'feature_unavailable');

@@ -1,3 +1,4 @@
+import { domainToASCII, domainToUnicode } from 'node:url';
 import { getAddress } from 'ethers';
 import { ApiError } from '../../contract/index.js';
 import type { Metadata } from '../store/store.js';
@@ -44,14 +45,25 @@ export function knownMetadata({ description, owner, thumbnail, tags, hide }: Met
 
 const label = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
+/** Whether an `xn--` label stands for a name that browsers would write the same way (UTS 46). */
+function isValidIdna(name: string): boolean {
+  const unicode = domainToUnicode(name);
+  return unicode !== name && domainToASCII(unicode) === name;
+}
+
 /**
  * Brings an identity as a client wrote it into its one form.
- * @throws ApiError `invalid_request` for a name that is no DNS label, `invalid_address` for no Ethereum address
+ * @throws ApiError `invalid_request` for a name that is no DNS label or no valid internationalized one, `invalid_address` for no Ethereum address
  */
 export function parseIdentity(raw: { name: string; address: string }): Identity {
   const name = raw.name.toLowerCase();
   if (!label.test(name))
     throw new ApiError('invalid_request', 'identity.name must be one DNS label: a-z, 0-9 and inner hyphens, 1 to 63');
+  if (name.startsWith('xn--') && !isValidIdna(name))
+    throw new ApiError(
+      'invalid_request',
+      'identity.name begins with xn-- and is not a valid internationalized name (UTS 46)',
+    );
   if (!/^0[xX][0-9a-fA-F]{40}$/.test(raw.address))
     throw new ApiError('invalid_address', 'identity.address must be 0x and 40 hex digits');
   return { name, address: getAddress(raw.address.toLowerCase()) };

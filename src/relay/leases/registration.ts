@@ -75,8 +75,8 @@ export class Registration {
   /**
    * Spends a challenge, whatever comes of it, and takes the lease that it asked for.
    * @throws ApiError `unauthorized` for a spent, unknown or expired challenge, another message than the one issued, or a
-   * signature of another account; `hostname_conflict`, `rate_limited`; for ports also `feature_unavailable`,
-   * `tcp_port_*`, `udp_*`
+   * signature of another account; `hostname_conflict`, `rate_limited`; for ports also `tcp_port_*`,
+   * `udp_*`
    */
   async complete(
     answer: { challenge_id: string; siwe_message: string; siwe_signature: string; reported_ip?: string },

@@ -147,7 +147,6 @@ const special: Record<string, Cause> = {
     return await bench.send({ method, path, body }, 'crowded');
   },
   'registerLease 500 internal': storeFails,
-  'renewLease 500 internal': storeFails,
   'unregisterLease 500 internal': storeFails,
 
   'openReverseSession 101': async (bench, operation) => {

@@ -1,11 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { freshWallet } from '../../support/by-hand.js';
-import { freePort, startTestRelay } from '../../support/relay.js';
 import { type Bench, type Kind, asText, forLease } from './bench.js';
 import { type Cause } from './cause.js';
-import { type HttpAnswer, callerOf, exchangeRaw } from './http.js';
+import { type HttpAnswer, exchangeRaw } from './http.js';
 
 // What ports that are disabled, taken or not there bring about.
 
@@ -63,26 +59,6 @@ const secondOf =
     return await registering(bench, kind, protocol);
   };
 
-/** The operator takes the ports away between challenge and registration, by another start of the relay. */
-const rangeGone: Cause = async (bench) => {
-  const stateDir = mkdtempSync(join(tmpdir(), 'portal-ranges-'));
-  const [sniPort, port] = [await freePort(), await freePort()];
-  const enabled = { enabled: true, maxLeases: 0 };
-  const policy = { approvalMode: 'auto' as const, landingPageEnabled: false, udp: enabled, tcpPort: enabled };
-  const before = await startTestRelay({ stateDir, sniPort, policy, portRange: { first: port, last: port } });
-  const body = await bench.signedChallenge(before, bench.freshName(), freshWallet(), wanting('tcp'));
-  await before.stop();
-  const after = await startTestRelay({ stateDir, sniPort, policy });
-  const caller = callerOf(after);
-  try {
-    return await caller.send({ method: 'POST', path: '/sdk/register', body });
-  } finally {
-    await caller.close();
-    await after.stop();
-    rmSync(stateDir, { recursive: true, force: true });
-  }
-};
-
 /** A datagram carrier for a lease without UDP. */
 const mismatch: Cause = async (bench, operation) => {
   const request = forLease(operation, await bench.lease());
@@ -106,6 +82,5 @@ export const portCauses: Record<string, Cause> = {
   'registerLease 503 udp_capacity_exceeded': secondOf('narrow', 'udp'),
   'registerLease 503 tcp_port_exhausted': secondOf('ported', 'tcp'),
   'registerLease 503 udp_port_exhausted': secondOf('ported', 'udp'),
-  'registerLease 503 feature_unavailable': rangeGone,
   'openReverseSession 409 transport_mismatch': mismatch,
 };
