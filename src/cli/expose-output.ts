@@ -92,6 +92,11 @@ export class ExposeOutput {
     return error instanceof UsageError ? 2 : 1;
   }
 
+  /** A fault of this program, with where it comes from. */
+  fault(error: Error): void {
+    this.#event('fault', `a fault that nothing caught, closing: ${error.stack ?? error.message}`, {});
+  }
+
   #failed(message: string): void {
     const { json, service } = this.options;
     if (json) this.#event('failed', message, {});

@@ -1,5 +1,8 @@
 import { UsageError } from '../sdk/errors.js';
 import { ServiceGroup, type ExposeOptions } from '../tunnel/index.js';
+import { installLastNet } from '../util/last-net.js';
+import { dropUnreadOutput, endDespiteUnreadOutput } from '../util/standard-output.js';
+import { closeGraceMs } from '../tunnel/constants.js';
 import { ConfigWatch } from './config-watch.js';
 import { readExposeConfig } from './expose-config.js';
 import { ExposeOutput } from './expose-output.js';
@@ -19,6 +22,7 @@ export interface ServicesOptions {
  * @throws UsageError in one line when the file is wrong at the start
  */
 export async function exposeServices({ config, json }: ServicesOptions): Promise<number> {
+  dropUnreadOutput();
   const group = new ServiceGroup();
   let wanted = new Map<string, ExposeOptions>();
   let code = 0;
@@ -66,7 +70,6 @@ export async function exposeServices({ config, json }: ServicesOptions): Promise
   let reading: Promise<void> = Promise.resolve();
   const reload = () => {
     reading = reading.then(read).catch((error: Error) => {
-      if (!(error instanceof UsageError)) throw error;
       say('config_refused', `${error.message}; all goes on as it was`);
     });
   };
@@ -80,6 +83,11 @@ export async function exposeServices({ config, json }: ServicesOptions): Promise
     watch.stop();
     throw error;
   }
+  const removeNet = installLastNet({
+    log: (error) => say('fault', `a fault that nothing caught, closing: ${error.stack ?? error.message}`),
+    drain: () => group.close(),
+    drainMs: closeGraceMs,
+  });
   let interrupts = 0;
   const interrupt = () => {
     interrupts++;
@@ -90,5 +98,7 @@ export async function exposeServices({ config, json }: ServicesOptions): Promise
   watch.stop();
   process.off('SIGINT', interrupt).off('SIGTERM', interrupt).off('SIGHUP', reload);
   await group.close(0);
+  removeNet();
+  endDespiteUnreadOutput();
   return interrupts > 0 ? 0 : code;
 }

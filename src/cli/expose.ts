@@ -1,6 +1,9 @@
 import { UsageError } from '../sdk/errors.js';
 import type { ExposeOptions } from '../tunnel/index.js';
+import { installLastNet } from '../util/last-net.js';
+import { dropUnreadOutput, endDespiteUnreadOutput } from '../util/standard-output.js';
 import { parseArguments } from './arguments.js';
+import { closeGraceMs } from '../tunnel/constants.js';
 import { ExposeOutput, type OutputOptions } from './expose-output.js';
 import type { ServicesOptions } from './expose-services.js';
 import { readCertificates } from './files.js';
@@ -51,7 +54,7 @@ A relay elsewhere is reached through the HTTP proxy that HTTPS_PROXY (or ALL_PRO
 
 The first SIGINT, SIGTERM or SIGHUP gives the name back and lets connections finish, the second ends at once.
 Exit code: 0 after an interrupt, 1 when the tunnel could not go on, 2 for wrong usage, 3 when --ban-mitm left relays
-and no other can be used.
+and no other can be used, 70 after a fault of this program.
 `;
 
 /** `portal expose`. @returns the exit code */
@@ -73,9 +76,15 @@ export async function exposeCommand(argv: string[]): Promise<number> {
 
   // Late, for it brings much along: wrong usage should be told at once.
   const { expose } = await import('../tunnel/index.js');
+  dropUnreadOutput();
   const output = new ExposeOutput(process.stdout, process.stderr, options);
   const tunnel = expose(options);
   output.follow(tunnel);
+  const removeNet = installLastNet({
+    log: (error) => output.fault(error),
+    drain: () => tunnel.close(),
+    drainMs: options.closeGraceMs ?? closeGraceMs,
+  });
 
   let interrupts = 0;
   const interrupt = () => void tunnel.close(++interrupts > 1 ? 0 : undefined);
@@ -83,6 +92,8 @@ export async function exposeCommand(argv: string[]): Promise<number> {
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt).on('SIGHUP', interrupt);
   const { error } = await tunnel.closed;
   process.off('SIGINT', interrupt).off('SIGTERM', interrupt).off('SIGHUP', interrupt);
+  removeNet();
+  endDespiteUnreadOutput();
   return error === undefined ? 0 : output.ended(error);
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { surviveClosedOutput } from '../util/closed-output.js';
+import { surviveClosedOutput } from '../util/standard-output.js';
 
 const help = `Usage: portal COMMAND [options]
 

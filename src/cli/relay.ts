@@ -3,7 +3,9 @@ import { readRelayConfig } from '../relay/config/config.js';
 import { ConfigError } from '../relay/config/given-settings.js';
 import { relaySettingsHelp } from '../relay/config/settings.js';
 import { createLogger } from '../relay/logger.js';
-import { startRelay } from '../relay/relay.js';
+import { type Relay, startRelay } from '../relay/relay.js';
+import { installLastNet } from '../util/last-net.js';
+import { dropUnreadOutput, endDespiteUnreadOutput } from '../util/standard-output.js';
 
 const help = `Usage: portal relay --portal-url URL [settings]
 
@@ -15,7 +17,7 @@ ${relaySettingsHelp()}
 
 /**
  * `portal relay`: runs until SIGINT or SIGTERM, and then lets live connections finish, for a bounded time.
- * @returns the exit code: 0 stopped, 1 could not start, 2 wrong configuration
+ * @returns the exit code: 0 stopped, 1 could not start, 2 wrong configuration; 70 when the last net caught a fault
  */
 export async function relayCommand(argv: string[]): Promise<number> {
   if (argv.includes('--help') || argv.includes('-h')) {
@@ -30,11 +32,21 @@ export async function relayCommand(argv: string[]): Promise<number> {
     for (const fault of error.faults) process.stderr.write(`portal relay: ${fault}\n`);
     return 2;
   }
+  dropUnreadOutput();
   const logger = createLogger(config.logLevel);
   const signals = new EventEmitter<{ signal: [NodeJS.Signals] }>();
   const signalled = once(signals, 'signal');
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => signals.emit('signal', signal));
-  let relay;
+  let relay: Relay | undefined;
+  const removeNet = installLastNet({
+    log: (error, origin) =>
+      logger.fatal({ err: error, origin }, 'a fault that nothing caught: the relay drains and ends'),
+    drain: async (signal) => {
+      await relay?.drain(signal);
+      await relay?.stop();
+    },
+    drainMs: config.drainTimeoutSeconds * 1000,
+  });
   try {
     relay = await startRelay(config, logger);
   } catch (error) {
@@ -50,5 +62,7 @@ export async function relayCommand(argv: string[]): Promise<number> {
   clearTimeout(timer);
   await relay.stop();
   logger.info('relay stopped');
+  removeNet();
+  endDespiteUnreadOutput();
   return 0;
 }

@@ -33,6 +33,7 @@ import { Joiner } from './ingress/joiner.js';
 import { PublicConnections } from './ingress/public-connections.js';
 import { type QuicPackage, loadQuic } from '../streams/quic-package.js';
 import { TcpPort } from './ingress/tcp-port.js';
+import { DescriptorWatch } from './descriptor-watch.js';
 import { Discovery, type DiscoveryReport } from './discovery/discovery.js';
 import { PublicListener } from './ingress/public-listener.js';
 import { Bindings } from './keyless/bindings.js';
@@ -317,6 +318,8 @@ async function start(config: RelayConfig, logger: Logger, parts: RelayParts, lif
     datagrams.stop();
     connections.close();
   });
+  const descriptors = new DescriptorWatch(logger);
+  lifecycle.onStop(() => descriptors.stop());
   lifecycle.onStop(() => thumbnails?.stop());
   lifecycle.onStop(() => discovery?.stop());
   await audit.start();
@@ -337,6 +340,7 @@ async function start(config: RelayConfig, logger: Logger, parts: RelayParts, lif
     certificates.watch(config.certificateFiles, rootHost, config.certificateReloadIntervalMs, logger, onChange);
   }
   discovery?.start();
+  descriptors.start();
   const [apiPort, publicPort] = [portOf(apiListener.server), portOf(publicListener.server)];
   const metricsPort = metricsListener && portOf(metricsListener.server);
   logger.info(

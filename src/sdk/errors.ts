@@ -82,6 +82,11 @@ export function systemCode(error: unknown): string | undefined {
   return undefined;
 }
 
+/** Whether the process (EMFILE) or the machine (ENFILE) has no file descriptor left. */
+export function isOutOfFiles(error: unknown): boolean {
+  return ['EMFILE', 'ENFILE'].includes(systemCode(error) ?? '');
+}
+
 /** Codes of X509 verification as Node names them, and its own for a name that does not fit. */
 function isCertificateCode(code: string): boolean {
   return (

@@ -37,6 +37,8 @@ export const handshakeTimeoutMs = 15_000;
 export const bulkAfterBytes = 262_144;
 export const bulkChunkBytes = 8_192;
 export const targetConnectTimeoutMs = 10_000;
+/** That there is no file descriptor left is told no more often than this. */
+export const outOfFilesNoticeMs = 60_000;
 export const tcpKeepAliveMs = 30_000;
 /** Where the service has said its last, how long a silent visitor may keep its own direction open. */
 export const lingerAfterTargetEndMs = 120_000;

@@ -141,6 +141,10 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       service.on('down', (error) =>
         this.#status({ state: 'target_down', message: `${target} does not answer; visitors are told so`, error }),
       );
+      service.on('starved', (error) => {
+        const message = `too many open files: ${target} could not be reached; raise the limit of this process (ulimit -n)`;
+        this.#status({ state: 'too_many_open_files', message, error });
+      });
       service.on('up', () => this.#status({ state: 'target_up', message: `${target} answers again` }));
     }
     services.udp?.on('dropped', (datagrams) =>

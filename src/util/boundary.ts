@@ -21,6 +21,7 @@ export const boundaryNames = [
   'quic stream',
   'lease sweep',
   'port check',
+  'descriptor check',
   'datagram sweep',
   'discovery visit',
   // Both ends

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { Agent, request } from 'undici';
 import { kill, startRelayProcess, startTunnelProcess } from '../support/processes.js';
 import { freePort, type TestRelay } from '../support/relay.js';
 import { get, startHttpService, temporaryDirectory, visitTls } from '../support/tunnel.js';
@@ -48,4 +49,25 @@ test('relay and tunnel go on serving when nobody reads their output any more', a
   });
   assert.equal((await get(visited, hostname)).body, 'here');
   await kill(next, 'SIGTERM');
+});
+
+test('relay: a log reader that stops reading costs lines, not memory or service, nor the end of the process', async (t) => {
+  const directory = temporaryDirectory(t);
+  const [port, metricsPort] = [await freePort(), await freePort()];
+  const settings = ['--log-level', 'debug', '--metrics-port', String(metricsPort)];
+  const { child, ca } = await startRelayProcess(t, join(directory, 'state'), port, port, settings);
+  child.stderr?.pause();
+  const dispatcher = new Agent({ connect: { ca, servername: 'portal.localhost' } });
+  t.after(() => dispatcher.destroy());
+  const dropped = async () => {
+    const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+    return Number(/^portal_log_writes_dropped_total (\d+)/m.exec(text)![1]);
+  };
+  assert.equal(await dropped(), 0);
+  while ((await dropped()) === 0)
+    for (let count = 0; count < 200; count++)
+      await (await request(`https://127.0.0.1:${port}/healthz`, { dispatcher })).body.dump();
+  const exited = once(child, 'exit');
+  child.kill('SIGTERM');
+  assert.deepEqual(await exited, [0, null]);
 });

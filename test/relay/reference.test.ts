@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
+import { type TLSSocket, connect } from 'node:tls';
 import { gunzipSync } from 'node:zlib';
 import { Agent, request } from 'undici';
 import { contractPath, loadContract } from '../../src/contract/index.js';
 import { openPage, startBrowser } from '../support/browser.js';
 import { call } from '../support/by-hand.js';
-import { type TestRelay, startTestRelay } from '../support/relay.js';
+import { residentBytes, startRelayProcess } from '../support/processes.js';
+import { type TestRelay, freePort, startTestRelay } from '../support/relay.js';
+import { temporaryDirectory } from '../support/tunnel.js';
 
 let relay: TestRelay;
 before(async () => {
@@ -48,6 +52,36 @@ test('the script of the reference may be kept for ever, and comes compressed to 
     assert.equal(headers['x-content-type-options'], 'nosniff');
     assert.equal(headers['content-type'], 'text/javascript; charset=utf-8');
   }
+});
+
+test('the script says how long it is, to HEAD as well', async () => {
+  const { headers, bytes } = await fetchBytes('/docs/reference.js');
+  assert.equal(headers['content-length'], String(bytes.length));
+  const head = await call(relay, 'HEAD', '/docs/reference.js');
+  assert.deepEqual([head.status, head.headers['content-length']], [200, String(bytes.length)]);
+});
+
+test('readers of the script that stop reading do not make the relay hold it for each of them', async (t) => {
+  const port = await freePort();
+  const { child, ca } = await startRelayProcess(t, temporaryDirectory(t), port, port, [
+    '--max-connections-per-address',
+    '200',
+  ]);
+  const visitors: TLSSocket[] = [];
+  t.after(() => visitors.forEach((visitor) => visitor.destroy()));
+  for (let count = 0; count < 100; count++) {
+    const visitor = connect({ host: '127.0.0.1', port, servername: 'portal.localhost', ca });
+    visitors.push(visitor);
+    await once(visitor, 'secureConnect');
+  }
+  const before = residentBytes(child);
+  // The last to be answered: whatever is held for the others is held by then.
+  for (const visitor of visitors) {
+    visitor.write('GET /docs/reference.js HTTP/1.1\r\nHost: portal.localhost\r\n\r\n');
+    await once(visitor, 'readable');
+    assert.match(String(visitor.read(12)), /^HTTP\/1.1 200/);
+  }
+  assert.ok(residentBytes(child) - before < 50_000_000, `${residentBytes(child) - before} bytes more`);
 });
 
 test('the reference renders in a browser that reaches nothing but the relay, within its own policy', async (t) => {

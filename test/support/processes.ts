@@ -4,13 +4,21 @@ import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { printed } from './programs.js';
+import { printed, runProgram } from './programs.js';
 
 const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 
+/** How to start `portal` otherwise than usual. */
+export interface Launch {
+  /** Put before the script: options of Node. */
+  nodeOptions?: string[];
+}
+
 /** `portal COMMAND` as a process of its own, killed with the test at the latest. */
-export function startPortal(t: TestContext, args: string[]): ChildProcess {
-  const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+export function startPortal(t: TestContext, args: string[], launch: Launch = {}): ChildProcess {
+  const child = spawn(process.execPath, [...(launch.nodeOptions ?? []), main, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   child.stderr?.resume();
   t.after(() => kill(child, 'SIGKILL'));
   return child;
@@ -46,9 +54,10 @@ export async function startRelayProcess(
   port: number,
   urlPort = port,
   settings: string[] = [],
+  launch: Launch = {},
 ): Promise<RelayProcess> {
   const flags = ['--portal-url', `https://portal.localhost:${urlPort}`, '--state-dir', dir, '--host', '127.0.0.1'];
-  const child = startPortal(t, ['relay', ...flags, '--sni-port', String(port), '--api-port', '0', ...settings]);
+  const child = startPortal(t, ['relay', ...flags, '--sni-port', String(port), '--api-port', '0', ...settings], launch);
   await new Promise<void>((resolve, reject) => {
     let text = '';
     child.once('exit', (code) => reject(new Error(`the relay ended with ${code}: ${text}`)));
@@ -71,22 +80,27 @@ export async function startTunnelProcess(
     caFile,
     ttlSeconds,
   }: { target: number; relayPort: number; name: string; identity: string; caFile: string; ttlSeconds: number },
+  launch: Launch = {},
 ): Promise<ChildProcess> {
   const relay = `https://portal.localhost:${relayPort}`;
-  const child = startPortal(t, [
-    'expose',
-    String(target),
-    '--relay',
-    relay,
-    '--name',
-    name,
-    '--identity',
-    identity,
-    '--ca',
-    caFile,
-    '--ttl',
-    String(ttlSeconds),
-  ]);
+  const child = startPortal(
+    t,
+    [
+      'expose',
+      String(target),
+      '--relay',
+      relay,
+      '--name',
+      name,
+      '--identity',
+      identity,
+      '--ca',
+      caFile,
+      '--ttl',
+      String(ttlSeconds),
+    ],
+    launch,
+  );
   await printed(child, /^https:/m);
   return child;
 }
@@ -97,6 +111,19 @@ export async function kill(child: ChildProcess, signal: NodeJS.Signals): Promise
   const exited = once(child, 'exit');
   child.kill(signal);
   await exited;
+}
+
+/** Memory that a process has in use (Linux). */
+export function residentBytes(child: ChildProcess): number {
+  const status = readFileSync(`/proc/${child.pid}/status`, 'latin1');
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)![1]) * 1024;
+}
+
+/** Leaves a running process so many file descriptors more than it has open (Linux). */
+export async function limitOpenFiles(child: ChildProcess, more: number): Promise<void> {
+  const limit = readdirSync(`/proc/${child.pid}/fd`).length + more;
+  const { code, stderr } = await runProgram('prlimit', ['--pid', String(child.pid), `--nofile=${limit}:${limit}`]);
+  if (code !== 0) throw new Error(`prlimit of util-linux failed: ${stderr}`);
 }
 
 /** Sockets that a process has open (Linux). */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { Response } from 'express';
+import { Readable, pipeline } from 'node:stream';
+import type { Request, Response } from 'express';
 import type { OpenApiDocument } from '../../contract/index.js';
 import type { Handlers } from './app.js';
 
@@ -24,6 +25,8 @@ const policy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
+const pieceBytes = 16_384;
+
 interface Script {
   plain: Buffer;
   compressed: Buffer;
@@ -37,16 +40,16 @@ export function referenceHandlers(contract: OpenApiDocument): Handlers {
   // Read when first asked for: a megabyte that most relays never need.
   const script = () => (held ??= readScript());
   return {
-    getOpenapiDocument(_request, response) {
+    getOpenapiDocument(request, response) {
       response.set('Content-Type', 'application/json; charset=utf-8');
-      send(response, document, shortLived);
+      send(request, response, document, shortLived);
     },
 
-    getReference(_request, response) {
+    getReference(request, response) {
       response.set('Content-Type', 'text/html; charset=utf-8');
       response.set('Content-Security-Policy', policy);
       response.set('Referrer-Policy', 'no-referrer');
-      send(response, Buffer.from(page(contract.info.title, script().version)), shortLived);
+      send(request, response, Buffer.from(page(contract.info.title, script().version)), shortLived);
     },
 
     getReferenceScript(request, response) {
@@ -54,7 +57,7 @@ export function referenceHandlers(contract: OpenApiDocument): Handlers {
       response.set('Content-Type', 'text/javascript; charset=utf-8');
       response.set('Vary', 'Accept-Encoding');
       if (compressed) response.set('Content-Encoding', 'gzip');
-      send(response, compressed ? script().compressed : script().plain, immutable);
+      send(request, response, compressed ? script().compressed : script().plain, immutable);
     },
   };
 }
@@ -65,10 +68,20 @@ function readScript(): Script {
   return { plain, compressed: readFileSync(compressedFile), version };
 }
 
-function send(response: Response, body: Buffer, caching: string): void {
-  response.set('Cache-Control', caching);
-  response.set('X-Content-Type-Options', 'nosniff');
-  response.send(body);
+/** In pieces, each once the one before has left: a reader that stops makes the relay hold one of them, not the whole. */
+function send(request: Request, response: Response, body: Buffer, caching: string): void {
+  response.set({
+    'Cache-Control': caching,
+    'X-Content-Type-Options': 'nosniff',
+    'Content-Length': String(body.length),
+  });
+  if (request.method === 'HEAD') return void response.end();
+  // A visitor that leaves early is no fault.
+  pipeline(Readable.from(pieces(body)), response, () => undefined);
+}
+
+function* pieces(body: Buffer): Generator<Buffer> {
+  for (let at = 0; at < body.length; at += pieceBytes) yield body.subarray(at, at + pieceBytes);
 }
 
 function page(title: string, version: string): string {

@@ -6,7 +6,7 @@ import type { DiscoveryReport } from '../discovery/discovery.js';
 import { refusals } from '../discovery/refusals.js';
 import { type ConnectionOutcome, connectionOutcomes } from '../ingress/connection-outcome.js';
 import type { LeaseSessions } from '../reverse/session-directory.js';
-import { droppedWrites } from '../../util/closed-output.js';
+import { droppedWrites } from '../../util/standard-output.js';
 import type { Fault } from '../../util/boundary.js';
 import { LeaseTraffic, type TrafficSource } from './lease-traffic.js';
 import type { StoreObserver } from './timed-store.js';

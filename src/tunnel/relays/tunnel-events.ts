@@ -36,6 +36,8 @@ export type TunnelState =
   | 'relay_refused'
   | 'target_down'
   | 'target_up'
+  /** This process may not open as many files and sockets as it needs; the service may well be up. */
+  | 'too_many_open_files'
   /** Datagrams were given up: one side is slower than the other, or they are too large for the carrier. */
   | 'datagrams_dropped'
   | 'closing';

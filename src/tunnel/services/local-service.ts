@@ -1,17 +1,11 @@
-import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { type ProxiedAddresses, proxyHeader } from '../../streams/proxy-protocol.js';
 import type { Socket } from 'node:net';
 import { HttpForwarder, type HttpOptions } from './http-forwarder.js';
+import { ServiceHealth } from './service-health.js';
 import { splice, type SpliceOutcome } from './splice.js';
 import { connectTarget, type Target } from './target.js';
 import { UnavailablePage } from './unavailable-page.js';
-
-export interface LocalServiceEvents {
-  /** The service stopped answering, or answers again. */
-  down: [error: Error];
-  up: [];
-}
 
 export interface ServiceOptions {
   /** Each connection to the service begins with a PROXY protocol v2 header that names the visitor. */
@@ -29,11 +23,10 @@ export interface VisitorFacts {
   hostname?: string | undefined;
 }
 
-/** The service behind the tunnel: where visitors are led to. Whether it is up shows anew at each visitor. */
-export class LocalService extends EventEmitter<LocalServiceEvents> {
+/** The service behind the tunnel: where visitors are led to. */
+export class LocalService extends ServiceHealth {
   readonly #page = new UnavailablePage();
   readonly #http: HttpForwarder | undefined;
-  #isDown = false;
 
   constructor(
     readonly target: Target,
@@ -79,16 +72,10 @@ export class LocalService extends EventEmitter<LocalServiceEvents> {
     try {
       socket = await connectTarget(this.target, signal);
     } catch (error) {
-      if (!signal.aborted && !this.#isDown) {
-        this.#isDown = true;
-        this.emit('down', error as Error);
-      }
+      if (!signal.aborted) this.failed(error as Error);
       throw error;
     }
-    if (this.#isDown) {
-      this.#isDown = false;
-      this.emit('up');
-    }
+    this.answered();
     if (this.options.proxyProtocol) socket.write(proxyHeader(addresses));
     return socket;
   }

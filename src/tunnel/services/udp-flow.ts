@@ -22,10 +22,7 @@ export class UdpFlow extends EventEmitter<UdpFlowEvents> {
 
   constructor(address: Promise<LookupAddress>, port: number) {
     super();
-    address.then(
-      (found) => this.#connect(found, port),
-      (error: unknown) => this.close(error as Error),
-    );
+    address.then((found) => this.#connect(found, port)).catch((error: unknown) => this.close(error as Error));
   }
 
   /** @returns false when it was given up: the service, or the machine, does not keep up */

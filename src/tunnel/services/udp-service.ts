@@ -1,12 +1,11 @@
 import { type LookupAddress } from 'node:dns';
-import { EventEmitter } from 'node:events';
 import { systemCode } from '../../sdk/errors.js';
 import { lookupWithLoopback } from '../../sdk/loopback.js';
 import type { DatagramChannel } from '../../streams/datagram-channel.js';
 import { decodeDatagram, encodeDatagram } from '../../streams/datagram-frame.js';
 import { guard } from '../../util/boundary.js';
 import { maxUdpFlows, udpDropNoticeMs, udpFlowIdleMs, udpSweepIntervalMs } from '../constants.js';
-import type { LocalServiceEvents } from './local-service.js';
+import { ServiceHealth } from './service-health.js';
 import { describeTarget, type Target } from './target.js';
 import { UdpFlow } from './udp-flow.js';
 
@@ -19,16 +18,11 @@ export interface UdpCounters {
   dropped: number;
 }
 
-export interface UdpServiceEvents extends LocalServiceEvents {
-  /** So many datagrams more were given up; told now and then. */
-  dropped: [datagrams: number];
-}
-
 /**
  * The local service behind a public UDP port. Each flow has a local socket of its own, so that the service tells peers
  * apart by their ports, and each answer finds its way back.
  */
-export class UdpService extends EventEmitter<UdpServiceEvents> {
+export class UdpService extends ServiceHealth {
   readonly counters: UdpCounters = { received: 0, sent: 0, dropped: 0 };
   /** Drops that were told of, and when. */
   #told = 0;
@@ -36,7 +30,6 @@ export class UdpService extends EventEmitter<UdpServiceEvents> {
   #addresses: Promise<LookupAddress[]> | undefined;
   /** Which of the target's addresses is used: the next one once this one refuses. */
   #turn = 0;
-  #isDown = false;
 
   constructor(readonly target: Target) {
     super();
@@ -95,7 +88,7 @@ export class UdpService extends EventEmitter<UdpServiceEvents> {
     const flow = new UdpFlow(this.#address(turn), this.target.port);
     flow.on('message', (payload) => {
       this.counters.sent++;
-      this.#answered();
+      this.answered();
       channel.send(encodeDatagram(id, payload));
     });
     flow.once('closed', (error) => {
@@ -111,20 +104,11 @@ export class UdpService extends EventEmitter<UdpServiceEvents> {
     return addresses[turn % addresses.length]!;
   }
 
-  #answered(): void {
-    if (!this.#isDown) return;
-    this.#isDown = false;
-    this.emit('up');
-  }
-
   #failed(error: Error, turn: number): void {
     if (this.#turn === turn) this.#turn++;
     // The name may lead elsewhere by now.
     this.#addresses = undefined;
-    if (this.#isDown) return;
-    this.#isDown = true;
-    const code = systemCode(error);
-    this.emit('down', new Error(`${describeTarget(this.target)} refuses datagrams (${code})`, { cause: error }));
+    this.failed(error, `${describeTarget(this.target)} refuses datagrams (${systemCode(error)})`);
   }
 }
 
