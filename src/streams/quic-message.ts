@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { NoPrefixError, readPrefix } from './read-prefix.js';
 
 /** Of what either side says on the first stream: a token has a few hundred bytes. */
 export const maxQuicMessageBytes = 8_192;
@@ -10,27 +11,28 @@ export const maxQuicMessageBytes = 8_192;
  */
 export async function readQuicMessage(stream: Readable): Promise<unknown> {
   let text = Buffer.alloc(0);
-  return await new Promise((resolve, reject) => {
-    const settle = () => stream.off('data', onData).off('end', onEnd).off('close', onEnd);
-    const fail = (message: string) => {
-      settle();
-      reject(new Error(message));
-    };
-    const onData = (chunk: Buffer) => {
-      text = Buffer.concat([text, chunk]);
-      if (text.length > maxQuicMessageBytes) return fail(`more than ${maxQuicMessageBytes} bytes on the first stream`);
-      // Nothing else can end an object, so that one in many pieces is not parsed at each.
-      if (!text.toString('latin1').trimEnd().endsWith('}')) return;
-      try {
-        const message: unknown = JSON.parse(text.toString());
-        settle();
-        resolve(message);
-      } catch {
-        // The brace was not the last.
-      }
-    };
-    const onEnd = () => fail('the first stream ended without a JSON object');
-    stream.on('error', () => undefined);
-    stream.on('data', onData).once('end', onEnd).once('close', onEnd);
-  });
+  stream.on('error', () => undefined);
+  const take = (chunk: Buffer): { message: unknown } | undefined => {
+    text = Buffer.concat([text, chunk]);
+    if (text.length > maxQuicMessageBytes)
+      throw new Error(`more than ${maxQuicMessageBytes} bytes on the first stream`);
+    // Nothing else can end an object, so that one in many pieces is not parsed at each.
+    if (!text.toString('latin1').trimEnd().endsWith('}')) return undefined;
+    try {
+      return { message: JSON.parse(text.toString()) as unknown };
+    } catch {
+      // The brace was not the last.
+      return undefined;
+    }
+  };
+  try {
+    const { message } = await readPrefix(stream, take);
+    // Read on, for its end to be noticed.
+    stream.resume();
+    return message;
+  } catch (error) {
+    if (error instanceof NoPrefixError)
+      throw new Error('the first stream ended without a JSON object', { cause: error });
+    throw error;
+  }
 }

@@ -1,4 +1,5 @@
 import type { TLSSocket } from 'node:tls';
+import { NoPrefixError, readPrefix } from '../streams/read-prefix.js';
 import { cipherSuites } from '../tls/constants.js';
 import type { DetachableSocket } from './detachable-socket.js';
 import { type SealedFirst, UnwrappedSession, sealedFirstBytes } from './unwrapped-session.js';
@@ -53,21 +54,13 @@ export async function unwrap(
 
 /** Waits for the first byte. */
 async function greeted(session: UnwrappedSession, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const settle = (error?: unknown) => {
-      signal.removeEventListener('abort', onAbort);
-      session.off('data', onData).off('error', settle).off('end', onEnd).off('close', onEnd);
-      session.pause();
-      if (error === undefined) return resolve();
-      session.destroy();
-      reject(error as Error);
-    };
-    const onAbort = () => settle(signal.reason);
-    const onEnd = () => settle(new Error('the connection closed when TLS was taken off it'));
-    const onData = (bytes: Buffer) =>
-      settle(bytes.equals(greeting) ? undefined : new Error('another word than a greeting'));
-    if (signal.aborted) return onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    session.on('data', onData).on('error', settle).on('end', onEnd).on('close', onEnd);
-  });
+  try {
+    const word = await readPrefix(session, (bytes) => bytes, { signal });
+    if (!word.equals(greeting)) throw new Error('another word than a greeting');
+  } catch (error) {
+    session.destroy();
+    if (error instanceof NoPrefixError)
+      throw (error.cause as Error | undefined) ?? new Error('the connection closed when TLS was taken off it');
+    throw error;
+  }
 }

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { NoPrefixError, readPrefix } from '../../streams/read-prefix.js';
 import { maxRequestHeadBytes, requestHeadTimeoutMs } from '../constants.js';
 
 /** The head of a plain `GET /sdk/connect`, read before any HTTP parser sees the connection. */
@@ -26,28 +27,23 @@ const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/;
  */
 export async function peekRequest(socket: Socket): Promise<RequestHead | 'http2' | 'other' | 'gone'> {
   let bytes: Buffer = Buffer.alloc(0);
-  return await new Promise((resolve) => {
-    const settle = (found: RequestHead | 'http2' | 'other' | 'gone') => {
-      clearTimeout(deadline);
-      socket.off('data', onData).off('end', onEnd).off('close', onEnd);
-      socket.pause();
-      if (found === 'other') socket.unshift(bytes);
-      resolve(found);
-    };
-    const onData = (chunk: Buffer) => {
-      bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
-      if (startsLike(bytes, http2Preface)) return bytes.length >= http2Preface.length ? settle('http2') : undefined;
-      if (!startsLike(bytes, prefix)) return settle('other');
-      // One chunk may bring far more than a head may have: no more than that is looked at.
-      const end = bytes.subarray(0, maxRequestHeadBytes).indexOf(headEnd);
-      if (end >= 0)
-        return settle(parseHead(bytes.toString('latin1', 0, end), bytes.subarray(end + headEnd.length)) ?? 'other');
-      if (bytes.length >= maxRequestHeadBytes) settle('other');
-    };
-    const onEnd = () => settle('gone');
-    const deadline = setTimeout(onEnd, requestHeadTimeoutMs);
-    socket.on('data', onData).on('end', onEnd).on('close', onEnd);
-  });
+  const take = (chunk: Buffer): RequestHead | 'http2' | 'other' | undefined => {
+    bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
+    if (startsLike(bytes, http2Preface)) return bytes.length >= http2Preface.length ? 'http2' : undefined;
+    if (!startsLike(bytes, prefix)) return 'other';
+    // One chunk may bring far more than a head may have: no more than that is looked at.
+    const end = bytes.subarray(0, maxRequestHeadBytes).indexOf(headEnd);
+    if (end >= 0) return parseHead(bytes.toString('latin1', 0, end), bytes.subarray(end + headEnd.length)) ?? 'other';
+    return bytes.length >= maxRequestHeadBytes ? 'other' : undefined;
+  };
+  try {
+    const found = await readPrefix(socket, take, { timeoutMs: requestHeadTimeoutMs });
+    if (found === 'other') socket.unshift(bytes);
+    return found;
+  } catch (error) {
+    if (error instanceof NoPrefixError) return 'gone';
+    throw error;
+  }
 }
 
 /** Whether the bytes so far could be, or are, the beginning of `wanted`. */

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { NoPrefixError, readPrefix } from '../../streams/read-prefix.js';
 import { ClientHelloReader } from '../../tls/client-hello-reader.js';
 import { TlsAlertError, plaintextAlertRecord } from '../../tls/alerts.js';
 import type { ClientHello } from '../../tls/messages.js';
@@ -10,33 +11,16 @@ import { clientHelloTimeoutMs, maxClientHelloBytes } from '../constants.js';
  */
 export async function readClientHello(socket: Socket): Promise<ClientHello | undefined> {
   const reader = new ClientHelloReader(maxClientHelloBytes);
-  return await new Promise((resolve) => {
-    const settle = (hello: ClientHello | undefined) => {
-      clearTimeout(deadline);
-      socket.off('data', onData).off('end', onEnd).off('error', onEnd).off('close', onEnd);
-      socket.pause();
-      if (hello) socket.unshift(reader.buffered());
-      resolve(hello);
-    };
-    const onData = (chunk: Buffer) => {
-      try {
-        const hello = reader.push(chunk);
-        if (hello) settle(hello);
-      } catch (error) {
-        settle(undefined);
-        if (error instanceof TlsAlertError) refuse(socket, error.alert);
-        else socket.destroy();
-      }
-    };
-    const onEnd = () => {
-      settle(undefined);
-      socket.destroy();
-    };
-    const deadline = setTimeout(onEnd, clientHelloTimeoutMs);
-    socket.on('data', onData).on('end', onEnd).on('error', onEnd).on('close', onEnd);
-    // It may have been paused behind a PROXY header.
-    socket.resume();
-  });
+  try {
+    const hello = await readPrefix(socket, (chunk) => reader.push(chunk), { timeoutMs: clientHelloTimeoutMs });
+    socket.unshift(reader.buffered());
+    return hello;
+  } catch (error) {
+    if (error instanceof TlsAlertError) refuse(socket, error.alert);
+    else socket.destroy();
+    if (error instanceof TlsAlertError || error instanceof NoPrefixError) return undefined;
+    throw error;
+  }
 }
 
 /** Answers a handshake that goes nowhere with an alert (RFC 8446 6.2), and closes. */

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
-import { type ProxyHeader, parseProxyHeader } from '../../streams/proxy-protocol.js';
+import { type ProxyHeader, ProxyProtocolError, parseProxyHeader } from '../../streams/proxy-protocol.js';
+import { NoPrefixError, readPrefix } from '../../streams/read-prefix.js';
 import { proxyHeaderTimeoutMs } from '../constants.js';
 
 /**
@@ -9,26 +10,17 @@ import { proxyHeaderTimeoutMs } from '../constants.js';
  */
 export async function readProxyHeader(socket: Socket): Promise<ProxyHeader | undefined> {
   let bytes: Buffer = Buffer.alloc(0);
-  return await new Promise((resolve) => {
-    const settle = (header: ProxyHeader | undefined) => {
-      clearTimeout(deadline);
-      socket.off('data', onData).off('end', fail).off('error', fail).off('close', fail);
-      socket.pause();
-      if (header === undefined) socket.destroy();
-      else if (bytes.length > header.length) socket.unshift(bytes.subarray(header.length));
-      resolve(header);
-    };
-    const fail = () => settle(undefined);
-    const onData = (chunk: Buffer) => {
-      bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
-      try {
-        const header = parseProxyHeader(bytes, 'v1 or v2');
-        if (header) settle(header);
-      } catch {
-        fail();
-      }
-    };
-    const deadline = setTimeout(fail, proxyHeaderTimeoutMs);
-    socket.on('data', onData).on('end', fail).on('error', fail).on('close', fail);
-  });
+  const take = (chunk: Buffer) => {
+    bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
+    return parseProxyHeader(bytes, 'v1 or v2');
+  };
+  try {
+    const header = await readPrefix(socket, take, { timeoutMs: proxyHeaderTimeoutMs });
+    if (bytes.length > header.length) socket.unshift(bytes.subarray(header.length));
+    return header;
+  } catch (error) {
+    socket.destroy();
+    if (error instanceof NoPrefixError || error instanceof ProxyProtocolError) return undefined;
+    throw error;
+  }
 }

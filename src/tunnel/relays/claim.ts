@@ -40,35 +40,24 @@ export function awaitClaim(stream: Duplex, signal: AbortSignal): Promise<Claim> 
     };
     const onAbort = () => fail(signal.reason);
     const onEnd = () => fail(stream.errored ?? new Error('the relay closed the session'));
-    const onReadable = () => {
+    const read = () => {
       for (let chunk = stream.read() as Buffer | null; chunk !== null; chunk = stream.read() as Buffer | null) {
         heardAt = performance.now();
         heardAtWall = Date.now();
         start = start.length === 0 ? skipKeepalives(chunk) : Buffer.concat([start, chunk]);
-        if (start.length === 0) continue;
-        if (start[0] !== tenantTls && start[0] !== rawTcp) {
-          fail(new Error(`the relay began a session with 0x${start[0]!.toString(16).padStart(2, '0')}`));
-          return;
-        }
-        const headerAt = start[0] === tenantTls ? 1 + bindingBytes : 1;
-        if (start.length <= headerAt) continue;
-        let header: ReturnType<typeof parseProxyHeader>;
-        try {
-          header = parseProxyHeader(start.subarray(headerAt), 'v2');
-        } catch (error) {
-          fail(error);
-          return;
-        }
-        if (header === undefined) continue;
+        const opening = parseOpening(start);
+        if (!opening) continue;
         settle();
-        const rest = start.subarray(headerAt + header.length);
-        if (rest.length > 0) stream.unshift(rest);
-        resolve({
-          stream,
-          binding: headerAt > 1 ? Buffer.from(start.subarray(1, headerAt)) : undefined,
-          addresses: header.addresses,
-        });
-        return;
+        const { length, ...claim } = opening;
+        if (start.length > length) stream.unshift(start.subarray(length));
+        return resolve({ stream, ...claim });
+      }
+    };
+    const onReadable = () => {
+      try {
+        read();
+      } catch (error) {
+        fail(error);
       }
     };
     // By both clocks: while the machine is suspended only the wall clock goes on, and the session is long gone.
@@ -85,6 +74,25 @@ export function awaitClaim(stream: Duplex, signal: AbortSignal): Promise<Claim> 
     stream.on('readable', onReadable).on('end', onEnd).on('close', onEnd);
     if (stream.destroyed || stream.readableEnded) onEnd();
   });
+}
+
+/**
+ * @returns undefined while more is needed
+ * @throws Error for anything else than the opening of a session
+ */
+function parseOpening(start: Buffer): ({ length: number } & Omit<Claim, 'stream'>) | undefined {
+  if (start.length === 0) return undefined;
+  if (start[0] !== tenantTls && start[0] !== rawTcp)
+    throw new Error(`the relay began a session with 0x${start[0]!.toString(16).padStart(2, '0')}`);
+  const headerAt = start[0] === tenantTls ? 1 + bindingBytes : 1;
+  if (start.length <= headerAt) return undefined;
+  const header = parseProxyHeader(start.subarray(headerAt), 'v2');
+  if (header === undefined) return undefined;
+  return {
+    length: headerAt + header.length,
+    binding: headerAt > 1 ? Buffer.from(start.subarray(1, headerAt)) : undefined,
+    addresses: header.addresses,
+  };
 }
 
 function skipKeepalives(chunk: Buffer): Buffer<ArrayBuffer> {

@@ -1,0 +1,59 @@
+import type { Readable } from 'node:stream';
+
+/** Why there is no prefix: the stream ended, closed, broke (`cause`), or took too long. */
+export class NoPrefixError extends Error {
+  override name = 'NoPrefixError';
+}
+
+export interface ReadPrefixOptions {
+  /** Milliseconds until the prefix has to be whole; no end by default. */
+  timeoutMs?: number;
+  signal?: AbortSignal;
+}
+
+/**
+ * Reads what a stream begins with, chunk by chunk, and leaves it paused behind the chunk that completed it. To put back what that
+ * brought too much is the caller's, who knows it.
+ * @param take returns undefined while more is needed; bounds what it keeps
+ * @throws what `take` throws; the signal's reason; `NoPrefixError`. The stream is the caller's to destroy
+ */
+export function readPrefix<T>(
+  stream: Readable,
+  take: (chunk: Buffer) => T | undefined,
+  { timeoutMs, signal }: ReadPrefixOptions = {},
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const settle = () => {
+      clearTimeout(deadline);
+      signal?.removeEventListener('abort', onAbort);
+      stream.off('data', onData).off('end', onEnd).off('close', onEnd).off('error', onError);
+      stream.pause();
+    };
+    const fail = (error: unknown) => {
+      settle();
+      reject(error as Error);
+    };
+    const onData = (chunk: Buffer) => {
+      try {
+        const found = take(chunk);
+        if (found === undefined) return;
+        settle();
+        resolve(found);
+      } catch (error) {
+        fail(error);
+      }
+    };
+    const onEnd = () => fail(new NoPrefixError('the stream ended too early'));
+    const onError = (cause: Error) => fail(new NoPrefixError('the stream broke', { cause }));
+    const onAbort = () => fail(signal?.reason);
+    const deadline =
+      timeoutMs === undefined
+        ? undefined
+        : setTimeout(() => fail(new NoPrefixError(`nothing whole within ${timeoutMs} ms`)), timeoutMs);
+    if (signal?.aborted) return onAbort();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    // boundary: whatever `take` throws rejects this promise.
+    stream.on('data', onData).on('end', onEnd).on('close', onEnd).on('error', onError);
+    stream.resume();
+  });
+}
