@@ -1,6 +1,7 @@
 import js from '@eslint/js';
 import regexp from 'eslint-plugin-regexp';
 import tseslint from 'typescript-eslint';
+import { guardedHandlers } from './scripts/lint/boundaries.mjs';
 
 export default tseslint.config(
   { ignores: ['dist/', 'generated/'] },
@@ -33,6 +34,17 @@ export default tseslint.config(
       'regexp/no-super-linear-backtracking': ['error', { report: 'potential' }],
       'regexp/no-super-linear-move': ['error', { report: 'potential', ignoreSticky: false }],
     },
+  },
+  {
+    // No packet and no timer ends the process.
+    files: ['src/{relay,sdk,streams,tls,tunnel,unwrap}/**/*.ts'],
+    plugins: { portal: { rules: { 'guarded-handlers': guardedHandlers } } },
+    rules: { 'portal/guarded-handlers': 'error' },
+  },
+  {
+    // `void` would let a rejection end the process: background() of util/boundary takes it.
+    files: ['src/**/*.ts'],
+    rules: { '@typescript-eslint/no-floating-promises': ['error', { ignoreVoid: false }] },
   },
   {
     files: ['**/*.mjs'],

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { systemCode } from '../sdk/errors.js';
+import { guard } from '../util/boundary.js';
 
 /**
  * Looks at a file again and again, and tells when it has changed and nobody has written to it since the last look: who writes
@@ -28,7 +29,14 @@ export class ConfigWatch {
 
   #next(known: string, before: string): void {
     if (this.#isOver) return;
-    this.#timer = setTimeout(() => void this.#compare(known, before), this.intervalMs);
+    this.#timer = setTimeout(
+      guard(
+        'configuration check',
+        () => this.#compare(known, before),
+        () => this.#next(known, before),
+      ),
+      this.intervalMs,
+    );
   }
 
   async #compare(known: string, before: string): Promise<void> {

@@ -3,6 +3,7 @@ import { ServiceGroup, type ExposeOptions } from '../tunnel/index.js';
 import { installLastNet } from '../util/last-net.js';
 import { dropUnreadOutput, endDespiteUnreadOutput } from '../util/standard-output.js';
 import { closeGraceMs } from '../tunnel/constants.js';
+import { background } from '../util/boundary.js';
 import { ConfigWatch } from './config-watch.js';
 import { readExposeConfig } from './expose-config.js';
 import { ExposeOutput } from './expose-output.js';
@@ -38,7 +39,8 @@ export async function exposeServices({ config, json }: ServicesOptions): Promise
     const about = { ...(wanted.get(key) as ExposeOptions), json, service: key, manyRelays: true };
     const output = new ExposeOutput(process.stdout, process.stderr, about);
     output.follow(tunnel);
-    void tunnel.closed.then(({ error }) => {
+    background('tunnel end', async () => {
+      const { error } = await tunnel.closed;
       if (error !== undefined) code = output.ended(error);
     });
   });
@@ -91,7 +93,7 @@ export async function exposeServices({ config, json }: ServicesOptions): Promise
   let interrupts = 0;
   const interrupt = () => {
     interrupts++;
-    void group.close(interrupts > 1 ? 0 : undefined).then(finish);
+    group.close(interrupts > 1 ? 0 : undefined).then(finish, finish);
   };
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt).on('SIGHUP', reload);
   await finished;

@@ -87,7 +87,10 @@ export async function exposeCommand(argv: string[]): Promise<number> {
   });
 
   let interrupts = 0;
-  const interrupt = () => void tunnel.close(++interrupts > 1 ? 0 : undefined);
+  const interrupt = () => {
+    // Errors are in `closed`.
+    tunnel.close(++interrupts > 1 ? 0 : undefined).catch(() => undefined);
+  };
   // A terminal that was closed ends the tunnel as an interrupt does, and the name is given back.
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt).on('SIGHUP', interrupt);
   const { error } = await tunnel.closed;

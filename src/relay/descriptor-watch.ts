@@ -1,6 +1,6 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { systemCode } from '../sdk/errors.js';
-import { guard } from '../util/boundary.js';
+import { repeat } from '../util/boundary.js';
 import { descriptorCheckIntervalMs } from './constants.js';
 import type { Logger } from './logger.js';
 
@@ -22,8 +22,7 @@ export class DescriptorWatch {
   start(): void {
     this.#limit = openFilesLimit();
     if (this.#limit === undefined) return;
-    const check = guard('descriptor check', () => this.#check());
-    this.#timer = setInterval(check, descriptorCheckIntervalMs).unref();
+    this.#timer = repeat('descriptor check', () => this.#check(), descriptorCheckIntervalMs).unref();
   }
 
   stop(): void {

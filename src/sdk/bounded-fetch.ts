@@ -45,7 +45,7 @@ async function readBounded(response: Response, maxBytes: number): Promise<Uint8A
       if (done) break;
       length += value.length;
       if (length > maxBytes) {
-        void reader.cancel();
+        reader.cancel().catch(() => undefined);
         throw new AnswerError(`the answer is larger than ${maxBytes} bytes`, response.status);
       }
       chunks.push(value);

@@ -49,6 +49,7 @@ export async function connectThrough(proxy: URL, host: string, port: number, sig
       maxHeaderSize: maxProxyHeadBytes,
       headers: { Host: authority, ...authorization(proxy) },
     });
+    // boundary: it cannot throw.
     connecting.once('connect', ({ statusCode = 0 }, _socket, head) => {
       if (statusCode < 200 || statusCode > 299) return fail(refusal(proxy, authority, statusCode));
       signal.removeEventListener('abort', onAbort);

@@ -92,6 +92,7 @@ export class RelayTransport {
       const socket = await dialTls(relay, this.#options, details, signal);
       socket.setNoDelay(true);
       this.remoteAddress = socket.remoteAddress ?? this.remoteAddress;
+      // boundary: it keeps bytes, and cannot throw.
       socket.on('session', (given: Buffer) => this.#keep(kind, given));
       return socket;
     } catch (error) {

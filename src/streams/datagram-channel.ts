@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import { maxFrameBytes } from './datagram-frame.js';
 import { DatagramQueue } from './datagram-queue.js';
+import { guard, repeat } from '../util/boundary.js';
 
 export interface DatagramChannelEvents {
   /** One came in, its borders as they were. */
@@ -59,11 +60,15 @@ export class WebSocketDatagrams extends EventEmitter<DatagramChannelEvents> impl
     this.#socket = socket;
     this.#connection = connection;
     socket.binaryType = 'nodebuffer';
-    socket.on('message', (data: RawData, isBinary: boolean) => {
+    const onMessage = (data: RawData, isBinary: boolean) => {
       this.#heard();
       if (isBinary) this.emit('datagram', data as Buffer);
       else socket.close(unsupportedData);
-    });
+    };
+    socket.on(
+      'message',
+      guard('websocket datagram', onMessage, () => socket.terminate()),
+    );
     socket.on('ping', () => this.#heard()).on('pong', () => this.#heard());
     let failure: Error | undefined;
     socket.on('error', (error) => (failure = error));
@@ -73,12 +78,13 @@ export class WebSocketDatagrams extends EventEmitter<DatagramChannelEvents> impl
       this.#waiting.clear();
       this.emit('closed', failure);
     });
-    this.#watch = setInterval(() => {
+    const check = () => {
       if (performance.now() - this.#heardAt <= silenceMs) return;
       failure ??= new Error('the datagram carrier fell silent');
       socket.terminate();
-    }, silenceMs / 4);
-    if (pingMs !== undefined) this.#ping = setInterval(() => socket.ping(), pingMs);
+    };
+    this.#watch = repeat('datagram carrier check', check, silenceMs / 4);
+    if (pingMs !== undefined) this.#ping = repeat('datagram carrier ping', () => socket.ping(), pingMs);
   }
 
   get dropped(): number {

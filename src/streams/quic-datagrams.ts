@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { DatagramChannel, DatagramChannelEvents } from './datagram-channel.js';
 import { DatagramQueue } from './datagram-queue.js';
 import type { QuicCloseInfo, QuicSession } from './quic-package.js';
+import { guard, repeat } from '../util/boundary.js';
 
 /** UDP payload that every path of QUIC takes (RFC 9000 14), until more was seen to pass. */
 const leastPathBytes = 1_200;
@@ -36,13 +37,14 @@ export class QuicDatagrams extends EventEmitter<DatagramChannelEvents> implement
   constructor(session: QuicSession, { pingMs }: { pingMs?: number } = {}) {
     super();
     this.#session = session;
-    session.on('datagram', (datagram) => {
+    const onDatagram = (datagram: Buffer) => {
       if (!this.#isClosed) this.emit('datagram', datagram);
-    });
+    };
+    session.on('datagram', guard('quic datagram', onDatagram));
     let failure: Error | undefined;
     session.on('error', (error) => (failure ??= error));
     session.once('close', (info) => this.#end(failure ?? failureOf(info)));
-    if (pingMs !== undefined) this.#ping = setInterval(() => session.ping(), pingMs);
+    if (pingMs !== undefined) this.#ping = repeat('datagram carrier ping', () => session.ping(), pingMs);
   }
 
   get maxBytes(): number {

@@ -1,5 +1,6 @@
 import { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
+import { guard } from '../util/boundary.js';
 
 /** Bytes of one message, which a peer may send or is sent. */
 export const maxWebSocketMessageBytes = 1 << 20;
@@ -63,18 +64,22 @@ export class WebSocketStream extends Duplex implements Quietable {
     this.#partialBytes = 0;
   };
 
-  readonly #onMessage = (data: RawData, isBinary: boolean): void => {
-    if (!isBinary || this.#ended) {
-      this.#socket.close(unsupportedData);
-      this.destroy(new Error(isBinary ? 'a message after the end' : 'a text message'));
-      return;
-    }
-    const bytes = data as Buffer;
-    if (bytes.length === 0) {
-      this.#ended = true;
-      this.push(null);
-    } else if (!this.push(bytes)) this.#socket.pause();
-  };
+  readonly #onMessage = guard(
+    'websocket message',
+    (data: RawData, isBinary: boolean): void => {
+      if (!isBinary || this.#ended) {
+        this.#socket.close(unsupportedData);
+        this.destroy(new Error(isBinary ? 'a message after the end' : 'a text message'));
+        return;
+      }
+      const bytes = data as Buffer;
+      if (bytes.length === 0) {
+        this.#ended = true;
+        this.push(null);
+      } else if (!this.push(bytes)) this.#socket.pause();
+    },
+    () => this.destroy(),
+  );
 
   readonly #onClose = (): void => {
     // All was said; what is still unread stays to be read.

@@ -28,6 +28,7 @@ import { OutboundRecords } from './outbound-records.js';
 import { type RecordOpener } from './record-protection.js';
 import { signatureSchemeName } from './schemes.js';
 import { type SignRequest, type TlsServerOptions } from './server-options.js';
+import { guard } from '../util/boundary.js';
 
 export { type SignRequest, type TlsServerOptions } from './server-options.js';
 
@@ -193,24 +194,32 @@ export class TlsServerStream extends Duplex {
 
   // Transport events
 
-  readonly #onData = (chunk: Buffer): void => {
-    if (this.#inputEnded) return;
-    this.#inbound.push(chunk);
-    this.#pump();
-    this.#receivedBytes += chunk.length;
-    if (this.#receivedBytes < bulkAfterBytes || chunk.length < bulkChunkBytes || this.destroyed) return;
-    this.#receivedBytes = -Infinity;
-    this.#bulk = this.#options.readBulk?.(this.#transport, this.#onBulk);
-  };
-
-  readonly #onBulk = (chunk: Buffer, release: () => void): void => {
-    if (!this.#inputEnded && !this.destroyed) {
+  readonly #onData = guard(
+    'tls data',
+    (chunk: Buffer): void => {
+      if (this.#inputEnded) return;
       this.#inbound.push(chunk);
       this.#pump();
-      this.#inbound.keepCopies();
-    }
-    release();
-  };
+      this.#receivedBytes += chunk.length;
+      if (this.#receivedBytes < bulkAfterBytes || chunk.length < bulkChunkBytes || this.destroyed) return;
+      this.#receivedBytes = -Infinity;
+      this.#bulk = this.#options.readBulk?.(this.#transport, this.#onBulk);
+    },
+    () => this.#fail(undefined),
+  );
+
+  readonly #onBulk = guard(
+    'tls data',
+    (chunk: Buffer, release: () => void): void => {
+      if (!this.#inputEnded && !this.destroyed) {
+        this.#inbound.push(chunk);
+        this.#pump();
+        this.#inbound.keepCopies();
+      }
+      release();
+    },
+    () => this.#fail(undefined),
+  );
 
   readonly #onEnd = (): void => {
     this.#bulk?.flush();

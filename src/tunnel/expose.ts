@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { createSecureContext } from 'node:tls';
 import { defaultIdentityFile, loadIdentityFile } from '../sdk/identity-file.js';
 import { nameOfAddress } from '../sdk/name.js';
+import { background } from '../util/boundary.js';
 import { closeGraceMs, relayTimes } from './constants.js';
 import { checkExposeOptions, checkRelays, type ExposeOptions, type RelayChoice } from './expose-options.js';
 import type { LinkServices } from './relays/relay-link.js';
@@ -49,7 +50,8 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     if (this.current !== undefined) return this.current;
     return await new Promise((resolve, reject) => {
       this.once('ready', resolve);
-      void this.closed.then(({ error }) => {
+      background('tunnel end', async () => {
+        const { error } = await this.closed;
         this.off('ready', resolve);
         reject(error ?? new Error('the tunnel was closed'));
       });
@@ -123,7 +125,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     const count = set.liveConnections;
     this.#status({ state: 'closing', message: count === 0 ? 'closing' : `closing; connections still open: ${count}` });
     set.leave(this.#graceMs);
-    void set.released.then(this.#release);
+    set.released.then(this.#release, this.#release);
   }
 
   #report(set: RelaySet, services: LinkServices): void {

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import { UsageError } from '../sdk/errors.js';
 import { defaultIdentityFile, loadIdentityFile } from '../sdk/identity-file.js';
+import { background } from '../util/boundary.js';
 import { expose, type Tunnel } from './expose.js';
 import { checkExposeOptions, type ExposeOptions, type RelayChoice } from './expose-options.js';
 import type { TunnelEnd } from './relays/tunnel-events.js';
@@ -85,7 +86,10 @@ export class ServiceGroup extends EventEmitter<GroupEvents> {
       else if (!isOver) change.restarted.push(key);
       if (isOver) continue;
       this.#closing.add(tunnel);
-      void tunnel.close().then(() => this.#closing.delete(tunnel));
+      background('tunnel end', async () => {
+        await tunnel.close();
+        this.#closing.delete(tunnel);
+      });
       released.push(tunnel.released);
     }
     // A name is given back before another service, or the same one anew, asks for it.
@@ -111,7 +115,8 @@ export class ServiceGroup extends EventEmitter<GroupEvents> {
     const tunnel = expose(options);
     const service = { options, tunnel, isOver: false };
     this.#services.set(key, service);
-    void tunnel.closed.then((end) => {
+    background('tunnel end', async () => {
+      const end = await tunnel.closed;
       service.isOver = true;
       this.emit('closed', key, end);
     });

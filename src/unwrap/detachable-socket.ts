@@ -18,6 +18,7 @@ export class DetachableSocket extends Duplex {
     // TLS on top tells of it by itself, unless it is gone.
     this.on('error', ignore);
     this.#socket = socket;
+    // boundary: push() does not throw, and its readers have boundaries of their own.
     socket.on('data', this.#onData).on('end', this.#onEnd).on('error', this.#onError).on('close', this.#onClose);
     socket.pause();
   }

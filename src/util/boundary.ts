@@ -21,6 +21,12 @@ export const boundaryNames = [
   'quic stream',
   'lease sweep',
   'port check',
+  'certificate check',
+  'traffic sample',
+  'session keepalive',
+  'discovery plan',
+  'browser connection',
+  'browser memory check',
   'descriptor check',
   'datagram sweep',
   'discovery visit',
@@ -28,9 +34,26 @@ export const boundaryNames = [
   'splice data',
   'frame data',
   'unwrapped data',
+  'websocket message',
+  'websocket datagram',
+  'quic datagram',
+  'datagram carrier check',
+  'datagram carrier ping',
   // Tunnel
   'session dial',
   'session claim',
+  'session silence check',
+  'session pool check',
+  'tls data',
+  'service data',
+  'service datagram',
+  'service upgrade',
+  'udp flow sweep',
+  'relay health check',
+  'relay search',
+  'datagram carrier',
+  'tunnel end',
+  'configuration check',
   'self-probe',
   'tunnel datagram',
   'visitor request',
@@ -79,6 +102,17 @@ export function guard<Args extends unknown[]>(
       fail(name, error, () => end(...args));
     }
   };
+}
+
+/** Calls a handler every `ms` milliseconds, within its boundary. */
+export function repeat(name: BoundaryName, handler: () => unknown, ms: number): NodeJS.Timeout {
+  // boundary: this is it.
+  return setInterval(guard(name, handler), ms);
+}
+
+/** Begins what nobody waits for, within its boundary. */
+export function background(name: BoundaryName, task: () => Promise<unknown>, end?: () => unknown): void {
+  guard(name, task, end)();
 }
 
 function fail(boundary: BoundaryName, thrown: unknown, end: () => unknown): void {

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { type SecureContext, TLSSocket, createSecureContext, createServer as createTlsServer } from 'node:tls';
 import { ApiError } from '../../contract/index.js';
 import { normalizeIp } from '../../streams/ip-address.js';
-import { guard } from '../../util/boundary.js';
+import { guard, repeat } from '../../util/boundary.js';
 import { DetachableSocket } from '../../unwrap/detachable-socket.js';
 import { unwrapAlpn } from '../../unwrap/unwrap.js';
 import type { Certificate } from '../certs/certificate.js';
@@ -141,10 +141,7 @@ export class ApiListener {
     this.#tls.on('secureConnection', this.#serveGuarded);
     // Such as a lack of file descriptors, which passes.
     this.#tls.on('error', () => {});
-    this.#sweeper = setInterval(
-      guard('response sweep', () => this.#sweep(performance.now())),
-      requestCheckIntervalMs,
-    );
+    this.#sweeper = repeat('response sweep', () => this.#sweep(performance.now()), requestCheckIntervalMs);
     this.#tls.on('tlsClientError', (_error, socket) => socket.destroy());
   }
 

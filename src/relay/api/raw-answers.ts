@@ -30,6 +30,7 @@ export function closeSoon(socket: Duplex, lastWords = ''): void {
   const timer = setTimeout(() => socket.destroy(), lingerAfterRefusalMs);
   socket.once('close', () => clearTimeout(timer));
   let left = maxBytesAfterRefusal;
+  // boundary: it counts, and cannot throw.
   socket.on('data', (chunk: Buffer) => {
     left -= chunk.length;
     if (left < 0) socket.destroy();

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { oldCertificateGraceMs } from '../constants.js';
 import type { Logger } from '../logger.js';
+import { guard } from '../../util/boundary.js';
 import { type Certificate, coversTenants, parseCertificatePem } from './certificate.js';
 
 export interface CertificateFiles {
@@ -63,9 +64,10 @@ export class CertificateSource {
         if (reason !== refused) logger.warn({ reason }, 'certificate not reloaded, the one in use stays');
         refused = reason;
       }
-      if (this.#timer) this.#timer = setTimeout(() => void look(), intervalMs);
+      if (this.#timer) this.#timer = setTimeout(lookGuarded, intervalMs);
     };
-    this.#timer = setTimeout(() => void look(), intervalMs);
+    const lookGuarded = guard('certificate check', look);
+    this.#timer = setTimeout(lookGuarded, intervalMs);
   }
 
   stop(): void {

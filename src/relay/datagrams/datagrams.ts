@@ -2,7 +2,7 @@ import { type Socket, createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
 import type { DatagramChannel } from '../../streams/datagram-channel.js';
-import { guard } from '../../util/boundary.js';
+import { repeat } from '../../util/boundary.js';
 import { datagramSweepIntervalMs, maxFlows, publicReceiveBufferBytes } from '../constants.js';
 import type { Logger } from '../logger.js';
 import type { BoundPort } from '../ports/port-book.js';
@@ -43,10 +43,7 @@ export class Datagrams {
   }
 
   start(): void {
-    this.#sweeper = setInterval(
-      guard('datagram sweep', () => this.#sweep(performance.now())),
-      datagramSweepIntervalMs,
-    );
+    this.#sweeper = repeat('datagram sweep', () => this.#sweep(performance.now()), datagramSweepIntervalMs);
   }
 
   stop(): void {

@@ -160,9 +160,11 @@ export class QuicListener {
       greeted();
     });
     timer = setTimeout(() => closeQuietly(session, violated), quicHelloTimeoutMs);
+    const closeViolated = () => closeQuietly(session, violated);
     const onStream = async (stream: Duplex & { readonly id: number }) => {
       // Streams there are no others: the client's first one, and after that datagrams.
-      session.on('stream', () => closeQuietly(session, violated));
+      // boundary: closeQuietly() takes whatever the package throws.
+      session.on('stream', closeViolated);
       if (stream.id !== 0) return closeQuietly(session, violated);
       let sessions: LeaseSessions;
       try {
@@ -184,10 +186,7 @@ export class QuicListener {
       stream.resume().end(JSON.stringify({ ok: true }));
       this.#options.datagrams.attach(sessions, new QuicDatagrams(session, { pingMs: quicPingMs }), clientIp);
     };
-    session.once(
-      'stream',
-      guard('quic stream', onStream, () => closeQuietly(session, violated)),
-    );
+    session.once('stream', guard('quic stream', onStream, closeViolated));
   }
 }
 

@@ -40,12 +40,19 @@ export class Poller {
     const peer = book.next((other) => this.#mayVisit(other));
     if (!peer) return;
     const waitMs = Math.max(peer.dueAt - Date.now(), this.#lastStartAt + times.visitSpacingMs - performance.now(), 0);
-    this.#timer = setTimeout(() => {
+    const visitDue = () => {
       // The first may be another by now, or not be due any more.
       const due = book.next((other) => this.#mayVisit(other));
       if (due && due.dueAt <= Date.now()) this.#visitGuarded(due);
+    };
+    const visitAndPlan = () => {
+      visitDue();
       this.plan();
-    }, waitMs);
+    };
+    this.#timer = setTimeout(
+      guard('discovery plan', visitAndPlan, () => this.plan()),
+      waitMs,
+    );
   }
 
   stop(): void {

@@ -1,4 +1,5 @@
 import { trafficSampleMs, trafficSamples } from '../constants.js';
+import { repeat } from '../../util/boundary.js';
 
 export interface Load {
   /** Public connections served now. */
@@ -20,7 +21,7 @@ export class TrafficMeter {
 
   start(): void {
     this.sample();
-    this.#timer = setInterval(() => this.sample(), trafficSampleMs);
+    this.#timer = repeat('traffic sample', () => this.sample(), trafficSampleMs);
   }
 
   stop(): void {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { ApiError } from '../../contract/index.js';
-import { guard } from '../../util/boundary.js';
+import { repeat } from '../../util/boundary.js';
 import { sourceOf } from '../addresses.js';
 import {
   defaultLeaseTtlSeconds,
@@ -87,10 +87,7 @@ export class LeaseBook {
     for (const [key, lease] of byKey) {
       this.#add({ ...lease, tcpPort: this.ports.tcp.portOf(key), udpPort: this.ports.udp.portOf(key) });
     }
-    this.#sweeper = setInterval(
-      guard('lease sweep', () => this.#sweep(Date.now())),
-      leaseSweepIntervalMs,
-    );
+    this.#sweeper = repeat('lease sweep', () => this.#sweep(Date.now()), leaseSweepIntervalMs);
   }
 
   stop(): void {

@@ -1,4 +1,4 @@
-import { guard } from '../../util/boundary.js';
+import { repeat } from '../../util/boundary.js';
 import { portCheckIntervalMs } from '../constants.js';
 import type { PortBook, PortGrip } from './port-book.js';
 
@@ -67,10 +67,7 @@ export class LeasePorts {
   async start(leaseOf: Parameters<PortBook['start']>[0]): Promise<void> {
     await this.tcp.start(leaseOf);
     await this.udp.start(leaseOf);
-    this.#timer = setInterval(
-      guard('port check', () => this.reconcile()),
-      portCheckIntervalMs,
-    );
+    this.#timer = repeat('port check', () => this.reconcile(), portCheckIntervalMs);
   }
 
   /** To be called when the operator has changed the settings; otherwise they take effect a moment later. */

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { FramedChannel } from '../../streams/framed-channel.js';
 import type { Quietable } from '../../streams/websocket-stream.js';
 import { keepaliveIntervalMs } from '../constants.js';
+import { repeat } from '../../util/boundary.js';
 
 /** First bytes from relay to tunnel (docs/protocol.md). */
 export const marker = { keepalive: 0x00, rawTcp: 0x01, tenantTls: 0x02 } as const;
@@ -40,15 +41,17 @@ export class ReverseSession extends EventEmitter<{ gone: []; recycled: [] }> {
     stream.on('error', this.#drop);
     stream.on('close', this.#drop);
     stream.on('end', this.#drop);
+    // boundary: it ends this session, and cannot throw.
     stream.on('data', this.#drop);
     (stream as Partial<Quietable>).quiet = true;
     // Read on, or the other end's going away would go unnoticed.
     stream.resume();
-    this.#keepalive = setInterval(() => {
+    const keepAlive = () => {
       // The last one has not left yet: nobody is reading at the other end.
       if (stream.writableLength > 0) this.#drop();
       else stream.write(keepalive);
-    }, keepaliveIntervalMs);
+    };
+    this.#keepalive = repeat('session keepalive', keepAlive, keepaliveIntervalMs);
   }
 
   /**

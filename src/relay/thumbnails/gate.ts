@@ -1,6 +1,7 @@
-import { type Server, createServer } from 'node:http';
+import { type IncomingMessage, type Server, createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { gateHeadTimeoutMs, maxGateBytes, maxGateConnections } from './limits.js';
+import { guard } from '../../util/boundary.js';
 
 /**
  * An HTTP proxy for one browser that leads to one place: CONNECT to `authority` is joined to what `dial` gives, and all else,
@@ -16,13 +17,19 @@ export class Gate {
   /** @param authority `host:port` */
   constructor(authority: string, dial: () => Socket) {
     // No answer: a page would take it for the other side's.
-    this.#server = createServer({ headersTimeout: gateHeadTimeoutMs, maxHeaderSize: 16_384 }, ({ socket }) => {
+    this.#server = createServer({ headersTimeout: gateHeadTimeoutMs, maxHeaderSize: 16_384 });
+    const refuse = ({ socket }: IncomingMessage) => {
       this.refused++;
       socket.destroy();
-    });
+    };
+    const cut = (socket: Socket) => socket.destroy();
+    this.#server.on('request', guard('browser connection', refuse));
     this.#server.maxConnections = maxGateConnections;
-    this.#server.on('connection', (socket: Socket) => this.#hold(socket));
-    this.#server.on('connect', ({ url = '' }, browser: Socket, head) => {
+    this.#server.on(
+      'connection',
+      guard('browser connection', (socket: Socket) => void this.#hold(socket), cut),
+    );
+    const tunnel = ({ url = '' }: IncomingMessage, browser: Socket, head: Buffer) => {
       if (url.toLowerCase() !== authority) {
         this.refused++;
         browser.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n');
@@ -33,9 +40,15 @@ export class Gate {
       browser.once('close', () => onward.destroy());
       browser.write('HTTP/1.1 200 Connection established\r\n\r\n');
       if (head.length > 0) onward.write(head);
-      for (const socket of [browser, onward]) socket.on('data', (chunk: Buffer) => this.#count(chunk.length));
+      const count = guard('browser connection', (chunk: Buffer) => this.#count(chunk.length));
+      browser.on('data', count);
+      onward.on('data', count);
       browser.pipe(onward).pipe(browser);
-    });
+    };
+    this.#server.on(
+      'connect',
+      guard('browser connection', tunnel, (_request, browser) => cut(browser)),
+    );
   }
 
   /** @returns `host:port` of this proxy, on loopback */

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { type CaptureJob, userVariable } from './capture-job.js';
 import { captureTimeoutMs, maxCaptureMemoryBytes, maxPictureBytes, memoryCheckIntervalMs } from './limits.js';
 import { killTree, memoryOf, processTree } from './process-tree.js';
+import { repeat } from '../../util/boundary.js';
 
 const program = fileURLToPath(new URL('./capture.js', import.meta.url));
 /** `nobody`: Chromium's own sandbox needs a user that is not root. */
@@ -61,13 +62,16 @@ async function supervised(
   /** Ends all its processes, for a reason. */
   const end = (why: string) => {
     failure ||= why;
-    if (child.pid !== undefined) void killTree(child.pid);
+    // What is left of it is killed once more when it has ended.
+    if (child.pid !== undefined) killTree(child.pid).catch(() => undefined);
   };
+  // boundary: neither of these can throw.
   child.stdout?.on('data', (chunk: Buffer) => {
     length += chunk.length;
     if (length > maxPictureBytes) end('the picture is too large');
     else parts.push(chunk);
   });
+  // boundary: see above.
   child.stderr?.on('data', (chunk: Buffer) => {
     if (complaint.length < 1_000) complaint += chunk.toString();
   });
@@ -81,9 +85,7 @@ async function supervised(
     const bytes = await memoryOf(await processTree(child.pid));
     if (bytes > maxMemoryBytes) end(`it took more than ${maxMemoryBytes} bytes of memory`);
   };
-  const watch = setInterval(() => {
-    void watchMemory();
-  }, memoryCheckIntervalMs);
+  const watch = repeat('browser memory check', watchMemory, memoryCheckIntervalMs);
   try {
     const [code] = (await once(child, 'close')) as [number | null];
     if (code !== 0 || failure) throw new Error(failure || complaint.split('\n')[0] || `it ended with ${code}`);

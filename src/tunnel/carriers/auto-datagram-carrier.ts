@@ -2,6 +2,7 @@ import { Backoff } from '../../sdk/backoff.js';
 import { sleep } from '../../sdk/sleep.js';
 import type { DatagramChannel } from '../../streams/datagram-channel.js';
 import { maxLooksWithDrops, type RelayTimes, relayTimes } from '../constants.js';
+import { repeat } from '../../util/boundary.js';
 import type { DatagramCarrier, DatagramDialRequest } from './datagram-carrier.js';
 
 /**
@@ -86,7 +87,7 @@ export class AutoDatagramCarrier implements DatagramCarrier {
     let unfit: Error | undefined;
     let dropped = 0;
     let looksWithDrops = 0;
-    const look = setInterval(() => {
+    const check = () => {
       const before = dropped;
       dropped = better.dropped;
       looksWithDrops = dropped > before ? looksWithDrops + 1 : 0;
@@ -94,7 +95,8 @@ export class AutoDatagramCarrier implements DatagramCarrier {
       // A burst is lost by any carrier; what goes on is more than this one takes.
       else if (looksWithDrops >= maxLooksWithDrops) unfit = new Error('the service sends more than QUIC takes');
       if (unfit) better.close();
-    }, this.#times.quicLookMs);
+    };
+    const look = repeat('datagram carrier check', check, this.#times.quicLookMs);
     better.once('closed', (failure) => {
       clearInterval(look);
       const lasted = performance.now() - openedAt > this.#times.quicProvenMs;

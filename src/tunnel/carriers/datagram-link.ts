@@ -5,6 +5,7 @@ import { reactTo } from '../../sdk/reactions.js';
 import { sleep } from '../../sdk/sleep.js';
 import type { DatagramChannel } from '../../streams/datagram-channel.js';
 import { failureMemoryMs } from '../constants.js';
+import { background } from '../../util/boundary.js';
 
 export interface DatagramLinkOptions {
   dial(signal: AbortSignal): Promise<DatagramChannel>;
@@ -28,7 +29,7 @@ export class DatagramLink {
   constructor(private readonly options: DatagramLinkOptions) {}
 
   start(): void {
-    void this.#run();
+    background('datagram carrier', () => this.#run());
   }
 
   stop(): void {

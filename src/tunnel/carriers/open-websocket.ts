@@ -37,6 +37,7 @@ export function openWebSocket(socket: TLSSocket, request: WebSocketRequest): Pro
       readRefusal(response).then(reject, reject);
     });
     let isRecycled = false;
+    // boundary: it cannot throw.
     opening.once('upgrade', (response) => (isRecycled = recycles(response)));
     opening.once('open', () => {
       if (opening.protocol !== protocol) {

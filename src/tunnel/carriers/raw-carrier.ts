@@ -96,6 +96,7 @@ export class RawCarrier implements Carrier {
         setHost: false,
         headers: { Host: this.relay.host, Connection: 'Upgrade', Upgrade: protocol, ...headers },
       });
+      // boundary: it cannot throw.
       request.once('upgrade', (response, upgraded, head) => {
         if (response.headers.upgrade?.toLowerCase() !== protocol) {
           reject(new AnswerError('the relay switched to another protocol', response.statusCode));

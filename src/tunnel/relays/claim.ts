@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { parseProxyHeader, type ProxiedAddresses } from '../../streams/proxy-protocol.js';
 import { bindingBytes, sessionSilenceMs, silenceCheckIntervalMs } from '../constants.js';
+import { repeat } from '../../util/boundary.js';
 
 /** A reverse session that the relay has joined to a visitor. What the stream gives from here on is the visitor's. */
 export interface Claim {
@@ -61,16 +62,18 @@ export function awaitClaim(stream: Duplex, signal: AbortSignal): Promise<Claim> 
       }
     };
     // By both clocks: while the machine is suspended only the wall clock goes on, and the session is long gone.
-    const watch = setInterval(() => {
+    const checkSilence = () => {
       const silence = Math.max(performance.now() - heardAt, Date.now() - heardAtWall);
       if (silence > sessionSilenceMs) fail(new Error('the session fell silent'));
-    }, silenceCheckIntervalMs);
+    };
+    const watch = repeat('session silence check', checkSilence, silenceCheckIntervalMs);
 
     if (signal.aborted) {
       onAbort();
       return;
     }
     signal.addEventListener('abort', onAbort, { once: true });
+    // boundary: whatever it throws rejects this promise.
     stream.on('readable', onReadable).on('end', onEnd).on('close', onEnd);
     if (stream.destroyed || stream.readableEnded) onEnd();
   });

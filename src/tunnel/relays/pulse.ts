@@ -1,4 +1,5 @@
 import type { RelayTimes } from '../constants.js';
+import { background } from '../../util/boundary.js';
 
 export interface PulseOptions {
   times: RelayTimes;
@@ -24,8 +25,8 @@ export class Pulse {
 
   start(): void {
     if (this.#stop) return;
-    this.#stop = new AbortController();
-    void this.#run(this.#stop.signal);
+    const { signal } = (this.#stop = new AbortController());
+    background('relay health check', () => this.#run(signal));
   }
 
   /** Whether it is alive is not known from here on, and taken for granted. */

@@ -363,7 +363,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       if (error instanceof ApiError) {
         // Perhaps the chain has changed. This visitor's handshake is past saving: its binding is spent.
         if (error.code === 'invalid_request') {
-          void this.#keyless.refreshAfterRefusal(this.#carrierName, this.#leave.signal);
+          this.#keyless.refreshAfterRefusal(this.#carrierName, this.#leave.signal).catch(() => undefined);
         } else if (reactTo(error, 'sign', true).do !== 'wait') {
           this.#keeper.refused(registration, 'sign', error);
         }

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { findRelays, type FoundRelay } from '../../sdk/find-relays.js';
 import { sleep } from '../../sdk/sleep.js';
 import { scoutJitterShare, type RelayTimes } from '../constants.js';
+import { background } from '../../util/boundary.js';
 
 export interface ScoutOptions {
   /** Those that the caller named. */
@@ -46,7 +47,7 @@ export class RelayScout extends EventEmitter<{ looked: [] }> {
   }
 
   start(): void {
-    void this.#run();
+    background('relay search', () => this.#run());
   }
 
   stop(): void {

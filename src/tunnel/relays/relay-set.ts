@@ -175,6 +175,7 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
     member.on('status', (status) => this.emit('status', status));
     member.on('ready', (ready) => this.emit('ready', ready));
     member.on('probe', (report) => this.emit('probe', report));
+    // boundary: it tells of a connection that is over.
     member.on('connection', (report) => {
       this.emit('connection', report);
       // A spare may go with its last visitor, who is counted until this is over.

@@ -6,7 +6,7 @@ import { reactTo } from '../../sdk/reactions.js';
 import { FramedChannel } from '../../streams/framed-channel.js';
 import type { OpenedSession } from '../carriers/carrier.js';
 import { awaitClaim, type Claim } from './claim.js';
-import { guard } from '../../util/boundary.js';
+import { guard, repeat } from '../../util/boundary.js';
 import {
   failureMemoryMs,
   maxParallelDials,
@@ -64,7 +64,7 @@ export class SessionPool {
   }
 
   start(): void {
-    this.#shrink = setInterval(() => this.#shrinkWhenIdle(), poolShrinkIntervalMs);
+    this.#shrink = repeat('session pool check', () => this.#shrinkWhenIdle(), poolShrinkIntervalMs);
     this.fill();
   }
 

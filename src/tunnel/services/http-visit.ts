@@ -2,6 +2,7 @@ import { Agent, type ClientRequest, type IncomingMessage, request as httpRequest
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { httpIdleTimeoutMs, maxHttpHeadBytes } from '../constants.js';
+import { guard } from '../../util/boundary.js';
 import {
   ambiguity,
   endToEnd,
@@ -59,7 +60,8 @@ export class HttpVisit {
       visitor.once('close', () => {
         clearTimeout(this.#idle);
         this.#agent.destroy();
-        void (this.#joined ?? Promise.resolve()).then(() => setImmediate(() => resolve(this.#outcome)));
+        const over = () => setImmediate(() => resolve(this.#outcome));
+        (this.#joined ?? Promise.resolve()).then(over, over);
       });
     });
     this.#awaitRequest();
@@ -105,7 +107,7 @@ export class HttpVisit {
     headers.set('connection', { name: 'Connection', values: ['Upgrade'] });
     headers.set('upgrade', { name: 'Upgrade', values: ['websocket'] });
     const upstream = this.#open(request, headers);
-    upstream.once('upgrade', (answer, target, rest) => {
+    const join = (answer: IncomingMessage, target: Duplex, rest: Buffer) => {
       if (this.visitor.destroyed || answer.headers.upgrade?.toLowerCase() !== 'websocket') {
         target.destroy();
         this.visitor.destroy();
@@ -117,7 +119,12 @@ export class HttpVisit {
       if (rest.length > 0) target.unshift(rest);
       if (head.length > 0) this.visitor.unshift(head);
       this.#joined = splice(this.visitor, target as Socket).then(({ error }) => (this.#outcome.error ??= error));
-    });
+    };
+    const cut = (_answer: IncomingMessage, target: Duplex) => {
+      target.destroy();
+      this.visitor.destroy();
+    };
+    upstream.once('upgrade', guard('service upgrade', join, cut));
     upstream.once('response', (answer) => this.#answer(request, response, answer));
     upstream.once('error', (error) => this.#fail(response, error));
     this.visitor.once('close', () => upstream.destroy());

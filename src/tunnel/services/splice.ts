@@ -8,6 +8,7 @@ import {
   lingerAfterAnswerMs,
   lingerAfterTargetEndMs,
 } from '../constants.js';
+import { guard } from '../../util/boundary.js';
 
 export interface SpliceOutcome {
   /** Bytes from the visitor to the service, and back. */
@@ -35,32 +36,44 @@ export function splice(visitor: Duplex, target: Socket): Promise<SpliceOutcome> 
   let brokeOff = false;
   let timer: NodeJS.Timeout | undefined;
 
-  const toTarget = (chunk: Buffer) => {
-    outcome.received += chunk.length;
-    visitorSpokeLast = true;
-    timer?.refresh();
-    // Records come several in a row: they go out in one write.
-    if (!target.writableCorked) {
-      target.cork();
-      process.nextTick(uncork);
-    }
-    if (!target.write(chunk)) visitor.pause();
+  const cut = () => {
+    visitor.destroy();
+    target.destroy();
   };
+  const toTarget = guard(
+    'service data',
+    (chunk: Buffer) => {
+      outcome.received += chunk.length;
+      visitorSpokeLast = true;
+      timer?.refresh();
+      // Records come several in a row: they go out in one write.
+      if (!target.writableCorked) {
+        target.cork();
+        process.nextTick(uncork);
+      }
+      if (!target.write(chunk)) visitor.pause();
+    },
+    cut,
+  );
   const uncork = () => target.uncork();
   let reads: ReusedReads | undefined;
   let bulk: 'not yet' | 'decided' = 'not yet';
 
-  const toVisitor = (chunk: Buffer) => {
-    pass(chunk, written);
-    if (bulk === 'decided' || outcome.sent < bulkAfterBytes || chunk.length < bulkChunkBytes) return;
-    bulk = 'decided';
-    reads = ReusedReads.start(target, (bytes, release) => {
-      pass(bytes, () => {
-        release();
-        written();
+  const toVisitor = guard(
+    'service data',
+    (chunk: Buffer) => {
+      pass(chunk, written);
+      if (bulk === 'decided' || outcome.sent < bulkAfterBytes || chunk.length < bulkChunkBytes) return;
+      bulk = 'decided';
+      reads = ReusedReads.start(target, (bytes, release) => {
+        pass(bytes, () => {
+          release();
+          written();
+        });
       });
-    });
-  };
+    },
+    cut,
+  );
   const pass = (chunk: Buffer, done: () => void) => {
     outcome.sent += chunk.length;
     visitorSpokeLast = false;

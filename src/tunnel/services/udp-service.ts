@@ -3,7 +3,7 @@ import { systemCode } from '../../sdk/errors.js';
 import { lookupWithLoopback } from '../../sdk/loopback.js';
 import type { DatagramChannel } from '../../streams/datagram-channel.js';
 import { decodeDatagram, encodeDatagram } from '../../streams/datagram-frame.js';
-import { guard } from '../../util/boundary.js';
+import { guard, repeat } from '../../util/boundary.js';
 import { maxUdpFlows, udpDropNoticeMs, udpFlowIdleMs, udpSweepIntervalMs } from '../constants.js';
 import { ServiceHealth } from './service-health.js';
 import { describeTarget, type Target } from './target.js';
@@ -67,7 +67,7 @@ export class UdpService extends ServiceHealth {
         flow.close();
       }
     };
-    const sweeper = setInterval(sweep, udpSweepIntervalMs);
+    const sweeper = repeat('udp flow sweep', sweep, udpSweepIntervalMs);
     channel.once('closed', () => {
       clearInterval(sweeper);
       sweep();
@@ -86,11 +86,12 @@ export class UdpService extends ServiceHealth {
   #open(id: number, channel: DatagramChannel, onClosed: (flow: UdpFlow) => void): UdpFlow {
     const turn = this.#turn;
     const flow = new UdpFlow(this.#address(turn), this.target.port);
-    flow.on('message', (payload) => {
+    const passBack = (payload: Buffer) => {
       this.counters.sent++;
       this.answered();
       channel.send(encodeDatagram(id, payload));
-    });
+    };
+    flow.on('message', guard('service datagram', passBack));
     flow.once('closed', (error) => {
       onClosed(flow);
       if (error) this.#failed(error, turn);

@@ -1,6 +1,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { unavailablePageTimeoutMs } from '../constants.js';
+import { guard } from '../../util/boundary.js';
 
 const page = `<!doctype html>
 <html lang="en">
@@ -31,7 +32,9 @@ export class UnavailablePage {
   readonly #server: Server;
 
   constructor() {
-    this.#server = createServer((_request, response) => answerUnavailable(response));
+    this.#server = createServer(
+      guard('visitor request', (_request, response: ServerResponse) => answerUnavailable(response)),
+    );
   }
 
   /** Answers the one request of a connection and ends it. Settles, never rejects, when the stream is closed. */
