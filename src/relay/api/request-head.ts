@@ -18,6 +18,25 @@ const requestLine = /^GET \/sdk\/connect(?:\?[\x21-\x7e]*)? HTTP\/(\d\.\d)$/;
 const headerName = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/;
 
+type Peeked = RequestHead | 'http2' | 'other';
+
+/** Reads the head of a first request as it comes. */
+export class RequestHeadReader {
+  /** All that has come. */
+  bytes: Buffer = Buffer.alloc(0);
+
+  /** @returns undefined while more is needed */
+  take(chunk: Buffer): Peeked | undefined {
+    const bytes = (this.bytes = this.bytes.length === 0 ? chunk : Buffer.concat([this.bytes, chunk]));
+    if (startsLike(bytes, http2Preface)) return bytes.length >= http2Preface.length ? 'http2' : undefined;
+    if (!startsLike(bytes, prefix)) return 'other';
+    // One chunk may bring far more than a head may have: no more than that is looked at.
+    const end = bytes.subarray(0, maxRequestHeadBytes).indexOf(headEnd);
+    if (end >= 0) return parseHead(bytes.toString('latin1', 0, end), bytes.subarray(end + headEnd.length)) ?? 'other';
+    return bytes.length >= maxRequestHeadBytes ? 'other' : undefined;
+  }
+}
+
 /**
  * Looks at the first request of a connection. A plain GET of the reverse session's path is read whole and returned: its
  * connection becomes raw bytes, which Node's HTTP server could not let go of. Any other connection is given back as it
@@ -25,20 +44,11 @@ const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/;
  * @returns the head; `http2` for a client that speaks only that; `other` with the bytes put back; `gone` when the
  * client closed or sent nothing in time
  */
-export async function peekRequest(socket: Socket): Promise<RequestHead | 'http2' | 'other' | 'gone'> {
-  let bytes: Buffer = Buffer.alloc(0);
-  const take = (chunk: Buffer): RequestHead | 'http2' | 'other' | undefined => {
-    bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
-    if (startsLike(bytes, http2Preface)) return bytes.length >= http2Preface.length ? 'http2' : undefined;
-    if (!startsLike(bytes, prefix)) return 'other';
-    // One chunk may bring far more than a head may have: no more than that is looked at.
-    const end = bytes.subarray(0, maxRequestHeadBytes).indexOf(headEnd);
-    if (end >= 0) return parseHead(bytes.toString('latin1', 0, end), bytes.subarray(end + headEnd.length)) ?? 'other';
-    return bytes.length >= maxRequestHeadBytes ? 'other' : undefined;
-  };
+export async function peekRequest(socket: Socket): Promise<Peeked | 'gone'> {
+  const reader = new RequestHeadReader();
   try {
-    const found = await readPrefix(socket, take, { timeoutMs: requestHeadTimeoutMs });
-    if (found === 'other') socket.unshift(bytes);
+    const found = await readPrefix(socket, (chunk) => reader.take(chunk), { timeoutMs: requestHeadTimeoutMs });
+    if (found === 'other') socket.unshift(reader.bytes);
     return found;
   } catch (error) {
     if (error instanceof NoPrefixError) return 'gone';

@@ -83,7 +83,7 @@ export function awaitClaim(stream: Duplex, signal: AbortSignal): Promise<Claim> 
  * @returns undefined while more is needed
  * @throws Error for anything else than the opening of a session
  */
-function parseOpening(start: Buffer): ({ length: number } & Omit<Claim, 'stream'>) | undefined {
+export function parseOpening(start: Buffer): ({ length: number } & Omit<Claim, 'stream'>) | undefined {
   if (start.length === 0) return undefined;
   if (start[0] !== tenantTls && start[0] !== rawTcp)
     throw new Error(`the relay began a session with 0x${start[0]!.toString(16).padStart(2, '0')}`);

@@ -1,0 +1,295 @@
+import { type Duplex, duplexPair } from 'node:stream';
+import { ApiError } from '../../src/contract/index.js';
+import { AccessTokens } from '../../src/relay/auth/tokens.js';
+import { relayKeyFromHex } from '../../src/relay/auth/relay-key.js';
+import { verifySignIn } from '../../src/relay/auth/siwe.js';
+import { RequestHeadReader } from '../../src/relay/api/request-head.js';
+import { checkTranscript } from '../../src/relay/keyless/transcript.js';
+import { maxClientHelloBytes } from '../../src/relay/constants.js';
+import { checkChallenge, checkDomain, dataOf, errorOfAnswer } from '../../src/sdk/answers.js';
+import { AnswerError, NetworkError, SigningRefusedError } from '../../src/sdk/errors.js';
+import { DescriptorError, checkSignature, checkTimes, parseDescriptor } from '../../src/sdk/relay-descriptor.js';
+import { checkSignInMessage } from '../../src/sdk/sign-in.js';
+import { decodeDatagram, encodeDatagram } from '../../src/streams/datagram-frame.js';
+import { FramedChannel } from '../../src/streams/framed-channel.js';
+import { ProxyProtocolError, parseProxyHeader } from '../../src/streams/proxy-protocol.js';
+import { readQuicMessage } from '../../src/streams/quic-message.js';
+import { TlsAlertError } from '../../src/tls/alerts.js';
+import { ClientHelloReader } from '../../src/tls/client-hello-reader.js';
+import { cipherSuites } from '../../src/tls/constants.js';
+import { TlsError } from '../../src/tls/errors.js';
+import { RecordReader } from '../../src/tls/record-reader.js';
+import { TlsServerStream } from '../../src/tls/server.js';
+import { parseOpening } from '../../src/tunnel/relays/claim.js';
+import { UnwrappedSession } from '../../src/unwrap/unwrapped-session.js';
+import { type Random, inChunks } from '../tls/mutations.js';
+import { fuzzAddress, fuzzChallengeId, fuzzKey, fuzzRelay, fuzzSecrets, fuzzTime } from './fixtures.js';
+
+/** One parser of what comes from outside. */
+export interface Target {
+  /** Folder of its corpus. */
+  name: string;
+  /**
+   * Parses one input, whole and in pieces.
+   * @throws for whatever must not happen: an error of another kind than the parser's own, or two outcomes of the same bytes
+   */
+  run(input: Buffer, random: Random): void | Promise<void>;
+}
+
+type ErrorClass = new (...args: never[]) => Error;
+
+/** What a parser made of its input, to be compared: a value, or the class of the error that it may throw. */
+function outcomeOf(parse: () => unknown, ...expected: ErrorClass[]): string {
+  try {
+    return JSON.stringify(parse(), asText) ?? 'more';
+  } catch (error) {
+    if (expected.some((each) => error instanceof each)) return (error as Error).name;
+    throw error;
+  }
+}
+
+function asText(_key: string, value: unknown): unknown {
+  if (value instanceof Map) return [...(value as Map<unknown, unknown>)];
+  return typeof value === 'bigint' ? String(value) : value;
+}
+
+function mustBeEqual(whole: string, pieces: string): void {
+  if (whole !== pieces) throw new Error(`in one piece: ${whole.slice(0, 200)}; in many: ${pieces.slice(0, 200)}`);
+}
+
+/** The first thing that a reader makes of chunks. */
+function firstOf(chunks: Buffer[], take: (chunk: Buffer) => unknown): unknown {
+  for (const chunk of chunks) {
+    const found = take(chunk);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** A parser that is given chunks: the outcome must not depend on where they are cut. */
+function chunked(name: string, start: () => (chunk: Buffer) => unknown, ...expected: ErrorClass[]): Target {
+  return {
+    name,
+    run(input, random) {
+      const outcome = (chunks: Buffer[]) => outcomeOf(() => firstOf(chunks, start()), ...expected);
+      mustBeEqual(outcome([input]), outcome(inChunks(input, random)));
+    },
+  };
+}
+
+/** A parser of bytes that have come so far, more of which may follow. */
+function growing(name: string, parse: (bytes: Buffer) => { length: number } | undefined, expected: ErrorClass): Target {
+  return chunked(
+    name,
+    () => {
+      let bytes = Buffer.alloc(0);
+      return (chunk) => {
+        bytes = Buffer.concat([bytes, chunk]);
+        const found = parse(bytes);
+        if (found && found.length > bytes.length) throw new Error('longer than what came');
+        return found;
+      };
+    },
+    expected,
+  );
+}
+
+/** Gives the bytes to one end of a connection, and settles with what the other end reads, once there is nothing more. */
+async function throughStream(chunks: Buffer[], open: (far: Duplex) => Duplex): Promise<string> {
+  const [near, far] = duplexPair();
+  near.on('error', () => undefined).resume();
+  const stream = open(far);
+  let [text, end] = ['', 'open'];
+  stream.on('data', (bytes: Buffer) => (text += bytes.toString('latin1')));
+  stream.once('end', () => (end = 'ended'));
+  stream.once('error', (error) => (end = error.name));
+  for (const chunk of chunks) near.write(chunk);
+  near.end();
+  await new Promise<void>((resolve) => {
+    stream.once('close', resolve);
+    // Two turns of the event loop after the last byte nothing more comes by itself.
+    setImmediate(() => setImmediate(() => setImmediate(() => resolve(void stream.destroy()))));
+  });
+  near.destroy();
+  return `${end} ${text}`;
+}
+
+function streamed(name: string, open: (far: Duplex) => Duplex): Target {
+  return {
+    name,
+    async run(input, random) {
+      const whole = await throughStream([input], open);
+      const pieces = await throughStream(inChunks(input, random), open);
+      // How far a stream that breaks has been read may differ.
+      if (whole.startsWith('ended') && pieces.startsWith('ended')) mustBeEqual(whole, pieces);
+    },
+  };
+}
+
+function json(input: Buffer): unknown {
+  try {
+    return JSON.parse(input.toString());
+  } catch {
+    return input.toString();
+  }
+}
+
+const tokens = new AccessTokens(relayKeyFromHex(fuzzKey), fuzzRelay.origin);
+
+export const targets: Target[] = [
+  chunked('request-head', () => {
+    const reader = new RequestHeadReader();
+    return (chunk) => {
+      const found = reader.take(chunk);
+      // What came behind the head depends on the chunks.
+      return typeof found === 'object' ? [found.version, found.headers] : found;
+    };
+  }),
+  chunked(
+    'client-hello',
+    () => {
+      const reader = new ClientHelloReader(maxClientHelloBytes);
+      return (chunk) => reader.push(chunk);
+    },
+    TlsAlertError,
+  ),
+  growing('proxy-header', (bytes) => parseProxyHeader(bytes, 'v1 or v2'), ProxyProtocolError),
+  growing('session-opening', parseOpening, Error),
+  {
+    name: 'datagram-frame',
+    run(input) {
+      const frame = decodeDatagram(input);
+      if (!frame) return;
+      const again = decodeDatagram(encodeDatagram(frame.flow, frame.payload));
+      if (again?.flow !== frame.flow || !again.payload.equals(frame.payload)) throw new Error('it does not come back');
+    },
+  },
+  {
+    name: 'tls-records',
+    run(input, random) {
+      const records = (chunks: Buffer[]) =>
+        outcomeOf(() => {
+          const reader = new RecordReader();
+          const found: string[] = [];
+          for (const chunk of chunks) {
+            reader.push(chunk);
+            for (let record = reader.next(); record; record = reader.next())
+              found.push(`${record.type} ${record.body.toString('latin1')}`);
+          }
+          return found;
+        }, TlsAlertError);
+      mustBeEqual(records([input]), records(inChunks(input, random)));
+    },
+  },
+  streamed('frames', (far) => new FramedChannel(far, () => undefined)),
+  streamed('unwrapped-records', (far) => {
+    const session = new UnwrappedSession(
+      far as never,
+      { suite: cipherSuites.get(0x1301)!, ...fuzzSecrets },
+      { send: 0, receive: 0 },
+    );
+    session.on('error', () => undefined);
+    return new FramedChannel(session, () => undefined);
+  }),
+  {
+    name: 'tls-server',
+    async run(input, random) {
+      const [near, far] = duplexPair();
+      near.on('error', () => undefined).resume();
+      const stream = new TlsServerStream(far, {
+        chain: [Buffer.alloc(300, 1)],
+        schemes: [0x0403],
+        sign: () => Promise.resolve(Buffer.alloc(70, 1)),
+        alpn: ['http/1.1'],
+      });
+      const failed = new Promise<Error | undefined>((resolve) => {
+        stream.once('error', resolve);
+        stream.once('close', () => resolve(undefined));
+      });
+      stream.resume();
+      for (const chunk of inChunks(input, random)) near.write(chunk);
+      near.end();
+      const error = await failed;
+      near.destroy();
+      if (error === undefined || error instanceof TlsError) return;
+      // What is the program's own fault is told as internal_error, with its cause.
+      if (!(error instanceof TlsAlertError) || error.alert === 'internal_error') throw error;
+    },
+  },
+  {
+    name: 'transcript',
+    run(input) {
+      // As the visitor sent it: the first message of the transcript, which the relay has seen itself.
+      const clientHello = input.subarray(0, input.length < 4 ? 0 : 4 + input.readUIntBE(1, 3));
+      const expected = { clientHello, hostname: 'a.test', scheme: 0x0403 };
+      outcomeOf(() => checkTranscript(input, expected), ApiError);
+    },
+  },
+  {
+    name: 'sign-in-message',
+    run(input) {
+      const expected = { relay: fuzzRelay, address: fuzzAddress, challengeId: fuzzChallengeId, now: fuzzTime };
+      const text = input.toString();
+      const outcome = outcomeOf(() => checkSignInMessage(text, expected) ?? 'taken', SigningRefusedError, NetworkError);
+      const head = `${fuzzRelay.host} wants you to sign in with your Ethereum account:\n${fuzzAddress}\n\n\nURI: `;
+      if (outcome === '"taken"' && !(text.startsWith(head) && text.split('\n').length === 11))
+        throw new Error('another message would be signed');
+    },
+  },
+  {
+    name: 'sign-in-signature',
+    run(input) {
+      outcomeOf(() => verifySignIn('a message', input.toString('latin1'), fuzzAddress) ?? 'taken', ApiError);
+    },
+  },
+  {
+    name: 'access-token',
+    async run(input) {
+      const claims = await tokens.read(input.toString('latin1')).catch((error: unknown) => {
+        if (error instanceof ApiError) return undefined;
+        throw error;
+      });
+      if (claims && claims.identityKey !== `fuzz:${fuzzAddress.toLowerCase()}`) throw new Error('a forged token');
+    },
+  },
+  {
+    name: 'relay-descriptor',
+    run(input) {
+      outcomeOf(() => {
+        const descriptor = parseDescriptor(json(input));
+        checkTimes(descriptor, fuzzTime);
+        checkSignature(descriptor);
+        if (descriptor.address !== fuzzAddress.toLowerCase()) throw new Error('a forged descriptor');
+      }, DescriptorError);
+    },
+  },
+  {
+    name: 'relay-answer',
+    run(input) {
+      const body = json(input);
+      errorOfAnswer(500, body, input.subarray(0, 20).toString());
+      const data = dataOf(body);
+      if (!data) return;
+      outcomeOf(() => checkDomain(data as never), AnswerError);
+      outcomeOf(() => checkChallenge(data as never), AnswerError);
+    },
+  },
+  {
+    name: 'quic-message',
+    async run(input, random) {
+      const read = async (chunks: Buffer[]) => {
+        const [near, far] = duplexPair();
+        const message = readQuicMessage(far).then(
+          (found) => JSON.stringify(found),
+          (error: Error) => error.constructor.name,
+        );
+        for (const chunk of chunks) near.write(chunk);
+        near.end();
+        return await message;
+      };
+      const [whole, pieces] = [await read([input]), await read(inChunks(input, random))];
+      // Cut behind a brace, a first object is whole earlier than the second makes them none.
+      if (whole !== 'Error') mustBeEqual(whole, pieces);
+    },
+  },
+];
