@@ -214,10 +214,13 @@ test('a page that leads elsewhere is not shown, and does not get there; the next
 test('the program that takes them may lie where nobody but root can read it', async (t) => {
   const folder = temporaryDirectory(t);
   chmodSync(folder, 0o700);
-  cpSync(fileURLToPath(new URL('../../src/relay/thumbnails', import.meta.url)), folder, { recursive: true });
+  for (const room of ['relay/thumbnails', 'util'])
+    cpSync(fileURLToPath(new URL(`../../src/${room}`, import.meta.url)), join(folder, room), { recursive: true });
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
   symlinkSync(join(projectRoot, 'node_modules'), join(folder, 'node_modules'));
-  const there = (await import(join(folder, 'screenshot.js'))) as { takeScreenshot: typeof takeScreenshot };
+  const there = (await import(join(folder, 'relay/thumbnails/screenshot.js'))) as {
+    takeScreenshot: typeof takeScreenshot;
+  };
   let reached: (() => void) | undefined;
   const visited = new Promise<void>((resolve) => (reached = resolve));
   const stalled = await startTcpService(t, () => reached?.());
