@@ -17,7 +17,7 @@ import {
   sessionHeaders,
 } from '../support/by-hand.js';
 import { type TestRelay, startTestRelay } from '../support/relay.js';
-import { clientHello, dialPublic, readOpening, visit } from '../support/tenant.js';
+import { clientHello, dialPublic, readOpening } from '../support/tenant.js';
 
 let relay: TestRelay;
 let lease: HeldLease;
@@ -28,6 +28,7 @@ before(async () => {
 after(() => relay.stop());
 
 const dial = () => dialPublic(relay);
+/** A plaintext record with a fatal alert (RFC 8446 6). */
 const alertRecord = (alert: number) => Buffer.from([21, 3, 3, 0, 2, 2, alert]);
 const unrecognizedName = alertRecord(112);
 const internalError = alertRecord(80);
@@ -86,29 +87,61 @@ test('names that nobody holds get unrecognized_name, and so does a ClientHello w
   }
 });
 
-test('what is no ClientHello is closed at once, with an alert where it looked like TLS', async () => {
-  for (const bytes of [
-    Buffer.from('GET / HTTP/1.1\r\n\r\n'),
-    randomBytes(64),
-    Buffer.from([22, 3, 1, 0, 4, 2, 0, 0, 0]),
-    Buffer.from([22, 3, 1, 0, 0]),
-  ]) {
+const [unexpectedMessage, recordOverflow, decodeError, protocolVersion] = [10, 22, 50, 70];
+
+for (const [what, bytes, alert] of [
+  ['an HTTP request', Buffer.from('GET / HTTP/1.1\r\n\r\n'), unexpectedMessage],
+  ['random bytes', Buffer.concat([Buffer.from([0xff]), randomBytes(63)]), unexpectedMessage],
+  ['another handshake message', Buffer.from([22, 3, 1, 0, 4, 2, 0, 0, 0]), unexpectedMessage],
+  ['an empty handshake record', Buffer.from([22, 3, 1, 0, 0]), unexpectedMessage],
+  ['a record that is too long', Buffer.from([22, 3, 1, 0x50, 0]), recordOverflow],
+  ['a record of no TLS', Buffer.from([22, 2, 0, 0, 4, 1, 0, 0, 0]), protocolVersion],
+  ['a ClientHello that ends in its middle', Buffer.from([22, 3, 1, 0, 6, 1, 0, 0, 2, 3, 3]), decodeError],
+] as const)
+  test(`${what} in place of a ClientHello gets a fatal alert, ${alert}`, async () => {
     const visitor = await dial();
-    visitor.on('error', () => {});
     visitor.write(bytes);
-    const answer = await buffer(visitor).catch(() => Buffer.alloc(0));
-    assert.ok(answer.length === 0 || answer[0] === 21, answer.toString('hex'));
-  }
+    assert.deepEqual(await buffer(visitor), alertRecord(alert));
+  });
+
+/** A ClientHello of one record, made so many bytes long by the padding extension (RFC 7685). */
+function padded(hello: Buffer, length: number): Buffer {
+  // Record header, message header, version, random, and three vectors.
+  let at = 5 + 4 + 2 + 32;
+  at += 1 + hello.readUInt8(at);
+  at += 2 + hello.readUInt16BE(at);
+  at += 1 + hello.readUInt8(at);
+  const more = length - hello.length;
+  const padding = Buffer.alloc(more);
+  padding.writeUInt16BE(21, 0);
+  padding.writeUInt16BE(more - 4, 2);
+  const bytes = Buffer.concat([hello, padding]);
+  bytes.writeUInt16BE(bytes.readUInt16BE(3) + more, 3);
+  bytes.writeUIntBE(bytes.readUIntBE(6, 3) + more, 6, 3);
+  bytes.writeUInt16BE(bytes.readUInt16BE(at) + more, at);
+  return bytes;
+}
+
+test('a ClientHello of 16 KiB is taken, and one of a byte more is refused with decode_error', async () => {
+  const hello = await clientHello(lease.hostname);
+  const { socket } = await openSession(relay, sessionHeaders(lease.token));
+  const tooLong = await dial();
+  tooLong.write(padded(hello, 16_385));
+  assert.deepEqual(await buffer(tooLong), alertRecord(decodeError));
+  const visitor = await dial();
+  visitor.write(padded(hello, 16_384));
+  await readOpening(socket);
+  assert.ok((await readBytes(socket, 16_384)).equals(padded(hello, 16_384)));
+  visitor.destroy();
 });
 
-test('a ClientHello without end is refused at 16 KiB', async () => {
+test('a ClientHello that grows without end is refused at 16 KiB', async () => {
   const visitor = await dial();
-  visitor.on('error', () => {});
+  // Of 65,535 bytes, as it says, in records that each are allowed.
   const record = Buffer.concat([Buffer.from([22, 3, 1, 0x20, 0]), Buffer.alloc(0x2000)]);
-  record.set([1, 0, 0xff, 0xff], 5);
-  visitor.write(Buffer.concat([record, record, record]));
-  const answer = await buffer(visitor).catch(() => Buffer.alloc(0));
-  assert.ok(answer.length === 0 || answer[0] === 21);
+  record.set([1, 0, 0x3f, 0xff], 5);
+  visitor.write(Buffer.concat([record, record]));
+  assert.deepEqual(await buffer(visitor), alertRecord(decodeError));
 });
 
 test('further names of the operator lead to the API', async () => {
@@ -273,10 +306,20 @@ test('expiry cuts live connections, and the name is routed no more', async (t) =
 
 test('a visitor that leaves before it is claimed costs no session', async () => {
   const quiet = await register(relay, { name: 'quiet', ttl: 600 });
+  const status = async () =>
+    (await call(relay, 'GET', `/tunnel/status?hostname=${quiet.hostname}`, { token: quiet.token })).body.data;
+  const visitor = await dial();
+  visitor.write(await clientHello(quiet.hostname));
+  // By then it waits for a session, and by the next it is gone.
+  await status();
+  visitor.resetAndDestroy();
+  await status();
   const { socket } = await openSession(relay, sessionHeaders(quiet.token));
-  const visitor = visit(relay, `nobody.${relay.rootHost}`);
-  await ended(visitor);
-  const { data } = (await call(relay, 'GET', `/tunnel/status?hostname=${quiet.hostname}`, { token: quiet.token })).body;
-  assert.equal(data.service_alive, true);
-  socket.destroy();
+  assert.equal((await status()).service_alive, true);
+  const next = await dial();
+  const hello = await clientHello(quiet.hostname);
+  next.write(hello);
+  await readOpening(socket);
+  assert.ok((await readBytes(socket, hello.length)).equals(hello));
+  next.destroy();
 });
