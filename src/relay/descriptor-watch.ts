@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { systemCode } from '../sdk/errors.js';
 import { repeat } from '../util/boundary.js';
 import { descriptorCheckIntervalMs } from './constants.js';
@@ -55,7 +55,8 @@ function openFilesLimit(): number | undefined {
 
 function openDescriptors(limit: number): number {
   try {
-    return readdirSync('/proc/self/fd').length;
+    // Linux 6.2 and newer say it without listing all of them.
+    return statSync('/proc/self/fd').size || readdirSync('/proc/self/fd').length;
   } catch (error) {
     // Looking takes a descriptor as well.
     if (systemCode(error) === 'EMFILE') return limit;

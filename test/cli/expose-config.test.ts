@@ -8,10 +8,11 @@ import { after, before, test, type TestContext } from 'node:test';
 import { readExposeConfig } from '../../src/cli/expose-config.js';
 import { UsageError } from '../../src/sdk/index.js';
 import { ended, readBytes } from '../support/by-hand.js';
-import { until } from '../support/discovery.js';
+
 import { startPortal } from '../support/processes.js';
 import { startTestRelay, type TestRelay } from '../support/relay.js';
 import { get, startHttpService, startTcpService, temporaryDirectory, visitTls } from '../support/tunnel.js';
+import { until } from '../support/until.js';
 
 let relay: TestRelay;
 let other: TestRelay;

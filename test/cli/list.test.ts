@@ -3,10 +3,11 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { makeSites, startSite, until } from '../support/discovery.js';
+import { makeSites, startSite } from '../support/discovery.js';
 import { runProgram } from '../support/programs.js';
 import { freePort, startTestRelay } from '../support/relay.js';
 import { temporaryDirectory } from '../support/tunnel.js';
+import { until } from '../support/until.js';
 
 const program = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 

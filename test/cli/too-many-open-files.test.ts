@@ -7,6 +7,7 @@ import { limitOpenFiles, startRelayProcess, startTunnelProcess } from '../suppor
 import { printed } from '../support/programs.js';
 import { freePort, type TestRelay } from '../support/relay.js';
 import { get, startHttpService, temporaryDirectory, visitTls } from '../support/tunnel.js';
+import { until } from '../support/until.js';
 
 const onLinux = { skip: process.platform === 'linux' ? false : 'only Linux tells how many files a process has open' };
 
@@ -73,7 +74,7 @@ test('tunnel: out of file descriptors, it says so, and not that the service is d
     ]);
   }
   held.forEach((socket) => socket.destroy());
-  while ((await get(visited, 'crowded.portal.localhost').catch(() => undefined))?.body !== 'here');
+  await until(async () => (await get(visited, 'crowded.portal.localhost').catch(() => undefined))?.body === 'here');
   assert.doesNotMatch(stderr, /does not answer/);
   assert.equal(tunnel.exitCode, null);
 });

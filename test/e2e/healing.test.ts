@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import { type Socket, connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { freePort, type TestRelay } from '../support/relay.js';
 import { type RelayProcess, kill, openSockets, startRelayProcess, startTunnelProcess } from '../support/processes.js';
 import { get, listening, startHttpService, temporaryDirectory } from '../support/tunnel.js';
+import { until } from '../support/until.js';
 
 // Relay, tunnel and local service as processes that die without a word, and come back.
 
@@ -57,7 +57,7 @@ async function scene(t: TestContext, urlPort?: number): Promise<Scene> {
     visit,
     async served() {
       // The runner's own time limit ends this when service does not come back.
-      while ((await visit()) !== 200) await delay(50);
+      await until(async () => (await visit()) === 200);
     },
   };
   return made;
@@ -92,7 +92,7 @@ test('the service goes away and comes back, and so does the relay meanwhile', as
   assert.equal(await s.visit(), 503);
   await kill(s.relay.child, 'SIGKILL');
   await s.restartRelay();
-  while ((await s.visit()) !== 503) await delay(50);
+  await until(async () => (await s.visit()) === 503);
   await startHttpService(t, (_request, response) => response.end('back'), s.service.port);
   await s.served();
 });
@@ -131,7 +131,7 @@ test('a tunnel that was asleep for longer than its lease registers again when it
   await s.served();
   tunnel.kill('SIGSTOP');
   // Asleep, with its connections open, until the lease has expired and the name gets an alert (unrecognized_name).
-  while ((await s.visit()) !== 'EPROTO') await delay(200);
+  await until(async () => (await s.visit()) === 'EPROTO');
   tunnel.kill('SIGCONT');
   await s.served();
 });
@@ -147,5 +147,7 @@ test('nothing is left open by 100 visits, nor by faults', async (t) => {
   await service.stop();
   // Listeners, calls kept alive and at most 8 sessions that wait, whatever came before.
   const bound = 8 + 16 + 8;
-  while (openSockets(s.relay.child) > bound || openSockets(tunnel) > bound) await delay(200);
+  // Sessions beyond those are let go of one by one, once a while without visitors.
+  const isQuiet = () => openSockets(s.relay.child) <= bound && openSockets(tunnel) <= bound;
+  await until(isQuiet, { deadlineMs: 200_000 });
 });

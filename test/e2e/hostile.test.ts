@@ -5,13 +5,13 @@ import { readFileSync } from 'node:fs';
 import { type Socket, connect } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { openSession, readBytes, register, sessionHeaders } from '../support/by-hand.js';
 import { openSockets, startRelayProcess } from '../support/processes.js';
 import { type TestRelay, freePort } from '../support/relay.js';
 import { clientHello, readOpening } from '../support/tenant.js';
 import { get, openTunnel, startHttpService, temporaryDirectory } from '../support/tunnel.js';
+import { until } from '../support/until.js';
 
 // Strangers and one tenant attack a relay all at once, while another tenant's visitors come and go. What the attack may
 // cost is counted: connections held, memory, and of the other tenant's visits the number that fail, which is none.
@@ -169,7 +169,7 @@ test('whatever strangers and another tenant do, no visitor of a tenant notices',
   const short = ['random', 'oversized', 'truncated', 'nameless', 'api random', 'api endless body'];
   const long = ['silent', 'dribbling', 'queueing', 'api silent', 'api slow head', 'unfinished'];
   const hasEnded = (name: string, times: number) => (attacks.get(name)?.ended ?? 0) >= times;
-  while (!short.every((name) => hasEnded(name, 16)) || !long.every((name) => hasEnded(name, 1))) await delay(100);
+  await until(() => short.every((name) => hasEnded(name, 16)) && long.every((name) => hasEnded(name, 1)));
   assert.deepEqual(await visitAll(), undisturbed);
 
   const held = [...attacks.values()].reduce((sum, { open }) => sum + open.size, 0);

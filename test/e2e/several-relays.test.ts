@@ -5,10 +5,11 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { ended, readBytes } from '../support/by-hand.js';
-import { makeSites, type Site, until } from '../support/discovery.js';
+import { makeSites, type Site } from '../support/discovery.js';
 import { kill, startPortal, startRelayProcess } from '../support/processes.js';
 import type { TestRelay } from '../support/relay.js';
 import { startTcpService, temporaryDirectory, visitTls } from '../support/tunnel.js';
+import { until } from '../support/until.js';
 
 // Relays as processes that die without a word, and come back, while visitors are on all of them.
 

@@ -14,6 +14,7 @@ import { certificateFiles } from '../support/certificates.js';
 import { connectQuic, hello, openQuicCarrier, say, startUdpPath } from '../support/quic.js';
 import { type TestRelay, freePort, startTestRelay, withPorts } from '../support/relay.js';
 import { openPeer } from '../support/udp.js';
+import { until } from '../support/until.js';
 
 async function startRelay(
   t: TestContext,
@@ -206,7 +207,7 @@ test('what is too large for the path is dropped and counted, the rest goes throu
   peer.send('small');
   assert.equal((await carrier.next()).text, 'small');
   const { dropped } = relay.relay.datagrams.countersOf(lease.hostname)!;
-  while (dropped.too_large === 0) await new Promise(setImmediate);
+  await until(() => dropped.too_large !== 0);
   assert.equal(dropped.too_large, 1);
 });
 
@@ -229,7 +230,7 @@ test('a tunnel that nothing reaches costs no memory without end: what cannot go 
     (await call(relay, 'GET', `/tunnel/status?hostname=${lease.hostname}`, { token: lease.token })).body.data
       .service_alive as boolean;
   assert.equal(await isAlive(), true);
-  while (await isAlive()) await new Promise((resolve) => setTimeout(resolve, 200));
+  await until(async () => !(await isAlive()));
 });
 
 test('a new carrier takes the place of the old one, whichever kinds they are', async (t) => {
@@ -302,6 +303,6 @@ test('a certificate that has changed is the one of new connections', async (t) =
   copyFileSync(next.certFile, files.certFile);
   await carrier.closed;
   const renewed = { ...relay, ca: next.certPem };
-  while (!(await transportsOf(renewed).catch(() => [])).includes('quic')) await new Promise(setImmediate);
+  await until(async () => (await transportsOf(renewed).catch(() => [])).includes('quic'));
   await openQuicCarrier(t, renewed, lease.token);
 });

@@ -9,6 +9,7 @@ import type { Lease } from '../../src/relay/leases/lease.js';
 import { SessionDirectory } from '../../src/relay/reverse/session-directory.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { startTcpService } from '../support/tunnel.js';
+import { until } from '../support/until.js';
 
 const kilobyte = 1024;
 const megabyte = 1_000_000;
@@ -181,7 +182,7 @@ test('a live connection is held by a limit set meanwhile, and goes on when it is
   service.end(down);
   const received = Promise.all([slowly(service), slowly(visitor)]);
   // Each direction's next chunk passes, on debt; for the rest there is no time, by this clock.
-  while (clock.timers === 0) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => clock.timers !== 0);
   const early = visitor.bytesRead + service.bytesRead;
   assert.ok(early < 600_000, `${early}`);
   bandwidth.limit = undefined;
@@ -195,7 +196,7 @@ test('a connection that is cut while it waits for bandwidth leaves no timer', as
   const bandwidth = new Bandwidth(1, clock);
   const { visitor, over, cut } = await joined(t, bandwidth);
   visitor.write(randomBytes(1_000_000));
-  while (clock.timers === 0) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => clock.timers !== 0);
   cut();
   await over;
   assert.equal(clock.timers, 0);

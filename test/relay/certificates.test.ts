@@ -8,6 +8,7 @@ import { call, register } from '../support/by-hand.js';
 import { certificateFiles } from '../support/certificates.js';
 import { startTestRelay } from '../support/relay.js';
 import { endVisit, handshake, signCall } from '../support/tenant.js';
+import { until } from '../support/until.js';
 
 async function shownBy(port: number, ca: string): Promise<string> {
   const socket = connect({ host: '127.0.0.1', port, servername: 'portal.localhost', ca, rejectUnauthorized: false });
@@ -32,7 +33,7 @@ test('a new certificate is taken over while running, and the old chain still sig
     copyFileSync(next.certFile, files.certFile);
     for (let i = 0; i < 5; i++) assert.equal(await shownBy(relay.apiPort, relay.ca), fingerprint(files.certPem));
     copyFileSync(next.keyFile, files.keyFile);
-    while ((await shownBy(relay.apiPort, relay.ca)) !== fingerprint(next.certPem));
+    await until(async () => (await shownBy(relay.apiPort, relay.ca)) === fingerprint(next.certPem));
     const { data } = (await callInsecure(relay.apiPort, next.certPem)).body;
     assert.equal(fingerprint(data.keyless.certificate_chain), fingerprint(next.certPem));
 

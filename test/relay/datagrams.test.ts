@@ -9,6 +9,7 @@ import { adminOf, leasePath } from '../support/admin.js';
 import { type HeldLease, call, freshWallet, register } from '../support/by-hand.js';
 import { monotonicClock } from '../support/monotonic-clock.js';
 import { type TestRelay, startTestRelay, withPorts } from '../support/relay.js';
+import { until } from '../support/until.js';
 
 async function startRelay(t: TestContext, ...settings: Parameters<typeof withPorts>): Promise<TestRelay> {
   const relay = await startTestRelay(await withPorts(...settings));
@@ -26,13 +27,12 @@ async function openPeer(
   socket.connect(port ?? 0, '127.0.0.1');
   await once(socket, 'connect');
   const queue: string[] = [];
-  let wake = () => {};
-  socket.on('message', (payload) => (queue.push(payload.toString()), wake()));
+  socket.on('message', (payload) => queue.push(payload.toString()));
   socket.on('error', () => {});
   return {
     socket,
     async next() {
-      while (queue.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+      await until(() => queue.length > 0);
       return queue.shift() as string;
     },
   };
@@ -61,15 +61,14 @@ async function openCarrier(
 ): Promise<Carrier> {
   t.after(() => socket.terminate());
   const queue: Buffer[] = [];
-  let wake = () => {};
-  socket.on('message', (bytes: Buffer) => (queue.push(bytes), wake()));
+  socket.on('message', (bytes: Buffer) => queue.push(bytes));
   socket.on('error', () => {});
   await once(socket, 'open');
   assert.equal(socket.protocol, 'portal.datagram');
   return {
     socket,
     async next() {
-      while (queue.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+      await until(() => queue.length > 0);
       const { flow, payload } = decodeDatagram(queue.shift() as Buffer)!;
       return { flow, text: payload.toString() };
     },
@@ -167,7 +166,7 @@ test('past the bound for one source its longest silent peer makes room; what has
   const early = await openPeer(t, lease.udpPort);
   early.socket.send('nobody takes this');
   const counters = () => relay.relay.datagrams.countersOf(lease.hostname)!;
-  while (counters().dropped.no_tunnel === 0) await new Promise(setImmediate);
+  await until(() => counters().dropped.no_tunnel !== 0);
   const carrier = await openCarrier(t, relay, lease);
   const [busy, quiet] = [await openPeer(t, lease.udpPort), await openPeer(t, lease.udpPort)];
   quiet.socket.send('quiet');
@@ -279,7 +278,7 @@ test('a lease with a bandwidth moves no more datagrams than that, and the others
   const counters = () => relay.relay.datagrams.countersOf(lease.hostname)!;
   for (let sent = 1; sent <= 20; sent++) {
     peer.socket.send(Buffer.alloc(50_000));
-    while (counters().up + counters().dropped.bandwidth < sent) await new Promise(setImmediate);
+    await until(() => counters().up + counters().dropped.bandwidth >= sent);
   }
   // A megabyte at a kilobyte a second: what the limit lets pass at once, and no more.
   assert.ok(counters().up <= 3 && counters().dropped.bandwidth >= 17, JSON.stringify(counters()));

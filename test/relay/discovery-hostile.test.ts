@@ -14,9 +14,9 @@ import {
   say,
   SilentPort,
   startSite,
-  until,
 } from '../support/discovery.js';
 import { freePort, type TestRelay } from '../support/relay.js';
+import { until } from '../support/until.js';
 
 /** A relay whose bootstraps are one that is honest and one that is not. */
 async function startVictim(t: TestContext, timeoutMs = 1_000) {

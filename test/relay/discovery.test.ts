@@ -11,10 +11,10 @@ import {
   quickTimes,
   type Site,
   startSite,
-  until,
 } from '../support/discovery.js';
 import { startTestRelay, type TestRelay } from '../support/relay.js';
 import { clientHello, dialPublic, readOpening } from '../support/tenant.js';
+import { until } from '../support/until.js';
 
 /** Relays that all begin with the first. */
 async function startMesh(t: TestContext, names: string[], times = quickTimes) {

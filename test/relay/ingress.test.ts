@@ -18,6 +18,7 @@ import {
 } from '../support/by-hand.js';
 import { type TestRelay, startTestRelay } from '../support/relay.js';
 import { clientHello, dialPublic, readOpening } from '../support/tenant.js';
+import { until } from '../support/until.js';
 
 let relay: TestRelay;
 let lease: HeldLease;
@@ -223,7 +224,7 @@ test(
       [relay.publicPort, visitor],
       [relay.apiPort, tunnel],
     ] as const) {
-      while (timerAt(port, client.localPort) === '01') await new Promise((resolve) => setTimeout(resolve, 20));
+      await until(() => timerAt(port, client.localPort) !== '01');
       assert.equal(timerAt(port, client.localPort), '02');
     }
     visitor.destroy();

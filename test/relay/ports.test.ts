@@ -21,6 +21,7 @@ import {
 import { adminOf, leasePath } from '../support/admin.js';
 import { type TestRelay, startTestRelay, withPorts } from '../support/relay.js';
 import { readOpening, visit } from '../support/tenant.js';
+import { until } from '../support/until.js';
 
 type Settings = Partial<TestRelay['config']>;
 
@@ -315,7 +316,7 @@ test('a port that another program took over a restart comes back when it is free
   const again = await register(relay, { name: 'two', wallet: leases[1].wallet, tcp: true });
   assert.ok(!leases.some(({ tcpPort }) => tcpPort === again.tcpPort));
   await new Promise((resolve) => squatter.close(resolve));
-  while ((await fateOf(t, leases[0].tcpPort)) === 'ECONNREFUSED');
+  await until(async () => (await fateOf(t, leases[0].tcpPort)) !== 'ECONNREFUSED');
 });
 
 /** What a logged-in admin sets, by the path below /admin and its body. */

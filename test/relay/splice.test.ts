@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { Bandwidth } from '../../src/relay/ingress/bandwidth.js';
 import { splice } from '../../src/relay/ingress/splice.js';
 import { hashOf, readFast, readSlowly, socketPair } from '../support/socket-pairs.js';
+import { until } from '../support/until.js';
 
 // As between a visitor (tcp) and a reverse session (tls), with reused read buffers and without.
 
@@ -69,7 +70,7 @@ for (const reuses of [true, false]) {
     tunnel.end(down);
     visitor.end();
     tunnel.resume();
-    while (tunnel.writableLength > 0 && counted.backward < 1_000_000) await new Promise((r) => setImmediate(r));
+    await until(() => tunnel.writableLength === 0 || counted.backward >= 1_000_000);
     const ofMany = await readSlowly(visitor, 70_000);
     assert.equal(ofMany, hashOf(down));
     assert.equal(await over, undefined);
@@ -111,7 +112,7 @@ for (const reuses of [true, false]) {
     tunnel.write(randomBytes(5_000_000));
     let got = 0;
     visitor.on('data', (chunk: Buffer) => (got += chunk.length));
-    while (got < 1_000_000) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => got >= 1_000_000);
     ends[1].destroy();
     await over;
     assert.ok(ends[0].destroyed);

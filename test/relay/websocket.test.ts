@@ -12,6 +12,7 @@ import { type HeldLease, call, ended, openSession, readAll, register, sessionHea
 import { type TestRelay, startTestRelay } from '../support/relay.js';
 import { clientHello, dialPublic } from '../support/tenant.js';
 import { requireTool } from '../support/tools.js';
+import { until } from '../support/until.js';
 
 let relay: TestRelay;
 let lease: HeldLease;
@@ -43,12 +44,11 @@ async function open(
 ): Promise<Opened> {
   const socket = offer(protocols, headers);
   const queue: Buffer[] = [];
-  let wake = () => {};
-  socket.on('message', (data: Buffer) => (queue.push(data), wake()));
+  socket.on('message', (data: Buffer) => queue.push(data));
   await once(socket, 'open');
   const messages = {
     async next() {
-      while (queue.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+      await until(() => queue.length > 0);
       return { done: false as const, value: queue.shift() as Buffer };
     },
   };

@@ -4,8 +4,9 @@ import { test, type TestContext } from 'node:test';
 import { type FoundRelay, UsageError } from '../../src/sdk/index.js';
 import { findRelays } from '../../src/sdk/node.js';
 import { freshWallet } from '../support/by-hand.js';
-import { descriptorOf, HostileRelay, makeSites, say, SilentPort, startSite, until } from '../support/discovery.js';
+import { descriptorOf, HostileRelay, makeSites, say, SilentPort, startSite } from '../support/discovery.js';
 import { freePort, startTestRelay } from '../support/relay.js';
+import { until } from '../support/until.js';
 
 async function startPair(t: TestContext) {
   const sites = await makeSites(t, ['here', 'there']);

@@ -6,6 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { FramedChannel, maxFrameBytes } from '../../src/streams/framed-channel.js';
 import { reuse } from '../../src/streams/reused-reads.js';
 import { hashOf, readFast, readSlowly, socketPair } from '../support/socket-pairs.js';
+import { until } from '../support/until.js';
 
 /** A session in memory: what the channel wrote, and whatever the other side is to say. */
 class Session extends Duplex {
@@ -66,7 +67,7 @@ test('small frames that come together are given on together, however many, and a
   const chunks: Buffer[] = [];
   channel.on('data', (chunk: Buffer) => chunks.push(chunk));
   session.push(large);
-  while (Buffer.concat(chunks).length < 60_000) await turn();
+  await until(() => Buffer.concat(chunks).length >= 60_000);
   assert.equal(Buffer.concat(chunks).toString(), `${'a'.repeat(20_000)}${'b'.repeat(20_000)}${'a'.repeat(20_000)}`);
   assert.ok(chunks.length < 20, `in ${chunks.length} pieces`);
   assert.equal(chunks.find(({ length }) => length === 20_000)?.buffer, large.buffer);
@@ -169,7 +170,7 @@ test('much goes both ways through a session, to readers fast and slow, and it is
   far.end(up);
   near.end(down);
   assert.deepEqual(await Promise.all([readFast(near), readSlowly(far)]), [hashOf(up), hashOf(down)]);
-  while (free.length < 2) await turn();
+  await until(() => free.length >= 2);
   assert.deepEqual(free, [true, true]);
 });
 
@@ -193,7 +194,7 @@ test('much that is read into reused buffers comes whole, and the session is clos
   assert.equal(hashOf(...got), hashOf(up));
   far.resume();
   near.end();
-  while (free.length < 2) await turn();
+  await until(() => free.length >= 2);
   assert.equal(free.includes(true), false);
 });
 
@@ -214,7 +215,7 @@ test('small frames that are read into a reused buffer are given on together too,
   channel.resume();
   client.write(Buffer.concat(contents.map(frame)));
   const all = Buffer.concat(contents);
-  while (length < all.length) await turn();
+  await until(() => length >= all.length);
   assert.ok(Buffer.concat(got).equals(all));
   assert.ok(got.length < 500, `in ${got.length} pieces`);
   channel.on('error', () => {}).destroy();

@@ -5,6 +5,7 @@ import { PassThrough } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { ReusedReads } from '../../src/streams/reused-reads.js';
 import { hashOf, pairKinds, socketPair } from '../support/socket-pairs.js';
+import { until } from '../support/until.js';
 
 const megabytes = (count: number) => randomBytes(count * 1_000_000);
 
@@ -72,9 +73,9 @@ for (const kind of pairKinds) {
     client.end(sent);
     // The stream reads ahead until it is full.
     accepted.on('data', (chunk: Buffer) => got.push(chunk)).resume();
-    while (got.length < 3) await once(accepted, 'data');
+    await until(() => got.length >= 3);
     accepted.pause();
-    while (accepted.readableLength === 0) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => accepted.readableLength !== 0);
     const before = got.length;
     const reads = ReusedReads.start(accepted, (chunk, release) => {
       got.push(Buffer.from(chunk));
@@ -103,7 +104,7 @@ for (const kind of pairKinds) {
     accepted.resume();
     client.write(sent.subarray(0, 4_000_000));
     client.end(sent.subarray(4_000_000));
-    while (early === 0) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => early !== 0);
     for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
     assert.ok(early <= 4 * 65_536, `${early} bytes came past the pause`);
     resumed = true;

@@ -72,17 +72,6 @@ export async function listed(relay: TestRelay): Promise<WireDescriptor[]> {
   return body.data.relays as WireDescriptor[];
 }
 
-/** Looks again and again, at what makes no event of its own, until it is so. The test's own deadline ends it. */
-export async function until<Found>(
-  look: () => Promise<Found | false | undefined> | Found | false | undefined,
-): Promise<Found> {
-  for (;;) {
-    const found = await look();
-    if (found) return found;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
 /** A descriptor as a relay with this key would sign it. */
 export function descriptorOf(
   url: string,

@@ -5,6 +5,7 @@ import type { RelayParts } from '../../src/relay/relay.js';
 import { decodeDatagram, encodeDatagram } from '../../src/streams/datagram-frame.js';
 import { type QuicSession, loadQuic } from '../../src/streams/quic-package.js';
 import { type TestRelay, freePort } from './relay.js';
+import { until } from './until.js';
 
 // For tests that run where the optional package is: `npm run test:quic`.
 
@@ -60,14 +61,13 @@ export async function openQuicCarrier(t: TestContext, relay: TestRelay, token: s
   const session = await connectQuic(t, relay);
   const closed = once(session, 'close');
   const queue: Buffer[] = [];
-  let wake = () => {};
-  session.on('datagram', (bytes) => (queue.push(bytes), wake()));
+  session.on('datagram', (bytes) => queue.push(bytes));
   const answer = await say(session, hello(token));
   if (answer !== '{"ok":true}') throw new Error(`the relay answers ${JSON.stringify(answer)}`);
   return {
     session,
     async next() {
-      while (queue.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+      await until(() => queue.length > 0);
       const { flow, payload } = decodeDatagram(queue.shift() as Buffer)!;
       return { flow, text: payload.toString() };
     },

@@ -12,6 +12,7 @@ import { NetworkError } from '../../src/sdk/errors.js';
 import { startTestRelay, withPorts } from '../support/relay.js';
 import { openTunnel, startTunnel } from '../support/tunnel.js';
 import { ask, echo, FakeChannel, openPeer, startUdpService } from '../support/udp.js';
+import { until } from '../support/until.js';
 
 /** A link whose carriers are made up: QUIC works as far as `quic` says. */
 function startLink(t: TestContext, { quicRestLongestMs = 5, isOffered = true } = {}) {
@@ -52,29 +53,29 @@ function startLink(t: TestContext, { quicRestLongestMs = 5, isOffered = true } =
   });
   t.after(() => link.stop());
   link.start();
-  const until = async (kinds: string) => {
-    while (served.map(({ kind }) => kind).join(' ') !== kinds) await once(events, 'served');
+  const servedBy = async (kinds: string) => {
+    await until(() => served.map(({ kind }) => kind).join(' ') === kinds);
     return served.at(-1)!;
   };
   /** Waits until it has done something so often. */
   const thrice = async (what: 'looked' | 'dialed') => {
     for (let count = 0; count < 3; count++) await once(events, what);
   };
-  return { state, served, said, waits, link, until, thrice };
+  return { state, served, said, waits, link, servedBy, thrice };
 }
 
 test('the WebSocket serves first, and QUIC as soon as it is there; the WebSocket is closed then', async (t) => {
-  const { served, said, until } = startLink(t);
-  const quic = await until('ws quic');
+  const { served, said, servedBy } = startLink(t);
+  const quic = await servedBy('ws quic');
   await Promise.resolve();
   assert.deepEqual([served[0]!.isClosed, quic.isClosed], [true, false]);
   assert.deepEqual(said, ['datagrams go over QUIC now']);
 });
 
 test('QUIC that is lost is replaced at once, without a word that nobody is served, and tried again after a rest', async (t) => {
-  const { waits, said, until } = startLink(t);
-  (await until('ws quic')).close(new Error('fell silent'));
-  await until('ws quic ws quic');
+  const { waits, said, servedBy } = startLink(t);
+  (await servedBy('ws quic')).close(new Error('fell silent'));
+  await servedBy('ws quic ws quic');
   assert.deepEqual(waits, []);
   assert.deepEqual(said, [
     'datagrams go over QUIC now',
@@ -84,36 +85,36 @@ test('QUIC that is lost is replaced at once, without a word that nobody is serve
 });
 
 test('what blocks QUIC costs the WebSocket nothing, and is outlived', async (t) => {
-  const { state, served, said, until, thrice } = startLink(t);
+  const { state, served, said, servedBy, thrice } = startLink(t);
   state.quic = 'blocked';
-  const webSocket = await until('ws');
+  const webSocket = await servedBy('ws');
   await thrice('dialed');
   assert.deepEqual([served.length, webSocket.isClosed, said], [1, false, []]);
   state.quic = 'open';
-  await until('ws quic');
+  await servedBy('ws quic');
 });
 
 test('a relay that does not offer QUIC is not asked for it until it does', async (t) => {
-  const { state, until, thrice, served } = startLink(t, { isOffered: false });
-  const webSocket = await until('ws');
+  const { state, servedBy, thrice, served } = startLink(t, { isOffered: false });
+  const webSocket = await servedBy('ws');
   await thrice('looked');
   assert.deepEqual([served.length, webSocket.isClosed], [1, false]);
   state.isOffered = true;
-  await until('ws quic');
+  await servedBy('ws quic');
 });
 
 test('a service whose datagrams are too large for QUIC stays on the WebSocket', async (t) => {
-  const { said, served, until, thrice } = startLink(t, { quicRestLongestMs: 600_000 });
-  (await until('ws quic')).oversized = 1;
-  await until('ws quic ws');
+  const { said, served, servedBy, thrice } = startLink(t, { quicRestLongestMs: 600_000 });
+  (await servedBy('ws quic')).oversized = 1;
+  await servedBy('ws quic ws');
   await thrice('looked');
   assert.equal(served.length, 3);
   assert.equal(said.at(-1), 'datagrams go on over WebSocket: the service sends what is too large for QUIC');
 });
 
 test('a service that sends more than QUIC takes goes back to the WebSocket; one burst is no reason to', async (t) => {
-  const { said, served, until, thrice } = startLink(t, { quicRestLongestMs: 600_000 });
-  const quic = await until('ws quic');
+  const { said, served, servedBy, thrice } = startLink(t, { quicRestLongestMs: 600_000 });
+  const quic = await servedBy('ws quic');
   const looked = async () => {
     for (const before = quic.looks; quic.looks === before;) await setImmediate();
   };
@@ -123,16 +124,16 @@ test('a service that sends more than QUIC takes goes back to the WebSocket; one 
   for (let look = 0; look < 3; look++) await looked();
   assert.equal(quic.isClosed, false);
   quic.drops = 1;
-  await until('ws quic ws');
+  await servedBy('ws quic ws');
   await thrice('looked');
   assert.equal(served.length, 3);
   assert.equal(said.at(-1), 'datagrams go on over WebSocket: the service sends more than QUIC takes');
 });
 
 test('a tunnel that is closed leaves nothing behind, whichever carrier it waits for', async (t) => {
-  const { link, state, until } = startLink(t);
+  const { link, state, servedBy } = startLink(t);
   state.quic = 'blocked';
-  const webSocket = await until('ws');
+  const webSocket = await servedBy('ws');
   link.stop();
   await once(webSocket, 'closed');
 });

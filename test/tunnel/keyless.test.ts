@@ -9,6 +9,7 @@ import { certificateFiles } from '../support/certificates.js';
 import { freePort, startTestRelay } from '../support/relay.js';
 import { ScriptedRelay, succeed } from '../support/scripted-relay.js';
 import { openTunnel, startHttpService, temporaryDirectory, visitTls } from '../support/tunnel.js';
+import { until } from '../support/until.js';
 
 const signal = new AbortController().signal;
 
@@ -101,5 +102,5 @@ test('a certificate that the relay replaces reaches visitors without one of them
   assert.equal(await presented(), der(first.certPem));
   install(second);
   // Every visit until then has to succeed.
-  while ((await presented()) !== der(second.certPem));
+  await until(async () => (await presented()) === der(second.certPem));
 });

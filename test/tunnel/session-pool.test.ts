@@ -4,6 +4,7 @@ import { test, type TestContext } from 'node:test';
 import { ApiError, NetworkError } from '../../src/sdk/index.js';
 import { proxyHeader } from '../../src/streams/proxy-protocol.js';
 import { SessionPool } from '../../src/tunnel/relays/session-pool.js';
+import { until } from '../support/until.js';
 
 /** A pool whose sessions are streams in memory, and what it did. */
 function bench(t: TestContext, recycles = false) {
@@ -147,7 +148,7 @@ test('a relay that is out of reach is tried by one session at a time, after a wh
   state.failures = Array.from({ length: 3 }, () => new NetworkError('unreachable', 'gone'));
   pool.start();
   const waits = state.waits;
-  while (pool.ready < 2) await turn();
+  await until(() => pool.ready >= 2);
   assert.ok(waits.length >= 2);
   for (const [index, wait] of waits.entries()) assert.ok(wait <= 250 * 2 ** index);
   // Two that failed together, one alone, one alone that got through, and its fellow.
@@ -161,7 +162,7 @@ test('sessions that are lost together are one failure', async (t) => {
   for (const stream of state.streams.splice(0)) stream.end();
   await settle();
   assert.equal(state.waits.length, 1);
-  while (pool.ready < 2) await turn();
+  await until(() => pool.ready >= 2);
 });
 
 test('no sessions are opened while no more visitors can be served', async (t) => {

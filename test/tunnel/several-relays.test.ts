@@ -4,18 +4,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { test, type TestContext } from 'node:test';
 import { identityFromPrivateKey, NoRelayLeftError, type RelayTimes, type Tunnel } from '../../src/tunnel/index.js';
 import { freshWallet, register } from '../support/by-hand.js';
-import {
-  descriptorOf,
-  HostileRelay,
-  makeSites,
-  SilentPort,
-  startSite,
-  until,
-  type Site,
-} from '../support/discovery.js';
+import { descriptorOf, HostileRelay, makeSites, SilentPort, startSite, type Site } from '../support/discovery.js';
 import { startInterceptedRelay } from '../support/interceptor.js';
 import { startTestRelay, type TestRelay } from '../support/relay.js';
 import { get, open, openTunnel, startHttpService, startTunnel, statusWhere } from '../support/tunnel.js';
+import { until } from '../support/until.js';
 
 /** So that a test need not wait. */
 const relayTimes: Partial<RelayTimes> = {

@@ -6,6 +6,7 @@ import { Duplex } from 'node:stream';
 import { test, type TestContext } from 'node:test';
 import { splice } from '../../src/tunnel/services/splice.js';
 import { startTcpService } from '../support/tunnel.js';
+import { until } from '../support/until.js';
 
 /** A visitor who takes what it is given only when told to. */
 class SlowVisitor extends Duplex {
@@ -67,7 +68,7 @@ test('what a service said before it broke off reaches a slow visitor, and no end
   const over = splice(visitor, target);
   const half = randomBytes(10_000);
   service.write(half);
-  while (Buffer.concat(visitor.received).length + visitor.writableLength < half.length) await once(target, 'data');
+  await until(() => Buffer.concat(visitor.received).length + visitor.writableLength >= half.length);
   service.resetAndDestroy();
   await closed(target);
   visitor.readOn();

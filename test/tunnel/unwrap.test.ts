@@ -14,6 +14,7 @@ import { pass } from '../support/interceptor.js';
 import { readAll, register } from '../support/by-hand.js';
 import { type TestRelay, freePort, startTestRelay, withPorts } from '../support/relay.js';
 import { listening, openTunnel, startTcpService, visitTls } from '../support/tunnel.js';
+import { until } from '../support/until.js';
 
 /** A connection as the network between sees it. */
 interface Seen {
@@ -174,7 +175,7 @@ test('where something on the way drops what it does not know without a word, a t
   const dial = () => carrier.dial({ accessToken, signal: AbortSignal.timeout(30_000) });
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const dialed = dial();
-  while (!seen.some(asks)) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => seen.some(asks));
   t.mock.timers.tick(10_000);
   for (const { stream } of [await dialed, await dial()]) {
     assert.ok(stream instanceof TLSSocket);

@@ -10,6 +10,7 @@ import { cipherSuites } from '../../src/tls/constants.js';
 import { UnwrappedSession, sealedFirstBytes } from '../../src/unwrap/unwrapped-session.js';
 import { hashOf, readFast, readSlowly, socketPair } from '../support/socket-pairs.js';
 import { UnwrappedPeer, control, endMark, frame, frames } from '../support/unwrapped-peer.js';
+import { until } from '../support/until.js';
 
 const suite = cipherSuites.get(0x1301)!;
 
@@ -66,7 +67,7 @@ test('a frame in the clear is taken behind 40,960 sealed bytes of frames, and no
     }
     let heard = 0;
     session.on('data', (chunk: Buffer) => (heard += chunk.length));
-    while (heard < wanted) await once(session, 'data');
+    await until(() => heard >= wanted);
     assert.equal(heard, wanted);
     session.destroy();
   }
@@ -185,7 +186,7 @@ async function readReused(stream: Duplex): Promise<string> {
   stream.on('data', (bytes: Buffer) => take(bytes, () => {}));
   stream.once('end', () => reads?.flush());
   await once(stream, 'end');
-  while (held.length > 0) await new Promise((resolve) => setImmediate(resolve));
+  await until(() => held.length === 0);
   return hash.digest('hex');
 }
 
