@@ -15,7 +15,7 @@ export const maxLeaseTtlSeconds = 3_600;
 export const nameReservationMs = 300_000;
 export const leaseSweepIntervalMs = 1_000;
 /** How often open file descriptors are held against their limit. */
-export const descriptorCheckIntervalMs = 5_000;
+export const descriptorCheckIntervalMs = 2_000;
 /** How long live connections may go on once their lease was unregistered or replaced. */
 export const lingerAfterLeaseMs = 30_000;
 /** How long live connections may finish once the relay is told to stop. */

@@ -1,9 +1,11 @@
-import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { systemCode } from '../sdk/errors.js';
 import { repeat } from '../util/boundary.js';
 import { descriptorCheckIntervalMs } from './constants.js';
 import type { Logger } from './logger.js';
 
+const limitsFile = '/proc/self/limits';
+const openFiles = '/proc/self/fd';
 /** Shares of the limit: from where on there is a warning, and below which it is over. */
 const [scarce, ample] = [0.9, 0.8];
 
@@ -14,14 +16,11 @@ const [scarce, ample] = [0.9, 0.8];
 export class DescriptorWatch {
   #timer: NodeJS.Timeout | undefined;
   #isScarce = false;
-  /** Kept, for a process that has no descriptor left cannot read it. */
-  #limit: number | undefined;
 
   constructor(private readonly logger: Logger) {}
 
   start(): void {
-    this.#limit = openFilesLimit();
-    if (this.#limit === undefined) return;
+    if (!existsSync(limitsFile)) return;
     this.#timer = repeat('descriptor check', () => this.#check(), descriptorCheckIntervalMs).unref();
   }
 
@@ -30,9 +29,7 @@ export class DescriptorWatch {
   }
 
   #check(): void {
-    // An operator may change the limit of a running process (prlimit).
-    const limit = (this.#limit = openFilesLimit() ?? this.#limit ?? Infinity);
-    const open = openDescriptors(limit);
+    const { open, limit } = descriptors();
     if (!this.#isScarce && open >= limit * scarce) {
       this.#isScarce = true;
       const remedy = 'raise the limit (LimitNOFILE under systemd, ulimit -n), or lower max_connections_per_address';
@@ -44,22 +41,17 @@ export class DescriptorWatch {
   }
 }
 
-function openFilesLimit(): number | undefined {
+/** The limit is read each time, for an operator may change that of a running process (prlimit). */
+function descriptors(): { open: number; limit: number } {
   try {
-    const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? [];
-    return soft === undefined ? undefined : Number(soft);
-  } catch {
-    return undefined;
-  }
-}
-
-function openDescriptors(limit: number): number {
-  try {
+    const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync(limitsFile, 'latin1')) ?? [];
     // Linux 6.2 and newer say it without listing all of them.
-    return statSync('/proc/self/fd').size || readdirSync('/proc/self/fd').length;
+    const open = statSync(openFiles).size || readdirSync(openFiles).length;
+    return { open, limit: Number(soft ?? Infinity) };
   } catch (error) {
-    // Looking takes a descriptor as well.
-    if (systemCode(error) === 'EMFILE') return limit;
-    throw error;
+    if (systemCode(error) !== 'EMFILE') throw error;
+    // Looking takes a descriptor as well, and there is none.
+    const open = statSync(openFiles).size;
+    return { open, limit: open };
   }
 }
