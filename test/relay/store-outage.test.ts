@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
+import Database from 'libsql';
 import type { Store } from '../../src/relay/store/store.js';
+import { transact } from '../../src/relay/store/transaction.js';
 import { call, freshWallet, register } from '../support/by-hand.js';
 import { startTestRelay } from '../support/relay.js';
 import { temporaryDirectory } from '../support/tunnel.js';
@@ -68,4 +71,18 @@ test('while the store fails leases are renewed in memory, and written once it wo
     200,
   );
   await register(again, { name: 'gone' });
+});
+
+test('a transaction that the disk has no room for says so, and leaves nothing behind', (t) => {
+  const db = new Database(join(temporaryDirectory(t), 'full.db'));
+  t.after(() => db.close());
+  db.exec('CREATE TABLE entries (text TEXT)');
+  db.pragma('max_page_count = 8');
+  const insert = db.prepare('INSERT INTO entries VALUES (?)');
+  assert.throws(
+    () => transact(db, () => [1, 2, 3].forEach(() => insert.run('x'.repeat(20_000)))),
+    ({ code }: { code: string }) => code === 'SQLITE_FULL',
+  );
+  transact(db, () => insert.run('small'));
+  assert.deepEqual(db.prepare('SELECT text FROM entries').all(), [{ text: 'small' }]);
 });

@@ -8,6 +8,7 @@ import type {
   PolicyChange,
   SettingsRecord,
 } from './governance-store.js';
+import { transact } from './transaction.js';
 
 export const governanceTables = `CREATE TABLE policy_settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE policy_decisions (
@@ -133,7 +134,7 @@ export class SqliteGovernance implements GovernanceStore {
   #durably(change: () => void): void {
     this.db.pragma('synchronous = FULL');
     try {
-      this.db.transaction(change)();
+      transact(this.db, change);
     } finally {
       this.db.pragma('synchronous = NORMAL');
     }

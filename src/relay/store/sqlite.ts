@@ -3,6 +3,7 @@ import Database from 'libsql';
 import { OpenChallenges } from './open-challenges.js';
 import { SqliteGovernance, governanceTables } from './sqlite-governance.js';
 import type { ChallengeRecord, LeaseRecord, Metadata, PortProtocol, PortRecord, Store } from './store.js';
+import { transact } from './transaction.js';
 
 /** Each step takes the database from the version that is its index to the next; a step that was released is never changed. */
 const migrations = [
@@ -136,10 +137,10 @@ export class SqliteStore implements Store {
 
   /** One transaction: the change and the moment of it, which decides at the next start what was alive. */
   #write(now: number, change: () => void): void {
-    this.#db.transaction(() => {
+    transact(this.#db, () => {
       change();
       this.#statements.touch.run(now);
-    })();
+    });
   }
 }
 
@@ -165,10 +166,10 @@ function openDatabase(file: string): Database.Database {
 function migrate(db: Database.Database, file: string): void {
   const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number };
   if (version > migrations.length) throw new Error(`${file} was written by a newer release (schema ${version})`);
-  db.transaction(() => {
+  transact(db, () => {
     for (const step of migrations.slice(version)) db.exec(step);
     db.exec(`PRAGMA user_version = ${migrations.length}`);
-  })();
+  });
 }
 
 function fromRow(row: LeaseRow): LeaseRecord {
