@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { existsSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { EventEmitter, once } from 'node:events';
+import { Socket as UdpSocket } from 'node:dgram';
+import { copyFileSync, existsSync, writeFileSync } from 'node:fs';
+import { Server, createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Lifecycle } from '../../src/util/lifecycle.js';
-import { call } from '../support/by-hand.js';
+import type { QuicPackage } from '../../src/streams/quic-package.js';
+import { call, register } from '../support/by-hand.js';
+import { type TestCertificate, certificateFiles } from '../support/certificates.js';
 import { kill, startPortal, startRelayProcess } from '../support/processes.js';
-import { freePort, startTestRelay } from '../support/relay.js';
+import { freePort, startTestRelay, withPorts } from '../support/relay.js';
 import { temporaryDirectory } from '../support/tunnel.js';
+import { until } from '../support/until.js';
 
 const inUse = /the state directory .* is in use by another relay: stop it, or choose another --state-dir/;
 
@@ -88,4 +92,48 @@ test('a damaged database is named, with what to do', async (t) => {
     return true;
   });
   assert.ok(existsSync(file));
+});
+
+test('every listening socket hears its errors: one that is unheard would end the process', async (t) => {
+  const handles = () => (process as unknown as { _getActiveHandles(): object[] })._getActiveHandles();
+  const before = new Set(handles());
+  const relay = await startTestRelay({ ...(await withPorts(2)), metricsPort: await freePort() });
+  t.after(() => relay.stop());
+  await register(relay, { name: 'with-ports', tcp: true, udp: true });
+  const listening = handles().filter(
+    (handle): handle is Server | UdpSocket =>
+      !before.has(handle) && (handle instanceof Server || handle instanceof UdpSocket),
+  );
+  // Public and API port, metrics, and a TCP and a UDP port of the lease.
+  assert.equal(listening.length, 5);
+  for (const each of listening) each.emit('error', Object.assign(new Error('no descriptor left'), { code: 'EMFILE' }));
+  assert.equal((await call(relay, 'GET', '/healthz')).status, 200);
+});
+
+test('a QUIC listener that could not be closed does not keep the next from its turn', async (t) => {
+  const certificates: TestCertificate[] = [];
+  for (let count = 0; count < 3; count++) certificates.push(await certificateFiles('portal.localhost'));
+  t.after(() => Promise.all(certificates.map((each) => each.remove())));
+  const [inUse, ...next] = certificates as [TestCertificate, TestCertificate, TestCertificate];
+  let [opened, closed] = [0, 0];
+  class Unclosable extends EventEmitter {
+    // What calmServer() looks for inside.
+    _onNewSession = () => undefined;
+    _sessions = new Map();
+    listen = async () => void opened++;
+    close = () => (closed++ === 0 ? Promise.reject(new Error('it will not close')) : Promise.resolve());
+  }
+  const loadQuic = async () =>
+    ({ createQuicServer: () => new Unclosable(), connectQuic: () => assert.fail() }) as unknown as QuicPackage;
+  const config = { ...(await withPorts(1)), certificateFiles: inUse, certificateReloadIntervalMs: 20 };
+  const relay = await startTestRelay(config, { loadQuic });
+  t.after(() => relay.stop());
+  assert.deepEqual([opened, closed], [1, 0]);
+  // The first renewal fails as the listener is closed, and the second opens another.
+  for (const [index, { certFile, keyFile }] of next.entries()) {
+    copyFileSync(keyFile, inUse.keyFile);
+    copyFileSync(certFile, inUse.certFile);
+    await until(() => opened + closed === 2 + index);
+  }
+  assert.deepEqual([opened, closed], [2, 1]);
 });
