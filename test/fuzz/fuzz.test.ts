@@ -5,7 +5,15 @@ import { targets } from './targets.js';
 
 // The corpus, everything that was ever found among it, and some mutations of it. `npm run fuzz` goes on from there.
 
-const slow = new Set(['tls-server', 'access-token', 'frames', 'unwrapped-records', 'quic-message']);
+const slow = new Set([
+  'tls-server',
+  'access-token',
+  'frames',
+  'unwrapped-records',
+  'quic-message',
+  'upgrade-request',
+  'upgrade-answer',
+]);
 
 for (const target of targets)
   test(`the parser of ${target.name} takes mutated input without a fault`, async (t) => {

@@ -1,5 +1,14 @@
+import { createServer } from 'node:http';
 import { type Duplex, duplexPair } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 import { ApiError } from '../../src/contract/index.js';
+import { addressList } from '../../src/relay/address-list.js';
+import { ClientAddresses } from '../../src/relay/api/client-address.js';
+import { ConnectEndpoint } from '../../src/relay/api/connect.js';
+import type { Datagrams } from '../../src/relay/datagrams/datagrams.js';
+import { createLogger } from '../../src/relay/logger.js';
+import type { ReverseAdmission } from '../../src/relay/reverse/admission.js';
+import { openWebSocket } from '../../src/tunnel/carriers/open-websocket.js';
 import { AccessTokens } from '../../src/relay/auth/tokens.js';
 import { relayKeyFromHex } from '../../src/relay/auth/relay-key.js';
 import { verifySignIn } from '../../src/relay/auth/siwe.js';
@@ -135,6 +144,18 @@ function json(input: Buffer): unknown {
 }
 
 const tokens = new AccessTokens(relayKeyFromHex(fuzzKey), fuzzRelay.origin);
+
+/** Lets every request in, and its sessions go at once. */
+const admission = {
+  admit: () => Promise.resolve({ sessions: { lease: { hostname: '' }, queue: { ready: 0 } }, options: {} }),
+  enter: (_admission: unknown, stream: Duplex) => stream.destroy(),
+} as unknown as ReverseAdmission;
+const endpoint = new ConnectEndpoint(
+  admission,
+  {} as Datagrams,
+  new ClientAddresses(addressList([])),
+  createLogger('silent'),
+);
 
 export const targets: Target[] = [
   chunked('request-head', () => {
@@ -292,4 +313,49 @@ export const targets: Target[] = [
       if (whole !== 'Error') mustBeEqual(whole, pieces);
     },
   },
+  {
+    name: 'upgrade-request',
+    async run(input, random) {
+      const [near, far] = duplexPair();
+      const socket = Object.assign(far, { remoteAddress: '192.0.2.1' });
+      near.on('error', () => undefined).resume();
+      socket.on('error', () => undefined);
+      let fault: unknown;
+      const server = createServer().on('clientError', (_error, each) => each.destroy());
+      server.on('upgrade', (request, each, head) => {
+        endpoint.upgrade(each, request, head).catch((error: unknown) => (fault = error));
+      });
+      server.emit('connection', socket);
+      for (const chunk of inChunks(input, random)) near.write(chunk);
+      near.end();
+      await turns();
+      near.destroy();
+      socket.destroy();
+      if (fault !== undefined) throw fault as Error;
+    },
+  },
+  {
+    name: 'upgrade-answer',
+    async run(input, random) {
+      const [near, far] = duplexPair();
+      near.on('error', () => undefined).resume();
+      far.on('error', () => undefined);
+      const socket = Object.assign(far, { setKeepAlive: () => far }) as unknown as TLSSocket;
+      const request = { relay: fuzzRelay, accessToken: 'a.b.c', protocol: 'portal.reverse', maxMessageBytes: 1_024 };
+      const opened = openWebSocket(socket, request).catch((error: unknown) => error);
+      for (const chunk of inChunks(input, random)) near.write(chunk);
+      near.end();
+      await turns();
+      near.destroy();
+      far.destroy();
+      const error = await opened;
+      const isOwn = [ApiError, AnswerError, NetworkError].some((each) => error instanceof each);
+      if (!isOwn) throw error instanceof Error ? error : new Error('a handshake without the right key was taken');
+    },
+  },
 ];
+
+/** Lets what was written go through. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve));
+}

@@ -5,7 +5,8 @@ import { createServer, type TLSSocket } from 'node:tls';
 import type { AddressInfo } from 'node:net';
 import { type Duplex, PassThrough } from 'node:stream';
 import { test, type TestContext } from 'node:test';
-import { AnswerError } from '../../src/sdk/index.js';
+import { AnswerError, NetworkError } from '../../src/sdk/index.js';
+import { reactTo } from '../../src/sdk/reactions.js';
 import { proxyHeader } from '../../src/streams/proxy-protocol.js';
 import { RelayTransport } from '../../src/sdk/relay-transport.js';
 import { awaitClaim } from '../../src/tunnel/relays/claim.js';
@@ -132,6 +133,19 @@ test('a refusal that does not end is given up', async (t) => {
     more();
   });
   await assert.rejects(dial(carrier), AnswerError);
+});
+
+test('a refusal that breaks off is a network error, after which a tunnel tries again', async (t) => {
+  for (const part of ['{"ok":false,"error":{"code":"hostname_', '']) {
+    const { carrier } = await carrierTo(t, (socket) => {
+      socket.write(`HTTP/1.1 409 Conflict\r\nContent-Length: 60\r\n\r\n${part}`, () => socket.destroy());
+    });
+    await assert.rejects(dial(carrier), (error) => {
+      assert.ok(error instanceof NetworkError, String(error));
+      assert.equal(reactTo(error, 'connect', true).do, 'wait');
+      return true;
+    });
+  }
 });
 
 test('a connection that closes without an answer, and one that is given up, are errors', async (t) => {

@@ -3,7 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import { errorOfAnswer } from '../../sdk/answers.js';
 import { maxAnswerBytes } from '../../sdk/constants.js';
 import { withDeadline } from '../../sdk/deadline.js';
-import { AnswerError, NetworkError } from '../../sdk/errors.js';
+import { AnswerError, asNetworkError, NetworkError } from '../../sdk/errors.js';
 import { dialTimeoutMs } from '../constants.js';
 
 /** What every carrier says of itself in its request. */
@@ -50,15 +50,20 @@ export async function dialRelay<Opened>(
   });
 }
 
-/** The error that an ordinary answer to `GET /sdk/connect` stands for. */
-export async function readRefusal(response: IncomingMessage): Promise<Error> {
+/** The error that an ordinary answer to `GET /sdk/connect` stands for. @param host of the relay */
+export async function readRefusal(response: IncomingMessage, host: string): Promise<Error> {
   const status = response.statusCode ?? 0;
   let text = '';
   response.setEncoding('utf8');
-  for await (const chunk of response) {
-    text += chunk as string;
-    if (text.length > maxAnswerBytes)
-      return new AnswerError(`the answer is larger than ${maxAnswerBytes} bytes`, status);
+  try {
+    for await (const chunk of response) {
+      text += chunk as string;
+      if (text.length > maxAnswerBytes)
+        return new AnswerError(`the answer is larger than ${maxAnswerBytes} bytes`, status);
+    }
+  } catch (error) {
+    // It broke off: what the relay meant to say is not known, and another attempt may tell.
+    return asNetworkError(error, host);
   }
   let body: unknown;
   try {

@@ -34,7 +34,7 @@ export function openWebSocket(socket: TLSSocket, request: WebSocketRequest): Pro
     });
     opening.on('error', (error) => reject(asNetworkError(error, relay.host)));
     opening.once('unexpected-response', (_request, response) => {
-      readRefusal(response).then(reject, reject);
+      readRefusal(response, relay.host).then(reject, reject);
     });
     let isRecycled = false;
     // boundary: it cannot throw.

@@ -106,7 +106,7 @@ export class RawCarrier implements Carrier {
         resolve({ response, stream: upgraded });
       });
       request.once('response', (response) => {
-        readRefusal(response).then(reject, reject);
+        readRefusal(response, this.relay.host).then(reject, reject);
       });
       request.on('error', (error) => reject(asNetworkError(error, this.relay.host)));
       request.end();
