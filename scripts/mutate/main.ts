@@ -65,6 +65,7 @@ const rooms: Record<string, { sources: string[]; tests: string[] }> = {
       'relay/limits',
       'relay/open-challenges',
       'relay/requests',
+      'relay/hostile-input',
       'contract/authorization',
     ],
   },

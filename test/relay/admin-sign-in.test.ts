@@ -77,6 +77,8 @@ test('a challenge works once', async () => {
   const racing = await adminChallenge(relay, wallet.address);
   const answers = await Promise.all(Array.from({ length: 4 }, () => tryLogin(relay, racing, wallet)));
   assert.deepEqual(answers.map((answer) => answer.status).sort(), [200, 401, 401, 401]);
+  // Nor does another login in between bring it back.
+  refused(await tryLogin(relay, challenge, wallet));
 });
 
 test('a challenge serves its own address alone, for two minutes, and as it was issued', async () => {

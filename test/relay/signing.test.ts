@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { X509Certificate, constants, createHash, randomBytes, verify } from 'node:crypto';
 import { once } from 'node:events';
 import { after, before, test } from 'node:test';
+import { checkTranscript } from '../../src/relay/keyless/transcript.js';
 import { handshakeType, parseServerHello, splitHandshakeMessages } from '../../src/tls/index.js';
 import { type HeldLease, call, ended, openSession, register, sessionHeaders } from '../support/by-hand.js';
 import { type TestRelay, startTestRelay } from '../support/relay.js';
@@ -223,6 +224,17 @@ test('a handshake with a HelloRetryRequest is signed', async () => {
     async sign({ transcript, schemeName }) {
       const messages = splitHandshakeMessages(transcript);
       retried = messages.length === 6 && parseServerHello(messages[1] as Buffer).isHelloRetryRequest;
+      // The session id's echo, behind header, version and random, and the cipher suite behind that.
+      const suiteAt = 39 + messages[1]!.readUInt8(38);
+      for (const [at, reason] of [
+        [39, /session id is not echoed/],
+        [suiteAt, /did not offer the cipher suite/],
+      ] as const) {
+        const altered = messages.map((message) => Buffer.from(message));
+        altered[1]![at]! ^= 0xff;
+        const expected = { clientHello: messages[0]!, hostname: lease.hostname, scheme: 0x0403 };
+        assert.throws(() => checkTranscript(Buffer.concat(altered), expected), reason);
+      }
       const body = {
         key_id: 'relay-cert',
         binding: binding.toString('base64'),
