@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { type Duplex, duplexPair } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { FramedChannel } from '../../src/streams/framed-channel.js';
 import { reuse } from '../../src/streams/reused-reads.js';
@@ -244,4 +244,15 @@ test('nobody reads: what is held stays small, and the writer waits', async (t) =
   assert.ok(tunnel.readableLength < 1_000_000);
   relay.destroy();
   tunnel.destroy();
+});
+
+test('a connection that breaks is an error of its session, and of nothing else', async () => {
+  const [near, far] = duplexPair();
+  const secrets = { suite, send: randomBytes(32), receive: randomBytes(32) };
+  const session = new UnwrappedSession(near as unknown as Socket, secrets, { send: 0, receive: sealedFirstBytes });
+  const broken = once(session, 'error');
+  const reset = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+  near.destroy(reset);
+  assert.deepEqual(await broken, [reset]);
+  far.destroy();
 });
