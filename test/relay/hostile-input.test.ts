@@ -131,6 +131,31 @@ test('a limit of one connection a lease holds for visitors that waited for a ses
   assert.equal(visitors.filter(({ closed }) => !closed).length, 1);
 });
 
+test('requests that are pipelined, unread, and followed by garbage end their connection alone', async () => {
+  const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: ${relay.rootHost}\r\n\r\n`;
+  const unfinished = `POST /nowhere HTTP/1.1\r\nHost: ${relay.rootHost}\r\nContent-Length: 100000\r\n\r\n`;
+  for (const requests of [
+    get('/docs/reference.js').repeat(20),
+    get('/openapi.json').repeat(20),
+    get('/nowhere').repeat(200),
+    get('/healthz').repeat(200),
+  ])
+    for (const end of ['no HTTP at all\r\n\r\n', unfinished, `${get('/healthz')}\0`]) {
+      const socket = await connectTls(relay);
+      socket.on('error', () => undefined);
+      const closed = new Promise((resolve) => socket.once('close', resolve));
+      socket.write(requests + end);
+      // What comes behind it, while the responses to what came before fill all buffers.
+      for (let count = 0; count < 20 && !socket.destroyed; count++) {
+        socket.write('x'.repeat(1_000));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      socket.resume().end();
+      await closed;
+    }
+  assert.equal((await call(relay, 'GET', '/healthz')).status, 200);
+});
+
 test('a good token does not wait for a limit that forged ones from its address have filled', async (t) => {
   const attacked = await startTestRelay();
   const first = await register(attacked, { name: 'good' });

@@ -112,7 +112,8 @@ export class ApiListener {
       guard(
         'api client error',
         (error: NodeJS.ErrnoException, socket: Duplex) => {
-          if (socket.writable) refuseWith(socket, malformed(error));
+          // Nothing may come between the parts of a response that is still on its way.
+          if (socket.writable && !this.#answering.has(socket)) refuseWith(socket, malformed(error));
           else socket.destroy();
         },
         (_error, socket) => socket.destroy(),

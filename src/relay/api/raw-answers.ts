@@ -22,13 +22,15 @@ export function refuseWith(socket: Duplex, error: ApiError): void {
 }
 
 /**
- * Ends a connection. What the peer still sends is read for a moment, or it might lose our last words (RFC 9112 9.6); then,
+ * Ends a connection, which nobody else reads from here on: Node's HTTP server would go on parsing what comes, and throws when a
+ * connection that it has paused is read. What the peer still sends is read for a moment, or it might lose our last words (RFC 9112 9.6); then,
  * or when that is much, the connection is destroyed.
  */
 export function closeSoon(socket: Duplex, lastWords = ''): void {
   socket.on('error', () => socket.destroy());
   const timer = setTimeout(() => socket.destroy(), lingerAfterRefusalMs);
   socket.once('close', () => clearTimeout(timer));
+  socket.removeAllListeners('data');
   let left = maxBytesAfterRefusal;
   // boundary: it counts, and cannot throw.
   socket.on('data', (chunk: Buffer) => {
