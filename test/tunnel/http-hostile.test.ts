@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { readAll } from '../support/by-hand.js';
 import { startTestRelay, type TestRelay } from '../support/relay.js';
-import { get, type OpenTunnel, openTunnel, startHttpService, visitTls } from '../support/tunnel.js';
+import { get, listening, type OpenTunnel, openTunnel, startHttpService, visitTls } from '../support/tunnel.js';
 
 // Requests through `--http` that once ended the tunnel, or reached the service as another request than was seen here.
 
@@ -42,6 +43,17 @@ for (const [what, first] of [
     assert.match(answer, /HTTP\/1\.1 400 /);
     assert.equal((await get(relay, open.hostname)).body, 'answer');
   });
+
+test('a service that switches to another protocol than WebSocket is cut, and so is its visitor', async (t) => {
+  const server = createServer((_request, response) => response.end('answer'));
+  server.on('upgrade', (_request, socket) => {
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\nsecret');
+  });
+  const service = await listening(t, server, 0);
+  const open = await openTunnel(t, relay, service.port, { http: true });
+  assert.equal(await exchange(open, upgrade), '');
+  assert.equal((await get(relay, open.hostname)).body, 'answer');
+});
 
 test('Connection cannot name framing, Host or what the tunnel says of the visitor', async (t) => {
   const seen: string[] = [];

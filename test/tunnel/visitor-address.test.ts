@@ -111,6 +111,7 @@ test('bodies, trailers, interim answers and the connection itself pass through',
   const server = createServer((request, response) => {
     sockets.add(request.socket);
     void text(request).then((body) => {
+      response.writeProcessing();
       response.writeEarlyHints({ link: '</a.css>; rel=preload' });
       response.writeHead(200, 'Fine', {
         'Content-Type': 'text/plain',
@@ -143,6 +144,7 @@ test('bodies, trailers, interim answers and the connection itself pass through',
   );
   assert.ok(String(stdout).startsWith('POST /a?b=c xxx'));
   assert.match(stderr, /< HTTP\/1\.1 100 Continue/);
+  assert.match(stderr, /< HTTP\/1\.1 102 /);
   assert.match(stderr, /< HTTP\/1\.1 103 /);
   assert.match(stderr, /< HTTP\/1\.1 200 Fine/);
   assert.match(stderr, /Re-using existing connection/);
