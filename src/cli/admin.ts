@@ -90,7 +90,7 @@ async function run(words: string[], settings: Settings): Promise<Result> {
   const [first] = words;
   if (first === undefined) throw new UsageError('give a command (see --help)');
   if (first === 'login' || first === 'status' || first === 'logout') {
-    if (words.length > 1) throw new UsageError(`${first} takes no more words; what is ${JSON.stringify(words[1])}?`);
+    if (words.length > 1) throw new UsageError(`unexpected argument ${JSON.stringify(words[1])} after ${first}`);
     if (settings.maxLeases !== undefined) throw new UsageError(`--max-leases is not for ${first}`);
     return await { login, status, logout }[first](settings);
   }

@@ -110,7 +110,7 @@ function readOptions(argv: string[], env: NodeJS.ProcessEnv): ReadOptions | Serv
   if (values.config !== undefined) {
     const more = [...positionals, ...Object.keys(values).filter((flag) => !['config', 'json'].includes(flag))];
     if (more.length > 0)
-      throw new UsageError(`with --config all else stands in the file; what is ${JSON.stringify(more[0])}?`);
+      throw new UsageError(`--config cannot be combined with ${JSON.stringify(more[0])}: put it into the file`);
     return { config: values.config, json };
   }
   const [target, ...more] = positionals;
@@ -118,7 +118,8 @@ function readOptions(argv: string[], env: NodeJS.ProcessEnv): ReadOptions | Serv
   const udp = values.udp ?? (env.PORTAL_UDP || undefined);
   if (target === undefined && tcp === undefined && udp === undefined)
     throw new UsageError('give the service to expose, such as 3000, --tcp 22 or --udp 53 (see --help)');
-  if (more.length > 0) throw new UsageError(`one service only; what is ${JSON.stringify(more[0])}?`);
+  if (more.length > 0)
+    throw new UsageError(`unexpected argument ${JSON.stringify(more[0])}: one service at a time, or --config for many`);
   const relays = (values.relay ?? env.PORTAL_RELAY?.split(',') ?? []).map((url) => url.trim()).filter(Boolean);
   if (relays.length === 0) throw new UsageError('give the relay: --relay URL, or PORTAL_RELAY');
   const discovery = values.discovery ?? isOn(env.PORTAL_DISCOVERY);
