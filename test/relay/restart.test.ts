@@ -83,6 +83,8 @@ test('a reservation outlives a restart; an unregistered name and an open challen
   await relay.stop();
   relay = await startTestRelay({ stateDir, sniPort: relay.publicPort });
   assert.equal((await challenge('expired')).body.error.code, 'hostname_conflict');
+  // It had ended before the restart, which does not bring it back.
+  assert.equal((await renew(expired.token)).body.error.code, 'lease_not_found');
   assert.equal((await challenge('expired', expired.wallet.address)).status, 201);
   assert.equal((await renew(freed.token)).body.error.code, 'lease_not_found');
   assert.equal((await challenge('freed')).status, 201);
