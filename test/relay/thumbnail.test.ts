@@ -3,7 +3,6 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { chmodSync, cpSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -67,10 +66,6 @@ async function look(jpeg: Buffer): Promise<{ width: number; height: number; colo
   } finally {
     await browser.close();
   }
-}
-
-function leftBehind(): string[] {
-  return readdirSync(tmpdir()).filter((name) => name.startsWith('portal-thumbnail-'));
 }
 
 test('a picture of the public page is taken in the background, and goes with its lease', async (t) => {
@@ -242,7 +237,15 @@ for (const [what, limits, reason] of [
   ['takes too much memory', { timeoutMs: 60_000, maxMemoryBytes: 50 << 20 }, /memory/],
 ] as const) {
   test(`a browser that ${what} is ended, with all its processes and files`, async (t) => {
-    const before = leftBehind();
+    // Its own, for other test files take pictures meanwhile.
+    const folder = temporaryDirectory(t);
+    chmodSync(folder, 0o755);
+    const { TMPDIR } = process.env;
+    process.env['TMPDIR'] = folder;
+    t.after(() => {
+      if (TMPDIR === undefined) delete process.env['TMPDIR'];
+      else process.env['TMPDIR'] = TMPDIR;
+    });
     const stalled = await startTcpService(t, () => {});
     const job = {
       chromium: await requireTool('chromium'),
@@ -250,7 +253,7 @@ for (const [what, limits, reason] of [
       gate: `127.0.0.1:${stalled.port}`,
     };
     await assert.rejects(takeScreenshot(job, new AbortController().signal, limits), reason);
-    assert.deepEqual(leftBehind(), before);
+    assert.deepEqual(readdirSync(folder), []);
     const running = readdirSync('/proc')
       .filter((entry) => /^\d+$/.test(entry))
       .map((pid) => readCommand(pid));
