@@ -84,8 +84,10 @@ export function injectFaults(inject: ((name: BoundaryName) => void) | undefined)
   injection = inject;
 }
 
+type Handler = (a: unknown, b: unknown, c: unknown) => unknown;
+
 /**
- * Puts a boundary around a handler.
+ * Puts a boundary around a handler, of three parameters at most.
  * @param end ends the one thing that the handler was called for, with the handler's own arguments, after a fault
  */
 export function guard<Args extends unknown[]>(
@@ -93,15 +95,18 @@ export function guard<Args extends unknown[]>(
   handler: (...args: Args) => unknown,
   end: (...args: Args) => unknown = nothing,
 ): (...args: Args) => void {
-  return (...args) => {
+  const [call, close] = [handler, end] as unknown as [Handler, Handler];
+  // Parameters one by one: an array for each chunk of each connection would be felt.
+  const guarded = (a: unknown, b: unknown, c: unknown): void => {
     try {
       injection?.(name);
-      const result = handler(...args);
-      if (result instanceof Promise) result.catch((error: unknown) => fail(name, error, () => end(...args)));
+      const result = call(a, b, c);
+      if (result instanceof Promise) result.catch((error: unknown) => fail(name, error, () => close(a, b, c)));
     } catch (error) {
-      fail(name, error, () => end(...args));
+      fail(name, error, () => close(a, b, c));
     }
   };
+  return guarded as (...args: unknown[]) => void;
 }
 
 /** Calls a handler every `ms` milliseconds, within its boundary. */
