@@ -37,7 +37,7 @@ export default tseslint.config(
   },
   {
     // No packet and no timer ends the process.
-    files: ['src/{relay,sdk,streams,tls,tunnel,unwrap}/**/*.ts'],
+    files: ['src/{net,protocol,relay,sdk,streams,tls,tunnel,unwrap}/**/*.ts'],
     plugins: { portal: { rules: { 'guarded-handlers': guardedHandlers } } },
     rules: { 'portal/guarded-handlers': 'error' },
   },

@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 
-copyRenderer(path('../dist/src/relay/api/reference/'));
+copyRenderer(path('../dist/src/relay/api/handlers/reference/'));
 await bundleSdk(path('../dist/browser/'));
 
 /** Redoc, with its licences, as it is but for the one picture that it would fetch from elsewhere: `/docs` works offline. */

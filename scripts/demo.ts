@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { readRelayConfig } from '../src/relay/config/config.js';
-import { createLogger } from '../src/relay/logger.js';
-import { startRelay } from '../src/relay/relay.js';
+import { createLogger } from '../src/util/logger.js';
+import { startRelay } from '../src/relay/relay-server.js';
 import { expose } from '../src/tunnel/index.js';
 import { createDemoService } from './demo-service.js';
 

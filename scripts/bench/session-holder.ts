@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
-import { RelayTransport } from '../../src/sdk/relay-transport.js';
+import { RelayTransport } from '../../src/sdk/transport/relay-transport.js';
 import { RawCarrier } from '../../src/tunnel/carriers/raw-carrier.js';
 import { newLease } from './sign-in.js';
 

@@ -1,8 +1,8 @@
-import { UsageError } from '../sdk/errors.js';
-import type { FindRelaysOptions, FoundRelay } from '../sdk/find-relays.js';
-import { parseArguments } from './arguments.js';
-import { readCertificates } from './files.js';
-import { type Column, table } from './table.js';
+import { UsageError } from '../sdk/calls/errors.js';
+import type { FindRelaysOptions, FoundRelay } from '../sdk/discovery/find-relays.js';
+import { parseArguments } from './support/arguments.js';
+import { readCertificates } from './support/files.js';
+import { type Column, table } from './support/table.js';
 
 /** Characters of a URL, which is there to be copied, and of what is wrong with a relay, that are printed. */
 const maxUrl = 300;
@@ -32,7 +32,7 @@ export async function listCommand(argv: string[]): Promise<number> {
       return 0;
     }
     // Late, for it brings much along: wrong usage should be told at once.
-    const { findRelays } = await import('../sdk/find-relays.js');
+    const { findRelays } = await import('../sdk/discovery/find-relays.js');
     const found = await findRelays(options);
     process.stdout.write(options.json ? `${JSON.stringify({ relays: found.map(asJson) })}\n` : table(columns, found));
     return found.some(({ reachable }) => reachable) ? 0 : 1;

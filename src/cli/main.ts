@@ -20,13 +20,13 @@ Each command explains itself with --help.
 async function main([command, ...rest]: string[]): Promise<number> {
   switch (command) {
     case 'expose':
-      return await (await import('./expose.js')).exposeCommand(rest);
+      return await (await import('./expose/expose.js')).exposeCommand(rest);
     case 'list':
       return await (await import('./list.js')).listCommand(rest);
     case 'relay':
       return await (await import('./relay.js')).relayCommand(rest);
     case 'admin':
-      return await (await import('./admin.js')).adminCommand(rest);
+      return await (await import('./admin/admin.js')).adminCommand(rest);
     case 'help':
     case '--help':
     case '-h':

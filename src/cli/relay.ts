@@ -2,8 +2,8 @@ import { EventEmitter, once } from 'node:events';
 import { readRelayConfig } from '../relay/config/config.js';
 import { ConfigError } from '../relay/config/given-settings.js';
 import { relaySettingsHelp } from '../relay/config/settings.js';
-import { createLogger } from '../relay/logger.js';
-import { type Relay, startRelay } from '../relay/relay.js';
+import { createLogger } from '../util/logger.js';
+import { type Relay, startRelay } from '../relay/relay-server.js';
 import { installLastNet } from '../util/last-net.js';
 import { dropUnreadOutput, endDespiteUnreadOutput } from '../util/standard-output.js';
 

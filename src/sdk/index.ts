@@ -6,7 +6,7 @@ export {
   type LeaseIdentity,
   type PortSettings,
   type Snapshot,
-} from './admin-client.js';
+} from './admin/admin-client.js';
 export { ApiError, errorCatalogue, isApiError, isErrorCode, type ErrorCode, type Retry } from '../contract/errors.js';
 export type {
   EnvelopeOperationId,
@@ -16,7 +16,7 @@ export type {
   RequestBody,
   SuccessData,
 } from '../contract/operations.js';
-export type { Fetch } from './bounded-fetch.js';
+export type { Fetch } from './calls/bounded-fetch.js';
 export {
   createPortalClient,
   type Answer,
@@ -25,9 +25,9 @@ export {
   type PortalClientOptions,
   type RetryAdvice,
   type SendRequest,
-} from './client.js';
-export { chooseRelays, relayCost, type RelayNeeds } from './choose-relays.js';
-export { AnswerError, NetworkError, SigningRefusedError, UsageError } from './errors.js';
-export type { FindRelaysOptions, FoundRelay, RelayFacts } from './find-relays.js';
-export { identityFromPrivateKey, type Identity } from './identity.js';
-export { checkSignInMessage, type SignInExpectation } from './sign-in.js';
+} from './calls/client.js';
+export { chooseRelays, relayCost, type RelayNeeds } from './discovery/choose-relays.js';
+export { AnswerError, NetworkError, SigningRefusedError, UsageError } from './calls/errors.js';
+export type { FindRelaysOptions, FoundRelay, RelayFacts } from './discovery/find-relays.js';
+export { identityFromPrivateKey, type Identity } from './identity/identity.js';
+export { checkSignInMessage, type SignInExpectation } from './identity/sign-in.js';

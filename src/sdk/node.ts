@@ -1,5 +1,5 @@
 /** What the SDK has for Node alone; `index.ts` runs anywhere. */
-export type { TlsDialOptions } from './dial-tls.js';
-export { findRelays } from './find-relays.js';
-export { defaultIdentityFile, loadIdentityFile } from './identity-file.js';
-export { RelayTransport } from './relay-transport.js';
+export type { TlsDialOptions } from './transport/dial-tls.js';
+export { findRelays } from './discovery/find-relays.js';
+export { defaultIdentityFile, loadIdentityFile } from './identity/identity-file.js';
+export { RelayTransport } from './transport/relay-transport.js';

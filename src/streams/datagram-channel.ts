@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
-import { maxFrameBytes } from './datagram-frame.js';
+import { maxFrameBytes } from '../protocol/datagram-frame.js';
 import { DatagramQueue } from './datagram-queue.js';
 import { guard, repeat } from '../util/boundary.js';
 

@@ -9,7 +9,7 @@ import {
   headroom,
   headroomBytes,
   reuse,
-} from './reused-reads.js';
+} from '../net/pooled-reads.js';
 
 /** Bytes of a frame's header: the length of what follows. */
 export const frameHeaderBytes = headroomBytes;

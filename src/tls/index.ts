@@ -1,11 +1,11 @@
 /** TLS 1.3 (RFC 8446) on the server's side, signed elsewhere. Imports nothing but `node:` modules. */
-export { TlsAlertError, plaintextAlertRecord } from './alerts.js';
-export { ClientHelloReader } from './client-hello-reader.js';
-export { type AlertName, cipherSuites, extensionType, handshakeType } from './constants.js';
-export { TlsError, type TlsErrorCode } from './errors.js';
-export * from './messages.js';
-export { checkRetriedClientHello } from './retry-check.js';
-export * from './schemes.js';
-export { type SignRequest, type TlsServerOptions, TlsServerStream } from './server.js';
-export { TicketKeys } from './tickets.js';
-export { certificateVerifyContent, transcriptHash } from './transcript.js';
+export { TlsAlertError, plaintextAlertRecord } from './codec/alerts.js';
+export { ClientHelloReader } from './codec/client-hello-reader.js';
+export { type AlertName, cipherSuites, extensionType, handshakeType } from './codec/constants.js';
+export { TlsError, type TlsErrorCode } from './codec/errors.js';
+export * from './codec/messages.js';
+export { checkRetriedClientHello } from './handshake/retry-check.js';
+export * from './codec/schemes.js';
+export { type SignRequest, type TlsServerOptions, TlsServerStream } from './server/server.js';
+export { TicketKeys } from './handshake/tickets.js';
+export { certificateVerifyContent, transcriptHash } from './codec/transcript.js';

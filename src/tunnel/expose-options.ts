@@ -1,15 +1,15 @@
-import { UsageError } from '../sdk/errors.js';
-import type { Identity } from '../sdk/identity.js';
-import type { Metadata } from '../sdk/lease-keeper.js';
-import { checkName } from '../sdk/name.js';
-import { parseRelayUrl } from '../sdk/relay-url.js';
+import { UsageError } from '../sdk/calls/errors.js';
+import type { Identity } from '../sdk/identity/identity.js';
+import type { Metadata } from '../sdk/lease/lease-keeper.js';
+import { checkName } from '../sdk/identity/name.js';
+import { parseRelayUrl } from '../sdk/transport/relay-url.js';
 import { defaultMaxRelays, maxMaxRelays, maxNamedRelays, type RelayTimes } from './constants.js';
-import { checkHostHeader } from './services/forwarded-headers.js';
+import { checkHostHeader } from './services/http/forwarded-headers.js';
 import { LocalService, type ServiceOptions } from './services/local-service.js';
-import type { LinkServices } from './relays/relay-link.js';
-import type { ProbeTimes } from './relays/self-probe.js';
+import type { LinkServices } from './link/relay-link.js';
+import type { ProbeTimes } from './link/self-probe.js';
 import { describeTarget, parsePortTarget, parseTarget, type Target } from './services/target.js';
-import { UdpService } from './services/udp-service.js';
+import { UdpService } from './services/udp/udp-service.js';
 
 /** Which relays a tunnel is to use. */
 export interface RelayChoice {

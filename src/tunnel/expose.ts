@@ -1,11 +1,11 @@
 import { EventEmitter } from 'node:events';
 import { createSecureContext } from 'node:tls';
-import { defaultIdentityFile, loadIdentityFile } from '../sdk/identity-file.js';
-import { nameOfAddress } from '../sdk/name.js';
+import { defaultIdentityFile, loadIdentityFile } from '../sdk/identity/identity-file.js';
+import { nameOfAddress } from '../sdk/identity/name.js';
 import { background } from '../util/boundary.js';
 import { closeGraceMs, relayTimes } from './constants.js';
 import { checkExposeOptions, checkRelays, type ExposeOptions, type RelayChoice } from './expose-options.js';
-import type { LinkServices } from './relays/relay-link.js';
+import type { LinkServices } from './link/relay-link.js';
 import { RelaySet } from './relays/relay-set.js';
 import { describeTarget } from './services/target.js';
 import type { TunnelEnd, TunnelEvents, TunnelReady, TunnelStatus } from './relays/tunnel-events.js';

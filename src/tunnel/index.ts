@@ -1,14 +1,14 @@
 export { ApiError, type ErrorCode } from '../contract/errors.js';
-export { AnswerError, NetworkError, SigningRefusedError, UsageError } from '../sdk/errors.js';
-export { chooseRelays, type RelayNeeds } from '../sdk/choose-relays.js';
-export { findRelays, type FindRelaysOptions, type FoundRelay, type RelayFacts } from '../sdk/find-relays.js';
-export { identityFromPrivateKey, type Identity } from '../sdk/identity.js';
+export { AnswerError, NetworkError, SigningRefusedError, UsageError } from '../sdk/calls/errors.js';
+export { chooseRelays, type RelayNeeds } from '../sdk/discovery/choose-relays.js';
+export { findRelays, type FindRelaysOptions, type FoundRelay, type RelayFacts } from '../sdk/discovery/find-relays.js';
+export { identityFromPrivateKey, type Identity } from '../sdk/identity/identity.js';
 export type { RelayTimes } from './constants.js';
 export { expose, type Tunnel } from './expose.js';
 export { checkExposeOptions, type ExposeOptions, type RelayChoice } from './expose-options.js';
-export type { ConnectionReport } from './relays/relay-link.js';
+export type { ConnectionReport } from './link/relay-link.js';
 export { ServiceGroup, type GroupChange, type GroupEvents } from './service-group.js';
-export { InterceptionError, type ProbeReport, type ProbeResult, type ProbeTimes } from './relays/self-probe.js';
+export { InterceptionError, type ProbeReport, type ProbeResult, type ProbeTimes } from './link/self-probe.js';
 export {
   NoRelayLeftError,
   type TunnelEnd,

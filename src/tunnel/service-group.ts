@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
-import { UsageError } from '../sdk/errors.js';
-import { defaultIdentityFile, loadIdentityFile } from '../sdk/identity-file.js';
+import { UsageError } from '../sdk/calls/errors.js';
+import { defaultIdentityFile, loadIdentityFile } from '../sdk/identity/identity-file.js';
 import { background } from '../util/boundary.js';
 import { expose, type Tunnel } from './expose.js';
 import { checkExposeOptions, type ExposeOptions, type RelayChoice } from './expose-options.js';

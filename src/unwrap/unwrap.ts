@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls';
-import { NoPrefixError, readPrefix } from '../streams/read-prefix.js';
-import { cipherSuites } from '../tls/constants.js';
+import { NoPrefixError, readPrefix } from '../net/read-prefix.js';
+import { cipherSuites } from '../tls/codec/constants.js';
 import type { DetachableSocket } from './detachable-socket.js';
 import { type SealedFirst, UnwrappedSession, sealedFirstBytes } from './unwrapped-session.js';
 

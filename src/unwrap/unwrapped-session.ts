@@ -8,10 +8,10 @@ import {
   frameKind,
   maxFrameBytes,
 } from '../streams/framed-channel.js';
-import { type Flushable, type Reusable, ReusedReads, type TakeReused } from '../streams/reused-reads.js';
-import { contentType, maxCiphertextLength, recordHeaderLength } from '../tls/constants.js';
-import type { CipherSuite } from '../tls/constants.js';
-import { RecordOpener, RecordSealer } from '../tls/record-protection.js';
+import { type Flushable, type Reusable, ReusedReads, type TakeReused } from '../net/pooled-reads.js';
+import { contentType, maxCiphertextLength, recordHeaderLength } from '../tls/codec/constants.js';
+import type { CipherSuite } from '../tls/codec/constants.js';
+import { RecordOpener, RecordSealer } from '../tls/records/record-protection.js';
 
 /** Bytes of frames that come sealed before one may come in the clear: both ClientHellos and what completes a handshake. */
 export const sealedFirstBytes = 40_960;

@@ -5,7 +5,7 @@ import { chmodSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, test, type TestContext } from 'node:test';
-import { readExposeConfig } from '../../src/cli/expose-config.js';
+import { readExposeConfig } from '../../src/cli/expose/expose-config.js';
 import { UsageError } from '../../src/sdk/index.js';
 import { ended, readBytes } from '../support/by-hand.js';
 

@@ -2,34 +2,39 @@ import { createServer } from 'node:http';
 import { type Duplex, duplexPair } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { ApiError } from '../../src/contract/index.js';
-import { addressList } from '../../src/relay/address-list.js';
-import { ClientAddresses } from '../../src/relay/api/client-address.js';
-import { ConnectEndpoint } from '../../src/relay/api/connect.js';
+import { addressList } from '../../src/net/address-list.js';
+import { ClientAddresses } from '../../src/relay/api/middleware/client-address.js';
+import { ConnectEndpoint } from '../../src/relay/api/listener/connect.js';
 import type { Datagrams } from '../../src/relay/datagrams/datagrams.js';
-import { createLogger } from '../../src/relay/logger.js';
+import { createLogger } from '../../src/util/logger.js';
 import type { ReverseAdmission } from '../../src/relay/reverse/admission.js';
 import { openWebSocket } from '../../src/tunnel/carriers/open-websocket.js';
 import { AccessTokens } from '../../src/relay/auth/tokens.js';
 import { relayKeyFromHex } from '../../src/relay/auth/relay-key.js';
 import { verifySignIn } from '../../src/relay/auth/siwe.js';
-import { RequestHeadReader } from '../../src/relay/api/request-head.js';
+import { RequestHeadReader } from '../../src/relay/api/listener/request-head.js';
 import { checkTranscript } from '../../src/relay/keyless/transcript.js';
 import { maxClientHelloBytes } from '../../src/relay/constants.js';
-import { checkChallenge, checkDomain, dataOf, errorOfAnswer } from '../../src/sdk/answers.js';
-import { AnswerError, NetworkError, SigningRefusedError } from '../../src/sdk/errors.js';
-import { DescriptorError, checkSignature, checkTimes, parseDescriptor } from '../../src/sdk/relay-descriptor.js';
-import { checkSignInMessage } from '../../src/sdk/sign-in.js';
-import { decodeDatagram, encodeDatagram } from '../../src/streams/datagram-frame.js';
+import { checkChallenge, checkDomain, dataOf, errorOfAnswer } from '../../src/sdk/calls/answers.js';
+import { AnswerError, NetworkError, SigningRefusedError } from '../../src/sdk/calls/errors.js';
+import {
+  DescriptorError,
+  checkSignature,
+  checkTimes,
+  parseDescriptor,
+} from '../../src/sdk/discovery/relay-descriptor.js';
+import { checkSignInMessage } from '../../src/sdk/identity/sign-in.js';
+import { decodeDatagram, encodeDatagram } from '../../src/protocol/datagram-frame.js';
 import { FramedChannel } from '../../src/streams/framed-channel.js';
-import { ProxyProtocolError, parseProxyHeader } from '../../src/streams/proxy-protocol.js';
-import { readQuicMessage } from '../../src/streams/quic-message.js';
-import { TlsAlertError } from '../../src/tls/alerts.js';
-import { ClientHelloReader } from '../../src/tls/client-hello-reader.js';
-import { cipherSuites } from '../../src/tls/constants.js';
-import { TlsError } from '../../src/tls/errors.js';
-import { RecordReader } from '../../src/tls/record-reader.js';
-import { TlsServerStream } from '../../src/tls/server.js';
-import { parseOpening } from '../../src/tunnel/relays/claim.js';
+import { ProxyProtocolError, parseProxyHeader } from '../../src/protocol/proxy-protocol.js';
+import { readQuicMessage } from '../../src/streams/quic/quic-message.js';
+import { TlsAlertError } from '../../src/tls/codec/alerts.js';
+import { ClientHelloReader } from '../../src/tls/codec/client-hello-reader.js';
+import { cipherSuites } from '../../src/tls/codec/constants.js';
+import { TlsError } from '../../src/tls/codec/errors.js';
+import { RecordReader } from '../../src/tls/records/record-reader.js';
+import { TlsServerStream } from '../../src/tls/server/server.js';
+import { parseOpening } from '../../src/tunnel/link/read-opening.js';
 import { UnwrappedSession } from '../../src/unwrap/unwrapped-session.js';
 import { type Random, inChunks } from '../tls/mutations.js';
 import { fuzzAddress, fuzzChallengeId, fuzzKey, fuzzRelay, fuzzSecrets, fuzzTime } from './fixtures.js';

@@ -3,7 +3,7 @@ import { type Socket, createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
 import { WebSocket } from 'ws';
-import { decodeDatagram, encodeDatagram, maxPayloadBytes } from '../../src/streams/datagram-frame.js';
+import { decodeDatagram, encodeDatagram, maxPayloadBytes } from '../../src/protocol/datagram-frame.js';
 import { maxFlowsPerSource } from '../../src/relay/constants.js';
 import { adminOf, leasePath } from '../support/admin.js';
 import { type HeldLease, call, freshWallet, register } from '../support/by-hand.js';

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { maxCandidates, maxCandidatesPerTeller, maxPeers, maxPeersPerSource } from '../../src/relay/constants.js';
-import { type Peer, PeerBook } from '../../src/relay/discovery/peer-book.js';
+import { type Peer, PeerBook } from '../../src/relay/discovery/peer-store.js';
 import { TrafficMeter } from '../../src/relay/discovery/traffic-meter.js';
-import { Visits } from '../../src/relay/discovery/visits.js';
-import { parseDescriptor, type RelayDescriptor } from '../../src/sdk/relay-descriptor.js';
-import { isPublicAddress } from '../../src/streams/public-address.js';
+import { Visits } from '../../src/relay/discovery/descriptor-fetcher.js';
+import { parseDescriptor, type RelayDescriptor } from '../../src/sdk/discovery/relay-descriptor.js';
+import { isPublicAddress } from '../../src/net/public-address.js';
 import { freshWallet } from '../support/by-hand.js';
 import { descriptorOf } from '../support/discovery.js';
 

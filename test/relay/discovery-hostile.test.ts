@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { test, type TestContext } from 'node:test';
 import { maxCandidatesPerTeller, maxDoubtfulVisits, maxForgedDescriptors } from '../../src/relay/constants.js';
 import type { Refusal } from '../../src/relay/discovery/refusals.js';
-import type { WireDescriptor } from '../../src/sdk/relay-descriptor.js';
+import type { WireDescriptor } from '../../src/sdk/discovery/relay-descriptor.js';
 import { call, freshWallet } from '../support/by-hand.js';
 import {
   descriptorOf,

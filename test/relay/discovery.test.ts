@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { getAddress } from 'ethers';
-import { checkSignature, parseDescriptor } from '../../src/sdk/relay-descriptor.js';
+import { checkSignature, parseDescriptor } from '../../src/sdk/discovery/relay-descriptor.js';
 import { call, freshWallet, openSession, readBytes, register, sessionHeaders } from '../support/by-hand.js';
 import {
   descriptorOf,

@@ -6,7 +6,7 @@ import { networkInterfaces } from 'node:os';
 import { after, before, test, type TestContext } from 'node:test';
 import { LeaseTraffic, type TrafficSource } from '../../src/relay/metrics/lease-traffic.js';
 import type { Lease } from '../../src/relay/leases/lease.js';
-import { SessionDirectory, type LeaseSessions, type Traffic } from '../../src/relay/reverse/session-directory.js';
+import { SessionDirectory, type LeaseSessions, type Traffic } from '../../src/relay/reverse/session-registry.js';
 import { call, register } from '../support/by-hand.js';
 import { descriptorOf } from '../support/discovery.js';
 import { runProgram } from '../support/programs.js';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Wallet } from 'ethers';
 import { WebSocket } from 'ws';
-import { parseProxyHeader, proxyHeader } from '../../src/streams/proxy-protocol.js';
+import { parseProxyHeader, proxyHeader } from '../../src/protocol/proxy-protocol.js';
 import {
   type HeldLease,
   call,

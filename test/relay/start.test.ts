@@ -6,7 +6,7 @@ import { Server, createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Lifecycle } from '../../src/util/lifecycle.js';
-import type { QuicPackage } from '../../src/streams/quic-package.js';
+import type { QuicPackage } from '../../src/streams/quic/quic-package.js';
 import { call, register } from '../support/by-hand.js';
 import { type TestCertificate, certificateFiles } from '../support/certificates.js';
 import { kill, startPortal, startRelayProcess } from '../support/processes.js';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { type TestContext, after, before, describe, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
-import { maxProxyV2Bytes, parseProxyHeader, proxyHeader } from '../../src/streams/proxy-protocol.js';
+import { maxProxyV2Bytes, parseProxyHeader, proxyHeader } from '../../src/protocol/proxy-protocol.js';
 import { type HeldLease, call, ended, openSession, readBytes, register, sessionHeaders } from '../support/by-hand.js';
 import { runProgram } from '../support/programs.js';
 import { monotonicClock } from '../support/monotonic-clock.js';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { systemCode } from '../../src/sdk/errors.js';
-import { publicAddressesOnly } from '../../src/sdk/address-rule.js';
-import { dialTls } from '../../src/sdk/dial-tls.js';
+import { systemCode } from '../../src/sdk/calls/errors.js';
+import { publicAddressesOnly } from '../../src/sdk/transport/address-rule.js';
+import { dialTls } from '../../src/sdk/transport/dial-tls.js';
 import { HostileRelay } from '../support/discovery.js';
 
 const signal = () => AbortSignal.timeout(20_000);

@@ -9,7 +9,7 @@ import {
   UsageError,
   type Identity,
 } from '../../src/sdk/index.js';
-import { RelayTransport } from '../../src/sdk/relay-transport.js';
+import { RelayTransport } from '../../src/sdk/transport/relay-transport.js';
 import { freshWallet } from '../support/by-hand.js';
 import { startTestRelay } from '../support/relay.js';
 import { inMinutes } from '../support/scripted-relay.js';

@@ -11,7 +11,7 @@ import {
   type PortalClient,
   UsageError,
 } from '../../src/sdk/index.js';
-import { RelayTransport } from '../../src/sdk/relay-transport.js';
+import { RelayTransport } from '../../src/sdk/transport/relay-transport.js';
 import { expose } from '../../src/tunnel/index.js';
 import { freshWallet } from '../support/by-hand.js';
 import { freePort } from '../support/relay.js';

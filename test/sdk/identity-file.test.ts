@@ -3,9 +3,9 @@ import { chmodSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileS
 import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { verifyMessage } from 'ethers';
-import { defaultIdentityFile, loadIdentityFile } from '../../src/sdk/identity-file.js';
+import { defaultIdentityFile, loadIdentityFile } from '../../src/sdk/identity/identity-file.js';
 import { UsageError } from '../../src/sdk/index.js';
-import { checkName, nameOfAddress } from '../../src/sdk/name.js';
+import { checkName, nameOfAddress } from '../../src/sdk/identity/name.js';
 import { freshWallet } from '../support/by-hand.js';
 import { temporaryDirectory } from '../support/tunnel.js';
 

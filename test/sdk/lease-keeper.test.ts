@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test, type TestContext } from 'node:test';
 import { ApiError, createPortalClient } from '../../src/sdk/index.js';
-import { LeaseKeeper, type Registration } from '../../src/sdk/lease-keeper.js';
-import { RelayTransport } from '../../src/sdk/relay-transport.js';
+import { LeaseKeeper, type Registration } from '../../src/sdk/lease/lease-keeper.js';
+import { RelayTransport } from '../../src/sdk/transport/relay-transport.js';
 import { freshWallet } from '../support/by-hand.js';
 import { fail, hangUp, say, ScriptedRelay, succeed } from '../support/scripted-relay.js';
 

@@ -123,8 +123,8 @@ test('it carries the contract, the reference, its licences and documentation, an
     'docs/CHANGELOG.md',
     'docs/protocol.md',
     'dist/browser/portal-sdk.js',
-    'dist/src/relay/api/reference/redoc.js',
-    'dist/src/relay/api/reference/redoc.standalone.js.LICENSE.txt',
+    'dist/src/relay/api/handlers/reference/redoc.js',
+    'dist/src/relay/api/handlers/reference/redoc.standalone.js.LICENSE.txt',
     'generated/openapi.json',
   ])
     assert.ok(paths.includes(path), path);

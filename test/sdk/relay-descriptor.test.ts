@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { freshWallet } from '../support/by-hand.js';
 import { projectRoot } from '../contract/support/project.js';
-import { goJsonNumber, goJsonString } from '../../src/sdk/go-json.js';
+import { goJsonNumber, goJsonString } from '../../src/sdk/discovery/go-json.js';
 import {
   checkSignature,
   checkTimes,
@@ -14,8 +14,8 @@ import {
   signDescriptor,
   signedText,
   type WireDescriptor,
-} from '../../src/sdk/relay-descriptor.js';
-import { unixNano } from '../../src/sdk/unix-nano.js';
+} from '../../src/sdk/discovery/relay-descriptor.js';
+import { unixNano } from '../../src/sdk/discovery/unix-nano.js';
 
 /**
  * Made by a Go 1.26 program: `json.Marshal` of a struct with these fields (times as `UnixNano()`), SHA-256, then

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { Duplex } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { FramedChannel, maxFrameBytes } from '../../src/streams/framed-channel.js';
-import { reuse } from '../../src/streams/reused-reads.js';
+import { reuse } from '../../src/net/pooled-reads.js';
 import { hashOf, readFast, readSlowly, socketPair } from '../support/socket-pairs.js';
 import { until } from '../support/until.js';
 

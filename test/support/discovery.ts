@@ -9,7 +9,7 @@ import type { TestContext } from 'node:test';
 import type { Wallet } from 'ethers';
 import { developmentCaFile, developmentCertificate } from '../../src/relay/certs/development-ca.js';
 import type { DiscoveryTimes } from '../../src/relay/discovery/discovery.js';
-import { signDescriptor, type WireDescriptor } from '../../src/sdk/relay-descriptor.js';
+import { signDescriptor, type WireDescriptor } from '../../src/sdk/discovery/relay-descriptor.js';
 import { call, freshWallet } from './by-hand.js';
 import { certificateFiles } from './certificates.js';
 import { freePort, startTestRelay, type TestRelay } from './relay.js';

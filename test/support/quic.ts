@@ -1,9 +1,9 @@
 import { type Socket, createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import type { TestContext } from 'node:test';
-import type { RelayParts } from '../../src/relay/relay.js';
-import { decodeDatagram, encodeDatagram } from '../../src/streams/datagram-frame.js';
-import { type QuicSession, loadQuic } from '../../src/streams/quic-package.js';
+import type { RelayParts } from '../../src/relay/relay-server.js';
+import { decodeDatagram, encodeDatagram } from '../../src/protocol/datagram-frame.js';
+import { type QuicSession, loadQuic } from '../../src/streams/quic/quic-package.js';
 import { type TestRelay, freePort } from './relay.js';
 import { until } from './until.js';
 

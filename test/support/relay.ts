@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import type { RelayConfig } from '../../src/relay/config/config.js';
 import { certificateReloadIntervalMs, maxLeaseTtlSeconds } from '../../src/relay/constants.js';
 import type { PortSettings } from '../../src/relay/policy/settings.js';
-import { createLogger } from '../../src/relay/logger.js';
-import { type Relay, type RelayParts, startRelay } from '../../src/relay/relay.js';
+import { createLogger } from '../../src/util/logger.js';
+import { type Relay, type RelayParts, startRelay } from '../../src/relay/relay-server.js';
 
 export interface TestRelay {
   relay: Relay;

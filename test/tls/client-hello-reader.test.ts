@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { TlsAlertError } from '../../src/tls/alerts.js';
-import { ClientHelloReader } from '../../src/tls/client-hello-reader.js';
-import { type AlertName, namedGroup } from '../../src/tls/constants.js';
+import { TlsAlertError } from '../../src/tls/codec/alerts.js';
+import { ClientHelloReader } from '../../src/tls/codec/client-hello-reader.js';
+import { type AlertName, namedGroup } from '../../src/tls/codec/constants.js';
 import { encodeHello, fragmented, helloParts, makeKeyPair, plainRecord, postQuantumGroup } from './client-hello.js';
 
 const hello = encodeHello(

@@ -1,8 +1,8 @@
 import { createECDH, createHash, createPublicKey, diffieHellman, generateKeyPairSync, randomBytes } from 'node:crypto';
-import { cipherSuites, extensionType, namedGroup, pskDheKe, tls13 } from '../../src/tls/constants.js';
-import { resumptionBinder } from '../../src/tls/key-schedule.js';
-import { signatureSchemes } from '../../src/tls/schemes.js';
-import { Writer } from '../../src/tls/writer.js';
+import { cipherSuites, extensionType, namedGroup, pskDheKe, tls13 } from '../../src/tls/codec/constants.js';
+import { resumptionBinder } from '../../src/tls/handshake/key-schedule.js';
+import { signatureSchemes } from '../../src/tls/codec/schemes.js';
+import { Writer } from '../../src/tls/codec/writer.js';
 
 /** X25519MLKEM768: its share has 1216 bytes, which makes a ClientHello of two segments. */
 export const postQuantumGroup = 0x11ec;

@@ -1,6 +1,6 @@
 import { type Duplex, duplexPair } from 'node:stream';
-import { namedGroup } from '../../src/tls/constants.js';
-import { type SignRequest, type TlsServerOptions, TlsServerStream } from '../../src/tls/server.js';
+import { namedGroup } from '../../src/tls/codec/constants.js';
+import { type SignRequest, type TlsServerOptions, TlsServerStream } from '../../src/tls/server/server.js';
 import { type TestCertificate } from './certificate.js';
 import { type HelloOptions, encodeHello, helloParts, makeKeyPair } from './client-hello.js';
 import { RawClient } from './raw-client.js';

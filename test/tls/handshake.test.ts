@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { before, describe, it } from 'node:test';
-import { TlsAlertError } from '../../src/tls/alerts.js';
-import { type AlertName, contentType, extensionType, namedGroup, tls12 } from '../../src/tls/constants.js';
-import { TlsError, type TlsErrorCode } from '../../src/tls/errors.js';
-import { parseCertificate, parseEncryptedExtensions, splitHandshakeMessages } from '../../src/tls/messages.js';
-import { signWithScheme } from '../../src/tls/schemes.js';
-import { type SignRequest, type TlsServerOptions } from '../../src/tls/server.js';
-import { certificateVerifyContent, transcriptHash } from '../../src/tls/transcript.js';
+import { TlsAlertError } from '../../src/tls/codec/alerts.js';
+import { type AlertName, contentType, extensionType, namedGroup, tls12 } from '../../src/tls/codec/constants.js';
+import { TlsError, type TlsErrorCode } from '../../src/tls/codec/errors.js';
+import { parseCertificate, parseEncryptedExtensions, splitHandshakeMessages } from '../../src/tls/codec/messages.js';
+import { signWithScheme } from '../../src/tls/codec/schemes.js';
+import { type SignRequest, type TlsServerOptions } from '../../src/tls/server/server.js';
+import { certificateVerifyContent, transcriptHash } from '../../src/tls/codec/transcript.js';
 import { type TestCertificate, makeCertificate } from './certificate.js';
 import {
   type HelloParts,

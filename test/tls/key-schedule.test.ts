@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHmac, hkdfSync } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { cipherSuites } from '../../src/tls/constants.js';
+import { cipherSuites } from '../../src/tls/codec/constants.js';
 import {
   applicationSecrets,
   deriveSecret,
@@ -15,9 +15,9 @@ import {
   resumptionSecret,
   ticketPsk,
   trafficKeys,
-} from '../../src/tls/key-schedule.js';
-import { RecordOpener, RecordSealer } from '../../src/tls/record-protection.js';
-import { transcriptHash } from '../../src/tls/transcript.js';
+} from '../../src/tls/handshake/key-schedule.js';
+import { RecordOpener, RecordSealer } from '../../src/tls/records/record-protection.js';
+import { transcriptHash } from '../../src/tls/codec/transcript.js';
 import { hex } from './hex.js';
 import { trace } from './rfc8448-trace.js';
 

@@ -1,21 +1,21 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { TlsAlertError } from '../../src/tls/alerts.js';
-import { type AlertName, extensionType, namedGroup } from '../../src/tls/constants.js';
+import { TlsAlertError } from '../../src/tls/codec/alerts.js';
+import { type AlertName, extensionType, namedGroup } from '../../src/tls/codec/constants.js';
 import {
   parseCertificate,
   parseClientHello,
   parseEncryptedExtensions,
   parseServerHello,
   splitHandshakeMessages,
-} from '../../src/tls/messages.js';
-import { checkRetriedClientHello } from '../../src/tls/retry-check.js';
+} from '../../src/tls/codec/messages.js';
+import { checkRetriedClientHello } from '../../src/tls/handshake/retry-check.js';
 import {
   encodeCertificate,
   encodeEncryptedExtensions,
   encodeHelloRetryRequest,
   encodeServerHello,
-} from '../../src/tls/server-messages.js';
+} from '../../src/tls/codec/server-messages.js';
 import { type HelloParts, encodeHello, encodeHelloWithTicket, helloParts, makeKeyPair } from './client-hello.js';
 import { hex } from './hex.js';
 import { trace } from './rfc8448-trace.js';

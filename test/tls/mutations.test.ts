@@ -2,21 +2,21 @@
 import assert from 'node:assert/strict';
 import { type Duplex, duplexPair } from 'node:stream';
 import { before, describe, it } from 'node:test';
-import { TlsAlertError } from '../../src/tls/alerts.js';
-import { ClientHelloReader } from '../../src/tls/client-hello-reader.js';
-import { extensionType, namedGroup } from '../../src/tls/constants.js';
-import { TlsError } from '../../src/tls/errors.js';
+import { TlsAlertError } from '../../src/tls/codec/alerts.js';
+import { ClientHelloReader } from '../../src/tls/codec/client-hello-reader.js';
+import { extensionType, namedGroup } from '../../src/tls/codec/constants.js';
+import { TlsError } from '../../src/tls/codec/errors.js';
 import {
   parseCertificate,
   parseClientHello,
   parseEncryptedExtensions,
   parseServerHello,
   splitHandshakeMessages,
-} from '../../src/tls/messages.js';
-import { checkRetriedClientHello } from '../../src/tls/retry-check.js';
-import { encodeEncryptedExtensions, encodeHelloRetryRequest } from '../../src/tls/server-messages.js';
-import { type TlsServerOptions, TlsServerStream } from '../../src/tls/server.js';
-import { TicketKeys } from '../../src/tls/tickets.js';
+} from '../../src/tls/codec/messages.js';
+import { checkRetriedClientHello } from '../../src/tls/handshake/retry-check.js';
+import { encodeEncryptedExtensions, encodeHelloRetryRequest } from '../../src/tls/codec/server-messages.js';
+import { type TlsServerOptions, TlsServerStream } from '../../src/tls/server/server.js';
+import { TicketKeys } from '../../src/tls/handshake/tickets.js';
 import { type TestCertificate, makeCertificate } from './certificate.js';
 import {
   encodeHello,

@@ -11,8 +11,8 @@ import {
   connect as connectTls,
   createServer as createTlsServer,
 } from 'node:tls';
-import { type TlsServerOptions, TlsServerStream } from '../../src/tls/server.js';
-import { TicketKeys } from '../../src/tls/tickets.js';
+import { type TlsServerOptions, TlsServerStream } from '../../src/tls/server/server.js';
+import { TicketKeys } from '../../src/tls/handshake/tickets.js';
 import { type TestCertificate, makeCertificate } from './certificate.js';
 import { type TestServer, echo, signingOptions, startTestServer } from './test-server.js';
 

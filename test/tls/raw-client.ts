@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createCipheriv } from 'node:crypto';
 import { type Duplex } from 'node:stream';
-import { alertName } from '../../src/tls/alerts.js';
+import { alertName } from '../../src/tls/codec/alerts.js';
 import {
   type CipherSuite,
   cipherSuites,
@@ -9,7 +9,7 @@ import {
   extensionType,
   handshakeType,
   maxPlaintextLength,
-} from '../../src/tls/constants.js';
+} from '../../src/tls/codec/constants.js';
 import {
   type ApplicationSecrets,
   type HandshakeSecrets,
@@ -20,13 +20,13 @@ import {
   resumptionSecret,
   ticketPsk,
   trafficKeys,
-} from '../../src/tls/key-schedule.js';
-import { type ServerHello, parseServerHello, splitHandshakeMessages } from '../../src/tls/messages.js';
-import { Reader } from '../../src/tls/reader.js';
-import { RecordOpener } from '../../src/tls/record-protection.js';
-import { RecordReader } from '../../src/tls/record-reader.js';
-import { encodeFinished } from '../../src/tls/server-messages.js';
-import { transcriptHash } from '../../src/tls/transcript.js';
+} from '../../src/tls/handshake/key-schedule.js';
+import { type ServerHello, parseServerHello, splitHandshakeMessages } from '../../src/tls/codec/messages.js';
+import { Reader } from '../../src/tls/codec/reader.js';
+import { RecordOpener } from '../../src/tls/records/record-protection.js';
+import { RecordReader } from '../../src/tls/records/record-reader.js';
+import { encodeFinished } from '../../src/tls/codec/server-messages.js';
+import { transcriptHash } from '../../src/tls/codec/transcript.js';
 import { type KeyPair, type OfferedTicket, plainRecord } from './client-hello.js';
 
 export interface Ticket {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { X509Certificate, constants, createHash, generateKeyPairSync, verify } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { type HashName } from '../../src/tls/constants.js';
-import { parseCertificate } from '../../src/tls/messages.js';
-import { schemesForKey, signWithScheme, signatureSchemeName, verifyWithScheme } from '../../src/tls/schemes.js';
-import { encodeHelloRetryRequest } from '../../src/tls/server-messages.js';
-import { certificateVerifyContent, transcriptHash } from '../../src/tls/transcript.js';
+import { type HashName } from '../../src/tls/codec/constants.js';
+import { parseCertificate } from '../../src/tls/codec/messages.js';
+import { schemesForKey, signWithScheme, signatureSchemeName, verifyWithScheme } from '../../src/tls/codec/schemes.js';
+import { encodeHelloRetryRequest } from '../../src/tls/codec/server-messages.js';
+import { certificateVerifyContent, transcriptHash } from '../../src/tls/codec/transcript.js';
 import { trace } from './rfc8448-trace.js';
 
 const keys = {

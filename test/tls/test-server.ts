@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, type Socket, createServer } from 'node:net';
-import { signWithScheme, schemesForKey } from '../../src/tls/schemes.js';
-import { type SignRequest, type TlsServerOptions, TlsServerStream } from '../../src/tls/server.js';
+import { signWithScheme, schemesForKey } from '../../src/tls/codec/schemes.js';
+import { type SignRequest, type TlsServerOptions, TlsServerStream } from '../../src/tls/server/server.js';
 import { type TestCertificate } from './certificate.js';
 
 export interface TestServer {

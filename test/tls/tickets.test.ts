@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { before, describe, it } from 'node:test';
-import { extensionType, namedGroup } from '../../src/tls/constants.js';
-import { type TicketSession, TicketKeys } from '../../src/tls/tickets.js';
-import { type TlsServerOptions } from '../../src/tls/server.js';
+import { extensionType, namedGroup } from '../../src/tls/codec/constants.js';
+import { type TicketSession, TicketKeys } from '../../src/tls/handshake/tickets.js';
+import { type TlsServerOptions } from '../../src/tls/server/server.js';
 import { type TestCertificate, makeCertificate } from './certificate.js';
 import {
   type HelloOptions,

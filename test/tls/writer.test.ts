@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Reader } from '../../src/tls/reader.js';
-import { Writer } from '../../src/tls/writer.js';
+import { Reader } from '../../src/tls/codec/reader.js';
+import { Writer } from '../../src/tls/codec/writer.js';
 
 describe('Writer', () => {
   it('writes the same whatever room it starts with', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { RelayTransport } from '../../src/sdk/relay-transport.js';
+import { RelayTransport } from '../../src/sdk/transport/relay-transport.js';
 import { RawCarrier } from '../../src/tunnel/carriers/raw-carrier.js';
 import { WebSocketCarrier } from '../../src/tunnel/carriers/websocket-carrier.js';
 import { register } from '../support/by-hand.js';

@@ -8,7 +8,7 @@ import type { DatagramCarrier } from '../../src/tunnel/carriers/datagram-carrier
 import { DatagramLink } from '../../src/tunnel/carriers/datagram-link.js';
 import { QuicDatagramCarrier } from '../../src/tunnel/carriers/quic-datagram-carrier.js';
 import type { DatagramChannel } from '../../src/streams/datagram-channel.js';
-import { NetworkError } from '../../src/sdk/errors.js';
+import { NetworkError } from '../../src/sdk/calls/errors.js';
 import { startTestRelay, withPorts } from '../support/relay.js';
 import { openTunnel, startTunnel } from '../support/tunnel.js';
 import { ask, echo, FakeChannel, openPeer, startUdpService } from '../support/udp.js';

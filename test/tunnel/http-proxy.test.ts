@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { proxyFor } from '../../src/sdk/http-proxy.js';
+import { proxyFor } from '../../src/sdk/transport/http-proxy.js';
 import { certificateFiles } from '../support/certificates.js';
 import { startResolvingProxy, startTinyproxy } from '../support/http-proxies.js';
 import { freePort, startTestRelay, type TestRelay } from '../support/relay.js';

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { test, type TestContext } from 'node:test';
 import { InterceptionError } from '../../src/tunnel/index.js';
-import { type ProbeReport, type ProbedSession, SelfProbe } from '../../src/tunnel/relays/self-probe.js';
-import type { Visit } from '../../src/tunnel/relays/visit.js';
+import { type ProbeReport, type ProbedSession, SelfProbe } from '../../src/tunnel/link/self-probe.js';
+import type { Visit } from '../../src/tunnel/link/probe-connection.js';
 
 const target = { hostname: 'app.portal.localhost', url: 'https://app.portal.localhost:8443' };
 const hourMs = 3_600_000;

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { type Duplex, PassThrough } from 'node:stream';
 import { test, type TestContext } from 'node:test';
 import { ApiError, NetworkError } from '../../src/sdk/index.js';
-import { proxyHeader } from '../../src/streams/proxy-protocol.js';
-import { SessionPool } from '../../src/tunnel/relays/session-pool.js';
+import { proxyHeader } from '../../src/protocol/proxy-protocol.js';
+import { SessionPool } from '../../src/tunnel/link/session-pool.js';
 import { until } from '../support/until.js';
 
 /** A pool whose sessions are streams in memory, and what it did. */

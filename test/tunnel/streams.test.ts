@@ -7,7 +7,7 @@ import { request } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { WebSocket, WebSocketServer } from 'ws';
-import { lookupWithLoopback } from '../../src/sdk/loopback.js';
+import { lookupWithLoopback } from '../../src/sdk/transport/loopback.js';
 import { readAll } from '../support/by-hand.js';
 import { startTestRelay, type TestRelay } from '../support/relay.js';
 import { requireTool } from '../support/tools.js';

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { parseProxyHeader } from '../../src/streams/proxy-protocol.js';
+import { parseProxyHeader } from '../../src/protocol/proxy-protocol.js';
 import type { ConnectionReport } from '../../src/tunnel/index.js';
 import { readAll } from '../support/by-hand.js';
 import { type TestRelay, startTestRelay, withPorts } from '../support/relay.js';

@@ -4,7 +4,7 @@ import { duplexPair } from 'node:stream';
 import { test } from 'node:test';
 import { connect } from 'node:tls';
 import { TicketKeys } from '../../src/tls/index.js';
-import { acceptVisitor } from '../../src/tunnel/relays/tenant-connection.js';
+import { acceptVisitor } from '../../src/tunnel/link/tenant-connection.js';
 import { makeCertificate } from '../tls/certificate.js';
 import { signingOptions } from '../tls/test-server.js';
 

@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { runProgram } from '../support/programs.js';
-import { UdpService } from '../../src/tunnel/services/udp-service.js';
+import { UdpService } from '../../src/tunnel/services/udp/udp-service.js';
 import { type TestRelay, freePort, startTestRelay, withPorts } from '../support/relay.js';
 import { requireTool } from '../support/tools.js';
 import {

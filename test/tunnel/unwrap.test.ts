@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { TLSSocket, connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import { queryObjects } from 'node:v8';
-import { RelayTransport } from '../../src/sdk/relay-transport.js';
+import { RelayTransport } from '../../src/sdk/transport/relay-transport.js';
 import { type ClientHello, ClientHelloReader } from '../../src/tls/index.js';
 import { RawCarrier } from '../../src/tunnel/carriers/raw-carrier.js';
 import { DetachableSocket } from '../../src/unwrap/detachable-socket.js';

@@ -6,7 +6,7 @@ import { type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import { WebSocket, WebSocketServer } from 'ws';
-import { parseProxyHeader } from '../../src/streams/proxy-protocol.js';
+import { parseProxyHeader } from '../../src/protocol/proxy-protocol.js';
 import type { ConnectionReport } from '../../src/tunnel/index.js';
 import { readAll } from '../support/by-hand.js';
 import { runProgram } from '../support/programs.js';

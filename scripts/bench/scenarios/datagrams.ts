@@ -1,4 +1,4 @@
-import { loadQuic } from '../../../src/streams/quic-package.js';
+import { loadQuic } from '../../../src/streams/quic/quic-package.js';
 import type { LoadOptions, LoadResult } from '../datagram-load.js';
 import { exposePorts } from '../own-route.js';
 import { alternate } from '../rounds.js';

@@ -10,13 +10,13 @@ import {
   loadContract,
 } from '../../contract/index.js';
 import { maxJsonBodyBytes, maxSignBodyBytes } from '../constants.js';
-import type { Logger } from '../logger.js';
-import type { ClientAddresses } from './client-address.js';
-import { adminHeaders } from './admin-guard.js';
-import { allowOrigins } from './cors.js';
-import { answerErrors } from './errors.js';
-import { jsonBody } from './json-body.js';
-import { contractValidation } from './validation.js';
+import type { Logger } from '../../util/logger.js';
+import type { ClientAddresses } from './middleware/client-address.js';
+import { adminHeaders } from './middleware/admin-guard.js';
+import { allowOrigins } from './middleware/cors.js';
+import { answerErrors } from './middleware/errors.js';
+import { jsonBody } from './middleware/json-body.js';
+import { contractValidation } from './middleware/validation.js';
 
 /** Answers one operation of the contract; what it throws becomes the error envelope. */
 export type Handler = (request: Request, response: Response) => Promise<void> | void;

@@ -1,5 +1,5 @@
 import { type FileHandle, open, rename } from 'node:fs/promises';
-import { RateLimit } from '../rate-limit.js';
+import { RateLimit } from '../limiters/rate-limit.js';
 import {
   auditBatch,
   auditFiles,

@@ -1,5 +1,5 @@
 import { ApiError } from '../../contract/index.js';
-import { sourceOf } from '../addresses.js';
+import { sourceOf } from '../../net/source-network.js';
 import type { AuditLog } from '../audit/audit-log.js';
 import {
   adminChallengeBurst,
@@ -7,7 +7,7 @@ import {
   loginFailureBurst,
   loginFailuresPerSecond,
 } from '../constants.js';
-import { RateLimit } from '../rate-limit.js';
+import { RateLimit } from '../limiters/rate-limit.js';
 import type { AdminSessionRecord } from '../store/governance-store.js';
 import { type AdminChallenge, AdminChallenges } from './admin-challenges.js';
 import type { AdminSessions } from './admin-sessions.js';

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { oldCertificateGraceMs } from '../constants.js';
-import type { Logger } from '../logger.js';
+import type { Logger } from '../../util/logger.js';
 import { guard } from '../../util/boundary.js';
 import { type Certificate, coversTenants, parseCertificatePem } from './certificate.js';
 

@@ -1,5 +1,5 @@
 import { X509Certificate, createHash, createPrivateKey, type KeyObject } from 'node:crypto';
-import { schemesForKey } from '../../tls/schemes.js';
+import { schemesForKey } from '../../tls/codec/schemes.js';
 
 /** A certificate chain with its key, in every form the relay needs. */
 export interface Certificate {

@@ -2,7 +2,7 @@ import { X509Certificate, webcrypto } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
-import { writePrivateFile } from '../state-dir.js';
+import { writePrivateFile } from '../store/state-dir.js';
 import { type Certificate, coversTenants, parseCertificatePem } from './certificate.js';
 
 const dayMs = 86_400_000;

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { parse as parseToml } from 'smol-toml';
-import { isCidr } from '../address-list.js';
+import { isCidr } from '../../net/address-list.js';
 import { type Setting, type SettingName, fileKey, relaySettings } from './settings.js';
 
 /** All that is wrong with a configuration, a line each. */

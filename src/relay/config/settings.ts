@@ -9,7 +9,7 @@ import {
   defaultReservedNames,
   maxLeaseTtlSeconds,
 } from '../constants.js';
-import { logLevels } from '../logger.js';
+import { logLevels } from '../../util/logger.js';
 
 export interface Setting {
   flag: string;

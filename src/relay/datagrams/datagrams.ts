@@ -4,9 +4,9 @@ import { isIPv6 } from 'node:net';
 import type { DatagramChannel } from '../../streams/datagram-channel.js';
 import { repeat } from '../../util/boundary.js';
 import { datagramSweepIntervalMs, maxFlows, publicReceiveBufferBytes } from '../constants.js';
-import type { Logger } from '../logger.js';
-import type { BoundPort } from '../ports/port-book.js';
-import type { LeaseSessions } from '../reverse/session-directory.js';
+import type { Logger } from '../../util/logger.js';
+import type { BoundPort } from '../ports/port-allocator.js';
+import type { LeaseSessions } from '../reverse/session-registry.js';
 import { DatagramCounters } from './counters.js';
 import { LeaseDatagrams } from './lease-datagrams.js';
 

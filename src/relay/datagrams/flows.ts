@@ -1,5 +1,5 @@
-import { normalizeIp } from '../../streams/ip-address.js';
-import { sourceOf } from '../addresses.js';
+import { normalizeIp } from '../../net/ip-address.js';
+import { sourceOf } from '../../net/source-network.js';
 import { datagramFlowIdleMs, maxFlowsPerLease, maxFlowsPerSource } from '../constants.js';
 
 /** A public address and port that sent something, and where its answers go. */

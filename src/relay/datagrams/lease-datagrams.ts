@@ -1,10 +1,10 @@
 import type { RemoteInfo, Socket } from 'node:dgram';
-import { decodeDatagram, encodeDatagram } from '../../streams/datagram-frame.js';
+import { decodeDatagram, encodeDatagram } from '../../protocol/datagram-frame.js';
 import type { DatagramChannel } from '../../streams/datagram-channel.js';
 import { guard } from '../../util/boundary.js';
 import { maxPublicSendQueueBytes } from '../constants.js';
-import type { Share } from '../ingress/bandwidth.js';
-import type { LeaseSessions, LiveConnection } from '../reverse/session-directory.js';
+import type { Share } from '../limiters/bandwidth.js';
+import type { LeaseSessions, LiveConnection } from '../reverse/session-registry.js';
 import type { DatagramCounters, DropReason } from './counters.js';
 import { type FlowRoom, Flows } from './flows.js';
 

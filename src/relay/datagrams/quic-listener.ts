@@ -3,19 +3,19 @@ import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ApiError } from '../../contract/index.js';
-import { normalizeIp } from '../../streams/ip-address.js';
-import { calmServer } from '../../streams/quic-calm.js';
-import { QuicDatagrams, closeQuietly } from '../../streams/quic-datagrams.js';
-import { readQuicMessage } from '../../streams/quic-message.js';
+import { normalizeIp } from '../../net/ip-address.js';
+import { calmServer } from '../../streams/quic/error-guards.js';
+import { QuicDatagrams, closeQuietly } from '../../streams/quic/quic-datagrams.js';
+import { readQuicMessage } from '../../streams/quic/quic-message.js';
 import {
   type QuicPackage,
   type QuicServer,
   type QuicSession,
   quicOptions,
   quicPingMs,
-} from '../../streams/quic-package.js';
+} from '../../streams/quic/quic-package.js';
 import { guard } from '../../util/boundary.js';
-import { sourceOf } from '../addresses.js';
+import { sourceOf } from '../../net/source-network.js';
 import type { Certificate } from '../certs/certificate.js';
 import {
   maxQuicConnections,
@@ -24,9 +24,9 @@ import {
   quicHelloTimeoutMs,
   quicRefusalLingerMs,
 } from '../constants.js';
-import type { Logger } from '../logger.js';
-import type { LeaseSessions } from '../reverse/session-directory.js';
-import { Tally } from '../tally.js';
+import type { Logger } from '../../util/logger.js';
+import type { LeaseSessions } from '../reverse/session-registry.js';
+import { Tally } from '../limiters/concurrency-limiter.js';
 import type { Datagrams } from './datagrams.js';
 
 export interface QuicListenerOptions {

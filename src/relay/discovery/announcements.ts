@@ -5,8 +5,8 @@ import {
   checkTimes,
   parseDescriptor,
   type RelayDescriptor,
-} from '../../sdk/relay-descriptor.js';
-import { sourceOf } from '../addresses.js';
+} from '../../sdk/discovery/relay-descriptor.js';
+import { sourceOf } from '../../net/source-network.js';
 import {
   announceBurst,
   announceRetryMs,
@@ -16,12 +16,12 @@ import {
   maxAnnouncedVisits,
   maxFailedAnnouncements,
 } from '../constants.js';
-import type { Logger } from '../logger.js';
-import { RateLimit } from '../rate-limit.js';
-import type { PeerBook } from './peer-book.js';
+import type { Logger } from '../../util/logger.js';
+import { RateLimit } from '../limiters/rate-limit.js';
+import type { PeerBook } from './peer-store.js';
 import type { Poller } from './poller.js';
 import { refusalOf, RefusedError } from './refusals.js';
-import type { Visits } from './visits.js';
+import type { Visits } from './descriptor-fetcher.js';
 
 /** Descriptors that relays hand in themselves. */
 export class Announcements {

@@ -1,7 +1,7 @@
-import type { RelayVisit } from '../../sdk/relay-visit.js';
-import type { WireDescriptor } from '../../sdk/relay-descriptor.js';
-import { isPublicAddress } from '../../streams/public-address.js';
-import { sourceOf } from '../addresses.js';
+import type { RelayVisit } from '../../sdk/discovery/fetch-descriptor.js';
+import type { WireDescriptor } from '../../sdk/discovery/relay-descriptor.js';
+import { isPublicAddress } from '../../net/public-address.js';
+import { sourceOf } from '../../net/source-network.js';
 import {
   announceIntervalMs,
   descriptorLifetimeMs,
@@ -12,15 +12,15 @@ import {
   visitBackoff,
   visitSpacingMs,
 } from '../constants.js';
-import type { Logger } from '../logger.js';
-import { RateLimit } from '../rate-limit.js';
+import type { Logger } from '../../util/logger.js';
+import { RateLimit } from '../limiters/rate-limit.js';
 import { Announcements } from './announcements.js';
 import { OwnDescriptor } from './own-descriptor.js';
-import { type Peer, PeerBook } from './peer-book.js';
+import { type Peer, PeerBook } from './peer-store.js';
 import { Poller, type PollTimes } from './poller.js';
 import { type Refusal, refusalOf } from './refusals.js';
 import { type Load, TrafficMeter } from './traffic-meter.js';
-import { Visits, type VisitRules } from './visits.js';
+import { Visits, type VisitRules } from './descriptor-fetcher.js';
 
 export interface DiscoveryTimes extends PollTimes {
   backoff: { firstMs: number; longestMs: number };

@@ -1,5 +1,5 @@
 import { discoveryVersion } from '../../sdk/constants.js';
-import { signDescriptor, type WireDescriptor } from '../../sdk/relay-descriptor.js';
+import { signDescriptor, type WireDescriptor } from '../../sdk/discovery/relay-descriptor.js';
 import { descriptorReissueShare } from '../constants.js';
 
 export interface OwnFacts {

@@ -1,10 +1,10 @@
-import type { RelayVisit } from '../../sdk/relay-visit.js';
+import type { RelayVisit } from '../../sdk/discovery/fetch-descriptor.js';
 import { guard } from '../../util/boundary.js';
 import { maxDoubtfulVisits, maxVisits, pollJitterShare } from '../constants.js';
-import type { Logger } from '../logger.js';
-import type { Peer, PeerBook } from './peer-book.js';
+import type { Logger } from '../../util/logger.js';
+import type { Peer, PeerBook } from './peer-store.js';
 import { refusalOf } from './refusals.js';
-import type { Visits } from './visits.js';
+import type { Visits } from './descriptor-fetcher.js';
 
 export interface PollTimes {
   pollIntervalMs: number;

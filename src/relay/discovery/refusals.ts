@@ -1,7 +1,7 @@
 import { ApiError } from '../../contract/index.js';
-import { addressRefusedCode } from '../../sdk/address-rule.js';
-import { AnswerError, NetworkError, systemCode } from '../../sdk/errors.js';
-import { DescriptorError, type DescriptorFault } from '../../sdk/relay-descriptor.js';
+import { addressRefusedCode } from '../../sdk/transport/address-rule.js';
+import { AnswerError, NetworkError, systemCode } from '../../sdk/calls/errors.js';
+import { DescriptorError, type DescriptorFault } from '../../sdk/discovery/relay-descriptor.js';
 
 export type Refusal =
   | DescriptorFault

@@ -1,13 +1,13 @@
 import type { Socket } from 'node:net';
-import { normalizeIp } from '../../streams/ip-address.js';
-import type { ProxiedAddresses } from '../../streams/proxy-protocol.js';
-import type { AddressList } from '../address-list.js';
-import { sourceOf } from '../addresses.js';
+import { normalizeIp } from '../../net/ip-address.js';
+import type { ProxiedAddresses } from '../../protocol/proxy-protocol.js';
+import type { AddressList } from '../../net/address-list.js';
+import { sourceOf } from '../../net/source-network.js';
 import { maxHelloWaits, maxPublicConnections, tcpKeepAliveMs } from '../constants.js';
-import { FairSlots } from '../fair-slots.js';
-import { Tally } from '../tally.js';
+import { FairSlots } from '../limiters/fair-slots.js';
+import { Tally } from '../limiters/concurrency-limiter.js';
 import type { OutcomeObserver } from './connection-outcome.js';
-import { readProxyHeader } from './proxied.js';
+import { readProxyHeader } from './read-proxy-header.js';
 
 /** How every listener of the public takes its connections. */
 export const publicTcpOptions = {

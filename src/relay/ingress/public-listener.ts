@@ -1,12 +1,12 @@
 import { type Server, type Socket, createServer } from 'node:net';
-import type { ClientHello } from '../../tls/messages.js';
+import type { ClientHello } from '../../tls/codec/messages.js';
 import { guard } from '../../util/boundary.js';
 import { maxHelloWaitsPerSource } from '../constants.js';
 import type { Lease } from '../leases/lease.js';
-import { Tally } from '../tally.js';
-import { readClientHello, refuse } from './client-hello.js';
+import { Tally } from '../limiters/concurrency-limiter.js';
+import { readClientHello, refuse } from './read-client-hello.js';
 import type { OutcomeObserver } from './connection-outcome.js';
-import type { Joiner } from './joiner.js';
+import type { Joiner } from './visitor-forwarder.js';
 import { type PublicConnections, type Visitor, publicTcpOptions } from './public-connections.js';
 
 export interface PublicListenerOptions {

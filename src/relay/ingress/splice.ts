@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { guard } from '../../util/boundary.js';
-import { type Flushable, reuse } from '../../streams/reused-reads.js';
+import { type Flushable, reuse } from '../../net/pooled-reads.js';
 import { bulkAfterBytes, bulkChunkBytes, maxUnwrittenBytes } from '../constants.js';
-import type { Bandwidth, Paced, Share } from './bandwidth.js';
+import type { Bandwidth, Paced, Share } from '../limiters/bandwidth.js';
 
 /** Told of bytes as they pass: from `a` to `b`, or back. */
 export interface SpliceMeter {

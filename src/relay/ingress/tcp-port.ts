@@ -1,8 +1,8 @@
 import { type Server, type Socket, createServer } from 'node:net';
 import { guard } from '../../util/boundary.js';
 import type { Lease } from '../leases/lease.js';
-import type { BoundPort } from '../ports/port-book.js';
-import type { Joiner } from './joiner.js';
+import type { BoundPort } from '../ports/port-allocator.js';
+import type { Joiner } from './visitor-forwarder.js';
 import { type PublicConnections, publicTcpOptions } from './public-connections.js';
 
 export interface TcpPortOptions {

@@ -1,5 +1,5 @@
 import { ApiError } from '../../contract/index.js';
-import { signatureSchemes, signWithScheme } from '../../tls/schemes.js';
+import { signatureSchemes, signWithScheme } from '../../tls/codec/schemes.js';
 import type { CertificateSource } from '../certs/certificate-source.js';
 import { signingKeyId } from '../constants.js';
 import type { Lease } from '../leases/lease.js';

@@ -7,10 +7,10 @@ import {
   parseEncryptedExtensions,
   parseServerHello,
   splitHandshakeMessages,
-} from '../../tls/messages.js';
-import { checkRetriedClientHello } from '../../tls/retry-check.js';
-import { cipherSuites, extensionType, handshakeType } from '../../tls/constants.js';
-import { certificateVerifyContent, transcriptHash } from '../../tls/transcript.js';
+} from '../../tls/codec/messages.js';
+import { checkRetriedClientHello } from '../../tls/handshake/retry-check.js';
+import { cipherSuites, extensionType, handshakeType } from '../../tls/codec/constants.js';
+import { certificateVerifyContent, transcriptHash } from '../../tls/codec/transcript.js';
 import { maxTranscriptBytes } from '../constants.js';
 
 export interface ExpectedHandshake {

@@ -1,7 +1,7 @@
-import { sourceOf } from '../addresses.js';
+import { sourceOf } from '../../net/source-network.js';
 import { landingPageServices, landingPageBurst, landingPagesPerSecond } from '../constants.js';
 import type { Lease } from '../leases/lease.js';
-import { RateLimit } from '../rate-limit.js';
+import { RateLimit } from '../limiters/rate-limit.js';
 import { type LandingView, type ListedService, renderLandingPage } from './page.js';
 
 export interface LandingParts extends Pick<LandingView, 'rootHost' | 'releaseVersion' | 'exposeCommand' | 'urlOf'> {

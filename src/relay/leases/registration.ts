@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { ApiError } from '../../contract/index.js';
 import { signInMessage, verifySignIn } from '../auth/siwe.js';
 import { challengeBurst, challengeTtlMs, challengesPerSecond, defaultLeaseTtlSeconds } from '../constants.js';
-import { sourceOf } from '../addresses.js';
-import { RateLimit } from '../rate-limit.js';
+import { sourceOf } from '../../net/source-network.js';
+import { RateLimit } from '../limiters/rate-limit.js';
 import type { LeasePorts, WantedPorts } from '../ports/lease-ports.js';
 import type { Metadata, Store } from '../store/store.js';
 import { type Identity, type Lease, knownMetadata, parseIdentity } from './lease.js';
-import type { LeaseBook } from './lease-book.js';
+import type { LeaseBook } from './lease-registry.js';
 
 export interface RegistrationRequest {
   identity: { name: string; address: string };

@@ -1,4 +1,4 @@
-import type { LeaseSessions, Traffic } from '../reverse/session-directory.js';
+import type { LeaseSessions, Traffic } from '../reverse/session-registry.js';
 
 /** What this needs to know of the session directory. */
 export interface TrafficSource {

@@ -2,7 +2,7 @@ import { type IncomingMessage, type Server, type ServerResponse, createServer } 
 import type { Registry } from 'prom-client';
 import { guard } from '../../util/boundary.js';
 import { maxMetricsConnections, requestHeadTimeoutMs } from '../constants.js';
-import type { Logger } from '../logger.js';
+import type { Logger } from '../../util/logger.js';
 
 const metricsPath = /^\/metrics(?:\?|$)/;
 /** Nothing else reaches loopback by name, but a page in a browser whose name was made to point here (DNS rebinding). */

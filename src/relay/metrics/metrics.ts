@@ -5,7 +5,7 @@ import { type DatagramCounters, dropReasons } from '../datagrams/counters.js';
 import type { DiscoveryReport } from '../discovery/discovery.js';
 import { refusals } from '../discovery/refusals.js';
 import { type ConnectionOutcome, connectionOutcomes } from '../ingress/connection-outcome.js';
-import type { LeaseSessions } from '../reverse/session-directory.js';
+import type { LeaseSessions } from '../reverse/session-registry.js';
 import { droppedWrites } from '../../util/standard-output.js';
 import type { Fault } from '../../util/boundary.js';
 import { LeaseTraffic, type TrafficSource } from './lease-traffic.js';

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { ApiError } from '../../contract/index.js';
-import { networkOf } from '../addresses.js';
+import { networkOf } from '../../net/source-network.js';
 import type { AuditLog } from '../audit/audit-log.js';
 import { maxBannedIps, maxDecisions } from '../constants.js';
 import { type Identity, identityKey } from '../leases/lease.js';

@@ -1,6 +1,6 @@
 import { repeat } from '../../util/boundary.js';
 import { portCheckIntervalMs } from '../constants.js';
-import type { PortBook, PortGrip } from './port-book.js';
+import type { PortBook, PortGrip } from './port-allocator.js';
 
 /** Which public ports a lease is to have beside its name. */
 export interface WantedPorts {

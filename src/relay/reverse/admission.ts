@@ -1,11 +1,11 @@
 import type { Duplex } from 'node:stream';
 import { ApiError } from '../../contract/index.js';
 import { recycledReadyLimit } from '../constants.js';
-import { refuseWhenDraining } from '../draining.js';
-import type { LeaseAuth } from '../auth/lease-auth.js';
+import { refuseWhenDraining } from './draining.js';
+import type { LeaseAuth } from '../leases/lease-auth.js';
 import { type Lease, identityKey } from '../leases/lease.js';
 import type { Policy } from '../policy/policy.js';
-import type { LeaseSessions, SessionDirectory } from './session-directory.js';
+import type { LeaseSessions, SessionDirectory } from './session-registry.js';
 import { ReverseSession, type ReverseSessionOptions } from './reverse-session.js';
 
 /** What `GET /sdk/connect` says about itself, over whichever carrier. */

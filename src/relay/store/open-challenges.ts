@@ -1,5 +1,5 @@
 import { maxOpenChallengeBytes, maxOpenChallenges } from '../constants.js';
-import { FairSlots } from '../fair-slots.js';
+import { FairSlots } from '../limiters/fair-slots.js';
 import type { ChallengeRecord } from './store.js';
 
 interface Open {

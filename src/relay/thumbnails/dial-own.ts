@@ -1,6 +1,6 @@
 import { type AddressInfo, type Server, type Socket, connect } from 'node:net';
-import { proxyHeader } from '../../streams/proxy-protocol.js';
-import type { AddressList } from '../address-list.js';
+import { proxyHeader } from '../../protocol/proxy-protocol.js';
+import type { AddressList } from '../../net/address-list.js';
 
 /**
  * A connection to a listener of this process, as if a visitor came from this machine: with a PROXY header where that address

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { type Lease, identityKey } from '../leases/lease.js';
-import type { Logger } from '../logger.js';
-import { Gate } from './gate.js';
+import type { Logger } from '../../util/logger.js';
+import { Gate } from './egress-proxy.js';
 import { maxPictures, maxPicturesBytes, maxQueuedCaptures, pictureFreshMs } from './limits.js';
 import { takeScreenshot } from './screenshot.js';
 

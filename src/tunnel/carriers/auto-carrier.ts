@@ -1,5 +1,5 @@
 import { ApiError } from '../../contract/errors.js';
-import { AnswerError, NetworkError } from '../../sdk/errors.js';
+import { AnswerError, NetworkError } from '../../sdk/calls/errors.js';
 import type { Carrier, DialRequest, OpenedSession } from './carrier.js';
 
 /**

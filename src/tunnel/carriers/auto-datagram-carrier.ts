@@ -1,5 +1,5 @@
-import { Backoff } from '../../sdk/backoff.js';
-import { sleep } from '../../sdk/sleep.js';
+import { Backoff } from '../../sdk/lease/backoff.js';
+import { sleep } from '../../sdk/lease/sleep.js';
 import type { DatagramChannel } from '../../streams/datagram-channel.js';
 import { maxLooksWithDrops, type RelayTimes, relayTimes } from '../constants.js';
 import { repeat } from '../../util/boundary.js';

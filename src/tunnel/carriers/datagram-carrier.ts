@@ -1,6 +1,6 @@
-import type { RelayTransport } from '../../sdk/relay-transport.js';
+import type { RelayTransport } from '../../sdk/transport/relay-transport.js';
 import { type DatagramChannel, WebSocketDatagrams } from '../../streams/datagram-channel.js';
-import { maxFrameBytes } from '../../streams/datagram-frame.js';
+import { maxFrameBytes } from '../../protocol/datagram-frame.js';
 import type { DialRequest } from './carrier.js';
 import { sessionSilenceMs } from '../constants.js';
 import { dialRelay } from './dial.js';

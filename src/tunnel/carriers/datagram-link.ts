@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { Backoff } from '../../sdk/backoff.js';
+import { Backoff } from '../../sdk/lease/backoff.js';
 import { networkBackoff } from '../../sdk/constants.js';
-import { reactTo } from '../../sdk/reactions.js';
-import { sleep } from '../../sdk/sleep.js';
+import { reactTo } from '../../sdk/lease/retry-policy.js';
+import { sleep } from '../../sdk/lease/sleep.js';
 import type { DatagramChannel } from '../../streams/datagram-channel.js';
 import { failureMemoryMs } from '../constants.js';
 import { background } from '../../util/boundary.js';

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import { errorOfAnswer } from '../../sdk/answers.js';
+import { errorOfAnswer } from '../../sdk/calls/answers.js';
 import { maxAnswerBytes } from '../../sdk/constants.js';
-import { withDeadline } from '../../sdk/deadline.js';
-import { AnswerError, asNetworkError, NetworkError } from '../../sdk/errors.js';
+import { withDeadline } from '../../sdk/calls/deadline.js';
+import { AnswerError, asNetworkError, NetworkError } from '../../sdk/calls/errors.js';
 import { dialTimeoutMs } from '../constants.js';
 
 /** What every carrier says of itself in its request. */

@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls';
 import { WebSocket } from 'ws';
-import { AnswerError, asNetworkError } from '../../sdk/errors.js';
+import { AnswerError, asNetworkError } from '../../sdk/calls/errors.js';
 import { tcpKeepAliveMs } from '../constants.js';
 import { readRefusal, recycles, sessionHeaders } from './dial.js';
 

@@ -1,4 +1,4 @@
-import type { RelayTransport } from '../../sdk/relay-transport.js';
+import type { RelayTransport } from '../../sdk/transport/relay-transport.js';
 import { WebSocketStream, maxWebSocketMessageBytes } from '../../streams/websocket-stream.js';
 import type { Carrier, DialRequest, OpenedSession } from './carrier.js';
 import { dialRelay } from './dial.js';

@@ -1,25 +1,25 @@
 import { EventEmitter } from 'node:events';
 import type { SecureContext } from 'node:tls';
 import { ApiError } from '../../contract/errors.js';
-import { publicAddressesOnly } from '../../sdk/address-rule.js';
-import { createPortalClient } from '../../sdk/client.js';
-import type { Identity } from '../../sdk/identity.js';
-import type { Registration } from '../../sdk/lease-keeper.js';
-import type { LeaseCall } from '../../sdk/reactions.js';
-import { RelayTransport } from '../../sdk/relay-transport.js';
+import { publicAddressesOnly } from '../../sdk/transport/address-rule.js';
+import { createPortalClient } from '../../sdk/calls/client.js';
+import type { Identity } from '../../sdk/identity/identity.js';
+import type { Registration } from '../../sdk/lease/lease-keeper.js';
+import type { LeaseCall } from '../../sdk/lease/retry-policy.js';
+import { RelayTransport } from '../../sdk/transport/relay-transport.js';
 import { AutoCarrier } from '../carriers/auto-carrier.js';
 import type { Carrier } from '../carriers/carrier.js';
 import type { RelayTimes } from '../constants.js';
 import { AutoDatagramCarrier } from '../carriers/auto-datagram-carrier.js';
 import { type DatagramCarrier, WebSocketDatagramCarrier } from '../carriers/datagram-carrier.js';
 import type { ExposeOptions } from '../expose-options.js';
-import { Pulse } from './pulse.js';
+import { Pulse } from './health-check.js';
 import { QuicDatagramCarrier } from '../carriers/quic-datagram-carrier.js';
 import { RawCarrier } from '../carriers/raw-carrier.js';
-import { RelayLink, type LinkServices } from './relay-link.js';
-import type { InterceptionError } from './self-probe.js';
+import { RelayLink, type LinkServices } from '../link/relay-link.js';
+import type { InterceptionError } from '../link/self-probe.js';
 import type { RelayEvents, TunnelStatus } from './tunnel-events.js';
-import { visit } from './visit.js';
+import { visit } from '../link/probe-connection.js';
 import { WebSocketCarrier } from '../carriers/websocket-carrier.js';
 
 export interface MemberOptions extends Pick<

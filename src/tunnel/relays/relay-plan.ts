@@ -1,5 +1,5 @@
-import { chooseRelays } from '../../sdk/choose-relays.js';
-import type { FoundRelay } from '../../sdk/find-relays.js';
+import { chooseRelays } from '../../sdk/discovery/choose-relays.js';
+import type { FoundRelay } from '../../sdk/discovery/find-relays.js';
 import { maxMembersBeyondTwice, type RelayTimes } from '../constants.js';
 
 /** What counts about a relay that a tunnel has taken. Times are readings of one monotonic clock, in milliseconds. */

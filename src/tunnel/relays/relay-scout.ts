@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
-import { findRelays, type FoundRelay } from '../../sdk/find-relays.js';
-import { sleep } from '../../sdk/sleep.js';
+import { findRelays, type FoundRelay } from '../../sdk/discovery/find-relays.js';
+import { sleep } from '../../sdk/lease/sleep.js';
 import { scoutJitterShare, type RelayTimes } from '../constants.js';
 import { background } from '../../util/boundary.js';
 

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { FoundRelay } from '../../sdk/find-relays.js';
+import type { FoundRelay } from '../../sdk/discovery/find-relays.js';
 import type { CheckedRelays, ExposeOptions } from '../expose-options.js';
 import { RelayMember, type MemberOptions } from './relay-member.js';
 import { planRelays } from './relay-plan.js';

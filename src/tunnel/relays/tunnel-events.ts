@@ -1,5 +1,5 @@
-import type { ConnectionReport } from './relay-link.js';
-import type { ProbeReport } from './self-probe.js';
+import type { ConnectionReport } from '../link/relay-link.js';
+import type { ProbeReport } from '../link/self-probe.js';
 
 export interface TunnelReady {
   /** Where the service is now, the first of `urls`. */

@@ -1,11 +1,11 @@
 import type { Duplex } from 'node:stream';
-import { type ProxiedAddresses, proxyHeader } from '../../streams/proxy-protocol.js';
+import { type ProxiedAddresses, proxyHeader } from '../../protocol/proxy-protocol.js';
 import type { Socket } from 'node:net';
-import { HttpForwarder, type HttpOptions } from './http-forwarder.js';
-import { ServiceHealth } from './service-health.js';
-import { splice, type SpliceOutcome } from './splice.js';
+import { HttpForwarder, type HttpOptions } from './http/http-forwarder.js';
+import { ServiceHealth } from './health/service-health.js';
+import { splice, type SpliceOutcome } from './splice-service.js';
 import { connectTarget, type Target } from './target.js';
-import { UnavailablePage } from './unavailable-page.js';
+import { UnavailablePage } from './http/unavailable-page.js';
 
 export interface ServiceOptions {
   /** Each connection to the service begins with a PROXY protocol v2 header that names the visitor. */

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
-import { systemCode, UsageError } from '../../sdk/errors.js';
-import { addressOptions } from '../../sdk/loopback.js';
+import { systemCode, UsageError } from '../../sdk/calls/errors.js';
+import { addressOptions } from '../../sdk/transport/loopback.js';
 import { targetConnectTimeoutMs, tcpKeepAliveMs } from '../constants.js';
 
 /** A service that is reached by TCP. */

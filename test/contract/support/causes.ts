@@ -1,9 +1,9 @@
 import { Duplex } from 'node:stream';
 import { violationCodes } from '../../../src/contract/index.js';
-import { addressList } from '../../../src/relay/address-list.js';
-import { ClientAddresses } from '../../../src/relay/api/client-address.js';
-import { ConnectEndpoint } from '../../../src/relay/api/connect.js';
-import { createLogger } from '../../../src/relay/logger.js';
+import { addressList } from '../../../src/net/address-list.js';
+import { ClientAddresses } from '../../../src/relay/api/middleware/client-address.js';
+import { ConnectEndpoint } from '../../../src/relay/api/listener/connect.js';
+import { createLogger } from '../../../src/util/logger.js';
 import type { Datagrams } from '../../../src/relay/datagrams/datagrams.js';
 import type { ReverseAdmission } from '../../../src/relay/reverse/admission.js';
 import { freshWallet, openSession, sessionHeaders } from '../../support/by-hand.js';

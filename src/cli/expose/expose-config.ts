@@ -1,0 +1,208 @@
+import { readFileSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { parse } from 'smol-toml';
+import { systemCode, UsageError } from '../../sdk/calls/errors.js';
+import { defaultIdentityFile } from '../../sdk/identity/identity-file.js';
+import { parseRelayUrl } from '../../sdk/transport/relay-url.js';
+import { checkExposeOptions, type ExposeOptions } from '../../tunnel/index.js';
+import { readCertificates } from '../support/files.js';
+
+const maxConfigBytes = 1_048_576;
+/** One process serves so many at most: each takes a few connections to each of its relays. */
+const maxServices = 256;
+
+type Kind = 'text' | 'texts' | 'number' | 'flag' | 'target';
+
+/** Of each service, or of all where it stands outside of them. */
+const common = {
+  relays: 'texts',
+  discovery: 'flag',
+  max_relays: 'number',
+  allow_private: 'flag',
+  ca: 'text',
+  identity: 'text',
+  carrier: 'text',
+  unwrap: 'flag',
+  udp_carrier: 'text',
+  ttl: 'number',
+  grace: 'number',
+  probe: 'flag',
+  ban_mitm: 'flag',
+  owner: 'text',
+  hide: 'flag',
+} as const satisfies Record<string, Kind>;
+
+const ofService = {
+  ...common,
+  target: 'target',
+  tcp: 'target',
+  udp: 'target',
+  name: 'text',
+  description: 'text',
+  thumbnail: 'text',
+  tags: 'texts',
+  http: 'flag',
+  host_header: 'text',
+  proxy_protocol: 'flag',
+} as const satisfies Record<string, Kind>;
+
+type Fields = { [Name in keyof typeof ofService]?: ValueOf<(typeof ofService)[Name]> };
+type ValueOf<K extends Kind> = K extends 'text'
+  ? string
+  : K extends 'texts'
+    ? string[]
+    : K extends 'number'
+      ? number
+      : K extends 'flag'
+        ? boolean
+        : string | number;
+
+/**
+ * Reads what `portal expose --config` serves. Paths in it are seen from where it is.
+ * @returns what to expose by the services' keys
+ * @throws UsageError with one clear line
+ */
+export function readExposeConfig(path: string): Map<string, ExposeOptions> {
+  const table = readToml(path);
+  const { services, ...rest } = table;
+  const defaults = readFields(rest, common, '');
+  if (typeof services !== 'object' || services === null || Array.isArray(services))
+    throw new UsageError('names no services: each is a table [services.NAME]');
+  const entries = Object.entries(services);
+  if (entries.length === 0) throw new UsageError('names no services: each is a table [services.NAME]');
+  if (entries.length > maxServices) throw new UsageError(`${maxServices} services at most, not ${entries.length}`);
+  const read = new Map<string, ExposeOptions>();
+  for (const [key, value] of entries) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      throw new UsageError(`services.${key}: is no table`);
+    try {
+      const fields = { ...defaults, ...readFields(value as Record<string, unknown>, ofService, '') };
+      const options = asOptions({ name: key, ...fields }, dirname(resolve(path)));
+      checkExposeOptions(options);
+      read.set(key, options);
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      throw new UsageError(`services.${key}: ${error.message}`, { cause: error });
+    }
+  }
+  refuseTwins(read);
+  return read;
+}
+
+function readToml(path: string): Record<string, unknown> {
+  let text: string;
+  try {
+    const status = statSync(path);
+    if (!status.isFile()) throw new UsageError('not a regular file');
+    if (status.size > maxConfigBytes) throw new UsageError('too large for a configuration');
+    text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    if (systemCode(error) === 'ERR_ENCODING_INVALID_ENCODED_DATA')
+      throw new UsageError('not in UTF-8', { cause: error });
+    throw new UsageError(systemCode(error) ?? 'cannot be read', { cause: error });
+  }
+  try {
+    return parse(text);
+  } catch (error) {
+    const [line] = (error as Error).message.split('\n');
+    const { line: at } = error as { line?: number };
+    throw new UsageError(`${line}${at === undefined ? '' : ` (line ${at})`}`, { cause: error });
+  }
+}
+
+function readFields(table: Record<string, unknown>, kinds: Record<string, Kind>, where: string): Fields {
+  const fields: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(table)) {
+    const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
+    if (kind === undefined) throw new UsageError(`${where}${name}: not a setting`);
+    if (!fits(value, kind)) throw new UsageError(`${where}${name}: must be ${wordFor[kind]}`);
+    fields[name] = value;
+  }
+  return fields as Fields;
+}
+
+const wordFor: Record<Kind, string> = {
+  text: 'a text',
+  texts: 'a list of texts',
+  number: 'a whole number',
+  flag: 'true or false',
+  target: 'a port or an address',
+};
+
+function fits(value: unknown, kind: Kind): boolean {
+  switch (kind) {
+    case 'text':
+      return typeof value === 'string' && value !== '';
+    case 'texts':
+      return Array.isArray(value) && value.every((each) => typeof each === 'string');
+    case 'number':
+      return typeof value === 'number' && Number.isSafeInteger(value);
+    case 'flag':
+      return typeof value === 'boolean';
+    case 'target':
+      return fits(value, 'text') || fits(value, 'number');
+  }
+}
+
+function asOptions(fields: Fields, directory: string): ExposeOptions {
+  const { description, owner, thumbnail, tags, hide } = fields;
+  const metadata = { description, owner, thumbnail, tags, hide };
+  if (!fields.relays?.length) throw new UsageError('relays: give one at least');
+  const seconds = (name: 'ttl' | 'grace', least: number) => {
+    const value = fields[name];
+    if (value !== undefined && (value < least || value > 86_400))
+      throw new UsageError(`${name}: must be a number of seconds from ${least} to 86400`);
+    return value;
+  };
+  const grace = seconds('grace', 0);
+  return {
+    target: fields.target,
+    tcp: fields.tcp,
+    udp: fields.udp,
+    relay: fields.relays,
+    discovery: fields.discovery,
+    maxRelays: fields.max_relays,
+    allowPrivate: fields.allow_private,
+    name: fields.name,
+    identityFile: fields.identity === undefined ? defaultIdentityFile() : pathFrom(directory, fields.identity),
+    ca: fields.ca === undefined ? undefined : readCertificates(pathFrom(directory, fields.ca), 'ca'),
+    carrier: fields.carrier as ExposeOptions['carrier'],
+    unwrap: fields.unwrap,
+    udpCarrier: fields.udp_carrier as ExposeOptions['udpCarrier'],
+    metadata: Object.values(metadata).every((value) => value === undefined) ? undefined : metadata,
+    ttl: seconds('ttl', 1),
+    http: fields.http,
+    hostHeader: fields.host_header,
+    proxyProtocol: fields.proxy_protocol,
+    closeGraceMs: grace === undefined ? undefined : grace * 1000,
+    probe: fields.probe,
+    banMitm: fields.ban_mitm,
+  };
+}
+
+function pathFrom(directory: string, path: string): string {
+  return path.startsWith('~/') ? join(homedir(), path.slice(2)) : resolve(directory, path);
+}
+
+/** Two services of one name would take it from each other, or one of them would be refused. */
+function refuseTwins(services: Map<string, ExposeOptions>): void {
+  const seen = new Map<string, { key: string; options: ExposeOptions }[]>();
+  for (const [key, options] of services) {
+    const name = (options.name as string).toLowerCase();
+    const others = seen.get(name) ?? [];
+    for (const other of others) {
+      const relays = originsOf(other.options);
+      const share = originsOf(options).some((origin) => relays.includes(origin));
+      if (share || options.discovery === true || other.options.discovery === true)
+        throw new UsageError(`services.${key}: ${name} is the name of services.${other.key} on the same relay`);
+    }
+    seen.set(name, [...others, { key, options }]);
+  }
+}
+
+/** However they are spelled: with a slash, without a scheme, with the port that goes without saying. */
+function originsOf({ relay }: ExposeOptions): string[] {
+  return (relay as string[]).map((url) => parseRelayUrl(url).origin);
+}

@@ -1,0 +1,117 @@
+import { UsageError } from '../../sdk/calls/errors.js';
+import type {
+  ConnectionReport,
+  ExposeOptions,
+  NoRelayLeftError,
+  ProbeReport,
+  Tunnel,
+  TunnelReady,
+  TunnelStatus,
+} from '../../tunnel/index.js';
+
+export interface OutputOptions {
+  json: boolean;
+  /** Which of many services it is. */
+  service?: string;
+  /** There may be several relays, so that it has to be said which. */
+  manyRelays: boolean;
+}
+
+/**
+ * What `portal expose` says. On stdout the public URLs and nothing else: a bare line each, one line of JSON, or, for a person at a
+ * terminal, with a word around it. Everything else goes to stderr.
+ */
+export class ExposeOutput {
+  /** By relay, as the next two: what was said of it last. */
+  readonly #announced = new Map<string, string>();
+  readonly #lastFailure = new Map<string | undefined, string | undefined>();
+  readonly #lastProbe = new Map<string, string>();
+
+  constructor(
+    private readonly out: NodeJS.WriteStream,
+    private readonly err: NodeJS.WriteStream,
+    private readonly options: Pick<ExposeOptions, 'target' | 'tcp' | 'udp'> & OutputOptions,
+  ) {}
+
+  follow(tunnel: Tunnel): void {
+    tunnel.on('status', (status) => this.status(status));
+    tunnel.on('ready', (ready) => this.ready(ready));
+    tunnel.on('connection', (report) => this.connection(report));
+    tunnel.on('probe', (report) => this.probe(report));
+  }
+
+  ready({ url, urls, hostname, relay }: TunnelReady): void {
+    this.#lastFailure.delete(relay);
+    this.#event('ready', `serving at ${urls.join(' and ')}`, { relay, url, urls });
+    const said = urls.join('\n');
+    if (this.#announced.get(relay) === said) return;
+    this.#announced.set(relay, said);
+    const { json, service } = this.options;
+    if (json) this.out.write(`${JSON.stringify({ service, url, urls, hostname, relay })}\n`);
+    else if (this.out.isTTY) {
+      const lines = urls.map((each) => `  ${each}  leads to ${this.#targetOf(each)} on this machine.\n`);
+      this.out.write(`\n${lines.join('')}\n  Ctrl-C ends it.\n\n`);
+    } else this.out.write(`${said}\n`);
+  }
+
+  status({ state, message, relay, error, retryInMs }: TunnelStatus): void {
+    // A relay that is away for an hour is told once, unless to a program.
+    const repeated = state === 'retrying' && error?.message === this.#lastFailure.get(relay);
+    if (relay !== undefined || state === 'retrying')
+      this.#lastFailure.set(relay, state === 'retrying' ? error?.message : undefined);
+    if (repeated && !this.options.json) return;
+    const fields = { relay, ...(retryInMs === undefined ? {} : { retry_in_ms: Math.round(retryInMs) }) };
+    const isNamed = relay === undefined || !this.options.manyRelays || message.includes(new URL(relay).host);
+    this.#event(state, isNamed ? message : `${new URL(relay).host}: ${message}`, fields);
+  }
+
+  /** Only those that broke: the service logs the rest. */
+  connection({ error, visitor, received, sent }: ConnectionReport): void {
+    if (error !== undefined)
+      this.#event('connection_broken', `a connection broke: ${error.message}`, {
+        from: visitor?.address,
+        received,
+        sent,
+      });
+  }
+
+  /** To people a result only when it is new to them; an interception each time. */
+  probe({ result, message, hostname }: ProbeReport): void {
+    const known = message === this.#lastProbe.get(hostname) && result !== 'mismatch';
+    this.#lastProbe.set(hostname, message);
+    if (known && !this.options.json) return;
+    this.#event('probe', result === 'mismatch' ? `WARNING: ${message}` : message, { result, hostname });
+  }
+
+  /** Says what a tunnel has ended with. @returns the exit code for it */
+  ended(error: Error): number {
+    const reasons = error.name === 'NoRelayLeftError' ? [...(error as NoRelayLeftError).refusals.values()] : [error];
+    const isIntercepted = reasons.some(({ name }) => name === 'InterceptionError');
+    this.#failed(isIntercepted && reasons.length === 1 ? `left the relay: ${error.message}` : error.message);
+    if (isIntercepted) return 3;
+    return error instanceof UsageError ? 2 : 1;
+  }
+
+  /** A fault of this program, with where it comes from. */
+  fault(error: Error): void {
+    this.#event('fault', `a fault that nothing caught, closing: ${error.stack ?? error.message}`, {});
+  }
+
+  #failed(message: string): void {
+    const { json, service } = this.options;
+    if (json) this.#event('failed', message, {});
+    else this.err.write(`portal expose: ${service === undefined ? '' : `${service}: `}${message}\n`);
+  }
+
+  #targetOf(url: string): string | number | undefined {
+    if (url.startsWith('tcp:')) return this.options.tcp;
+    return url.startsWith('udp:') ? this.options.udp : this.options.target;
+  }
+
+  #event(event: string, message: string, fields: object): void {
+    const time = new Date().toISOString();
+    const { json, service } = this.options;
+    if (json) this.err.write(`${JSON.stringify({ time, event, service, message, ...fields })}\n`);
+    else this.err.write(`${time.slice(11, 19)} ${service === undefined ? '' : `${service}: `}${message}\n`);
+  }
+}

@@ -1,0 +1,39 @@
+import { printable } from '../../sdk/calls/answers.js';
+
+export interface Column<Row> {
+  title: string;
+  of(row: Row): string;
+  right?: boolean;
+  /** Characters of a cell; whoever wants more asks for JSON. */
+  longest?: number;
+}
+
+const defaultLongest = 64;
+
+/**
+ * Rows under their titles, in columns two blanks apart. Where a terminal is narrower than that, columns are left out from the right.
+ * Whatever a terminal would obey in a cell is replaced.
+ */
+export function table<Row>(columns: Column<Row>[], rows: Row[], terminalWidth = Infinity): string {
+  const cells = columns.map(({ title, of, longest = defaultLongest }) => [
+    title,
+    ...rows.map((row) => printable(of(row), longest)),
+  ]);
+  const widths = cells.map((column) => Math.max(...column.map((cell) => cell.length)));
+  let shown = 0;
+  for (let width = -2; shown < columns.length; shown++) {
+    width += (widths[shown] as number) + 2;
+    if (shown > 0 && width > terminalWidth) break;
+  }
+  const lines = Array.from({ length: rows.length + 1 }, (_, row) =>
+    cells
+      .slice(0, shown)
+      .map((column, at) => {
+        const [cell, width] = [column[row] as string, widths[at] as number];
+        return columns[at]?.right ? cell.padStart(width) : cell.padEnd(width);
+      })
+      .join('  ')
+      .trimEnd(),
+  );
+  return `${lines.join('\n')}\n`;
+}

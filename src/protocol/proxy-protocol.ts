@@ -1,0 +1,133 @@
+import { isIPv4, isIPv6 } from 'node:net';
+import { ipBytes, ipOfBytes, parseIp } from '../net/ip-address.js';
+
+// The PROXY protocol (haproxy.org, proxy-protocol.txt): version 1 is 2.1 there, version 2 is 2.2.
+
+/** A version 1 line, with its end. */
+export const maxProxyV1Bytes = 107;
+/** A version 2 header: 16 bytes, then addresses and TLVs for as much as the standard wants any receiver to take. */
+export const maxProxyV2Bytes = 16 + 536;
+
+const signature = Buffer.from('0d0a0d0a000d0a515549540a', 'hex');
+const v1Prefix = Buffer.from('PROXY ', 'latin1');
+const fixedBytes = 16;
+const local = 0x20;
+const proxy = 0x21;
+const unspecified = 0x00;
+/** Family and transport -> bytes of one address. */
+const addressBytes = new Map([
+  [0x11, 4],
+  [0x21, 16],
+]);
+
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Who dialled whom; absent where the header says nothing of it (`LOCAL`, `UNKNOWN`): the connection's own ends count. */
+export interface ProxiedAddresses {
+  readonly source: Endpoint;
+  readonly destination: Endpoint;
+}
+
+export interface ProxyHeader {
+  /** Bytes of the header; what follows is the connection's own. */
+  length: number;
+  addresses?: ProxiedAddresses;
+}
+
+/** The bytes are no PROXY header, or none of TCP. */
+export class ProxyProtocolError extends Error {
+  override readonly name = 'ProxyProtocolError';
+}
+
+/**
+ * A version 2 header for a TCP connection: 28 bytes for IPv4, 52 for IPv6; `LOCAL` with no addresses (16 bytes) where they
+ * are not known or not of one family.
+ */
+export function proxyHeader(addresses: ProxiedAddresses | undefined): Buffer {
+  const both = (test: (address: string) => unknown) =>
+    addresses !== undefined && test(addresses.source.address) && test(addresses.destination.address);
+  if (!addresses || (!both(isIPv4) && !both(isIPv6))) {
+    return Buffer.concat([signature, Buffer.from([local, unspecified, 0, 0])]);
+  }
+  const { source, destination } = addresses;
+  const block = Buffer.concat([
+    ipBytes(source.address),
+    ipBytes(destination.address),
+    uint16(source.port),
+    uint16(destination.port),
+  ]);
+  const family = isIPv4(source.address) ? 0x11 : 0x21;
+  return Buffer.concat([signature, Buffer.from([proxy, family]), uint16(block.length), block]);
+}
+
+/**
+ * Reads the header that a connection begins with, of version 2, or of either version.
+ * @returns undefined while more bytes are needed
+ * @throws ProxyProtocolError as soon as the bytes cannot become a header of TCP, or one longer than the bounds above
+ */
+export function parseProxyHeader(bytes: Buffer, versions: 'v2' | 'v1 or v2'): ProxyHeader | undefined {
+  if (startsLike(bytes, signature)) return parseV2(bytes);
+  if (versions === 'v1 or v2' && startsLike(bytes, v1Prefix)) return parseV1(bytes);
+  throw new ProxyProtocolError('no PROXY header');
+}
+
+function parseV2(bytes: Buffer): ProxyHeader | undefined {
+  if (bytes.length < fixedBytes) return undefined;
+  const [command, family] = [bytes[12], bytes[13] as number];
+  if (command !== local && command !== proxy) throw new ProxyProtocolError('no command of version 2');
+  const length = fixedBytes + bytes.readUInt16BE(14);
+  if (length > maxProxyV2Bytes) throw new ProxyProtocolError('the PROXY header is too long');
+  // What LOCAL says of addresses is to be skipped; so is what has no family.
+  const known = command === proxy && family !== unspecified;
+  const size = addressBytes.get(family);
+  if (known && (size === undefined || length < fixedBytes + 2 * size + 4)) {
+    throw new ProxyProtocolError('the PROXY header is of no TCP connection');
+  }
+  if (bytes.length < length) return undefined;
+  if (!known || size === undefined) return { length };
+  const at = (offset: number, portOffset: number): Endpoint => ({
+    address: ipOfBytes(bytes.subarray(fixedBytes + offset, fixedBytes + offset + size)),
+    port: bytes.readUInt16BE(fixedBytes + 2 * size + portOffset),
+  });
+  return { length, addresses: { source: at(0, 0), destination: at(size, 2) } };
+}
+
+const v1Line = /^PROXY (TCP4|TCP6) (\S+) (\S+) (0|[1-9]\d{0,4}) (0|[1-9]\d{0,4})$/;
+
+function parseV1(bytes: Buffer): ProxyHeader | undefined {
+  const end = bytes.subarray(0, maxProxyV1Bytes).indexOf('\r\n');
+  if (end < 0) {
+    if (bytes.length >= maxProxyV1Bytes) throw new ProxyProtocolError('the PROXY line does not end');
+    return undefined;
+  }
+  const line = bytes.toString('latin1', 0, end);
+  const length = end + 2;
+  if (line === 'PROXY UNKNOWN' || line.startsWith('PROXY UNKNOWN ')) return { length };
+  const [, family, from = '', to = '', fromPort, toPort] = v1Line.exec(line) ?? [];
+  const isFamily = family === 'TCP4' ? isIPv4 : isIPv6;
+  const [source, destination] = [from, to].map((text) => (isFamily(text) ? parseIp(text) : undefined));
+  const [sourcePort, destinationPort] = [Number(fromPort), Number(toPort)];
+  if (!family || !source || !destination || sourcePort > 0xffff || destinationPort > 0xffff) {
+    throw new ProxyProtocolError('the PROXY line is of no TCP connection');
+  }
+  return {
+    length,
+    addresses: {
+      source: { address: source, port: sourcePort },
+      destination: { address: destination, port: destinationPort },
+    },
+  };
+}
+
+/** Whether the bytes so far could be, or are, the beginning of `wanted`. */
+function startsLike(bytes: Buffer, wanted: Buffer): boolean {
+  const length = Math.min(bytes.length, wanted.length);
+  return bytes.compare(wanted, 0, length, 0, length) === 0;
+}
+
+function uint16(value: number): Buffer {
+  return Buffer.from([value >> 8, value & 0xff]);
+}

@@ -1,0 +1,60 @@
+import type { SuccessData } from '../../../contract/index.js';
+import type { LeaseBook } from '../../leases/lease-registry.js';
+import { identityKey } from '../../leases/lease.js';
+import type { Policy } from '../../policy/policy.js';
+import type { PortSettings } from '../../policy/settings.js';
+import type { SessionDirectory } from '../../reverse/session-registry.js';
+import { publicAddress } from './sdk.js';
+
+export interface SnapshotParts {
+  rootHost: string;
+  leases: LeaseBook;
+  directory: SessionDirectory;
+  policy: Policy;
+}
+
+/** The relay's state at this moment, as the contract shows it. */
+export function takeSnapshot({ rootHost, leases, directory, policy }: SnapshotParts): SuccessData<'getSnapshot'> {
+  const standing = (key: string) => {
+    const decision = policy.decisionOn(key);
+    return {
+      bps: policy.bps(key),
+      is_approved: policy.mayServe(key),
+      is_banned: decision?.banned ?? false,
+      is_denied: decision?.denied ?? false,
+    };
+  };
+  return {
+    approval_mode: policy.settings.approvalMode,
+    landing_page_enabled: policy.settings.landingPageEnabled,
+    leases: Array.from(leases.live(), (lease) => {
+      const key = identityKey(lease.identity);
+      return {
+        identity_key: key,
+        address: lease.identity.address,
+        name: lease.identity.name,
+        hostname: lease.hostname,
+        expires_at: new Date(lease.expiresAt).toISOString(),
+        first_seen_at: new Date(lease.firstSeenAt).toISOString(),
+        last_seen_at: new Date(lease.lastSeenAt).toISOString(),
+        client_ip: lease.clientIp,
+        reported_ip: lease.reportedIp,
+        udp_addr: publicAddress(rootHost, lease.udpPort),
+        tcp_addr: publicAddress(rootHost, lease.tcpPort),
+        metadata: lease.metadata,
+        ready: directory.of(lease).queue.ready,
+        ...standing(key),
+        is_ip_banned: policy.isIpBanned(lease.clientIp),
+      };
+    }),
+    udp: portSettings(policy.settings.udp),
+    tcp_port: portSettings(policy.settings.tcpPort),
+    identities: Array.from(policy.decisions, ({ name, address }) => {
+      const key = identityKey({ name, address });
+      return { identity_key: key, address, name, ...standing(key) };
+    }),
+    banned_ips: [...policy.bannedIps],
+  };
+}
+
+export const portSettings = ({ enabled, maxLeases }: PortSettings) => ({ enabled, max_leases: maxLeases });

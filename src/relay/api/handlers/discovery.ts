@@ -1,0 +1,31 @@
+import { ApiError, type RequestBody, type SuccessData, success } from '../../../contract/index.js';
+import { discoveryVersion } from '../../../sdk/constants.js';
+import type { Discovery } from '../../discovery/discovery.js';
+import type { Handlers } from '../app.js';
+import { clientIp, rfc3339 } from './sdk.js';
+
+/** `/discovery` and `/discovery/announce`; without handlers, where discovery is off, both are `feature_unavailable`. */
+export function discoveryHandlers(discovery: Discovery | undefined): Handlers {
+  if (!discovery) return {};
+  return {
+    getDiscovery(request, response) {
+      const relays = discovery.list(clientIp(request));
+      const data: SuccessData<'getDiscovery'> = {
+        protocol_version: discoveryVersion,
+        generated_at: rfc3339(Date.now()),
+        relays,
+      };
+      response.json(success(data));
+    },
+
+    async announceRelay(request, response) {
+      const { protocol_version: version = discoveryVersion, descriptor } = request.body as RequestBody<'announceRelay'>;
+      if (version !== discoveryVersion) {
+        throw new ApiError('invalid_request', `protocol_version ${discoveryVersion} is spoken here`);
+      }
+      const accepted = await discovery.announce(descriptor, clientIp(request));
+      const data: SuccessData<'announceRelay'> = { protocol_version: discoveryVersion, accepted };
+      response.json(success(data));
+    },
+  };
+}

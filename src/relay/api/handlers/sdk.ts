@@ -1,0 +1,143 @@
+import type { Request } from 'express';
+import { ApiError, type RequestBody, type SuccessData, success } from '../../../contract/index.js';
+import type { LeaseAuth } from '../../leases/lease-auth.js';
+import type { AccessTokens } from '../../auth/tokens.js';
+import type { CertificateSource } from '../../certs/certificate-source.js';
+import { sourceOf } from '../../../net/source-network.js';
+import {
+  defaultLeaseTtlSeconds,
+  domainBurst,
+  domainCallsPerSecond,
+  protocolVersion,
+  signingKeyId,
+} from '../../constants.js';
+import { refuseWhenDraining } from '../../reverse/draining.js';
+import type { LeaseBook } from '../../leases/lease-registry.js';
+import type { Policy } from '../../policy/policy.js';
+import type { Registration } from '../../leases/registration.js';
+import { RateLimit } from '../../limiters/rate-limit.js';
+import type { Handlers } from '../app.js';
+
+export interface SdkParts {
+  rootHost: string;
+  publicPort(): number;
+  releaseVersion: string;
+  digestSigning: boolean;
+  certificates: CertificateSource;
+  registration: Registration;
+  leases: LeaseBook;
+  tokens: AccessTokens;
+  auth: LeaseAuth;
+  policy: Policy;
+  /** Whether leases can have UDP ports now. */
+  udpOffered(): boolean;
+  /** Whether their datagrams can come over QUIC now. */
+  quicOffered(): boolean;
+  draining: AbortSignal;
+}
+
+/** What `createApp` has put there: the address that counts, or none when the client is gone. */
+export const clientIp = (request: Request) => request.ip ?? '';
+export const credentials = (request: Request, body?: string) => ({
+  header: request.get('x-portal-access-token'),
+  body,
+  clientIp: clientIp(request),
+});
+/** Of a lease's own port: it is the relay's, whatever its name. */
+export const publicAddress = (rootHost: string, port: number | undefined) =>
+  port === undefined ? undefined : `${rootHost}:${port}`;
+export const rfc3339 = (ms: number) => new Date(ms).toISOString();
+
+function datagramCarriers({ udpOffered, quicOffered }: SdkParts): string[] {
+  if (!udpOffered()) return [];
+  return quicOffered() ? ['datagram-websocket', 'quic'] : ['datagram-websocket'];
+}
+
+/** `/sdk/*`: the life of a lease. */
+export function sdkHandlers(parts: SdkParts): Handlers {
+  const domainCalls = new RateLimit(domainBurst, domainCallsPerSecond);
+  const { registration, leases, tokens, auth, policy } = parts;
+  return {
+    getDomain(request, response) {
+      policy.assertIpAllowed(clientIp(request));
+      domainCalls.take(sourceOf(clientIp(request)));
+      const data: SuccessData<'getDomain'> = {
+        protocol_version: protocolVersion,
+        release_version: parts.releaseVersion,
+        root_host: parts.rootHost,
+        keyless: {
+          modes: parts.digestSigning ? ['transcript', 'digest'] : ['transcript'],
+          key_id: signingKeyId,
+          certificate_chain: parts.certificates.current.chainPem,
+        },
+        transports: ['raw', 'websocket', ...datagramCarriers(parts)],
+      };
+      response.json(success(data));
+    },
+
+    async createRegisterChallenge(request, response) {
+      policy.assertIpAllowed(clientIp(request));
+      refuseWhenDraining(parts.draining);
+      const body = request.body as RequestBody<'createRegisterChallenge'>;
+      const { id, message, expiresAt } = await registration.challenge(body, clientIp(request));
+      const data: SuccessData<'createRegisterChallenge'> = {
+        challenge_id: id,
+        expires_at: rfc3339(expiresAt),
+        siwe_message: message,
+      };
+      response.status(201).json(success(data));
+    },
+
+    async registerLease(request, response) {
+      policy.assertIpAllowed(clientIp(request));
+      refuseWhenDraining(parts.draining);
+      const lease = await registration.complete(request.body as RequestBody<'registerLease'>, clientIp(request));
+      const data: SuccessData<'registerLease'> = {
+        identity: lease.identity,
+        hostname: lease.hostname,
+        expires_at: rfc3339(lease.expiresAt),
+        access_token: await tokens.issue(lease),
+        sni_port: parts.publicPort(),
+        ...(lease.tcpPort !== undefined && {
+          tcp_enabled: true,
+          tcp_addr: publicAddress(parts.rootHost, lease.tcpPort),
+        }),
+        ...(lease.udpPort !== undefined && {
+          udp_enabled: true,
+          udp_addr: publicAddress(parts.rootHost, lease.udpPort),
+        }),
+      };
+      response.status(201).json(success(data));
+    },
+
+    async renewLease(request, response) {
+      const body = (request.body ?? {}) as RequestBody<'renewLease'>;
+      const lease = await auth.lease(credentials(request, body.access_token));
+      await leases.renew(lease, {
+        ttlSeconds: body.ttl ?? defaultLeaseTtlSeconds,
+        metadata: body.metadata,
+        clientIp: clientIp(request),
+        reportedIp: body.reported_ip,
+      });
+      const data: SuccessData<'renewLease'> = {
+        expires_at: rfc3339(lease.expiresAt),
+        access_token: await tokens.issue(lease),
+      };
+      response.json(success(data));
+    },
+
+    async unregisterLease(request, response) {
+      const body = (request.body ?? {}) as RequestBody<'unregisterLease'>;
+      await leases.unregister(await auth.lease(credentials(request, body.access_token)));
+      response.json(success({}));
+    },
+
+    openReverseSession(request) {
+      policy.assertIpAllowed(clientIp(request));
+      throw new ApiError(
+        'hijack_unsupported',
+        'without an upgrade, /sdk/connect must be the first request of its connection',
+      );
+    },
+  };
+}

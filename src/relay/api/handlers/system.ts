@@ -1,0 +1,59 @@
+import { ApiError, type RequestBody, type SuccessData, success } from '../../../contract/index.js';
+import type { LeaseAuth } from '../../leases/lease-auth.js';
+import type { LeaseBook } from '../../leases/lease-registry.js';
+import type { DigestRequest, DigestSigner } from '../../keyless/digest-signer.js';
+import type { TranscriptRequest, TranscriptSigner } from '../../keyless/transcript-signer.js';
+import type { SessionDirectory } from '../../reverse/session-registry.js';
+import { identityKey } from '../../leases/lease.js';
+import type { Policy } from '../../policy/policy.js';
+import type { Handlers } from '../app.js';
+import { credentials } from './sdk.js';
+
+export interface SystemParts {
+  auth: LeaseAuth;
+  leases: LeaseBook;
+  directory: SessionDirectory;
+  transcripts: Pick<TranscriptSigner, 'sign'>;
+  /** Only where the operator turned digest mode on. */
+  digests?: Pick<DigestSigner, 'sign'>;
+  policy: Policy;
+  draining: AbortSignal;
+}
+
+/** `/healthz`, `/v1/sign` and `/tunnel/status`. */
+export function systemHandlers(parts: SystemParts): Handlers {
+  return {
+    getHealth(_request, response) {
+      if (parts.draining.aborted) throw new ApiError('feature_unavailable', 'the relay is going down');
+      const degraded = parts.leases.unwritten > 0 ? { degraded: ['store'] } : {};
+      response.json(success({ status: 'ok', ...degraded } satisfies SuccessData<'getHealth'>));
+    },
+
+    async signHandshake(request, response) {
+      const lease = await parts.auth.lease(credentials(request));
+      const body = request.body as RequestBody<'signHandshake'>;
+      if ('transcript' in body) {
+        response.json(success(parts.transcripts.sign(body as TranscriptRequest, lease)));
+        return;
+      }
+      if (!parts.digests)
+        throw new ApiError('feature_unavailable', 'this relay signs transcripts only', { status: 404 });
+      // Nothing ties a digest to a visitor that was routed here.
+      parts.policy.assertMayServe(identityKey(lease.identity));
+      response.json(parts.digests.sign(body as DigestRequest));
+    },
+
+    async getTunnelStatus(request, response) {
+      const lease = await parts.auth.lease(credentials(request));
+      const hostname = String(request.query['hostname']).toLowerCase();
+      if (hostname !== lease.hostname)
+        throw new ApiError('unauthorized', 'the token is of a lease on another hostname');
+      const data: SuccessData<'getTunnelStatus'> = {
+        hostname,
+        registered: true,
+        service_alive: parts.directory.isAlive(lease),
+      };
+      response.json(success(data));
+    },
+  };
+}

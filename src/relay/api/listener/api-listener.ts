@@ -1,0 +1,329 @@
+import { type IncomingMessage, type RequestListener, ServerResponse, createServer } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type SecureContext, TLSSocket, createSecureContext, createServer as createTlsServer } from 'node:tls';
+import { ApiError } from '../../../contract/index.js';
+import { normalizeIp } from '../../../net/ip-address.js';
+import { guard, repeat } from '../../../util/boundary.js';
+import { DetachableSocket } from '../../../unwrap/detachable-socket.js';
+import { unwrapAlpn } from '../../../unwrap/unwrap.js';
+import type { Certificate } from '../../certs/certificate.js';
+import {
+  keepAliveTimeoutMs,
+  maxApiConnections,
+  maxRequestHeadBytes,
+  requestCheckIntervalMs,
+  requestHeadTimeoutMs,
+  requestTimeoutMs,
+  responseTimeoutMs,
+  tcpKeepAliveMs,
+  tlsHandshakeTimeoutMs,
+} from '../../constants.js';
+import { sourceOf } from '../../../net/source-network.js';
+import { Tally } from '../../limiters/concurrency-limiter.js';
+import type { ClientAddresses } from '../middleware/client-address.js';
+import type { ConnectEndpoint, Wrapped } from './connect.js';
+import { closeSoon, refuseWith } from './raw-responses.js';
+import { peekRequest } from './request-head.js';
+
+const connectPath = /^\/sdk\/connect(?:\?|$)/;
+
+/** What is known of a connection that was accepted elsewhere. */
+export interface Arrival {
+  /** The address that counts, where the connection's other end only passes it on. */
+  passedOnFor?: string | undefined;
+  /** Protocols that its ClientHello offers. */
+  alpn?: readonly string[] | undefined;
+  /** Called when the connection has become a reverse session. */
+  onReverseSession(): void;
+}
+
+/**
+ * The HTTPS listener of the API: TLS by the relay's own certificate, HTTP/1.1 only, and the switch to raw bytes for
+ * reverse sessions. Connections to the root host that arrive on the public port join by `accept`.
+ */
+export class ApiListener {
+  readonly #http;
+  readonly #tls;
+  /** TCP connections, from before their handshake on. */
+  readonly #open = new Set<Socket>();
+  /** Connections to the API's own port that are no reverse sessions (yet). */
+  readonly #bySource: Tally;
+  /** The last response not done yet of each connection that HTTP serves. */
+  readonly #answering = new Map<Duplex, ServerResponse>();
+  /** Responses that were handed to the connection and not taken by the peer, and since when. */
+  readonly #unread = new WeakMap<ServerResponse, number>();
+  readonly #sweeper: NodeJS.Timeout;
+  /** By the ends of the connection: TLS makes another socket of each. */
+  readonly #arrivals = new Map<string, Arrival>();
+  /** Connections of which TLS may be taken off. */
+  readonly #wrapped = new WeakMap<Duplex, Wrapped & { arrival: Arrival }>();
+  /** TCP connections of these. */
+  readonly #wrappedSockets = new WeakSet<Socket>();
+  #unwrappable: SecureContext;
+
+  constructor(
+    app: RequestListener,
+    certificate: Certificate,
+    private readonly connect: ConnectEndpoint,
+    private readonly addresses: ClientAddresses,
+    maxConnectionsPerSource: number,
+  ) {
+    this.#bySource = new Tally(maxConnectionsPerSource);
+    const limits = {
+      maxHeaderSize: maxRequestHeadBytes,
+      headersTimeout: requestHeadTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      keepAliveTimeout: keepAliveTimeoutMs,
+      connectionsCheckingInterval: requestCheckIntervalMs,
+      // Node would answer for itself, without an envelope; nothing here depends on Host.
+      requireHostHeader: false,
+    };
+    this.#http = createServer(limits);
+    // This server never listens by itself, yet only from `listening` on does it keep its deadlines.
+    this.#http.emit('listening');
+    const answer = guard(
+      'api request',
+      (request: IncomingMessage, response: ServerResponse) => this.#answer(app, request, response),
+      ({ socket }) => socket.destroy(),
+    );
+    this.#http.on('request', answer);
+    // An expectation may be ignored (RFC 9110 10.1.1); Node's own refusal would be no envelope.
+    this.#http.on('checkExpectation', answer);
+    this.#http.on(
+      'upgrade',
+      guard(
+        'api upgrade',
+        (request: IncomingMessage, socket: Duplex, rest: Buffer) => this.#upgrade(app, request, socket, rest),
+        (_request, socket) => socket.destroy(),
+      ),
+    );
+    this.#http.on(
+      'connect',
+      guard(
+        'api CONNECT request',
+        (request: IncomingMessage, socket: Duplex) =>
+          this.#refuseAfterAnswers(request, socket, new ApiError('invalid_request', 'CONNECT is not supported')),
+        (_request, socket) => socket.destroy(),
+      ),
+    );
+    this.#http.on(
+      'clientError',
+      guard(
+        'api client error',
+        (error: NodeJS.ErrnoException, socket: Duplex) => {
+          // Nothing may come between the parts of a response that is still on its way.
+          if (socket.writable && !this.#answering.has(socket)) refuseWith(socket, malformed(error));
+          else socket.destroy();
+        },
+        (_error, socket) => socket.destroy(),
+      ),
+    );
+    this.#unwrappable = unwrappableContext(certificate);
+    this.#tls = createTlsServer({
+      ...secureContext(certificate),
+      ALPNProtocols: ['http/1.1'],
+      minVersion: 'TLSv1.2',
+      handshakeTimeout: tlsHandshakeTimeoutMs,
+      allowHalfOpen: true,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: tcpKeepAliveMs,
+    });
+    // A client that leaves amid its handshake goes unnoticed on half-open sockets until the handshake's deadline.
+    this.#tls.on(
+      'connection',
+      guard(
+        'api connection',
+        (socket: Socket) => this.#admit(socket),
+        (socket) => socket.destroy(),
+      ),
+    );
+    this.#tls.on('secureConnection', this.#serveGuarded);
+    // Such as a lack of file descriptors, which passes.
+    this.#tls.on('error', () => {});
+    this.#sweeper = repeat('response sweep', () => this.#sweep(performance.now()), requestCheckIntervalMs);
+    this.#tls.on('tlsClientError', (_error, socket) => socket.destroy());
+  }
+
+  get server() {
+    return this.#tls;
+  }
+
+  /** Uses another certificate for the handshakes to come. */
+  setCertificate(certificate: Certificate): void {
+    this.#tls.setSecureContext(secureContext(certificate));
+    this.#unwrappable = unwrappableContext(certificate);
+  }
+
+  /** Serves a connection accepted elsewhere, from its ClientHello on. */
+  accept(socket: Socket, arrival: Arrival): void {
+    if (arrival.alpn?.includes(unwrapAlpn)) return this.#acceptUnwrappable(socket, arrival);
+    const ends = endsOf(socket);
+    this.#arrivals.set(ends, arrival);
+    socket.once('close', () => this.#arrivals.delete(ends));
+    this.#tls.emit('connection', socket);
+  }
+
+  /** Stops listening and ends what is open, reverse sessions included. */
+  async stop(): Promise<void> {
+    clearInterval(this.#sweeper);
+    const closed = new Promise((resolve) => this.#tls.close(resolve));
+    this.#http.close();
+    for (const socket of this.#open) socket.destroy();
+    await closed;
+  }
+
+  #admit(socket: Socket): boolean {
+    const hasRoom = this.#open.size < maxApiConnections && this.#count(socket);
+    if (!hasRoom) socket.destroy();
+    this.#open.add(socket);
+    socket.once('close', () => this.#open.delete(socket));
+    return hasRoom;
+  }
+
+  /** Counts a connection to the API's own port by its source; others were counted where they came in. */
+  #count(socket: Socket): boolean {
+    const ends = endsOf(socket);
+    const ip = normalizeIp(socket.remoteAddress);
+    if (this.#wrappedSockets.has(socket) || this.#arrivals.has(ends) || this.addresses.isProxy(ip)) return true;
+    const source = sourceOf(ip);
+    if (!this.#bySource.add(source)) return false;
+    let isCounted = true;
+    const uncount = () => {
+      if (isCounted) this.#bySource.remove(source);
+      isCounted = false;
+    };
+    // From then on its lease's limits hold for it.
+    this.#arrivals.set(ends, { onReverseSession: uncount });
+    socket.once('close', () => {
+      uncount();
+      this.#arrivals.delete(ends);
+    });
+    return true;
+  }
+
+  /** Ends connections whose peer does not read its response: what it has yet to take is held in memory. */
+  #sweep(now: number): void {
+    for (const [socket, response] of this.#answering) {
+      if (!response.writableEnded) continue;
+      const since = this.#unread.get(response);
+      if (since === undefined) this.#unread.set(response, now);
+      else if (now - since > responseTimeoutMs) socket.destroy();
+    }
+  }
+
+  /** TLS that is not tied to its socket, which costs more and is only for sessions. */
+  #acceptUnwrappable(socket: Socket, arrival: Arrival): void {
+    this.#wrappedSockets.add(socket);
+    if (!this.#admit(socket)) return;
+    const transport = new DetachableSocket(socket);
+    const tls = new TLSSocket(transport, {
+      isServer: true,
+      secureContext: this.#unwrappable,
+      ALPNProtocols: [unwrapAlpn],
+    });
+    const deadline = setTimeout(() => tls.destroy(), tlsHandshakeTimeoutMs);
+    tls.once('close', () => clearTimeout(deadline));
+    tls.on('error', () => tls.destroy());
+    // Behind the handshake Node makes an `error` of what is wrong with TLS only on sockets that a tls.Server has made.
+    tls.on('_tlsError', () => tls.destroy());
+    tls.once('secure', () => {
+      clearTimeout(deadline);
+      this.#wrapped.set(tls, { tls, transport, arrival });
+      this.addresses.note(tls, arrival.passedOnFor ?? normalizeIp(socket.remoteAddress));
+      this.#serveGuarded(tls);
+    });
+  }
+
+  readonly #serveGuarded = guard(
+    'api connection',
+    (socket: TLSSocket) => this.#serve(socket),
+    (socket) => socket.destroy(),
+  );
+
+  async #serve(socket: TLSSocket): Promise<void> {
+    socket.on('error', () => socket.destroy());
+    // Of a connection with something between TLS and TCP the ends are not to be had, and all is noted.
+    const passedOnFor = this.#wrapped.has(socket) ? undefined : this.#arrivals.get(endsOf(socket))?.passedOnFor;
+    if (passedOnFor !== undefined) this.addresses.note(socket, passedOnFor);
+    const found = await peekRequest(socket);
+    if (found === 'gone') socket.destroy();
+    else if (found === 'http2') refuseWith(socket, new ApiError('http11_only', 'this relay speaks HTTP/1.1'));
+    else if (found === 'other') {
+      this.#http.emit('connection', socket);
+      process.nextTick(() => socket.resume());
+    } else if (await this.connect.plain(socket, found, this.#wrapped.get(socket))) this.#becameSession(socket);
+  }
+
+  #becameSession(socket: Socket): void {
+    const wrapped = this.#wrapped.get(socket);
+    if (wrapped) return wrapped.arrival.onReverseSession();
+    const ends = endsOf(socket);
+    this.#arrivals.get(ends)?.onReverseSession();
+    this.#arrivals.delete(ends);
+  }
+
+  #answer(app: RequestListener, request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    this.#answering.set(socket, response);
+    // Refused before its body had come: Node would read on, however much that is, until the request's deadline.
+    response.once('finish', () => {
+      if (!request.complete) closeSoon(socket);
+    });
+    response.once('close', () => {
+      if (this.#answering.get(socket) === response) this.#answering.delete(socket);
+    });
+    app(request, response as never);
+  }
+
+  /** Refuses what ends HTTP on a connection, in its turn: responses go out in the order of their requests. */
+  #refuseAfterAnswers(_request: IncomingMessage, socket: Duplex, error: ApiError): void {
+    const earlier = this.#answering.get(socket);
+    if (earlier) earlier.once('close', () => refuseWith(socket, error));
+    else refuseWith(socket, error);
+  }
+
+  async #upgrade(app: RequestListener, request: IncomingMessage, socket: Duplex, rest: Buffer): Promise<void> {
+    // A connection cannot be switched while a response to an earlier request is still to be written to it.
+    if (this.#answering.has(socket)) {
+      const early = new ApiError('invalid_request', 'an upgrade must wait for the answers to the requests before it');
+      return this.#refuseAfterAnswers(request, socket, early);
+    }
+    if (request.method === 'GET' && connectPath.test(request.url ?? '')) {
+      const isSession = await this.connect.upgrade(socket, request, rest, this.#wrapped.get(socket));
+      if (isSession) this.#becameSession(request.socket);
+      return;
+    }
+    // RFC 9110 7.8: a server may ignore Upgrade. Node has parsed the request but let go of the connection, so the
+    // answer is its last.
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket as Socket);
+    response.once('finish', () => closeSoon(socket));
+    app(request, response);
+  }
+}
+
+/** No two open connections have both ends in common. */
+function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return [remoteAddress, remotePort, localAddress, localPort].join(' ');
+}
+
+function secureContext(certificate: Certificate) {
+  return { cert: certificate.chainPem, key: certificate.keyPem };
+}
+
+/** For a client that knows `unwrapAlpn`, and so TLS 1.3. */
+function unwrappableContext(certificate: Certificate): SecureContext {
+  return createSecureContext({ ...secureContext(certificate), minVersion: 'TLSv1.3' });
+}
+
+function malformed(error: NodeJS.ErrnoException): ApiError {
+  if (error.code === 'HPE_HEADER_OVERFLOW') {
+    return new ApiError('invalid_request', `the request head is longer than ${maxRequestHeadBytes} bytes`, {
+      status: 413,
+    });
+  }
+  return new ApiError('invalid_request', 'the request is not HTTP/1.1, or did not arrive in time');
+}

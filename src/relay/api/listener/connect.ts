@@ -1,0 +1,233 @@
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import { WebSocketServer } from 'ws';
+import { ApiError } from '../../../contract/index.js';
+import { datagramCarrierSilenceMs, keepaliveIntervalMs, unwrapTimeoutMs } from '../../constants.js';
+import type { Datagrams } from '../../datagrams/datagrams.js';
+import type { Logger } from '../../../util/logger.js';
+import type { Admission, ConnectRequest, ReverseAdmission } from '../../reverse/admission.js';
+import { WebSocketDatagrams } from '../../../streams/datagram-channel.js';
+import { maxFrameBytes } from '../../../protocol/datagram-frame.js';
+import { WebSocketStream, maxWebSocketMessageBytes } from '../../../streams/websocket-stream.js';
+import type { DetachableSocket } from '../../../unwrap/detachable-socket.js';
+import { unwrap } from '../../../unwrap/unwrap.js';
+import type { AnswerObserver } from '../app.js';
+import type { ClientAddresses } from '../middleware/client-address.js';
+import { asApiError } from '../middleware/errors.js';
+import { refuseWith } from './raw-responses.js';
+import type { RequestHead } from './request-head.js';
+
+const streamProtocol = 'portal.reverse';
+const datagramProtocol = 'portal.datagram';
+const bindingProtocol = 'portal.binding.1';
+const tokenProtocol = 'portal.token.';
+const switchedInPlace = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive';
+const switchedProtocols = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: portal-reverse';
+const recycles = 'X-Portal-Recycle: 1';
+const unwraps = 'X-Portal-Unwrap: 1';
+
+/** The connection of a request, as far as TLS can be taken off it. */
+export interface Wrapped {
+  tls: TLSSocket;
+  transport: DetachableSocket;
+}
+
+/** `GET /sdk/connect`: from an HTTP request to a reverse session in its lease's queue. */
+export class ConnectEndpoint {
+  readonly #webSockets = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: maxWebSocketMessageBytes,
+    // Never another one that was offered: a browser's token is among them.
+    handleProtocols: () => streamProtocol,
+  });
+  readonly #datagramWebSockets = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: maxFrameBytes,
+    handleProtocols: () => datagramProtocol,
+  });
+
+  constructor(
+    private readonly admission: ReverseAdmission,
+    private readonly datagrams: Datagrams,
+    private readonly addresses: ClientAddresses,
+    private readonly logger: Logger,
+    private readonly onAnswer?: AnswerObserver,
+  ) {
+    this.#webSockets.on('headers', (headers, request) => {
+      // Admission has seen to it that the header says 1 where it is sent.
+      if (request.headers['x-portal-recycle'] !== undefined) headers.push(recycles);
+    });
+    // What is no WebSocket handshake (RFC 6455 4.2.1).
+    for (const server of [this.#webSockets, this.#datagramWebSockets]) {
+      server.on('wsClientError', (error, socket) =>
+        this.#refuse(socket, new ApiError('invalid_request', error.message)),
+      );
+    }
+  }
+
+  /** The raw carrier: a plain GET, the first request of its connection. @returns whether it is a reverse session now */
+  async plain(socket: Socket, head: RequestHead, wrapped?: Wrapped): Promise<boolean> {
+    const header = (name: string) => head.headers.get(name);
+    const clientIp = this.addresses.of(socket, header('x-forwarded-for'));
+    const request = { httpVersion: head.version, clientIp, header };
+    return await this.#open(socket, request, head.rest, switchedInPlace, wrapped);
+  }
+
+  /** `Upgrade: portal-reverse`, the raw carrier once more, or `websocket`. @returns as `plain`, for every carrier */
+  async upgrade(socket: Duplex, message: IncomingMessage, rest: Buffer, wrapped?: Wrapped): Promise<boolean> {
+    const header = (name: string) => message.headers[name] as string | undefined;
+    const clientIp = this.addresses.of(message.socket, header('x-forwarded-for'));
+    const request = { httpVersion: message.httpVersion, clientIp, header };
+    const isWebSocket = header('upgrade')?.toLowerCase() === 'websocket';
+    if (isWebSocket) return await this.#openWebSocket(socket, message, request, rest);
+    return await this.#open(socket, request, rest, switchedProtocols, wrapped);
+  }
+
+  #refuse(socket: Duplex, thrown: unknown): void {
+    const error = asApiError(thrown, this.logger);
+    this.onAnswer?.('openReverseSession', error.code);
+    refuseWith(socket, error);
+  }
+
+  async #openWebSocket(
+    socket: Duplex,
+    message: IncomingMessage,
+    request: ConnectRequest,
+    rest: Buffer,
+  ): Promise<boolean> {
+    let isOpen = false;
+    try {
+      const offered = (request.header('sec-websocket-protocol') ?? '').split(',').map((protocol) => protocol.trim());
+      if (offered.includes(datagramProtocol)) {
+        return await this.#openDatagrams(socket, message, withSubprotocols(request, offered), rest);
+      }
+      if (!offered.includes(streamProtocol))
+        throw new ApiError('invalid_request', `the subprotocol ${streamProtocol} must be offered`);
+      const admission = await this.admission.admit(withSubprotocols(request, offered));
+      if (socket.destroyed) return false;
+      takeOver(() =>
+        this.#webSockets.handleUpgrade(message, socket, rest, (opened) => {
+          this.#enter(admission, new WebSocketStream(opened, socket));
+          isOpen = true;
+        }),
+      );
+    } catch (error) {
+      this.#refuse(socket, error);
+    }
+    return isOpen;
+  }
+
+  /** @throws ApiError as `ReverseAdmission.admitDatagrams` */
+  async #openDatagrams(
+    socket: Duplex,
+    message: IncomingMessage,
+    request: ConnectRequest,
+    rest: Buffer,
+  ): Promise<boolean> {
+    const sessions = await this.admission.admitDatagrams(request);
+    let isOpen = false;
+    if (socket.destroyed) return false;
+    this.#datagramWebSockets.handleUpgrade(message, socket, rest, (opened) => {
+      const times = { pingMs: keepaliveIntervalMs, silenceMs: datagramCarrierSilenceMs };
+      this.datagrams.attach(sessions, new WebSocketDatagrams(opened, socket, times), request.clientIp);
+      isOpen = true;
+    });
+    return isOpen;
+  }
+
+  async #open(
+    socket: Duplex,
+    request: ConnectRequest,
+    rest: Buffer,
+    answer: string,
+    wrapped: Wrapped | undefined,
+  ): Promise<boolean> {
+    const upgrade = request.header('upgrade')?.toLowerCase();
+    try {
+      if (upgrade !== undefined && upgrade !== 'portal-reverse')
+        throw new ApiError('invalid_request', 'Upgrade must be portal-reverse or websocket, and one of them');
+      if (rest.length > 0)
+        throw new ApiError('invalid_request', 'nothing may follow the request before it is answered');
+      const admission = await this.admission.admit(request);
+      if (socket.destroyed) return false;
+      const { recycle, unwrap } = admission.options;
+      const head = [answer, ...(recycle ? [recycles] : []), ...(unwrap && wrapped ? [unwraps] : []), '\r\n'];
+      if (unwrap && wrapped) return await this.#openUnwrapped(admission, wrapped, head.join('\r\n'));
+      takeOver(() => socket.write(head.join('\r\n')));
+      this.#enter(admission, socket);
+      return true;
+    } catch (error) {
+      this.#refuse(socket, error);
+      return false;
+    }
+  }
+
+  /** What the tunnel sends once it has the answer comes without TLS. */
+  async #openUnwrapped(admission: Admission, { tls, transport }: Wrapped, answer: string): Promise<boolean> {
+    // Until the greeting it is not ready, yet there must be room for it then.
+    const release = admission.sessions.queue.hold();
+    try {
+      transport.hold();
+      await written(tls, answer);
+      const stream = tls.destroyed
+        ? undefined
+        : await unwrap(tls, transport, 'relay', AbortSignal.timeout(unwrapTimeoutMs)).catch(() => undefined);
+      if (stream) this.#enter(admission, stream);
+      return stream !== undefined;
+    } finally {
+      release();
+    }
+  }
+
+  #enter(admission: Admission, stream: Duplex): void {
+    this.admission.enter(admission, stream);
+    this.onAnswer?.('openReverseSession', 'ok');
+    const { lease, queue } = admission.sessions;
+    this.logger.debug({ hostname: lease.hostname, ready: queue.ready }, 'reverse session ready');
+  }
+}
+
+/** Settles when TCP has taken the answer, or the connection is gone. Nothing is read meanwhile that would tell of its end. */
+async function written(tls: TLSSocket, answer: string): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const deadline = setTimeout(() => tls.destroy(), unwrapTimeoutMs);
+    const settle = () => {
+      clearTimeout(deadline);
+      resolve();
+    };
+    tls.once('close', settle);
+    takeOver(() => tls.write(answer, settle));
+  });
+}
+
+/** @throws ApiError `hijack_failed` when the connection lets itself be switched no more */
+function takeOver(switchOver: () => void): void {
+  try {
+    switchOver();
+  } catch (cause) {
+    throw new ApiError('hijack_failed', 'the connection could not be taken over', { cause });
+  }
+}
+
+/**
+ * A browser cannot set headers, so it says the same by the subprotocols it offers. What came as a header goes first.
+ * @throws ApiError `invalid_request` when token header and subprotocol differ
+ */
+function withSubprotocols(request: ConnectRequest, offered: string[]): ConnectRequest {
+  const token = offered.find((protocol) => protocol.startsWith(tokenProtocol))?.slice(tokenProtocol.length);
+  const inHeader = request.header('x-portal-access-token');
+  if (token && inHeader && token !== inHeader) {
+    throw new ApiError('invalid_request', 'header and subprotocol carry different access tokens');
+  }
+  const said = new Map([
+    ['x-portal-access-token', token],
+    ['x-portal-binding', offered.includes(bindingProtocol) ? '1' : undefined],
+  ]);
+  return { ...request, header: (name) => request.header(name) ?? said.get(name) };
+}

@@ -1,0 +1,63 @@
+import { STATUS_CODES } from 'node:http';
+import type { ErrorRequestHandler } from 'express';
+import { ApiError, type OperationId, failure, isDeclared, violationCode } from '../../../contract/index.js';
+import type { Logger } from '../../../util/logger.js';
+
+/** What express and express-openapi-validator throw. */
+interface LibraryError extends Error {
+  status?: number;
+  headers?: Record<string, string>;
+  errors?: { path?: string; message?: string }[];
+}
+
+/**
+ * Brings whatever was thrown into the catalogue. What is no fault of the caller becomes `internal`, with its cause in
+ * the log and never in the answer.
+ */
+export function asApiError(error: unknown, logger: Logger, operationId?: OperationId): ApiError {
+  if (error instanceof ApiError) return error;
+  const { status, errors = [], message } = error as LibraryError;
+  if (status === 404) return new ApiError('not_found', 'no such endpoint', { cause: error });
+  if (status === 405) return new ApiError('method_not_allowed', 'the endpoint has other methods', { cause: error });
+  if (status === 401) return new ApiError('unauthorized', 'a credential is missing', { cause: error });
+  if (status === 415)
+    return new ApiError('invalid_request', 'the body must be application/json', { status, cause: error });
+  if (status === 413) return new ApiError('invalid_request', STATUS_CODES[status], { status, cause: error });
+  if (status !== undefined && status >= 400 && status < 500) {
+    const fault = errors[0];
+    if (!fault) return new ApiError('invalid_request', 'the request is malformed', { cause: error });
+    const pointer = fault.path ?? '';
+    const code = operationId ? violationCode(operationId, pointer) : 'invalid_request';
+    return new ApiError(code, `${pointer.slice(1).replaceAll('/', '.')} ${fault.message ?? 'is wrong'}`, {
+      cause: error,
+    });
+  }
+  logger.error({ err: error, message }, 'internal error');
+  return new ApiError('internal', 'the relay failed to answer', { cause: error });
+}
+
+/**
+ * The last handler of the application: every error leaves as its envelope.
+ * @param declaredOnly turns an error that the contract does not declare for the operation into `internal`: it is a bug
+ */
+export function answerErrors(logger: Logger, declaredOnly: boolean): ErrorRequestHandler {
+  // Express tells error handlers by their four parameters.
+  return (thrown: unknown, request, response, _next) => {
+    // express-openapi-validator puts the operation it found on the request.
+    const { openapi } = request as { openapi?: { schema?: { operationId?: OperationId } } };
+    const operationId = openapi?.schema?.operationId;
+    let error = asApiError(thrown, logger, operationId);
+    if (declaredOnly && operationId && !isDeclared(operationId, error)) {
+      error = new ApiError('internal', `${operationId} does not declare ${error.code} with status ${error.status}`);
+    }
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    const allow = (thrown as LibraryError).headers?.['Allow'];
+    if (allow) response.set('Allow', allow);
+    if (error.retryAfterSeconds !== undefined) response.set('Retry-After', String(error.retryAfterSeconds));
+    response.locals['code'] = error.code;
+    response.status(error.status).json(failure(error));
+  };
+}

@@ -1,0 +1,233 @@
+import { Backoff } from '../../sdk/lease/backoff.js';
+import { maxDescriptorLifetimeMs } from '../../sdk/constants.js';
+import {
+  DescriptorError,
+  checkSignature,
+  checkTimes,
+  parseDescriptor,
+  type RelayDescriptor,
+} from '../../sdk/discovery/relay-descriptor.js';
+import { nanoOfMs } from '../../sdk/discovery/unix-nano.js';
+import { sourceOf } from '../../net/source-network.js';
+import {
+  listedBetweenTurns,
+  maxForgedDescriptors,
+  maxCandidates,
+  maxCandidatesPerTeller,
+  maxPeers,
+  maxPeersPerSource,
+  maxRememberedIssues,
+} from '../constants.js';
+import { RefusalCounts, RefusedError } from './refusals.js';
+
+/** Another relay, or a URL that is said to be one. */
+export interface Peer {
+  readonly url: URL;
+  /** Named by the operator: never forgotten. */
+  readonly isBootstrap: boolean;
+  /** Who listed it, as `tellerOf` has it; none for bootstraps and for those that announced themselves. */
+  readonly toldBy?: string;
+  readonly backoff: Backoff;
+  /** What it serves of itself, believed until it expires. */
+  descriptor?: RelayDescriptor;
+  /** The address that it was last known by, also after its descriptor has expired. Without: a candidate. */
+  address?: string;
+  /** Source of the limits that it was reached at. */
+  source?: string;
+  /** When it is to be visited next, in milliseconds since the epoch. */
+  dueAt: number;
+  /** When it answered last, or was heard of first. */
+  seenAt: number;
+}
+
+export interface PeerBookOptions {
+  self: { url: URL; address: string };
+  bootstraps: URL[];
+  backoff: { firstMs: number; longestMs: number };
+  /** How long a relay may be silent before it is forgotten. */
+  forgetAfterMs: number;
+  /** Whether several relays behind one address are one too many: so for addresses of the internet. */
+  isCrowdable(ip: string): boolean;
+}
+
+/**
+ * Which relays are known, by URL. A listing only says where to look: what is believed of a relay is what its own URL serves.
+ * So nobody can speak for another, and what all others say together is worth no more than the room for it.
+ */
+export class PeerBook {
+  readonly refused = new RefusalCounts();
+  readonly #peers = new Map<string, Peer>();
+  /** The newest that each address has signed, kept for as long as something older could still be valid. */
+  readonly #newest = new Map<string, { issuedAtNano: bigint; until: number }>();
+  readonly #options: PeerBookOptions;
+
+  constructor(options: PeerBookOptions, now = Date.now()) {
+    this.#options = options;
+    for (const url of options.bootstraps) {
+      if (url.origin !== options.self.url.origin) this.#add({ url, isBootstrap: true }, now);
+    }
+  }
+
+  at(url: URL): Peer | undefined {
+    return this.#peers.get(url.origin);
+  }
+
+  all(): Peer[] {
+    return [...this.#peers.values()];
+  }
+
+  /** Those whose descriptor is valid now. */
+  believed(now = Date.now()): (Peer & { descriptor: RelayDescriptor })[] {
+    this.#sweep(now);
+    return this.all().filter((peer): peer is Peer & { descriptor: RelayDescriptor } => peer.descriptor !== undefined);
+  }
+
+  /** Whether the address has signed something newer. */
+  isOlder({ address, issuedAtNano }: RelayDescriptor): boolean {
+    return issuedAtNano < (this.#newest.get(address)?.issuedAtNano ?? issuedAtNano);
+  }
+
+  /** @throws RefusedError for what claims to be this relay */
+  refuseSelf(descriptor: RelayDescriptor): void {
+    if (this.#isSelf(descriptor)) throw new RefusedError('self', 'it is this relay');
+  }
+
+  /** For a relay that announced itself; held once it is believed. */
+  draft(url: URL, now = Date.now()): Peer {
+    return { url, isBootstrap: false, backoff: new Backoff(this.#options.backoff), dueAt: now, seenAt: now };
+  }
+
+  /**
+   * Takes over what a relay's own URL serves.
+   * @param ip where it was reached, unless it handed the descriptor in itself
+   * @throws RefusedError `self`, `older`, `no_room`
+   */
+  believe(peer: Peer, descriptor: RelayDescriptor, ip: string | undefined, now = Date.now()): void {
+    this.refuseSelf(descriptor);
+    if (this.isOlder(descriptor)) throw new RefusedError('older', 'the same address has signed a newer descriptor');
+    const source = ip === undefined ? peer.source : this.#options.isCrowdable(ip) ? sourceOf(ip) : undefined;
+    if (!peer.isBootstrap) this.#needRoom(peer, source);
+    for (const other of this.#peers.values()) {
+      // It has moved: what is said of the former URL no longer holds.
+      if (other !== peer && other.address === descriptor.address) other.descriptor = undefined;
+    }
+    peer.descriptor = descriptor;
+    peer.address = descriptor.address;
+    peer.source = source;
+    peer.seenAt = now;
+    this.#peers.set(peer.url.origin, peer);
+    this.#remember(descriptor, now);
+  }
+
+  /**
+   * Goes through what a relay lists. New URLs become candidates; a relay that was given up for dead and has signed anew is due
+   * at once. Verifying costs milliseconds each, between which others get their turn.
+   */
+  async hear(teller: Peer, listed: unknown[], signal: AbortSignal): Promise<void> {
+    let forged = 0;
+    let room = this.#candidateRoom(tellerOf(teller));
+    for (const [at, raw] of listed.entries()) {
+      if (at % listedBetweenTurns === 0) await turn();
+      if (signal.aborted || forged >= maxForgedDescriptors) return;
+      try {
+        const descriptor = parseDescriptor(raw);
+        if (this.#isSelf(descriptor)) continue;
+        const held = this.at(descriptor.url);
+        if (held && !isDeadAndBack(held, descriptor)) continue;
+        checkTimes(descriptor);
+        if (!held && room <= 0) {
+          this.refused.add('no_room');
+          continue;
+        }
+        await turn();
+        checkSignature(descriptor);
+        this.#notice(teller, descriptor);
+        room = this.#candidateRoom(tellerOf(teller));
+      } catch (error) {
+        if (!(error instanceof DescriptorError)) throw error;
+        if (error.fault === 'signature') forged++;
+        this.refused.add(error.fault);
+      }
+    }
+  }
+
+  /** The one to be visited first, of those that `isFree` lets through. */
+  next(isFree: (peer: Peer) => boolean, now = Date.now()): Peer | undefined {
+    this.#sweep(now);
+    let first: Peer | undefined;
+    for (const peer of this.#peers.values()) {
+      if (isFree(peer) && (!first || peer.dueAt < first.dueAt)) first = peer;
+    }
+    return first;
+  }
+
+  #isSelf({ url, address }: RelayDescriptor): boolean {
+    const { self } = this.#options;
+    return url.origin === self.url.origin || address === self.address.toLowerCase();
+  }
+
+  #notice(teller: Peer, descriptor: RelayDescriptor, now = Date.now()): void {
+    const held = this.at(descriptor.url);
+    if (held) {
+      // Once for each descriptor: the newest one seen counts, believed or not.
+      if (isDeadAndBack(held, descriptor) && !this.#isKnown(descriptor)) {
+        this.#remember(descriptor, now);
+        held.dueAt = now;
+      }
+      return;
+    }
+    if (this.#candidateRoom(tellerOf(teller)) <= 0) return this.refused.add('no_room');
+    this.#add({ url: descriptor.url, isBootstrap: false, toldBy: tellerOf(teller) }, now);
+  }
+
+  #isKnown({ address, issuedAtNano }: RelayDescriptor): boolean {
+    return issuedAtNano <= (this.#newest.get(address)?.issuedAtNano ?? -1n);
+  }
+
+  #add(peer: Pick<Peer, 'url' | 'isBootstrap' | 'toldBy'>, now: number): void {
+    this.#peers.set(peer.url.origin, { ...this.draft(peer.url, now), ...peer });
+  }
+
+  #candidateRoom(toldBy: string): number {
+    const candidates = this.all().filter((peer) => peer.address === undefined && !peer.isBootstrap);
+    const ofTeller = candidates.filter((peer) => peer.toldBy === toldBy).length;
+    return Math.min(maxCandidates - candidates.length, maxCandidatesPerTeller - ofTeller);
+  }
+
+  #needRoom(peer: Peer, source: string | undefined): void {
+    const others = this.all().filter((other) => other !== peer && other.address !== undefined && !other.isBootstrap);
+    const nearby = source === undefined ? 0 : others.filter((other) => other.source === source).length;
+    if (others.length >= maxPeers || nearby >= maxPeersPerSource) {
+      throw new RefusedError('no_room', 'too many relays are known');
+    }
+  }
+
+  #remember({ address, issuedAtNano }: RelayDescriptor, now: number): void {
+    this.#newest.delete(address);
+    if (this.#newest.size >= maxRememberedIssues) this.#newest.delete(this.#newest.keys().next().value as string);
+    const issuedAt = Math.max(now, Number(issuedAtNano / 1_000_000n));
+    this.#newest.set(address, { issuedAtNano, until: issuedAt + maxDescriptorLifetimeMs });
+  }
+
+  #sweep(now: number): void {
+    for (const [address, { until }] of this.#newest) if (until <= now) this.#newest.delete(address);
+    for (const [origin, peer] of this.#peers) {
+      if (peer.descriptor && peer.descriptor.expiresAtNano <= nanoOfMs(now)) peer.descriptor = undefined;
+      const isSilent = now - peer.seenAt > this.#options.forgetAfterMs;
+      if (isSilent && !peer.isBootstrap && !peer.descriptor) this.#peers.delete(origin);
+    }
+  }
+}
+
+/** Relays behind one address of the internet are one teller: else a single host that runs several could take all the room. */
+function tellerOf({ source, url }: Peer): string {
+  return source ?? url.origin;
+}
+
+/** Lets whatever else waits go first. */
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** Whether a relay that does not answer has signed a descriptor lately, as somebody else was told. */
+function isDeadAndBack(peer: Peer, descriptor: RelayDescriptor): boolean {
+  return peer.backoff.failures > 0 && peer.address === descriptor.address;
+}

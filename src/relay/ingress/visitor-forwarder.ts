@@ -1,0 +1,147 @@
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type ProxiedAddresses, proxyHeader } from '../../protocol/proxy-protocol.js';
+import { claimTimeoutMs } from '../constants.js';
+import type { Bindings } from '../keyless/bindings.js';
+import type { Lease } from '../leases/lease.js';
+import type { Logger } from '../../util/logger.js';
+import { type ReverseSession, marker } from '../reverse/reverse-session.js';
+import type { LeaseSessions, LiveConnection, SessionDirectory, Traffic } from '../reverse/session-registry.js';
+import type { OutcomeObserver } from './connection-outcome.js';
+import { type SpliceMeter, splice } from './splice.js';
+
+export interface JoinerOptions {
+  /** Sessions that take no binding may be claimed for TLS: digest signing is on. */
+  unboundSessions: boolean;
+  maxConnectionsPerLease: number;
+  onOutcome?: OutcomeObserver;
+}
+
+/** A public connection on its way to a tunnel. */
+export interface Arrival {
+  socket: Socket;
+  addresses: ProxiedAddresses;
+  /** Of tenant TLS, as the visitor sent it; none on a port for raw TCP. */
+  clientHello?: Buffer;
+}
+
+/** Joins public connections to reverse sessions of the lease that they are for. */
+export class Joiner {
+  constructor(
+    private readonly options: JoinerOptions,
+    private readonly directory: SessionDirectory,
+    private readonly bindings: Bindings,
+    private readonly logger: Logger,
+  ) {}
+
+  /**
+   * Claims a reverse session for the connection and splices the two until both are done.
+   * @returns false when no session was to be had: the connection is the caller's to refuse, where it is still there
+   */
+  async join({ socket, addresses, clientHello }: Arrival, lease: Lease): Promise<boolean> {
+    const sessions = this.directory.of(lease);
+    // Those that wait for a session count as well: once they have one, nobody asks again.
+    if (sessions.live.size + sessions.waiting >= this.options.maxConnectionsPerLease) {
+      this.options.onOutcome?.('lease_over_limit');
+      return false;
+    }
+    // Only TLS needs a binding, to have its handshake signed.
+    const accepts = ({ options }: ReverseSession) =>
+      clientHello === undefined || options.binding || this.options.unboundSessions;
+    const ready = socket.destroyed ? undefined : sessions.queue.take(accepts);
+    const session = ready ?? (await this.#claim(socket, sessions, accepts));
+    // The lease may have ended in the moment between, too.
+    if (sessions.ended.aborted) session?.close();
+    const routed = session !== undefined && !sessions.ended.aborted;
+    this.options.onOutcome?.(routed ? 'routed' : 'no_session');
+    if (!routed) return false;
+    const binding =
+      clientHello && session.options.binding
+        ? this.bindings.issue({ hostname: lease.hostname, generation: lease.generation, clientHello })
+        : undefined;
+    if (binding) socket.once('close', () => this.bindings.revoke(binding));
+    const connection: LiveConnection = {
+      cut: () => socket.destroy(),
+      drop() {
+        socket.resetAndDestroy();
+        session.abandon();
+      },
+      tunnelIp: session.from,
+      traffic: { up: 0, down: 0 },
+    };
+    sessions.live.add(connection);
+    const start = clientHello ? marker.tenantTls : marker.rawTcp;
+    const stream = session.claim(openingBytes(start, session, addresses, binding));
+    // TLS tells by itself when it was cut short; raw TCP would end as if all had been said.
+    if (!clientHello) resetWhenCut(socket, stream);
+    const error = await splice(socket, stream, meter(connection.traffic, sessions.traffic), sessions.bandwidth);
+    sessions.release(connection);
+    this.logger.debug(
+      { hostname: lease.hostname, from: addresses.source.address, ...connection.traffic, error: error?.message },
+      'connection done',
+    );
+    return true;
+  }
+
+  /** Waits for a session, as long as the connection and its lease are there. */
+  async #claim(
+    socket: Socket,
+    sessions: LeaseSessions,
+    accepts: (session: ReverseSession) => boolean,
+  ): Promise<ReverseSession | undefined> {
+    if (socket.destroyed || sessions.ended.aborted) return undefined;
+    const gone = new AbortController();
+    const giveUp = () => gone.abort();
+    const timer = setTimeout(giveUp, claimTimeoutMs);
+    socket.once('close', giveUp);
+    sessions.waiting++;
+    sessions.ended.addEventListener('abort', giveUp, { once: true });
+    try {
+      const session = await sessions.queue.claim(accepts, gone.signal);
+      // The visitor may have left in the moment between: the session is unused, but no longer in the queue.
+      if (session && socket.destroyed) session.close();
+      return socket.destroyed ? undefined : session;
+    } finally {
+      sessions.waiting--;
+      clearTimeout(timer);
+      socket.off('close', giveUp);
+      sessions.ended.removeEventListener('abort', giveUp);
+    }
+  }
+}
+
+/** Resets the visitor's connection when the session breaks. To be called before others listen to the session. */
+function resetWhenCut(socket: Socket, stream: Duplex): void {
+  const cut = () => {
+    if (!socket.destroyed && !(stream.readableEnded && stream.writableFinished)) socket.resetAndDestroy();
+  };
+  stream.once('error', cut);
+  stream.once('close', cut);
+}
+
+/** Counts a connection's bytes for itself and for its lease. */
+function meter(own: Traffic, ofLease: Traffic): SpliceMeter {
+  return {
+    forward(bytes) {
+      own.up += bytes;
+      ofLease.up += bytes;
+    },
+    backward(bytes) {
+      own.down += bytes;
+      ofLease.down += bytes;
+    },
+  };
+}
+
+/** What a tunnel reads before the visitor's own bytes (docs/protocol.md). */
+function openingBytes(
+  start: number,
+  session: ReverseSession,
+  addresses: ProxiedAddresses,
+  binding: Buffer | undefined,
+): Buffer {
+  const parts: Buffer[] = [Buffer.from([start])];
+  if (binding) parts.push(binding);
+  if (session.options.proxy) parts.push(proxyHeader(addresses));
+  return Buffer.concat(parts);
+}

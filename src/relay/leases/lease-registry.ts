@@ -1,0 +1,411 @@
+import { randomBytes } from 'node:crypto';
+import { ApiError } from '../../contract/index.js';
+import { repeat } from '../../util/boundary.js';
+import { sourceOf } from '../../net/source-network.js';
+import {
+  defaultLeaseTtlSeconds,
+  leaseSweepIntervalMs,
+  maxLeases,
+  nameReservationMs,
+  renewalBurst,
+  renewalsPerSecond,
+} from '../constants.js';
+import type { LeasePorts, PortsGrip, WantedPorts } from '../ports/lease-ports.js';
+import { RateLimit } from '../limiters/rate-limit.js';
+import type { Policy } from '../policy/policy.js';
+import type { LeaseRecord, Metadata, Store } from '../store/store.js';
+import { Tally } from '../limiters/concurrency-limiter.js';
+import type { AccessTokenClaims } from '../auth/tokens.js';
+import { type Identity, type Lease, identityKey, knownMetadata } from './lease.js';
+
+/** `rejected`: its identity was denied or banned. */
+export type LeaseEnding = 'unregistered' | 'replaced' | 'expired' | 'rejected';
+
+export interface LeaseTerms {
+  identity: Identity;
+  ttlSeconds: number;
+  metadata: Metadata;
+  ports: WantedPorts;
+  clientIp: string;
+  reportedIp?: string;
+}
+
+export interface LeaseLimits {
+  maxTtlSeconds: number;
+  /** Live leases by source address, and by Ethereum address: both cost next to nothing. */
+  perSource: number;
+  perWallet: number;
+  /** Names that nobody can lease. */
+  reservedNames: ReadonlySet<string>;
+}
+
+/**
+ * Who holds which hostname. One hostname has one owner; the book in memory answers, the store remembers. Nothing is
+ * acknowledged before the store has it.
+ */
+export class LeaseBook {
+  readonly #leases = new Map<string, Lease>();
+  /** hostname -> whose it was, and until when (milliseconds) nobody else may take it. */
+  readonly #reserved = new Map<string, { key: string; generation: string; until: number }>();
+  /** Calls that change one hostname run one after the other. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #renewals = new RateLimit(renewalBurst, renewalsPerSecond);
+  #sweeper: NodeJS.Timeout | undefined;
+  /** Renewed in memory while the store failed: written as soon as it can be. */
+  readonly #unwritten = new Set<Lease>();
+  #rewriting = false;
+
+  readonly #bySource: Tally;
+  readonly #byWallet: Tally;
+
+  constructor(
+    private readonly rootHost: string,
+    private readonly limits: LeaseLimits,
+    private readonly policy: Pick<Policy, 'assertNotRejected'>,
+    private readonly store: Store,
+    private readonly ports: LeasePorts,
+    private readonly onEnded: (lease: Lease, ending: LeaseEnding) => void,
+    private readonly onFault: (error: unknown) => void,
+  ) {
+    this.#bySource = new Tally(limits.perSource);
+    this.#byWallet = new Tally(limits.perWallet);
+  }
+
+  /** Brings back what was alive at the last write, for one fresh TTL, and starts ending what expires. */
+  async start(freshTtlSeconds: number): Promise<void> {
+    const now = Date.now();
+    const { leases, lastWriteAt } = await this.store.loadLeases();
+    const alive: Lease[] = [];
+    for (const record of leases) {
+      const lease = leaseFromRecord(record);
+      if (record.expiresAt <= lastWriteAt) this.#reserve(lease, record.expiresAt);
+      else alive.push({ ...lease, expiresAt: Math.max(lease.expiresAt, wholeSeconds(now, freshTtlSeconds)) });
+    }
+    await this.store.putLeases(alive.map(recordFromLease), now);
+    const byKey = new Map(alive.map((lease) => [identityKey(lease.identity), lease]));
+    await this.ports.start((key) => byKey.get(key));
+    for (const [key, lease] of byKey) {
+      this.#add({ ...lease, tcpPort: this.ports.tcp.portOf(key), udpPort: this.ports.udp.portOf(key) });
+    }
+    this.#sweeper = repeat('lease sweep', () => this.#sweep(Date.now()), leaseSweepIntervalMs);
+  }
+
+  stop(): void {
+    clearInterval(this.#sweeper);
+    this.ports.stop();
+  }
+
+  get size(): number {
+    return this.#leases.size;
+  }
+
+  hostnameOf(name: string): string {
+    return `${name}.${this.rootHost}`;
+  }
+
+  /** The live lease of a hostname, if there is one. */
+  at(hostname: string, now = Date.now()): Lease | undefined {
+    const lease = this.#leases.get(hostname);
+    return lease && lease.expiresAt > now ? lease : undefined;
+  }
+
+  /** All live leases. */
+  *live(now = Date.now()): Iterable<Lease> {
+    for (const lease of this.#leases.values()) if (lease.expiresAt > now) yield lease;
+  }
+
+  /**
+   * @throws ApiError `lease_rejected` for an identity that was denied or banned, `hostname_conflict` while the name is held
+   * by, or kept for, another identity, or for nobody
+   */
+  assertFree(identity: Identity, now = Date.now()): void {
+    const hostname = this.hostnameOf(identity.name);
+    if (this.limits.reservedNames.has(identity.name)) {
+      throw new ApiError('hostname_conflict', `${hostname} is reserved by the operator of this relay`);
+    }
+    const key = identityKey(identity);
+    this.policy.assertNotRejected(key);
+    const held = this.#leases.get(hostname);
+    if (held) this.#endIfExpired(held, now);
+    const reserved = this.#reserved.get(hostname);
+    const owner = this.at(hostname, now);
+    if (owner ? identityKey(owner.identity) !== key : reserved && reserved.until > now && reserved.key !== key) {
+      throw new ApiError('hostname_conflict', `${hostname} belongs to another identity`);
+    }
+  }
+
+  /**
+   * Takes the hostname, or replaces the identity's own lease on it.
+   * @throws ApiError `lease_rejected`, `hostname_conflict`, `rate_limited`, and what `LeasePorts.take` throws
+   */
+  async register(terms: LeaseTerms): Promise<Lease> {
+    const hostname = this.hostnameOf(terms.identity.name);
+    return await this.#inTurn(hostname, async () => {
+      this.assertFree(terms.identity);
+      if (!this.#leases.has(hostname)) this.#assertRoom(terms, Date.now());
+      const ports = await this.ports.take(identityKey(terms.identity), hostname, terms.ports);
+      const lease = this.#leaseOf(terms, ports);
+      try {
+        // Others may have taken the room while this waited for a port.
+        if (!this.#leases.has(hostname)) this.#assertRoom(terms, lease.lastSeenAt);
+        await this.#write(lease);
+      } catch (error) {
+        ports.drop();
+        throw error;
+      }
+      ports.keep(lease.generation);
+      // While this waited for a port, the earlier one may have ended by itself.
+      const earlier = this.#leases.get(hostname);
+      if (earlier) this.#remove(earlier);
+      this.#add(lease);
+      this.#reserved.delete(hostname);
+      if (earlier) this.#end(earlier, 'replaced');
+      return lease;
+    });
+  }
+
+  async #write(lease: Lease): Promise<void> {
+    await this.store.putLeases([recordFromLease(lease)], lease.lastSeenAt);
+    try {
+      // It may have been decided while the store wrote.
+      this.policy.assertNotRejected(identityKey(lease.identity));
+    } catch (error) {
+      await this.store.deleteLease(lease.hostname, lease.generation, lease.lastSeenAt);
+      throw error;
+    }
+  }
+
+  #leaseOf({ identity, ttlSeconds, metadata, clientIp, reportedIp }: LeaseTerms, ports: PortsGrip): Lease {
+    const now = Date.now();
+    const hostname = this.hostnameOf(identity.name);
+    const earlier = this.#leases.get(hostname);
+    const expiresAt = wholeSeconds(now, this.#ttl(ttlSeconds));
+    return {
+      identity,
+      hostname,
+      generation: randomBytes(12).toString('base64url'),
+      expiresAt,
+      tokenExpiresAt: expiresAt,
+      metadata,
+      tcpPort: ports.tcpPort,
+      udpPort: ports.udpPort,
+      firstSeenAt: earlier && identityKey(earlier.identity) === identityKey(identity) ? earlier.firstSeenAt : now,
+      lastSeenAt: now,
+      registeredFrom: clientIp,
+      clientIp,
+      reportedIp,
+    };
+  }
+
+  /** Gives the lease a new expiry. @throws ApiError `lease_not_found`, `hostname_conflict` when it ended meanwhile, `rate_limited` */
+  async renew(
+    lease: Lease,
+    terms: { ttlSeconds: number; metadata?: Metadata; clientIp: string; reportedIp?: string },
+  ): Promise<void> {
+    this.#renewals.take(lease.hostname);
+    await this.#inTurn(lease.hostname, async () => {
+      const now = Date.now();
+      this.#assertCurrent(lease, now);
+      const expiresAt = wholeSeconds(now, this.#ttl(terms.ttlSeconds));
+      const renewed: Lease = {
+        ...lease,
+        expiresAt,
+        tokenExpiresAt: expiresAt,
+        metadata: terms.metadata ? knownMetadata(terms.metadata) : lease.metadata,
+        lastSeenAt: now,
+        clientIp: terms.clientIp,
+        reportedIp: terms.reportedIp ?? lease.reportedIp,
+      };
+      const isWritten = await this.#tryWrite(renewed, now);
+      // It may have ended while the store wrote.
+      this.#assertCurrent(lease, now);
+      Object.assign(lease, renewed);
+      if (!isWritten) this.#unwritten.add(lease);
+    });
+  }
+
+  /** Live leases that were renewed while the store failed, and are not written yet. */
+  get unwritten(): number {
+    return this.#unwritten.size;
+  }
+
+  /** A lease that is served must not end because the disk is full: the store is told of the first fault of an outage. */
+  async #tryWrite(lease: Lease, now: number): Promise<boolean> {
+    try {
+      await this.store.putLeases([recordFromLease(lease)], now);
+      return true;
+    } catch (error) {
+      if (this.#unwritten.size === 0) this.onFault(error);
+      return false;
+    }
+  }
+
+  /** Writes what could not be written, until that fails again. */
+  async #rewrite(): Promise<void> {
+    if (this.#rewriting) return;
+    this.#rewriting = true;
+    try {
+      for (const lease of this.#unwritten) {
+        const isDone = await this.#inTurn(lease.hostname, async () => {
+          if (this.#leases.get(lease.hostname) !== lease) return true;
+          return await this.#tryWrite(lease, Date.now());
+        });
+        if (!isDone) return;
+        this.#unwritten.delete(lease);
+      }
+    } finally {
+      this.#rewriting = false;
+    }
+  }
+
+  /** Gives the hostname back at once, to anybody. */
+  async unregister(lease: Lease): Promise<void> {
+    await this.#inTurn(lease.hostname, async () => {
+      const now = Date.now();
+      this.#assertCurrent(lease, now);
+      await this.store.deleteLease(lease.hostname, lease.generation, now);
+      if (this.#leases.get(lease.hostname) !== lease) return;
+      this.#remove(lease);
+      this.#end(lease, 'unregistered');
+    });
+  }
+
+  /**
+   * Ends a lease whose identity was denied or banned, at once: the store follows. Its name stays reserved for it, as after an
+   * expiry, so that it comes back to it when the decision is lifted.
+   */
+  reject(lease: Lease, now = Date.now()): void {
+    if (this.#leases.get(lease.hostname) !== lease) return;
+    this.#remove(lease);
+    this.#reserve(lease, now);
+    this.#end(lease, 'rejected');
+    const ended = recordFromLease({ ...lease, expiresAt: now });
+    this.#inTurn(lease.hostname, () => this.store.putLeases([ended], now)).catch(this.onFault);
+  }
+
+  /**
+   * The live lease that a token stands for.
+   * @throws ApiError `lease_not_found` when it is gone or the token has expired, `hostname_conflict` when the same
+   * identity has registered again since
+   */
+  forToken(claims: AccessTokenClaims, now = Date.now()): Lease {
+    const name = claims.identityKey.slice(0, claims.identityKey.indexOf(':'));
+    const lease = this.at(this.hostnameOf(name), now);
+    if (!lease || identityKey(lease.identity) !== claims.identityKey) throw notFound();
+    if (lease.generation !== claims.generation) throw superseded();
+    // The last token lives as long as the lease does.
+    if (claims.expiresAt <= now && claims.expiresAt < lease.tokenExpiresAt) throw notFound();
+    return lease;
+  }
+
+  /** Whether the claims name the live registration of an identity. */
+  isCurrent({ identityKey: key, generation }: Pick<AccessTokenClaims, 'identityKey' | 'generation'>): boolean {
+    const lease = this.at(this.hostnameOf(key.slice(0, Math.max(key.indexOf(':'), 0))));
+    return lease !== undefined && identityKey(lease.identity) === key && lease.generation === generation;
+  }
+
+  #assertCurrent(lease: Lease, now: number): void {
+    const held = this.at(lease.hostname, now);
+    if (!held) throw notFound();
+    if (held.generation !== lease.generation) throw superseded();
+  }
+
+  /** A replaced lease leaves as much room as it had taken, so only new names are counted. */
+  #assertRoom({ identity, clientIp }: LeaseTerms, now: number): void {
+    const full = () =>
+      this.#leases.size >= maxLeases ||
+      this.#bySource.count(sourceOf(clientIp)) >= this.limits.perSource ||
+      this.#byWallet.count(identity.address) >= this.limits.perWallet;
+    if (full()) this.#sweep(now);
+    if (full()) throw new ApiError('rate_limited', 'too many leases', { retryAfterSeconds: defaultLeaseTtlSeconds });
+  }
+
+  #add(lease: Lease): void {
+    this.#leases.set(lease.hostname, lease);
+    this.#bySource.add(sourceOf(lease.registeredFrom));
+    this.#byWallet.add(lease.identity.address);
+  }
+
+  #remove(lease: Lease): void {
+    this.#unwritten.delete(lease);
+    this.#leases.delete(lease.hostname);
+    this.#bySource.remove(sourceOf(lease.registeredFrom));
+    this.#byWallet.remove(lease.identity.address);
+  }
+
+  #ttl(seconds: number): number {
+    return Math.min(seconds, this.limits.maxTtlSeconds);
+  }
+
+  #sweep(now: number): void {
+    if (this.#unwritten.size > 0) this.#rewrite().catch(this.onFault);
+    for (const lease of this.#leases.values()) this.#endIfExpired(lease, now);
+    for (const [hostname, reserved] of this.#reserved) {
+      if (reserved.until > now) continue;
+      this.#reserved.delete(hostname);
+      this.store.deleteLease(hostname, reserved.generation, now).catch(this.onFault);
+    }
+  }
+
+  #endIfExpired(lease: Lease, now: number): void {
+    if (lease.expiresAt > now) return;
+    this.#remove(lease);
+    this.#reserve(lease, lease.expiresAt);
+    this.#end(lease, 'expired');
+  }
+
+  #end(lease: Lease, ending: LeaseEnding): void {
+    this.onEnded(lease, ending);
+    this.ports.free(identityKey(lease.identity), lease.generation);
+  }
+
+  #reserve(lease: Lease, since: number): void {
+    const reservation = {
+      key: identityKey(lease.identity),
+      generation: lease.generation,
+      until: since + nameReservationMs,
+    };
+    this.#reserved.set(lease.hostname, reservation);
+  }
+
+  async #inTurn<T>(hostname: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#turns.get(hostname) ?? Promise.resolve();
+    const turn = before.then(work, work);
+    this.#turns.set(hostname, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.#turns.get(hostname) === turn) this.#turns.delete(hostname);
+    }
+  }
+}
+
+const superseded = () =>
+  new ApiError('hostname_conflict', 'this identity has registered again: the token is superseded');
+const notFound = () => new ApiError('lease_not_found', 'the lease has expired or was given back');
+
+/** Expiries are whole seconds, as a token's `exp` is. */
+function wholeSeconds(now: number, ttlSeconds: number): number {
+  return Math.floor(now / 1000 + ttlSeconds) * 1000;
+}
+
+function recordFromLease(lease: Lease): LeaseRecord {
+  return {
+    hostname: lease.hostname,
+    name: lease.identity.name,
+    address: lease.identity.address,
+    generation: lease.generation,
+    expiresAt: lease.expiresAt,
+    tokenExpiresAt: lease.tokenExpiresAt,
+    metadata: lease.metadata,
+    firstSeenAt: lease.firstSeenAt,
+    lastSeenAt: lease.lastSeenAt,
+    clientIp: lease.clientIp,
+    reportedIp: lease.reportedIp,
+  };
+}
+
+function leaseFromRecord(record: LeaseRecord): Lease {
+  const { name, address, ...rest } = record;
+  return { ...rest, registeredFrom: rest.clientIp, identity: { name, address } };
+}

@@ -1,0 +1,47 @@
+import { ApiError } from '../../contract/index.js';
+import { maxRateLimitKeys } from '../constants.js';
+
+/**
+ * A token bucket for each key, by the monotonic clock: setting the system's time neither fills nor stops it. Holds a bounded number of keys: past it the one idle for longest is forgotten, which can
+ * only give that key its burst back.
+ */
+export class RateLimit {
+  readonly #buckets = new Map<string, { tokens: number; at: number }>();
+
+  /** @param burst calls at once; @param perSecond calls a second after that */
+  constructor(
+    private readonly burst: number,
+    private readonly perSecond: number,
+  ) {}
+
+  /** @throws ApiError `rate_limited` when `key` has no call left; takes none */
+  check(key: string, now = performance.now()): void {
+    const tokens = this.#tokens(key, now);
+    if (tokens < 1) throw this.#refusal(tokens);
+  }
+
+  /** Takes one call of `key`. @throws ApiError `rate_limited` with the seconds until the next is free */
+  take(key: string, now = performance.now()): void {
+    if (!this.tryTake(key, now)) throw this.#refusal(this.#tokens(key, now));
+  }
+
+  /** Takes one call of `key`. @returns whether there was one */
+  tryTake(key: string, now = performance.now()): boolean {
+    const tokens = this.#tokens(key, now);
+    this.#buckets.delete(key);
+    if (this.#buckets.size >= maxRateLimitKeys) this.#buckets.delete(this.#buckets.keys().next().value as string);
+    this.#buckets.set(key, { tokens: tokens < 1 ? tokens : tokens - 1, at: now });
+    return tokens >= 1;
+  }
+
+  #tokens(key: string, now: number): number {
+    const held = this.#buckets.get(key);
+    if (!held) return this.burst;
+    return Math.min(this.burst, held.tokens + (Math.max(0, now - held.at) / 1000) * this.perSecond);
+  }
+
+  #refusal(tokens: number): ApiError {
+    const retryAfterSeconds = Math.ceil((1 - tokens) / this.perSecond);
+    return new ApiError('rate_limited', 'too many calls', { retryAfterSeconds });
+  }
+}

@@ -1,0 +1,185 @@
+import type { Client } from 'openapi-fetch';
+import type { EnvelopeOperationId, paths, RequestBody, SuccessData } from '../../contract/operations.js';
+import { checkChallenge, checkSnapshot } from '../calls/answers.js';
+import type { Fetch } from '../calls/bounded-fetch.js';
+import { type CallOptions, createCaller, type PortalClientOptions, type SendRequest } from '../calls/caller.js';
+import { adminSessionMs, maxSnapshotBytes } from '../constants.js';
+import { AnswerError } from '../calls/errors.js';
+import { checksumAddress, type Identity } from '../identity/identity.js';
+import { checkName } from '../identity/name.js';
+import { checkSignInMessage } from '../identity/sign-in.js';
+
+/** What proves that an admin has logged in. Whoever holds the token may do what the admin may: keep it like a password. */
+export interface AdminSession {
+  token: string;
+  walletAddress: string;
+  /** Milliseconds since the epoch. */
+  expiresAt: number;
+}
+
+export interface AdminClientOptions extends PortalClientOptions {
+  /** One that was kept from before. */
+  session?: AdminSession;
+}
+
+/** Whose lease: its name, and the account that it belongs to. */
+export interface LeaseIdentity {
+  name: string;
+  address: string;
+}
+
+export type Snapshot = SuccessData<'getSnapshot'>;
+export type PortSettings = SuccessData<'setUdpSettings'>;
+
+/**
+ * The relay's API for its operator, one method an operation of the contract. Failures are those of `PortalClient`; without a session
+ * that is alive, all but `login` and `getAdminStatus` throw `ApiError` with the code `unauthorized`.
+ */
+export interface AdminClient {
+  readonly relay: URL;
+  /** Every operation of the contract, typed, with the envelope as it came. */
+  readonly http: Client<paths>;
+  /** The session in use, if there is one. */
+  readonly session: AdminSession | undefined;
+  /**
+   * Signs in with a wallet of the operator's and uses the session from then on.
+   * @throws also SigningRefusedError when the relay wants anything signed but a log-in to itself
+   */
+  login(wallet: Identity, options?: CallOptions): Promise<AdminSession>;
+  logoutAdmin(options?: CallOptions): Promise<void>;
+  getAdminStatus(options?: CallOptions): Promise<SuccessData<'getAdminStatus'>>;
+  getSnapshot(options?: CallOptions): Promise<Snapshot>;
+  setLandingPage(enabled: boolean, options?: CallOptions): Promise<SuccessData<'setLandingPage'>>;
+  setUdpSettings(settings: RequestBody<'setUdpSettings'>, options?: CallOptions): Promise<PortSettings>;
+  setTcpPortSettings(settings: RequestBody<'setTcpPortSettings'>, options?: CallOptions): Promise<PortSettings>;
+  setApprovalMode(
+    mode: RequestBody<'setApprovalMode'>['mode'],
+    options?: CallOptions,
+  ): Promise<SuccessData<'setApprovalMode'>>;
+  banLease(lease: LeaseIdentity, options?: CallOptions): Promise<void>;
+  unbanLease(lease: LeaseIdentity, options?: CallOptions): Promise<void>;
+  approveLease(lease: LeaseIdentity, options?: CallOptions): Promise<void>;
+  revokeLeaseApproval(lease: LeaseIdentity, options?: CallOptions): Promise<void>;
+  denyLease(lease: LeaseIdentity, options?: CallOptions): Promise<void>;
+  removeLeaseDenial(lease: LeaseIdentity, options?: CallOptions): Promise<void>;
+  /** @param bps bytes per second, both directions together */
+  setLeaseBps(lease: LeaseIdentity, bps: number, options?: CallOptions): Promise<SuccessData<'setLeaseBps'>>;
+  removeLeaseBps(lease: LeaseIdentity, options?: CallOptions): Promise<void>;
+  banIp(ip: string, options?: CallOptions): Promise<void>;
+  unbanIp(ip: string, options?: CallOptions): Promise<void>;
+}
+
+/** The operations that decide about one lease and say no more than whose it is. */
+export type LeaseDecision =
+  | 'banLease'
+  | 'unbanLease'
+  | 'approveLease'
+  | 'revokeLeaseApproval'
+  | 'denyLease'
+  | 'removeLeaseDenial'
+  | 'removeLeaseBps';
+
+type SetSession = Omit<AdminSession, 'walletAddress'>;
+
+const loginPath = '/admin/auth/login';
+const cookieName = 'portal_admin';
+/** RFC 6265 4.1.1, cookie-octet. */
+const cookieValue = /^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]{1,4096}$/;
+
+/** @throws UsageError when `relay` is not a relay URL */
+export function createAdminClient(options: AdminClientOptions): AdminClient {
+  let { session } = options;
+  let given: SetSession | undefined;
+  const fetch: Fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
+  // Cookies of browsers are the browser's; elsewhere this is all there is to one.
+  const fetchWithCookie: Fetch = async (url, init) => {
+    const headers = { ...(init.headers as Record<string, string>) };
+    if (session) headers['Cookie'] = `${cookieName}=${session.token}`;
+    const response = await fetch(url, { ...init, headers });
+    if (url.endsWith(loginPath)) given = sessionOf(response.headers.getSetCookie());
+    return response;
+  };
+  const { relay, http, call } = createCaller(
+    { ...options, fetch: fetchWithCookie },
+    options.maxAnswerBytes ?? maxSnapshotBytes,
+  );
+  const ask = async <Op extends EnvelopeOperationId>(operationId: Op, request: SendRequest<Op>) =>
+    (await call(operationId, request)).data;
+
+  const decide =
+    (operationId: LeaseDecision) =>
+    async (lease: LeaseIdentity, callOptions: CallOptions = {}): Promise<void> => {
+      await ask(operationId, { ...callOptions, path: leasePath(lease) });
+    };
+
+  return {
+    relay,
+    http,
+    get session() {
+      return session;
+    },
+
+    async login(wallet, callOptions) {
+      const address = checksumAddress(wallet.address);
+      const challenge = checkChallenge(await ask('createAdminChallenge', { ...callOptions, body: { address } }));
+      const { challenge_id, siwe_message } = challenge;
+      checkSignInMessage(siwe_message, { relay, address, challengeId: challenge_id, path: loginPath });
+      const body = { challenge_id, siwe_message, siwe_signature: await wallet.signMessage(siwe_message) };
+      given = undefined;
+      await ask('loginAdmin', { ...callOptions, body });
+      // Set by the call, which the compiler does not see.
+      const set = given as SetSession | undefined;
+      if (!set) throw new AnswerError("the relay's answer has no session");
+      session = { ...set, walletAddress: address };
+      return session;
+    },
+
+    async logoutAdmin(callOptions = {}) {
+      await ask('logoutAdmin', callOptions);
+      session = undefined;
+    },
+
+    getAdminStatus: async (callOptions = {}) => await ask('getAdminStatus', callOptions),
+    getSnapshot: async (callOptions = {}) => checkSnapshot(await ask('getSnapshot', callOptions)),
+    setLandingPage: async (enabled, callOptions) => await ask('setLandingPage', { ...callOptions, body: { enabled } }),
+    setUdpSettings: async (body, callOptions) => await ask('setUdpSettings', { ...callOptions, body }),
+    setTcpPortSettings: async (body, callOptions) => await ask('setTcpPortSettings', { ...callOptions, body }),
+    setApprovalMode: async (mode, callOptions) => await ask('setApprovalMode', { ...callOptions, body: { mode } }),
+
+    banLease: decide('banLease'),
+    unbanLease: decide('unbanLease'),
+    approveLease: decide('approveLease'),
+    revokeLeaseApproval: decide('revokeLeaseApproval'),
+    denyLease: decide('denyLease'),
+    removeLeaseDenial: decide('removeLeaseDenial'),
+    setLeaseBps: async (lease, bps, callOptions) =>
+      await ask('setLeaseBps', { ...callOptions, path: leasePath(lease), body: { bps } }),
+    removeLeaseBps: decide('removeLeaseBps'),
+
+    async banIp(ip, callOptions) {
+      await ask('banIp', { ...callOptions, path: { ip } });
+    },
+    async unbanIp(ip, callOptions) {
+      await ask('unbanIp', { ...callOptions, path: { ip } });
+    },
+  };
+}
+
+/** How a path names an identity: both its parts in base64url. @throws UsageError */
+function leasePath({ name, address }: LeaseIdentity): { name: string; addr: string } {
+  const base64url = (text: string) => btoa(text).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+  return { name: base64url(checkName(name)), addr: base64url(checksumAddress(address)) };
+}
+
+/** The session that an answer sets, if it sets one. */
+function sessionOf(setCookies: string[]): SetSession | undefined {
+  for (const cookie of setCookies) {
+    const [pair = '', ...attributes] = cookie.split(';').map((part) => part.trim());
+    const token = pair.slice(pair.indexOf('=') + 1);
+    if (!pair.startsWith(`${cookieName}=`) || !cookieValue.test(token)) continue;
+    const maxAge = attributes.map((attribute) => /^max-age=(\d{1,9})$/i.exec(attribute)?.[1]).find(Boolean);
+    const lifetimeMs = maxAge === undefined ? adminSessionMs : Number(maxAge) * 1000;
+    return { token, expiresAt: Date.now() + lifetimeMs };
+  }
+  return undefined;
+}

@@ -1,0 +1,84 @@
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import { Wallet } from 'ethers';
+import { maxIdentityFileBytes } from '../constants.js';
+import { systemCode, UsageError } from '../calls/errors.js';
+import { identityFromPrivateKey, type Identity } from './identity.js';
+import { readPrivateFile, writePrivateFile } from './private-file.js';
+
+/** `$XDG_CONFIG_HOME/portal/identity.json` */
+export function defaultIdentityFile(env: NodeJS.ProcessEnv = process.env): string {
+  return join(configDirectory(env), 'identity.json');
+}
+
+/** `$XDG_CONFIG_HOME/portal`; a relative value of the variable is to be ignored (XDG Base Directory). */
+export function configDirectory(env: NodeJS.ProcessEnv): string {
+  const configured = env.XDG_CONFIG_HOME;
+  const base = configured !== undefined && isAbsolute(configured) ? configured : join(homedir(), '.config');
+  return join(base, 'portal');
+}
+
+/**
+ * Reads the identity kept in a file, or makes one and keeps it there: `{ "address": "0x…", "private_key": "0x…" }`, the file
+ * with mode 0600, its directory, where there was none, with 0700.
+ * @throws UsageError when the file cannot be used: readable by others, not an identity, key and address that do not agree
+ */
+export async function loadIdentityFile(path: string): Promise<Identity> {
+  return identityFromPrivateKey(await loadPrivateKeyFile(path));
+}
+
+/** The same of a file that must be there already. @throws UsageError */
+export async function readIdentityFile(path: string): Promise<Identity> {
+  try {
+    return identityFromPrivateKey(await readPrivateKey(path));
+  } catch (error) {
+    throw asUsageError(path, error);
+  }
+}
+
+/** As `loadIdentityFile`, for who needs the key itself: 0x and 64 hex digits. */
+export async function loadPrivateKeyFile(path: string): Promise<string> {
+  try {
+    return await readPrivateKey(path);
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw asUsageError(path, error);
+  }
+  try {
+    await createIdentity(path);
+    return await readPrivateKey(path);
+  } catch (error) {
+    throw asUsageError(path, error);
+  }
+}
+
+async function readPrivateKey(path: string): Promise<string> {
+  return parsePrivateKey(await readPrivateFile(path, maxIdentityFileBytes));
+}
+
+function parsePrivateKey(text: string): string {
+  let fields: { address?: unknown; private_key?: unknown } | null;
+  try {
+    fields = JSON.parse(text) as typeof fields;
+  } catch {
+    throw new UsageError('not JSON');
+  }
+  const { address, private_key: privateKey } = fields ?? {};
+  if (typeof address !== 'string' || typeof privateKey !== 'string') {
+    throw new UsageError('needs "address" and "private_key"');
+  }
+  if (identityFromPrivateKey(privateKey).address.toLowerCase() !== address.toLowerCase()) {
+    throw new UsageError('its address is not that of its key');
+  }
+  return privateKey;
+}
+
+/** Whoever comes second keeps the first's. */
+async function createIdentity(path: string): Promise<void> {
+  const { address, privateKey } = Wallet.createRandom();
+  await writePrivateFile(path, `${JSON.stringify({ address, private_key: privateKey }, undefined, 2)}\n`, 'keep');
+}
+
+function asUsageError(path: string, error: unknown): UsageError {
+  const message = error instanceof UsageError ? error.message : (systemCode(error) ?? String(error));
+  return new UsageError(`identity file ${path}: ${message}`, { cause: error });
+}

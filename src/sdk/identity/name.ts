@@ -1,0 +1,34 @@
+import { getBytes, keccak256 } from 'ethers';
+import { UsageError } from '../calls/errors.js';
+
+/** 64 words each: with four hex digits more, one name in 2^28 for each address. Changing a word changes people's names. */
+const qualities = (
+  'amber ample azure bold brave brief bright brisk calm candid civil clear clever cosy crisp deft eager early even fair ' +
+  'fleet fond fresh gentle glad golden grand green happy hardy humble jolly keen kind lively loyal lucid lucky mellow merry ' +
+  'mild modest neat nimble noble patient placid polite proud quick quiet rapid ready silver simple sober spry steady sunny ' +
+  'tidy vivid warm wise witty'
+).split(' ');
+const creatures = (
+  'adder alpaca badger bear beaver bison bittern camel carp cat crane crow curlew deer dingo dove duck eagle egret falcon ' +
+  'ferret finch fox gecko gibbon goose hare hawk heron ibex ibis jackal kite koala lark lemur linnet lynx marten mole moose ' +
+  'newt ocelot orca osprey otter owl panda perch pike plover puffin rabbit raven robin salmon seal shrew stoat stork swan ' +
+  'tapir trout vole'
+).split(' ');
+
+/** The name of an address when none was chosen: always the same, such as `calm-otter-7f3a`. */
+export function nameOfAddress(address: string): string {
+  const digest = getBytes(keccak256(address.toLowerCase()));
+  const tail = Buffer.from(digest.subarray(2, 4)).toString('hex');
+  return `${qualities[digest[0]! % qualities.length]}-${creatures[digest[1]! % creatures.length]}-${tail}`;
+}
+
+/**
+ * @returns the name in lower case
+ * @throws UsageError unless it is one DNS label: letters, digits and inner hyphens, 63 at most (RFC 1035 2.3.1, RFC 1123 2.1)
+ */
+export function checkName(name: string): string {
+  if (!/^(?=.{1,63}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?$/i.test(name)) {
+    throw new UsageError(`not a name: ${JSON.stringify(name)} (letters, digits and inner hyphens, 63 at most)`);
+  }
+  return name.toLowerCase();
+}

@@ -1,0 +1,302 @@
+import { EventEmitter } from 'node:events';
+import { ApiError } from '../../contract/errors.js';
+import type { components } from '../../contract/operations.js';
+import { Backoff } from './backoff.js';
+import type { PortalClient } from '../calls/client.js';
+import {
+  answerBackoffLongestMs,
+  callTimeoutMs,
+  maxLeaseMs,
+  maxRenewIntervalMs,
+  minLeaseMs,
+  minRenewIntervalMs,
+  networkBackoff,
+  refusalBackoff,
+  renewJitterShare,
+  renewShare,
+  unregisterTimeoutMs,
+} from '../constants.js';
+import { AnswerError } from '../calls/errors.js';
+import { checksumAddress, type Identity } from '../identity/identity.js';
+import { reactTo, type LeaseCall, type Reaction } from './retry-policy.js';
+import { checkSignInMessage } from '../identity/sign-in.js';
+import { sleep } from './sleep.js';
+
+export type Metadata = components['schemas']['Metadata'];
+
+/** One registration, from its grant until it is renewed no more. The token changes at each renewal. */
+export interface Registration {
+  readonly hostname: string;
+  /** `https://hostname[:port]` */
+  readonly url: string;
+  /** Public `host:port` of each transport that was asked for. */
+  readonly tcpAddress?: string;
+  readonly udpAddress?: string;
+  accessToken: string;
+  /** How long the grant lives, counted from `grantedAt`, a reading of `Date.now()`. */
+  lifetimeMs: number;
+  grantedAt: number;
+  /** The same moment by the monotonic clock: the system's may be set meanwhile. */
+  grantedAtTick: number;
+}
+
+export interface LeaseKeeperOptions {
+  client: PortalClient;
+  identity: Identity;
+  /** One DNS label in lower case. */
+  name: string;
+  metadata?: Metadata;
+  /** Seconds asked for; the relay's default without. */
+  ttl?: number;
+  /** Public ports wanted beside the name. */
+  ports?: { tcp?: boolean; udp?: boolean };
+  /** Whether the lease is worth having with these ports alone, where the relay has turned the others off. */
+  isEnough?(ports: WantedPorts): boolean;
+  /** Runs before each registration, and must succeed for it: looks whether the relay can serve at all. */
+  prepare?(signal: AbortSignal): Promise<void>;
+}
+
+export interface WantedPorts {
+  tcp: boolean;
+  udp: boolean;
+}
+
+export interface LeaseEvents {
+  registered: [registration: Registration];
+  renewed: [registration: Registration];
+  /** The registration no longer serves; another is sought. */
+  lost: [registration: Registration, error: Error];
+  /** The relay, which had given such a port before, does not any more: the next registration does without. */
+  without: [protocol: keyof WantedPorts, error: Error];
+  /** A call failed and will be made again. */
+  waiting: [call: LeaseCall, error: Error, delayMs: number];
+}
+
+/**
+ * Holds a lease: registers, renews well before the end, registers again when the lease is lost, waits when waiting helps,
+ * and ends when nothing does.
+ */
+export class LeaseKeeper extends EventEmitter<LeaseEvents> {
+  readonly #options: LeaseKeeperOptions;
+  readonly #networkBackoff = new Backoff(networkBackoff);
+  readonly #refusalBackoff = new Backoff(refusalBackoff);
+  #answerFailures = 0;
+  #current: Registration | undefined;
+  #hasServed = false;
+  /** Registrations since a token was last seen to be accepted. */
+  #unproven = 0;
+  #refusedOnce = false;
+  #refusal: { call: LeaseCall; error: Error } | undefined;
+  #wake = new AbortController();
+  /** For the next registration. */
+  #ports: WantedPorts;
+
+  constructor(options: LeaseKeeperOptions) {
+    super();
+    this.#options = options;
+    this.#ports = wantedPorts(options);
+  }
+
+  get current(): Registration | undefined {
+    return this.#current;
+  }
+
+  /**
+   * Runs until the signal is aborted, and then returns, the lease still standing.
+   * @throws what made going on pointless: ApiError, NetworkError, AnswerError, SigningRefusedError
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const wakeOnAbort = () => this.#wake.abort();
+    signal.addEventListener('abort', wakeOnAbort);
+    try {
+      while (!signal.aborted) {
+        const call = this.#refusal?.call ?? (this.#current === undefined ? 'register' : 'renew');
+        try {
+          await this.#step(signal);
+          await this.#sleep(renewDelayMs(this.#current!), signal);
+        } catch (error) {
+          if (signal.aborted) return;
+          await this.#recover(call, error as Error, signal);
+        }
+      }
+    } finally {
+      signal.removeEventListener('abort', wakeOnAbort);
+    }
+  }
+
+  /** Tells that a token was refused elsewhere. Does nothing when that registration is no longer the current one. */
+  refused(registration: Registration, call: LeaseCall, error: Error): void {
+    if (registration !== this.#current || this.#refusal !== undefined) return;
+    this.#refusal = { call, error };
+    this.#wake.abort();
+  }
+
+  /** Tells that a token was accepted elsewhere. */
+  accepted(registration: Registration): void {
+    if (registration === this.#current) this.#prove();
+  }
+
+  /** Renews without waiting for the time to come: `renewed`, `lost`, or the end of `run` tells what the relay said. */
+  renewNow(): void {
+    this.#wake.abort();
+  }
+
+  /** Gives the lease back, where there is one. Best effort: it would end by itself. */
+  async unregister(): Promise<void> {
+    const registration = this.#current;
+    this.#current = undefined;
+    if (registration === undefined) return;
+    await this.#options.client
+      .unregisterLease(registration.accessToken, { timeoutMs: unregisterTimeoutMs })
+      .catch(() => undefined);
+  }
+
+  async #step(signal: AbortSignal): Promise<void> {
+    if (this.#refusal !== undefined) {
+      const { error } = this.#refusal;
+      this.#refusal = undefined;
+      throw error;
+    }
+    if (this.#current === undefined) {
+      const registration = await this.#register(signal);
+      signal.throwIfAborted();
+      this.#current = registration;
+      this.#hasServed = true;
+      // Once it is lost, all is asked for again.
+      this.#ports = wantedPorts(this.#options);
+      this.#unproven++;
+      this.#forgetFailures();
+      this.emit('registered', registration);
+    } else {
+      await this.#renew(this.#current, signal);
+      this.#prove();
+      this.#forgetFailures();
+      this.emit('renewed', this.#current);
+    }
+  }
+
+  async #register(signal: AbortSignal): Promise<Registration> {
+    const { client, identity, name, metadata, ttl, prepare } = this.#options;
+    const ports = this.#ports;
+    await prepare?.(signal);
+    const address = checksumAddress(identity.address);
+    const challenge = await client.createRegisterChallenge(
+      { identity: { name, address }, metadata, ttl, tcp_enabled: ports.tcp, udp_enabled: ports.udp },
+      { signal },
+    );
+    checkSignInMessage(challenge.siwe_message, { relay: client.relay, address, challengeId: challenge.challenge_id });
+    const signature = await identity.signMessage(challenge.siwe_message);
+    const [grantedAt, grantedAtTick] = [Date.now(), performance.now()];
+    const lease = await client.registerLease(
+      { challenge_id: challenge.challenge_id, siwe_message: challenge.siwe_message, siwe_signature: signature },
+      { signal },
+    );
+    if (lease.hostname !== `${name}.${client.relay.hostname}`) {
+      throw new AnswerError(`the relay granted ${lease.hostname}, which is not what was asked for`);
+    }
+    for (const kind of ['tcp', 'udp'] as const) {
+      if (ports[kind] && lease[`${kind}_addr`] === undefined)
+        throw new AnswerError(`the relay granted no ${kind.toUpperCase()} port, and does not say why`);
+    }
+    const port = lease.sni_port === undefined || lease.sni_port === 443 ? '' : `:${lease.sni_port}`;
+    return {
+      hostname: lease.hostname,
+      url: `https://${lease.hostname}${port}`,
+      tcpAddress: ports.tcp ? lease.tcp_addr : undefined,
+      udpAddress: ports.udp ? lease.udp_addr : undefined,
+      accessToken: lease.access_token,
+      lifetimeMs: bounded(lease.lifetimeMs, minLeaseMs, maxLeaseMs),
+      grantedAt,
+      grantedAtTick,
+    };
+  }
+
+  async #renew(registration: Registration, signal: AbortSignal): Promise<void> {
+    const { client, metadata, ttl } = this.#options;
+    const [grantedAt, grantedAtTick] = [Date.now(), performance.now()];
+    // Two tries should fit into what is left of the lease.
+    const timeoutMs = Math.min(callTimeoutMs, Math.max(registration.lifetimeMs / 4, minLeaseMs));
+    const renewal = await client.renewLease(registration.accessToken, { metadata, ttl }, { signal, timeoutMs });
+    registration.accessToken = renewal.access_token;
+    registration.lifetimeMs = bounded(renewal.lifetimeMs, minLeaseMs, maxLeaseMs);
+    registration.grantedAt = grantedAt;
+    registration.grantedAtTick = grantedAtTick;
+  }
+
+  async #recover(call: LeaseCall, error: Error, signal: AbortSignal): Promise<void> {
+    if (call === 'register' && this.#doWithout(error)) return;
+    const reaction = reactTo(error, call, this.#hasServed);
+    if (reaction.do === 'stop') throw error;
+    if (reaction.do === 'register_once') {
+      if (this.#refusedOnce) throw error;
+      this.#refusedOnce = true;
+    }
+    if (reaction.do !== 'wait' && this.#current !== undefined) {
+      const lost = this.#current;
+      this.#current = undefined;
+      this.#refusal = undefined;
+      this.emit('lost', lost, error);
+      // The first new registration is immediate; when its token serves no better, there is no hurry.
+      if (this.#unproven <= 1) return;
+    }
+    const delayMs = this.#delayMs(reaction);
+    this.emit('waiting', call, error, delayMs);
+    await this.#sleep(delayMs, signal);
+  }
+
+  /** Gives up a port that was turned off since it was had, if what is left is worth having. At the start that is no way out. */
+  #doWithout(error: Error): boolean {
+    const code = error instanceof ApiError ? error.code : undefined;
+    const protocol = code === 'tcp_port_disabled' ? 'tcp' : code === 'udp_disabled' ? 'udp' : undefined;
+    if (protocol === undefined || !this.#hasServed || !this.#ports[protocol]) return false;
+    const left = { ...this.#ports, [protocol]: false };
+    if (this.#options.isEnough?.(left) !== true) return false;
+    this.#ports = left;
+    this.emit('without', protocol, error);
+    return true;
+  }
+
+  #delayMs(reaction: Reaction): number {
+    if (reaction.do !== 'wait') return this.#refusalBackoff.next();
+    if (reaction.cause === 'answer' && reaction.atLeastMs > 0) {
+      const longest = Math.max(answerBackoffLongestMs, reaction.atLeastMs);
+      const base = Math.min(reaction.atLeastMs * 2 ** this.#answerFailures++, longest);
+      // Never sooner than told, and not all at the same moment.
+      return base + (Math.random() * base) / 4;
+    }
+    return this.#networkBackoff.next();
+  }
+
+  /** Ends early when a refusal is told or a renewal is wanted. */
+  async #sleep(ms: number, signal: AbortSignal): Promise<void> {
+    if (this.#refusal === undefined && !signal.aborted) await sleep(ms, this.#wake.signal);
+    if (this.#wake.signal.aborted) this.#wake = new AbortController();
+  }
+
+  #prove(): void {
+    this.#unproven = 0;
+    this.#refusedOnce = false;
+    this.#refusalBackoff.reset();
+  }
+
+  #forgetFailures(): void {
+    this.#networkBackoff.reset();
+    this.#answerFailures = 0;
+  }
+}
+
+function wantedPorts({ ports = {} }: LeaseKeeperOptions): WantedPorts {
+  return { tcp: ports.tcp === true, udp: ports.udp === true };
+}
+
+function renewDelayMs({ lifetimeMs, grantedAt, grantedAtTick }: Registration): number {
+  const share = renewShare - Math.random() * renewJitterShare;
+  const due = Math.min(lifetimeMs * share, maxRenewIntervalMs * (1 - Math.random() * renewJitterShare));
+  // By both clocks: while the machine is suspended only the system's goes on, and that one may be set back.
+  const passed = Math.max(Date.now() - grantedAt, performance.now() - grantedAtTick);
+  return Math.max(due - passed, minRenewIntervalMs);
+}
+
+function bounded(value: number, least: number, most: number): number {
+  return Math.min(Math.max(value, least), most);
+}

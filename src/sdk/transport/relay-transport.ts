@@ -1,0 +1,112 @@
+import { setMaxListeners } from 'node:events';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import { Agent, fetch as undiciFetch } from 'undici';
+import type { Fetch } from '../calls/bounded-fetch.js';
+import { withDeadline } from '../calls/deadline.js';
+import { type TlsDialDetails, type TlsDialOptions, dialTls } from './dial-tls.js';
+import { NetworkError } from '../calls/errors.js';
+
+/** Connections kept for calls to one relay. Handshakes of visitors wait for a signature each, a few at a time. */
+const maxCallConnections = 16;
+/** Less than relays keep a connection for, or one could be used just as it is closed. */
+const keepAliveTimeoutMs = 50_000;
+const connectTimeoutMs = 10_000;
+/** Relays whose last TLS session is kept: discovery may bring ever new ones. */
+const maxKeptSessions = 64;
+
+/**
+ * How Node reaches relays: one set of TLS rules, and one way through a proxy, for API calls and for reverse sessions.
+ */
+export class RelayTransport {
+  readonly #options: TlsDialOptions;
+  readonly #agent: Agent;
+  /** Last TLS session with each relay, by protocols offered: the many connections to one cost a full handshake once. */
+  readonly #sessions = new Map<string, Buffer>();
+  readonly #closing = new AbortController();
+  /** The address that the last connection went to. */
+  remoteAddress: string | undefined;
+
+  constructor(options: TlsDialOptions = {}) {
+    this.#options = options;
+    // One listener a connection that is being made.
+    setMaxListeners(0, this.#closing.signal);
+    this.#agent = new Agent({
+      connect: ({ protocol, host, hostname }, callback) => {
+        const url = new URL(`${protocol}//${host ?? hostname}`);
+        this.#connectForCalls(url).then(
+          (socket) => callback(null, socket),
+          (error: Error) => callback(error, null),
+        );
+      },
+      connections: maxCallConnections,
+      keepAliveTimeout: keepAliveTimeoutMs,
+    });
+  }
+
+  /** For `createPortalClient`. */
+  readonly fetch: Fetch = async (url, init) => {
+    const answer = await undiciFetch(url, { ...(init as Parameters<typeof undiciFetch>[1]), dispatcher: this.#agent });
+    return answer as unknown as Response;
+  };
+
+  /**
+   * A TLS connection of one's own to a relay, speaking HTTP/1.1, its two directions ended separately.
+   * @throws NetworkError; the signal's reason when aborted
+   */
+  async connect(relay: URL, signal: AbortSignal): Promise<TLSSocket> {
+    return await this.#dial(relay, { allowHalfOpen: true }, signal);
+  }
+
+  /**
+   * The same over what `over` makes of the TCP connection.
+   * @param alpn offered before `http/1.1`
+   */
+  async connectOver(relay: URL, alpn: string, over: (tcp: Socket) => Duplex, signal: AbortSignal): Promise<TLSSocket> {
+    return await this.#dial(relay, { allowHalfOpen: true, over }, signal, alpn);
+  }
+
+  /** Ends the connections kept for calls, and those that are being made for them. Connections from `connect` belong to their callers. */
+  async close(): Promise<void> {
+    this.#closing.abort(new Error('the transport was closed'));
+    await this.#agent.destroy();
+  }
+
+  async #connectForCalls(relay: URL): Promise<TLSSocket> {
+    const expired = () => new NetworkError('timeout', `cannot reach ${relay.host} within ${connectTimeoutMs / 1000} s`);
+    return await withDeadline(connectTimeoutMs, this.#closing.signal, expired, (signal) =>
+      this.#dial(relay, {}, signal),
+    );
+  }
+
+  async #dial(relay: URL, wanted: TlsDialDetails, signal: AbortSignal, alpn?: string): Promise<TLSSocket> {
+    const kind = [relay.host, alpn].join(' ');
+    const details: TlsDialDetails = {
+      minVersion: 'TLSv1.2',
+      ALPNProtocols: [...(alpn === undefined ? [] : [alpn]), 'http/1.1'],
+      session: this.#sessions.get(kind),
+      ...wanted,
+    };
+    try {
+      const socket = await dialTls(relay, this.#options, details, signal);
+      socket.setNoDelay(true);
+      this.remoteAddress = socket.remoteAddress ?? this.remoteAddress;
+      // boundary: it keeps bytes, and cannot throw.
+      socket.on('session', (given: Buffer) => this.#keep(kind, given));
+      return socket;
+    } catch (error) {
+      this.#sessions.delete(kind);
+      throw error;
+    }
+  }
+
+  #keep(kind: string, session: Buffer): void {
+    this.#sessions.delete(kind);
+    this.#sessions.set(kind, session);
+    for (const oldest of this.#sessions.keys()) {
+      if (this.#sessions.size <= maxKeptSessions) break;
+      this.#sessions.delete(oldest);
+    }
+  }
+}

@@ -1,0 +1,23 @@
+import { UsageError } from '../calls/errors.js';
+
+/**
+ * Reads a relay's URL: `https://host[:port]`, the scheme may be left out.
+ * @param mocks also takes `http://` where it leads to this machine: the contract's mock speaks no TLS
+ * @throws UsageError when it is anything else: what a relay signs is tied to its authority, so paths have no place here
+ */
+export function parseRelayUrl(text: string, { mocks = false } = {}): URL {
+  let url: URL;
+  try {
+    url = new URL(text.includes('://') ? text : `https://${text}`);
+  } catch {
+    throw new UsageError(`not a relay URL: ${JSON.stringify(text)}`);
+  }
+  const isMock = mocks && url.protocol === 'http:' && ['127.0.0.1', '[::1]', 'localhost'].includes(url.hostname);
+  if (url.protocol !== 'https:' && !isMock)
+    throw new UsageError(`a relay URL begins with https://, not ${url.protocol}//`);
+  if (url.username !== '' || url.password !== '') throw new UsageError('a relay URL carries no credentials');
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') {
+    throw new UsageError(`a relay URL is https://host[:port] and nothing after it: ${JSON.stringify(text)}`);
+  }
+  return url;
+}

@@ -1,0 +1,148 @@
+/** Protection of records, RFC 8446 5.2 and 5.3: one object for each direction. */
+import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { TlsAlertError } from '../codec/alerts.js';
+import { type CipherSuite, contentType, maxPlaintextLength, recordHeaderLength } from '../codec/constants.js';
+import { nextTrafficSecret, trafficKeys } from '../handshake/key-schedule.js';
+
+const tagLength = 16;
+const aeadOptions = { authTagLength: tagLength };
+/** Bytes. Below this a record is put together in one buffer; above, copying costs more than writing pieces. */
+const joinBelow = 2_048;
+const typeBytes = {
+  [contentType.alert]: Buffer.from([contentType.alert]),
+  [contentType.handshake]: Buffer.from([contentType.handshake]),
+  [contentType.applicationData]: Buffer.from([contentType.applicationData]),
+};
+type ProtectedType = keyof typeof typeBytes;
+
+/** The key, the nonces and the record count of one direction under one traffic secret. */
+class TrafficKey {
+  /** A buffer: a KeyObject is no faster in use and costs several microseconds to make. */
+  readonly key: Buffer;
+  readonly #nonce: Buffer;
+  readonly #ivHigh: number;
+  readonly #ivLow: number;
+  sequence = 0;
+
+  constructor(suite: CipherSuite, secret: Buffer) {
+    const { key, iv } = trafficKeys(suite, secret);
+    this.key = key;
+    this.#nonce = iv;
+    this.#ivHigh = iv.readUInt32BE(4);
+    this.#ivLow = iv.readUInt32BE(8);
+  }
+
+  /** The nonce for the current sequence number (RFC 8446 5.3); valid until the next call. */
+  nonce(): Buffer {
+    const high = Math.floor(this.sequence / 0x1_0000_0000);
+    this.#nonce.writeUInt32BE((this.#ivHigh ^ high) >>> 0, 4);
+    this.#nonce.writeUInt32BE((this.#ivLow ^ (this.sequence >>> 0)) >>> 0, 8);
+    return this.#nonce;
+  }
+}
+
+export class RecordSealer {
+  readonly #suite: CipherSuite;
+  #secret: Buffer;
+  #traffic: TrafficKey;
+
+  constructor(suite: CipherSuite, secret: Buffer) {
+    this.#suite = suite;
+    this.#secret = secret;
+    this.#traffic = new TrafficKey(suite, secret);
+  }
+
+  /** Records sealed under the key in use. */
+  get records(): number {
+    return this.#traffic.sequence;
+  }
+
+  /** Seals content of any length into as many records as it needs and appends their pieces to `out`, in order. */
+  seal(type: ProtectedType, content: Buffer, out: Buffer[]): void {
+    for (let start = 0; start < content.length; start += maxPlaintextLength) {
+      this.#sealRecord(type, content.subarray(start, start + maxPlaintextLength), out);
+    }
+  }
+
+  /** Goes on under the next key, to be called right after a KeyUpdate was sealed. */
+  update(): void {
+    this.#secret = nextTrafficSecret(this.#suite.hash, this.#secret);
+    this.#traffic = new TrafficKey(this.#suite, this.#secret);
+  }
+
+  #sealRecord(type: ProtectedType, fragment: Buffer, out: Buffer[]): void {
+    const length = fragment.length + 1 + tagLength;
+    const header = Buffer.allocUnsafe(recordHeaderLength);
+    header[0] = contentType.applicationData;
+    header[1] = 3;
+    header[2] = 3;
+    header[3] = length >> 8;
+    header[4] = length & 0xff;
+    const traffic = this.#traffic;
+    // The three AEADs have different overloads and the same calls; the GCM ones serve for typing.
+    const cipher = createCipheriv(this.#suite.aead as 'aes-128-gcm', traffic.key, traffic.nonce(), aeadOptions);
+    traffic.sequence++;
+    cipher.setAAD(header);
+    if (fragment.length < joinBelow) {
+      const inner = Buffer.allocUnsafe(fragment.length + 1);
+      fragment.copy(inner);
+      inner[fragment.length] = type;
+      const sealed = cipher.update(inner);
+      cipher.final();
+      out.push(Buffer.concat([header, sealed, cipher.getAuthTag()], recordHeaderLength + length));
+    } else {
+      const sealed = cipher.update(fragment);
+      const sealedType = cipher.update(typeBytes[type]);
+      cipher.final();
+      out.push(header, sealed, Buffer.concat([sealedType, cipher.getAuthTag()], 1 + tagLength));
+    }
+  }
+}
+
+export class RecordOpener {
+  readonly #suite: CipherSuite;
+  #secret: Buffer;
+  #traffic: TrafficKey;
+
+  constructor(suite: CipherSuite, secret: Buffer) {
+    this.#suite = suite;
+    this.#secret = secret;
+    this.#traffic = new TrafficKey(suite, secret);
+  }
+
+  /**
+   * The content type and content of a record, padding removed; `undefined` when it does not authenticate, which does
+   * not count as a record. Throws `TlsAlertError` for one that authenticates and is still against the rules.
+   */
+  open(header: Buffer, body: Buffer): { type: number; content: Buffer } | undefined {
+    const sealedLength = body.length - tagLength;
+    if (sealedLength < 1) return undefined;
+    const traffic = this.#traffic;
+    const decipher = createDecipheriv(this.#suite.aead as 'aes-128-gcm', traffic.key, traffic.nonce(), aeadOptions);
+    decipher.setAAD(header);
+    decipher.setAuthTag(body.subarray(sealedLength));
+    const inner = decipher.update(body.subarray(0, sealedLength));
+    try {
+      decipher.final();
+    } catch {
+      return undefined;
+    }
+    traffic.sequence++;
+    return splitInner(inner);
+  }
+
+  /** Goes on under the next key, to be called right after the peer's KeyUpdate. */
+  update(): void {
+    this.#secret = nextTrafficSecret(this.#suite.hash, this.#secret);
+    this.#traffic = new TrafficKey(this.#suite, this.#secret);
+  }
+}
+
+/** TLSInnerPlaintext: content, one type byte, zeros (RFC 8446 5.2 and 5.4). */
+function splitInner(inner: Buffer): { type: number; content: Buffer } {
+  if (inner.length > maxPlaintextLength + 1) throw new TlsAlertError('record_overflow', 'a record holds too much');
+  let end = inner.length - 1;
+  while (end >= 0 && inner[end] === 0) end--;
+  if (end < 0) throw new TlsAlertError('unexpected_message', 'a record has no content type');
+  return { type: inner.readUInt8(end), content: inner.subarray(0, end) };
+}

@@ -1,0 +1,51 @@
+import type { TLSSocket } from 'node:tls';
+import { withDeadline } from '../../sdk/calls/deadline.js';
+import { type TlsDialOptions, dialTls } from '../../sdk/transport/dial-tls.js';
+import { NetworkError } from '../../sdk/calls/errors.js';
+import { visitCloseTimeoutMs, visitTimeoutMs } from '../constants.js';
+
+/** A public name as one visitor meets it, the TLS handshake done. */
+export interface Visit {
+  /** As Node names it: `TLSv1.3`. */
+  readonly protocol: string | null;
+  /** Keying material of this end of the connection (RFC 8446 7.5). */
+  exportKeyingMaterial(length: number, label: string, context: Buffer): Buffer;
+  /** Ends the connection, of which not a byte is read; at once when the signal is aborted. Settles when it is gone. */
+  close(signal: AbortSignal): Promise<void>;
+}
+
+/**
+ * Connects to a public name as anyone would: what Node's TLS offers by itself, TLS 1.2 and session tickets included, and the
+ * protocols that browsers and curl ask for. Never with a former session.
+ * @param url `https://hostname[:port]`
+ * @throws NetworkError; the signal's reason when aborted
+ */
+export async function visit(url: URL, options: TlsDialOptions, signal: AbortSignal): Promise<Visit> {
+  const expired = () => new NetworkError('timeout', `${url.host} did not answer within ${visitTimeoutMs / 1000} s`);
+  const details = { ALPNProtocols: ['h2', 'http/1.1'] };
+  const socket = await withDeadline(visitTimeoutMs, signal, expired, (visitSignal) =>
+    dialTls(url, options, details, visitSignal),
+  );
+  socket.on('error', () => undefined);
+  return {
+    protocol: socket.getProtocol(),
+    exportKeyingMaterial: (length, label, context) => socket.exportKeyingMaterial(length, label, context),
+    close: (closeSignal) => close(socket, closeSignal),
+  };
+}
+
+async function close(socket: TLSSocket, signal: AbortSignal): Promise<void> {
+  if (socket.closed) return;
+  await new Promise<void>((resolve) => {
+    const cut = () => socket.destroy();
+    const timer = setTimeout(cut, visitCloseTimeoutMs);
+    signal.addEventListener('abort', cut, { once: true });
+    socket.once('close', () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', cut);
+      resolve();
+    });
+    if (signal.aborted) cut();
+    else socket.resume().end();
+  });
+}

@@ -1,0 +1,382 @@
+import { EventEmitter, once, setMaxListeners } from 'node:events';
+import type { Duplex } from 'node:stream';
+import { ApiError } from '../../contract/errors.js';
+import type { PortalClient } from '../../sdk/calls/client.js';
+import { withDeadline } from '../../sdk/calls/deadline.js';
+import type { Identity } from '../../sdk/identity/identity.js';
+import { LeaseKeeper, type Metadata, type Registration } from '../../sdk/lease/lease-keeper.js';
+import { reactTo, type LeaseCall } from '../../sdk/lease/retry-policy.js';
+import { plaintextAlertRecord, type SignRequest, TicketKeys } from '../../tls/index.js';
+import type { Carrier } from '../carriers/carrier.js';
+import type { Claim } from './read-opening.js';
+import { maxLiveConnections, probeConfirmTimeoutMs } from '../constants.js';
+import type { DatagramCarrier } from '../carriers/datagram-carrier.js';
+import { DatagramLink } from '../carriers/datagram-link.js';
+import { Keyless, type RelayCertificate } from './keyless.js';
+import type { LocalService } from '../services/local-service.js';
+import { type ProbeReport, type ProbeTimes, SelfProbe } from './self-probe.js';
+import type { Endpoint, ProxiedAddresses } from '../../protocol/proxy-protocol.js';
+import { SessionPool } from './session-pool.js';
+import { acceptVisitor } from './tenant-connection.js';
+import type { UdpService } from '../services/udp/udp-service.js';
+import type { Visit } from './probe-connection.js';
+
+export interface RelayLinkOptions {
+  client: PortalClient;
+  carrier: Carrier;
+  /** @param offers whether the relay has a carrier on offer */
+  datagramCarrier(offers: (carrier: string) => boolean): DatagramCarrier;
+  identity: Identity;
+  name: string;
+  metadata?: Metadata;
+  ttl?: number;
+  /** Where each kind of visitor is led; at least one. */
+  services: LinkServices;
+  /** How the own public name is visited, and when; no self-probe without. */
+  probe?: ProbeTimes & { visit(url: URL, signal: AbortSignal): Promise<Visit> };
+}
+
+export interface LinkServices {
+  /** For visitors of the public name, whose TLS ends here. */
+  https?: LocalService;
+  /** For those of the public TCP port. */
+  tcp?: LocalService;
+  /** For peers of the public UDP port. */
+  udp?: UdpService;
+}
+
+/** How one visitor's connection went. */
+export interface ConnectionReport {
+  hostname: string;
+  /** Through the public name, or the public TCP port. */
+  transport: 'https' | 'tcp';
+  /** Who it was, as the relay says; absent where it cannot tell. */
+  visitor?: Endpoint;
+  /** Whether a ticket spared the relay's signature; undefined when the handshake failed. */
+  resumed?: boolean;
+  /** Bytes from the visitor, and to it. */
+  received: number;
+  sent: number;
+  durationMs: number;
+  /** The service did not answer, and the visitor was told so. */
+  unavailable?: true;
+  /** What broke it, when it did not end by itself. */
+  error?: Error;
+}
+
+export interface RelayLinkEvents {
+  registered: [registration: Registration];
+  /** The first session of a registration is open: visitors are served. */
+  online: [registration: Registration];
+  lost: [registration: Registration, error: Error];
+  waiting: [call: LeaseCall, error: Error, delayMs: number];
+  /** The relay has turned off a kind of port: the lease goes on without. */
+  without: [protocol: 'tcp' | 'udp', error: Error];
+  connection: [report: ConnectionReport];
+  probe: [report: ProbeReport];
+}
+
+/** What ties a service to one relay: its lease, its reverse sessions, and the visitors that come through them. */
+export class RelayLink extends EventEmitter<RelayLinkEvents> {
+  readonly #options: RelayLinkOptions;
+  readonly #keeper: LeaseKeeper;
+  readonly #keyless: Keyless;
+  readonly #datagramCarrier: DatagramCarrier;
+  readonly #tickets = new TicketKeys();
+  /** Ends the lease's life and the opening of sessions. */
+  readonly #leave = new AbortController();
+  /** Ends live connections. */
+  readonly #cut = new AbortController();
+  readonly #live = new Set<Promise<void>>();
+  readonly #probe: SelfProbe<Registration> | undefined;
+  #pool: SessionPool | undefined;
+  #datagrams: DatagramLink | undefined;
+
+  constructor(options: RelayLinkOptions) {
+    super();
+    this.#options = options;
+    // One listener a connection.
+    setMaxListeners(0, this.#cut.signal);
+    const { client, identity, name, metadata, ttl, services, probe } = options;
+    this.#keyless = new Keyless(client, services.https !== undefined);
+    this.#datagramCarrier = options.datagramCarrier((carrier) => this.#keyless.offers(carrier));
+    this.#keeper = new LeaseKeeper({
+      client,
+      identity,
+      name,
+      metadata,
+      ttl,
+      ports: { tcp: services.tcp !== undefined, udp: services.udp !== undefined },
+      isEnough: ({ tcp, udp }) => services.https !== undefined || tcp || udp,
+      prepare: (signal) => this.#keyless.refresh(this.#carrierName, signal),
+    });
+    if (probe !== undefined && services.https !== undefined) {
+      this.#probe = new SelfProbe<Registration>({
+        ...probe,
+        target: () => (this.#live.size < maxLiveConnections ? this.#keeper.current : undefined),
+        confirm: (registration, signal) => this.#confirm(registration, signal),
+        report: (report) => this.emit('probe', report),
+      });
+    }
+    this.#keeper.on('registered', (registration) => {
+      this.emit('registered', registration);
+      this.#open(registration);
+    });
+    this.#keeper.on('renewed', () => {
+      // A failure is as good as none: the chain at hand goes on serving, and a renewal comes soon.
+      this.#keyless.refresh(this.#carrierName, this.#leave.signal).catch(() => undefined);
+    });
+    this.#keeper.on('lost', (registration, error) => {
+      this.#close();
+      this.emit('lost', registration, error);
+    });
+    this.#keeper.on('without', (protocol, error) => this.emit('without', protocol, error));
+    this.#keeper.on('waiting', (call, error, delayMs) => this.emit('waiting', call, error, delayMs));
+  }
+
+  get liveConnections(): number {
+    return this.#live.size;
+  }
+
+  /**
+   * Serves until `leave`.
+   * @throws what made going on pointless; live connections go on until they end or are `cut`
+   */
+  async run(): Promise<void> {
+    try {
+      await this.#keeper.run(this.#leave.signal);
+    } finally {
+      this.#probe?.stop();
+      this.#close();
+    }
+  }
+
+  /** Gives the lease back and closes the sessions that wait. Connections that live go on. */
+  async leave(): Promise<void> {
+    this.#leave.abort(new Error('the tunnel closes'));
+    this.#probe?.stop();
+    // The relay stops sending visitors before their sessions go.
+    await this.#keeper.unregister();
+    this.#close();
+  }
+
+  /** Settles when no connection is left. */
+  async drained(): Promise<void> {
+    while (this.#live.size > 0) await Promise.all(this.#live);
+  }
+
+  /** Ends live connections at once. */
+  cut(): void {
+    this.#cut.abort(new Error('the tunnel closes'));
+  }
+
+  /** What the relay must have on offer. */
+  get #carrierName(): string {
+    return this.#takesConnections ? this.#options.carrier.name : this.#datagramCarrier.name;
+  }
+
+  get #takesConnections(): boolean {
+    const { https, tcp } = this.#options.services;
+    return https !== undefined || tcp !== undefined;
+  }
+
+  /** Opens what a registration needs; it is online once all of it has opened. */
+  #open(registration: Registration): void {
+    this.#close();
+    const { carrier, services } = this.#options;
+    const closed = { pool: this.#takesConnections, datagrams: registration.udpAddress !== undefined };
+    let isRejected = false;
+    const opened = (part: keyof typeof closed) => {
+      isRejected = false;
+      this.#keeper.accepted(registration);
+      if (!closed[part]) return;
+      closed[part] = false;
+      if (!closed.pool && !closed.datagrams) this.emit('online', registration);
+    };
+    const events = (part: keyof typeof closed) => ({
+      onReady: () => opened(part),
+      onRefused: (error: Error) => this.#keeper.refused(registration, 'connect', error),
+      onWaiting: (error: Error, delayMs: number) => {
+        closed[part] = true;
+        // Connecting is refused before approval as after a ban: renewing tells which it is.
+        const wasRejected = isRejected;
+        isRejected = error instanceof ApiError && error.code === 'lease_rejected';
+        if (isRejected && !wasRejected) this.#keeper.renewNow();
+        this.emit('waiting', 'connect', error, delayMs);
+      },
+    });
+    const accessToken = () => registration.accessToken;
+    if (closed.pool) {
+      this.#pool = new SessionPool({
+        ...events('pool'),
+        dial: (signal) => carrier.dial({ accessToken: accessToken(), signal }),
+        onClaim: (claim) => {
+          const served = this.#serve(claim, registration).finally(() => {
+            this.#live.delete(served);
+            if (this.#live.size === maxLiveConnections - 1) this.#pool?.fill();
+          });
+          this.#live.add(served);
+        },
+        hasRoom: () => this.#live.size < maxLiveConnections,
+      });
+      this.#pool.start();
+    }
+    const { udp } = services;
+    if (udp && closed.datagrams) {
+      const datagramCarrier = this.#datagramCarrier;
+      const publicPort = Number(new URL(registration.url).port) || 443;
+      const request = (signal: AbortSignal) => ({
+        // One that waits for a better carrier outlives its token.
+        get accessToken() {
+          return accessToken();
+        },
+        publicPort,
+        signal,
+      });
+      this.#datagrams = new DatagramLink({
+        ...events('datagrams'),
+        dial: (signal) => datagramCarrier.dial(request(signal)),
+        improve: datagramCarrier.improve && ((channel, signal) => datagramCarrier.improve!(channel, request(signal))),
+        serve: (channel) => udp.serve(channel),
+      });
+      this.#datagrams.start();
+    }
+  }
+
+  #close(): void {
+    this.#pool?.stop();
+    this.#datagrams?.stop();
+  }
+
+  async #serve(claim: Claim, registration: Registration): Promise<void> {
+    const startedAt = performance.now();
+    const report: ConnectionReport = {
+      hostname: registration.hostname,
+      transport: claim.binding === undefined ? 'tcp' : 'https',
+      visitor: claim.addresses?.source,
+      received: 0,
+      sent: 0,
+      durationMs: 0,
+    };
+    // Whoever takes the stream may have to wait for the service first, and finds it closed then.
+    claim.stream.on('error', () => undefined);
+    const cut = () => claim.stream.destroy();
+    this.#cut.signal.addEventListener('abort', cut, { once: true });
+    let isVisit = true;
+    try {
+      this.#cut.signal.throwIfAborted();
+      if (claim.binding === undefined) await this.#serveTcp(claim, report);
+      else isVisit = await this.#serveTls(claim.stream, claim.binding, claim.addresses, registration, report);
+    } catch (error) {
+      report.error = error as Error;
+      claim.stream.destroy();
+    } finally {
+      this.#cut.signal.removeEventListener('abort', cut);
+    }
+    if (!isVisit) return;
+    report.durationMs = performance.now() - startedAt;
+    this.emit('connection', report);
+  }
+
+  async #serveTcp({ stream, addresses }: Claim, report: ConnectionReport): Promise<void> {
+    const { tcp } = this.#options.services;
+    if (tcp === undefined) throw new Error('the relay sent a visitor of a TCP port, and none was asked for');
+    Object.assign(report, await tcp.serve(stream, { addresses }, this.#cut.signal));
+  }
+
+  /** @returns false when it was nobody's visit, but a probe's */
+  async #serveTls(
+    session: Duplex,
+    binding: Buffer,
+    addresses: ProxiedAddresses | undefined,
+    registration: Registration,
+    report: ConnectionReport,
+  ): Promise<boolean> {
+    const { https } = this.#options.services;
+    if (https === undefined) {
+      report.error = new Error('a visitor of the public name, where nothing is served');
+      await dismiss(session, plaintextAlertRecord('unrecognized_name'));
+      return true;
+    }
+    const { certificate } = this.#keyless;
+    /** For sessions that began during a probe. */
+    let exporter: string | undefined;
+    let visitor: Duplex | undefined;
+    try {
+      const accepted = await acceptVisitor(session, {
+        hostname: registration.hostname,
+        certificate,
+        tickets: this.#tickets,
+        sign: (request) => this.#sign(registration, certificate, request, binding),
+        onKeys: (keys) => (exporter = this.#probe?.witness(keys)),
+      });
+      visitor = accepted;
+      if (this.#probe?.isOwn(exporter) === true) {
+        await dismiss(accepted);
+        return false;
+      }
+      // Whoever ends TLS between a probe and this tunnel comes during the probe; not to be taken for traffic.
+      if (exporter === undefined) this.#probe?.visited();
+      report.resumed = accepted.resumed;
+      Object.assign(
+        report,
+        await https.serve(accepted, { addresses, hostname: registration.hostname }, this.#cut.signal),
+      );
+    } catch (error) {
+      report.error = error as Error;
+      (visitor ?? session).destroy();
+    }
+    return this.#probe?.isOwn(exporter) !== true;
+  }
+
+  /**
+   * A relay that renews a lease says that nobody else has its name; one that will not loses the tunnel, so that this
+   * cannot be refused for the sake of a probe alone.
+   */
+  async #confirm(registration: Registration, signal: AbortSignal): Promise<void> {
+    const expired = () => new Error('the relay does not renew the lease meanwhile');
+    await withDeadline(probeConfirmTimeoutMs, signal, expired, async (confirmSignal) => {
+      if (this.#keeper.current !== registration) throw new Error('the lease was lost meanwhile');
+      const askedAt = performance.now();
+      this.#keeper.renewNow();
+      // A renewal that was under way already tells about an earlier moment.
+      do await once(this.#keeper, 'renewed', { signal: confirmSignal });
+      while (registration.grantedAtTick < askedAt);
+      if (this.#keeper.current !== registration) throw new Error('the lease was lost meanwhile');
+    });
+  }
+
+  async #sign(
+    registration: Registration,
+    certificate: RelayCertificate,
+    { schemeName, transcript, signal }: SignRequest,
+    binding: Buffer,
+  ): Promise<Buffer> {
+    try {
+      return await this.#keyless.sign(registration.accessToken, certificate, {
+        binding,
+        schemeName,
+        transcript,
+        signal,
+      });
+    } catch (error) {
+      if (error instanceof ApiError) {
+        // Perhaps the chain has changed. This visitor's handshake is past saving: its binding is spent.
+        if (error.code === 'invalid_request') {
+          this.#keyless.refreshAfterRefusal(this.#carrierName, this.#leave.signal).catch(() => undefined);
+        } else if (reactTo(error, 'sign', true).do !== 'wait') {
+          this.#keeper.refused(registration, 'sign', error);
+        }
+      }
+      throw error;
+    }
+  }
+}
+
+/** Ends a visit that gets nothing but perhaps a last word. */
+async function dismiss(visitor: Duplex, lastWords?: Buffer): Promise<void> {
+  visitor.on('error', () => undefined).resume();
+  const closed = new Promise((resolve) => visitor.once('close', resolve));
+  visitor.end(lastWords, () => visitor.destroy());
+  await closed;
+}

@@ -1,0 +1,201 @@
+import { setMaxListeners } from 'node:events';
+import { ApiError } from '../../contract/errors.js';
+import { Backoff } from '../../sdk/lease/backoff.js';
+import { networkBackoff } from '../../sdk/constants.js';
+import { reactTo } from '../../sdk/lease/retry-policy.js';
+import { FramedChannel } from '../../streams/framed-channel.js';
+import type { OpenedSession } from '../carriers/carrier.js';
+import { awaitClaim, type Claim } from './read-opening.js';
+import { guard, repeat } from '../../util/boundary.js';
+import {
+  failureMemoryMs,
+  maxParallelDials,
+  maxReadySessions,
+  minReadySessions,
+  poolIdleMs,
+  poolShrinkIntervalMs,
+  promptClaimMs,
+} from '../constants.js';
+
+export interface SessionPoolOptions {
+  /** Opens one session. */
+  dial(signal: AbortSignal): Promise<OpenedSession>;
+  onClaim(claim: Claim): void;
+  /** Whether another visitor could be served. Call `fill` when there is room again. */
+  hasRoom(): boolean;
+  /** A session was opened: the relay accepts the token. */
+  onReady(): void;
+  /** The relay refused in a way that opening again will not mend. The pool opens no more sessions after this. */
+  onRefused(error: Error): void;
+  /** Opening failed, or sessions were lost; the next try is `delayMs` away. */
+  onWaiting(error: Error, delayMs: number): void;
+}
+
+/**
+ * Keeps reverse sessions of one registration waiting at the relay, so that a visitor need not wait for one to be opened.
+ * How many depends on use: the number doubles when visitors come faster than it lasts, and halves when none come.
+ */
+export class SessionPool {
+  readonly #options: SessionPoolOptions;
+  readonly #stop = new AbortController();
+  readonly #backoff = new Backoff(networkBackoff);
+  /** Sessions that wait, oldest first, with what closes each. */
+  readonly #ready = new Set<AbortController>();
+  #dialing = 0;
+  #wanted = minReadySessions;
+  /** Sessions to be opened beyond `#wanted`, for visitors who are already waiting. */
+  #extra = 0;
+  /** After a failure one session is tried first. */
+  #trying = false;
+  #lastClaimAt = performance.now();
+  #lastFailureAt = -Infinity;
+  #blockedUntil = 0;
+  #queueWasFull = false;
+  #unblock: NodeJS.Timeout | undefined;
+  #shrink: NodeJS.Timeout | undefined;
+
+  constructor(options: SessionPoolOptions) {
+    this.#options = options;
+    setMaxListeners(0, this.#stop.signal);
+  }
+
+  get ready(): number {
+    return this.#ready.size;
+  }
+
+  start(): void {
+    this.#shrink = repeat('session pool check', () => this.#shrinkWhenIdle(), poolShrinkIntervalMs);
+    this.fill();
+  }
+
+  /** Opens no more sessions and closes those that wait. Claimed ones are no longer the pool's. */
+  stop(): void {
+    clearInterval(this.#shrink);
+    clearTimeout(this.#unblock);
+    this.#stop.abort(new Error('the pool was stopped'));
+    for (const session of this.#ready) session.abort(this.#stop.signal.reason);
+  }
+
+  /** Opens sessions as far as they are wanted and possible now. */
+  fill(): void {
+    if (this.#stop.signal.aborted || performance.now() < this.#blockedUntil || !this.#options.hasRoom()) return;
+    const parallel = this.#trying ? 1 : maxParallelDials;
+    while (this.#ready.size + this.#dialing < this.#wanted + this.#extra && this.#dialing < parallel)
+      this.#openGuarded();
+  }
+
+  readonly #openGuarded = guard('session dial', () => this.#open());
+
+  readonly #claimAgain = guard(
+    'session claim',
+    (opened: OpenedSession) => this.#claimOf(opened, false),
+    ({ stream }) => stream.destroy(),
+  );
+
+  async #open(): Promise<void> {
+    this.#dialing++;
+    let opened: OpenedSession;
+    try {
+      opened = await this.#options.dial(this.#stop.signal);
+    } catch (error) {
+      this.#dialing--;
+      this.#onDialFailed(error as Error);
+      return;
+    }
+    this.#dialing--;
+    if (this.#stop.signal.aborted) {
+      opened.stream.destroy();
+      return;
+    }
+    this.#trying = false;
+    const claimed = this.#claimOf(opened, true);
+    this.#options.onReady();
+    this.fill();
+    await claimed;
+  }
+
+  /** Waits for the session's next connection. */
+  async #claimOf(opened: OpenedSession, isFirst: boolean): Promise<void> {
+    const { stream, recycles } = opened;
+    const session = new AbortController();
+    const openedAt = performance.now();
+    this.#ready.add(session);
+    try {
+      const claim = await awaitClaim(stream, session.signal);
+      this.#ready.delete(session);
+      if (recycles) {
+        const channel = new FramedChannel(stream, (isFree) => {
+          if (!isFree) return;
+          if (this.#stop.signal.aborted) stream.destroy();
+          else this.#claimAgain(opened);
+        });
+        this.#options.onClaim({ ...claim, stream: channel });
+      } else this.#options.onClaim(claim);
+      this.#onClaimed(performance.now() - openedAt);
+    } catch (error) {
+      this.#ready.delete(session);
+      if (session.signal.aborted) return;
+      // A relay may have enough sessions when one comes back to it; that it takes new ones is seen by opening one.
+      if (isFirst) this.#onFailure(error as Error, 0);
+      else this.fill();
+    }
+  }
+
+  #onClaimed(waitedMs: number): void {
+    this.#lastClaimAt = performance.now();
+    this.#backoff.reset();
+    // The last one that was ready, and taken at once: more visitors may be waiting at the relay.
+    const short = this.#ready.size === 0 && waitedMs < promptClaimMs;
+    this.#extra = short ? Math.min(Math.max(this.#extra * 2, minReadySessions), maxParallelDials) : 0;
+    if (this.#ready.size < this.#wanted / 2) this.#wanted = Math.min(this.#wanted * 2, maxReadySessions);
+    // The queue was full; now there is room in it.
+    if (this.#queueWasFull) this.#block(0);
+    this.fill();
+  }
+
+  #onDialFailed(error: Error): void {
+    if (this.#stop.signal.aborted) return;
+    const reaction = reactTo(error, 'connect', true);
+    if (reaction.do !== 'wait') {
+      this.stop();
+      this.#options.onRefused(error);
+      return;
+    }
+    const queueFull = error instanceof ApiError && error.code === 'rate_limited' && this.#ready.size > 0;
+    if (queueFull) {
+      this.#extra = 0;
+      this.#wanted = Math.max(minReadySessions, Math.min(this.#wanted, this.#ready.size));
+      this.#block(reaction.atLeastMs);
+      this.#queueWasFull = true;
+      return;
+    }
+    this.#onFailure(error, reaction.atLeastMs);
+  }
+
+  #onFailure(error: Error, atLeastMs: number): void {
+    // Sessions fail together; together they count as one failure.
+    if (this.#stop.signal.aborted || performance.now() < this.#blockedUntil) return;
+    if (performance.now() - this.#lastFailureAt > failureMemoryMs) this.#backoff.reset();
+    const delayMs = atLeastMs + Math.max(this.#backoff.next(), (Math.random() * atLeastMs) / 4);
+    this.#trying = true;
+    this.#extra = 0;
+    this.#lastFailureAt = performance.now();
+    this.#block(delayMs);
+    this.#options.onWaiting(error, delayMs);
+  }
+
+  #block(ms: number): void {
+    this.#queueWasFull = false;
+    this.#blockedUntil = performance.now() + ms;
+    clearTimeout(this.#unblock);
+    // A timer may fire a little early by the finer clock.
+    this.#unblock = setTimeout(() => this.fill(), Math.ceil(ms) + 1);
+  }
+
+  #shrinkWhenIdle(): void {
+    if (performance.now() - this.#lastClaimAt < poolIdleMs) return;
+    this.#wanted = Math.max(minReadySessions, Math.floor(this.#wanted / 2));
+    const surplus = [...this.#ready].slice(0, Math.max(this.#ready.size - this.#wanted, 0));
+    for (const session of surplus) session.abort(new Error('not needed any more'));
+  }
+}

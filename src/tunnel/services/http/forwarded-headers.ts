@@ -1,0 +1,113 @@
+import type { IncomingMessage } from 'node:http';
+import { UsageError } from '../../../sdk/calls/errors.js';
+
+/** Headers in the order they came, each name with all its values. */
+export type Headers = Map<string, { name: string; values: string[] }>;
+
+/** Said by this proxy alone: a service would believe them. */
+const forwarding = /^(?:forwarded|x-forwarded(?:-.*)?|x-real-ip|x-client-ip|true-client-ip)$/;
+/** About one connection, not about the message (RFC 9110 7.6.1). */
+const hopByHop = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'transfer-encoding', 'upgrade']);
+/** Connection must not take these away on the next hop (RFC 9110 7.6.1). */
+const notHopByHop = new Set(['content-length', 'transfer-encoding', 'host', 'expect']);
+/** Not to be changed by what comes behind a body (RFC 9110 6.5.1). */
+const noTrailer = new Set([...hopByHop, 'host', 'content-length', 'trailer', 'expect', 'authorization', 'cookie']);
+
+/** @throws UsageError unless it is a host, with or without a port */
+export function checkHostHeader(text: string): string {
+  if (/^(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/i.test(text)) return text;
+  throw new UsageError(`the Host header ${JSON.stringify(text)} is no host, with or without a port`);
+}
+
+/** The headers of a message that go on to the next hop. */
+export function endToEnd(message: Pick<IncomingMessage, 'rawHeaders'>): Headers {
+  const headers: Headers = new Map();
+  for (const [name, value] of pairs(message.rawHeaders)) {
+    const key = name.toLowerCase();
+    const held = headers.get(key);
+    if (held) held.values.push(value);
+    else headers.set(key, { name, values: [value] });
+  }
+  const named = (headers.get('connection')?.values ?? []).join(',').split(',');
+  for (const name of [...hopByHop, ...named.map((item) => item.trim().toLowerCase())]) {
+    // How the end of a body is told is what was parsed, whatever Connection says of it.
+    if (name !== 'content-length') headers.delete(name);
+  }
+  return headers;
+}
+
+export interface RequestFacts {
+  /** The visitor's, where it is known. */
+  address: string | undefined;
+  /** The public name that was visited; any Host will do where none is known. */
+  hostname: string | undefined;
+  /** What the service gets instead of the visitor's Host. */
+  hostHeader: string | undefined;
+}
+
+/** The headers of a visitor's request as the service gets them. */
+export function requestHeaders(request: IncomingMessage, { address, hostname, hostHeader }: RequestFacts): Headers {
+  const headers = endToEnd(request);
+  for (const name of headers.keys()) if (isForwarding(name)) headers.delete(name);
+  // HTTP/1.0 may lack it, what is sent on may not.
+  const host = request.headers.host ?? hostname;
+  const set = (name: string, value: string | undefined) => {
+    if (value !== undefined) headers.set(name.toLowerCase(), { name, values: [value] });
+  };
+  set('Host', hostHeader ?? host ?? '');
+  set('X-Forwarded-For', address);
+  set('X-Forwarded-Host', host);
+  set('X-Forwarded-Proto', 'https');
+  // How its end is told: by a length, which `endToEnd` kept, or by chunks.
+  if ('transfer-encoding' in request.headers) {
+    headers.delete('content-length');
+    set('Transfer-Encoding', 'chunked');
+  }
+  return headers;
+}
+
+/** The trailers of a message that go on to the next hop. */
+export function trailersOf(message: IncomingMessage): [string, string][] {
+  return pairs(message.rawTrailers).filter(([name]) => !noTrailer.has(name.toLowerCase()) && !isForwarding(name));
+}
+
+/** Some services take `_` for `-` (CGI). */
+function isForwarding(name: string): boolean {
+  return forwarding.test(name.toLowerCase().replaceAll('_', '-'));
+}
+
+function pairs(raw: string[]): [string, string][] {
+  return Array.from({ length: raw.length / 2 }, (_, at) => [raw[2 * at] as string, raw[2 * at + 1] as string]);
+}
+
+/**
+ * Whether a request is for the public name that TLS was made with (RFC 9110 7.4): a service that trusts Host must not be told another.
+ * The port is not looked at, which something in front of the relay may have changed.
+ */
+export function leadsHere({ headers, httpVersion }: IncomingMessage, hostname: string | undefined): boolean {
+  if (hostname === undefined || (headers.host === undefined && httpVersion === '1.0')) return true;
+  const [, host, port = '1'] = /^([^:]+)(?::(\d{1,5}))?$/.exec(headers.host ?? '') ?? [];
+  if (host === undefined || Number(port) < 1 || Number(port) > 65_535) return false;
+  return host.toLowerCase().replace(/\.$/, '') === hostname;
+}
+
+/**
+ * What makes a request ambiguous, so that the service could see another one than this proxy does.
+ * @returns undefined for a request that is to be passed on
+ */
+export function ambiguity(request: IncomingMessage): string | undefined {
+  const count = (wanted: string) => pairs(request.rawHeaders).filter(([name]) => name.toLowerCase() === wanted).length;
+  const coding = request.headers['transfer-encoding'];
+  if (count('host') > 1) return 'more than one Host';
+  if (count('content-length') > 1) return 'more than one Content-Length';
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked') return 'a Transfer-Encoding other than chunked';
+  if (coding !== undefined && request.httpVersion !== '1.1') return 'a Transfer-Encoding before HTTP/1.1';
+  if (coding !== undefined && count('content-length') > 0) return 'both Transfer-Encoding and Content-Length';
+  if (request.httpVersion !== '1.1' && request.httpVersion !== '1.0') return 'a version of HTTP other than 1.0 and 1.1';
+  const options = (request.headers.connection ?? '').split(',').map((option) => option.trim().toLowerCase());
+  const named = options.find((option) => notHopByHop.has(option) || isForwarding(option));
+  if (named !== undefined) return `${named} named by Connection`;
+  const target = request.url ?? '';
+  if (!target.startsWith('/') && target !== '*') return 'a target that is no path';
+  return undefined;
+}

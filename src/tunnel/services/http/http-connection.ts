@@ -1,0 +1,292 @@
+import { Agent, type ClientRequest, type IncomingMessage, request as httpRequest, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { httpIdleTimeoutMs, maxHttpHeadBytes } from '../../constants.js';
+import { guard } from '../../../util/boundary.js';
+import {
+  ambiguity,
+  endToEnd,
+  type Headers,
+  leadsHere,
+  type RequestFacts,
+  requestHeaders,
+  trailersOf,
+} from './forwarded-headers.js';
+import { splice, type SpliceOutcome } from '../splice-service.js';
+import { answerUnavailable } from './unavailable-page.js';
+
+const badRequest = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
+
+/** Doing it twice is doing it once (RFC 9110 9.2.2); those without a body that visitors send. */
+const repeatable = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/**
+ * One visitor's connection, and the one connection to the service that its requests share, opened at the first and anew
+ * whenever the service has closed it.
+ */
+export class HttpVisit {
+  /** Settles when the visitor's connection is closed. */
+  readonly over: Promise<SpliceOutcome>;
+  readonly #outcome: SpliceOutcome = { received: 0, sent: 0 };
+  readonly #agent: Agent;
+  /** Errors of connecting: the service is not there, rather than at fault. */
+  readonly #unreachable = new WeakSet<Error>();
+  #exchanges = 0;
+  /** The last response that is not done. */
+  #answering: ServerResponse | undefined;
+  #idle: NodeJS.Timeout | undefined;
+  #joined: Promise<unknown> | undefined;
+
+  constructor(
+    private readonly visitor: Duplex,
+    connect: () => Promise<Socket>,
+    private readonly facts: RequestFacts,
+  ) {
+    this.#agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    type Created = (error: Error | null, socket?: Socket) => void;
+    Object.assign(this.#agent, {
+      createConnection: (_options: unknown, created: Created) => {
+        connect().then(
+          (socket) => created(null, this.#counted(socket)),
+          (error: Error) => {
+            this.#unreachable.add(error);
+            created(error);
+          },
+        );
+      },
+    });
+    visitor.on('error', (error) => (this.#outcome.error ??= error));
+    this.over = new Promise((resolve) => {
+      visitor.once('close', () => {
+        clearTimeout(this.#idle);
+        this.#agent.destroy();
+        const over = () => setImmediate(() => resolve(this.#outcome));
+        (this.#joined ?? Promise.resolve()).then(over, over);
+      });
+    });
+    this.#awaitRequest();
+  }
+
+  /** Passes a request on, and its answer back. */
+  forward(request: IncomingMessage, response: ServerResponse): void {
+    this.#begin(response);
+    if (this.#refusal(request, response, ambiguity(request))) return;
+    this.#send(request, response, true);
+  }
+
+  /** What the visitor sends is no HTTP (any more). */
+  malformed(): void {
+    if (this.#exchanges > 0) this.visitor.destroy();
+    else this.#refuse();
+  }
+
+  #refuse(): void {
+    if (this.visitor.writable) this.visitor.end(badRequest, () => this.visitor.destroy());
+    else this.visitor.destroy();
+  }
+
+  /** Passes a WebSocket on. No other protocol: the service would believe what is said in it of the visitor. */
+  upgrade(request: IncomingMessage, head: Buffer): void {
+    // Responses go out in the order of their requests, and a connection cannot be switched while one is still to be written to it.
+    if (this.#answering) {
+      this.#answering.once('close', () => this.#refuse());
+      return;
+    }
+    // Node has let go of the connection, so that an ordinary answer is its last.
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(this.visitor as Socket);
+    response.once('finish', () => this.visitor.end(() => this.visitor.destroy()));
+    this.visitor.once('close', () => response.destroy());
+    this.#begin(response);
+    const fault = ambiguity(request) ?? (hasBody(request) ? 'an upgrade with a body' : undefined);
+    if (this.#refusal(request, response, fault)) return;
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket') return this.#send(request, response, true);
+
+    const headers = requestHeaders(request, this.facts);
+    headers.set('connection', { name: 'Connection', values: ['Upgrade'] });
+    headers.set('upgrade', { name: 'Upgrade', values: ['websocket'] });
+    const upstream = this.#open(request, headers);
+    const join = (answer: IncomingMessage, target: Duplex, rest: Buffer) => {
+      if (this.visitor.destroyed || answer.headers.upgrade?.toLowerCase() !== 'websocket') {
+        target.destroy();
+        this.visitor.destroy();
+        return;
+      }
+      response.detachSocket(this.visitor as Socket);
+      target.removeAllListeners('end');
+      this.visitor.write(switchingHead(answer), 'latin1');
+      if (rest.length > 0) target.unshift(rest);
+      if (head.length > 0) this.visitor.unshift(head);
+      this.#joined = splice(this.visitor, target as Socket).then(({ error }) => (this.#outcome.error ??= error));
+    };
+    const cut = (_answer: IncomingMessage, target: Duplex) => {
+      target.destroy();
+      this.visitor.destroy();
+    };
+    upstream.once('upgrade', guard('service upgrade', join, cut));
+    upstream.once('response', (answer) => this.#answer(request, response, answer));
+    upstream.once('error', (error) => this.#fail(response, error));
+    this.visitor.once('close', () => upstream.destroy());
+    upstream.end();
+  }
+
+  /** Answers what is not to be passed on. @returns whether it did */
+  #refusal(request: IncomingMessage, response: ServerResponse, fault: string | undefined): boolean {
+    if (fault !== undefined) answerPlainly(response, 400, `This request is refused: ${fault}.\n`);
+    else if (!leadsHere(request, this.facts.hostname))
+      answerPlainly(
+        response,
+        421,
+        `This connection is for ${this.facts.hostname}, and the request for another host.\n`,
+      );
+    else return false;
+    return true;
+  }
+
+  #send(request: IncomingMessage, response: ServerResponse, mayRepeat: boolean): void {
+    const upstream = this.#open(request, requestHeaders(request, this.facts));
+    const speaks11 = request.httpVersion === '1.1';
+    let continued = false;
+    if (request.headers.expect !== undefined && speaks11) {
+      upstream.once('continue', () => {
+        continued = true;
+        if (!response.headersSent) response.writeContinue();
+      });
+    }
+    upstream.on('information', ({ statusCode, headers: { link } }) => {
+      if (!speaks11 || response.headersSent) return;
+      if (statusCode === 102) response.writeProcessing();
+      if (statusCode === 103 && link !== undefined) earlyHints(response, link as string | string[]);
+    });
+    upstream.once('response', (answer) => {
+      // Whether the body still comes is the visitor's choice then, and nobody can tell it from the next request.
+      if (request.headers.expect !== undefined && !continued && !request.complete) response.shouldKeepAlive = false;
+      this.#answer(request, response, answer);
+    });
+    upstream.once('error', (error: NodeJS.ErrnoException) => {
+      request.unpipe(upstream);
+      request.resume();
+      // The service closed the connection while the request was on its way to it.
+      const stale = upstream.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+      const canRepeat = mayRepeat && stale && !hasBody(request) && repeatable.has(request.method ?? '');
+      if (canRepeat && !response.headersSent && !response.destroyed) this.#send(request, response, false);
+      else this.#fail(response, error);
+    });
+    upstream.on('error', () => undefined);
+    response.once('close', () => {
+      if (!response.writableFinished) upstream.destroy();
+    });
+    if (!hasBody(request)) {
+      upstream.end();
+      return;
+    }
+    request.once('end', () => {
+      const trailers = trailersOf(request);
+      if (trailers.length > 0) upstream.addTrailers(trailers);
+    });
+    request.pipe(upstream);
+  }
+
+  #open(request: IncomingMessage, headers: Headers): ClientRequest {
+    return httpRequest({
+      agent: this.#agent,
+      method: request.method,
+      path: request.url,
+      setHost: false,
+      maxHeaderSize: maxHttpHeadBytes,
+      headers: asObject(headers),
+    });
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse, answer: IncomingMessage): void {
+    answer.once('error', (error) => this.#fail(response, error));
+    const headers = endToEnd(answer);
+    const chunked = request.httpVersion === '1.1' && 'transfer-encoding' in answer.headers && request.method !== 'HEAD';
+    if (!chunked) headers.delete('trailer');
+    response.sendDate = false;
+    try {
+      response.writeHead(answer.statusCode as number, answer.statusMessage, asObject(headers));
+    } catch (error) {
+      answer.destroy();
+      this.#fail(response, error as Error);
+      return;
+    }
+    // A long silence may come before the body.
+    response.flushHeaders();
+    answer.once('end', () => {
+      const trailers = trailersOf(answer);
+      if (chunked && trailers.length > 0) response.addTrailers(trailers);
+    });
+    answer.pipe(response);
+  }
+
+  /** Tells the visitor that the service failed: by an answer, or by cutting short the one that has begun. */
+  #fail(response: ServerResponse, error: Error): void {
+    if (response.destroyed || response.writableFinished) return;
+    this.#outcome.error ??= error;
+    if (response.headersSent) response.destroy();
+    else if (this.#unreachable.has(error)) answerUnavailable(response);
+    else answerPlainly(response, 502, 'The service behind this name broke off, or did not answer in HTTP.\n');
+  }
+
+  #begin(response: ServerResponse): void {
+    this.#exchanges++;
+    this.#answering = response;
+    clearTimeout(this.#idle);
+    response.once('close', () => {
+      if (this.#answering === response) this.#answering = undefined;
+      if (--this.#exchanges === 0 && !this.visitor.destroyed && this.#joined === undefined) this.#awaitRequest();
+    });
+  }
+
+  /** Idle visitors, and those who never finish a request's head, are let go. */
+  #awaitRequest(): void {
+    this.#idle = setTimeout(() => this.visitor.end(() => this.visitor.destroy()), httpIdleTimeoutMs);
+  }
+
+  #counted(socket: Socket): Socket {
+    // A free connection that the service ends is of no use any more.
+    socket.once('end', () => socket.end());
+    socket.once('close', () => {
+      this.#outcome.received += socket.bytesWritten;
+      this.#outcome.sent += socket.bytesRead;
+    });
+    return socket;
+  }
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return 'transfer-encoding' in headers || Number(headers['content-length'] ?? 0) > 0;
+}
+
+function asObject(headers: Headers): Record<string, string | string[]> {
+  return Object.fromEntries(
+    [...headers.values()].map(({ name, values }) => [name, values.length === 1 ? (values[0] as string) : values]),
+  );
+}
+
+function answerPlainly(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, {
+    'Content-Type': 'text/plain; charset=utf-8',
+    'Content-Length': Buffer.byteLength(text),
+    'Cache-Control': 'no-store',
+    Connection: 'close',
+  });
+  response.end(text);
+}
+
+/** The 101 as the service gave it. Node has parsed it: no value has a line's end in it. */
+function switchingHead({ statusMessage, rawHeaders }: IncomingMessage): string {
+  let head = `HTTP/1.1 101 ${statusMessage}\r\n`;
+  for (let at = 0; at < rawHeaders.length; at += 2) head += `${rawHeaders[at]}: ${rawHeaders[at + 1]}\r\n`;
+  return `${head}\r\n`;
+}
+
+function earlyHints(response: ServerResponse, link: string | string[]): void {
+  try {
+    response.writeEarlyHints({ link });
+  } catch {
+    // Only hints, in a form that Node does not take.
+  }
+}
