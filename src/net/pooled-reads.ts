@@ -38,7 +38,7 @@ function onReadOf(socket: Duplex): OnRead | undefined {
 }
 
 /** Takes bytes that were read; the chunk is its own until it calls `release`, and the next read's from then on. */
-export type TakeReused = (chunk: Buffer, release: () => void) => void;
+export type TakePooled = (chunk: Buffer, release: () => void) => void;
 
 /** Bytes right before a chunk that are its taker's as well, so that a frame's header can be put there without copying. */
 export const headroom = Symbol('headroom');
@@ -51,14 +51,14 @@ export interface Flushable {
 }
 
 /** A stream that can have what is below it read into reused buffers. */
-export interface Reusable {
-  reuse(take: TakeReused): Flushable | undefined;
+export interface PooledReadable {
+  reuse(take: TakePooled): Flushable | undefined;
 }
 
 /** Starts reused reads on whatever can have them. */
-export function reuse(stream: Duplex, take: TakeReused): Flushable | undefined {
-  const { reuse: own } = stream as Partial<Reusable>;
-  return own ? own.call(stream, take) : ReusedReads.start(stream, take);
+export function reuse(stream: Duplex, take: TakePooled): Flushable | undefined {
+  const { reuse: own } = stream as Partial<PooledReadable>;
+  return own ? own.call(stream, take) : PooledReads.start(stream, take);
 }
 
 /** A buffer, and whose it is: up to `taken` of whoever took that, then of nobody yet, from `filled` on of the socket. */
@@ -78,7 +78,7 @@ interface Slot {
  * took it; the buffer is filled anew only once the socket has another one and all that was taken is released, however
  * late that is.
  */
-export class ReusedReads implements Flushable {
+export class PooledReads implements Flushable {
   readonly #spare: Buffer<ArrayBuffer>[] = [];
   /** TLS gives a record at a time, several in a row: they are taken together. */
   readonly #joins: boolean;
@@ -90,7 +90,7 @@ export class ReusedReads implements Flushable {
   private constructor(
     private readonly socket: Socket,
     fields: OnRead,
-    private readonly take: TakeReused,
+    private readonly take: TakePooled,
   ) {
     this.#joins = socket instanceof TLSSocket;
     this.#begin = this.#joins ? 0 : headroomBytes;
@@ -109,9 +109,9 @@ export class ReusedReads implements Flushable {
    * first, as `data` still. After `pause` some may still come. `flush` belongs before what `end` does.
    * @returns undefined where it cannot be had: all stays as it was
    */
-  static start(socket: Duplex, take: TakeReused): ReusedReads | undefined {
+  static start(socket: Duplex, take: TakePooled): PooledReads | undefined {
     const fields = onReadOf(socket);
-    return fields && new ReusedReads(socket as Socket, fields, take);
+    return fields && new PooledReads(socket as Socket, fields, take);
   }
 
   /** Gives out what is still being joined. */

@@ -26,10 +26,10 @@ import { keyPin } from './certs/certificate.js';
 import { CertificateSource, loadCertificate } from './certs/certificate-source.js';
 import { developmentCaFile, developmentCertificate } from './certs/development-ca.js';
 import type { RelayConfig } from './config/config.js';
-import { defaultLeaseTtlSeconds, minApiConnectionsPerSource } from './constants.js';
+import { defaultLeaseTtlSeconds } from './leases/lease.js';
 import { Datagrams } from './datagrams/datagrams.js';
 import { QuicListener } from './datagrams/quic-listener.js';
-import { Joiner } from './ingress/visitor-forwarder.js';
+import { VisitorForwarder } from './ingress/visitor-forwarder.js';
 import { PublicConnections } from './ingress/public-connections.js';
 import { type QuicPackage, loadQuic } from '../streams/quic/quic-package.js';
 import { TcpPort } from './ingress/tcp-port.js';
@@ -40,20 +40,21 @@ import { Bindings } from './keyless/bindings.js';
 import { DigestSigner } from './keyless/digest-signer.js';
 import { TranscriptSigner } from './keyless/transcript-signer.js';
 import { LandingPage, exposeCommand } from './landing/landing-page.js';
-import { LeaseBook } from './leases/lease-registry.js';
-import { type Lease, identityKey } from './leases/lease.js';
-import { Registration } from './leases/registration.js';
+import { LeaseRegistry } from './leases/lease-registry.js';
+import { identityKey } from '../contract/lease-identity.js';
+import { type Lease } from './leases/lease.js';
+import { RegistrationService } from './leases/registration.js';
 import type { Logger } from '../util/logger.js';
 import { countedSigner } from './metrics/counted-signer.js';
 import { MetricsListener } from './metrics/metrics-listener.js';
 import { RelayMetrics } from './metrics/metrics.js';
 import { timedStore } from './metrics/timed-store.js';
 import { LeasePorts } from './ports/lease-ports.js';
-import { type BoundPort, PortBook } from './ports/port-allocator.js';
-import { enforce } from './policy-effects.js';
+import { type BoundPort, PortAllocator } from './ports/port-allocator.js';
+import { applyPolicyEffects } from './policy-effects.js';
 import { Policy } from './policy/policy.js';
 import { ReverseAdmission } from './reverse/admission.js';
-import { SessionDirectory } from './reverse/session-registry.js';
+import { SessionRegistry } from './reverse/session-registry.js';
 import { dialOwn } from './thumbnails/dial-own.js';
 import { Thumbnails } from './thumbnails/thumbnails.js';
 import { makePrivateDir } from './store/state-dir.js';
@@ -62,6 +63,9 @@ import type { Store } from './store/store.js';
 import { lockStateDir } from './store/state-lock.js';
 import { onFault } from '../util/boundary.js';
 import { Lifecycle } from '../util/lifecycle.js';
+
+/** However low the limit by source is set: a tunnel needs a few to register, sign and open sessions. */
+export const minApiConnectionsPerSource = 16;
 
 /** A relay that is running. */
 export interface Relay {
@@ -95,7 +99,7 @@ export interface RelayParts {
 
 /**
  * Starts a relay: store, certificate, the API listener and the public one.
- * @throws Error in one line when the state directory, the certificate or a port is not to be had
+ * @throws Error in one line when the state registry, the certificate or a port is not to be had
  */
 export async function startRelay(config: RelayConfig, logger: Logger, parts: RelayParts = {}): Promise<Relay> {
   const lifecycle = new Lifecycle((error) => logger.error({ err: error }, 'a part of the relay could not be stopped'));
@@ -137,14 +141,14 @@ async function start(config: RelayConfig, logger: Logger, parts: RelayParts, lif
   lifecycle.onStop(() => audit.stop());
   const policy = new Policy(config.policy, store.governance, audit);
 
-  const directory = new SessionDirectory((lease) => policy.bps(identityKey(lease.identity)));
-  policy.on('bps', () => directory.applyLimits());
+  const registry = new SessionRegistry((lease) => policy.bps(identityKey(lease.identity)));
+  policy.on('bps', () => registry.applyLimits());
   const bindings = new Bindings();
   /** Aborted once the relay takes no new work. */
   const drain = new AbortController();
   const datagrams = new Datagrams(logger, drain.signal);
-  const portBook = (protocol: 'tcp' | 'udp', bind: (port: number, hostname: string) => Promise<BoundPort>) =>
-    new PortBook({
+  const allocator = (protocol: 'tcp' | 'udp', bind: (port: number, hostname: string) => Promise<BoundPort>) =>
+    new PortAllocator({
       protocol,
       range: config.portRange,
       settings: () => (protocol === 'tcp' ? policy.settings.tcpPort : policy.settings.udp),
@@ -155,13 +159,13 @@ async function start(config: RelayConfig, logger: Logger, parts: RelayParts, lif
       onFault: onStoreFault,
     });
   const ports: LeasePorts = new LeasePorts(
-    portBook('tcp', (port, hostname) =>
-      TcpPort.bind({ host: config.host, port, lease: () => leaseAt(hostname) }, connections, joiner),
+    allocator('tcp', (port, hostname) =>
+      TcpPort.bind({ host: config.host, port, lease: () => leaseAt(hostname) }, connections, forwarder),
     ),
-    portBook('udp', (port, hostname) => datagrams.bind(config.host, port, hostname)),
+    allocator('udp', (port, hostname) => datagrams.bind(config.host, port, hostname)),
   );
   policy.on('settings', () => ports.reconcile());
-  const leases = new LeaseBook(
+  const leases = new LeaseRegistry(
     rootHost,
     {
       maxTtlSeconds: config.maxLeaseTtlSeconds,
@@ -174,7 +178,7 @@ async function start(config: RelayConfig, logger: Logger, parts: RelayParts, lif
     ports,
     (lease, ending) => {
       logger.info({ hostname: lease.hostname, ending }, 'lease ended');
-      directory.end(lease, ending);
+      registry.end(lease, ending);
     },
     onStoreFault,
   );
@@ -184,8 +188,8 @@ async function start(config: RelayConfig, logger: Logger, parts: RelayParts, lif
   const adminWallets = new Set(config.adminWallets);
   const adminSessions = new AdminSessions(adminWallets, store.governance);
   const adminAuth = new AdminAuth(config.portalUrl, adminWallets, adminSessions, audit);
-  const registration = new Registration(config.portalUrl, leases, ports, store);
-  const admission = new ReverseAdmission(auth, directory, policy, config.digestSigning, drain.signal);
+  const registration = new RegistrationService(config.portalUrl, leases, ports, store);
+  const admission = new ReverseAdmission(auth, registry, policy, config.digestSigning, drain.signal);
   const quic = new QuicListener({
     host: config.host,
     load: parts.loadQuic ?? loadQuic,
@@ -203,12 +207,12 @@ async function start(config: RelayConfig, logger: Logger, parts: RelayParts, lif
     isBalancer,
     onOutcome: metrics?.connection,
   });
-  const joinerOptions = {
+  const forwarderOptions = {
     unboundSessions: config.digestSigning,
     maxConnectionsPerLease: config.maxConnectionsPerLease,
     onOutcome: metrics?.connection,
   };
-  const joiner = new Joiner(joinerOptions, directory, bindings, logger);
+  const forwarder = new VisitorForwarder(forwarderOptions, registry, bindings, logger);
   /** The lease that visitors of a hostname are routed to. */
   const leaseAt = (hostname: string): Lease | undefined => {
     const lease = drain.signal.aborted ? undefined : leases.at(hostname);
@@ -223,14 +227,14 @@ async function start(config: RelayConfig, logger: Logger, parts: RelayParts, lif
       onOutcome: metrics?.connection,
     },
     connections,
-    joiner,
+    forwarder,
   );
   const discovery = config.discovery
     ? new Discovery({
         ...config.discovery,
         portalUrl: config.portalUrl,
         identity: { address: key.address, privateKey },
-        load: () => directory.load(),
+        load: () => registry.load(),
         ports: () => ({ udp: ports.udp.isOffered, tcp: ports.tcp.isOffered }),
         logger,
       })
@@ -255,7 +259,7 @@ async function start(config: RelayConfig, logger: Logger, parts: RelayParts, lif
     enabled: () => policy.settings.landingPageEnabled,
     leases: () => leases.live(),
     mayServe: ({ identity }) => policy.mayServe(identityKey(identity)),
-    isAlive: (lease) => directory.isAlive(lease),
+    isAlive: (lease) => registry.isAlive(lease),
   });
   const app = createApp({
     addresses,
@@ -278,8 +282,8 @@ async function start(config: RelayConfig, logger: Logger, parts: RelayParts, lif
         draining: drain.signal,
       }),
       ...landingHandlers(landing),
-      ...adminHandlers({ rootHost, adminAuth, audit, leases, directory, policy }),
-      ...systemHandlers({ auth, leases, directory, policy, transcripts, digests, draining: drain.signal }),
+      ...adminHandlers({ rootHost, adminAuth, audit, leases, registry, policy }),
+      ...systemHandlers({ auth, leases, registry, policy, transcripts, digests, draining: drain.signal }),
       ...discoveryHandlers(discovery),
       ...thumbnailHandlers(thumbnails),
       ...referenceHandlers(loadContract()),
@@ -299,7 +303,7 @@ async function start(config: RelayConfig, logger: Logger, parts: RelayParts, lif
 
   metrics?.watch({
     releaseVersion: releaseVersion(),
-    directory,
+    sessionRegistry: registry,
     leases: () => leases.size,
     unwrittenLeases: () => leases.unwritten,
     publicConnections: () => connections.open,
@@ -313,7 +317,7 @@ async function start(config: RelayConfig, logger: Logger, parts: RelayParts, lif
   lifecycle.onStop(() => {
     leases.stop();
     certificates.stop();
-    directory.close();
+    registry.close();
     bindings.close();
     datagrams.stop();
     connections.close();
@@ -327,7 +331,7 @@ async function start(config: RelayConfig, logger: Logger, parts: RelayParts, lif
   await adminSessions.start();
   await leases.start(defaultLeaseTtlSeconds);
   datagrams.start();
-  enforce(policy, leases, directory);
+  applyPolicyEffects(policy, leases, registry);
   await listen(publicListener.server, config.host, config.sniPort);
   if (config.portRange) await quic.start(portOf(publicListener.server));
   await listen(apiListener.server, config.host, config.apiPort);
@@ -365,7 +369,7 @@ async function start(config: RelayConfig, logger: Logger, parts: RelayParts, lif
     discovery: discovery && (() => discovery.report()),
     async drain(signal) {
       drain.abort();
-      await directory.drain(signal);
+      await registry.drain(signal);
     },
     stop: () => lifecycle.stop(),
   };

@@ -2,10 +2,10 @@ import { Duplex } from 'node:stream';
 import { guard } from '../util/boundary.js';
 import {
   type Flushable,
-  type Reusable,
-  ReusedReads,
+  type PooledReadable,
+  PooledReads,
   type RoomyChunk,
-  type TakeReused,
+  type TakePooled,
   headroom,
   headroomBytes,
   reuse,
@@ -51,7 +51,7 @@ type Callback = (error?: Error | null) => void;
  * the connection broke (docs/protocol.md). As a stream it behaves as a socket would; `onOver` tells when the session is
  * free for the next connection, or that it is not to be had any more: then it is destroyed.
  */
-export class FramedChannel extends Duplex implements Reusable {
+export class FramedChannel extends Duplex implements PooledReadable {
   readonly #session: Duplex;
   readonly #onOver: (isFree: boolean) => void;
   /** Of a header, as far as it came. */
@@ -103,7 +103,7 @@ export class FramedChannel extends Duplex implements Reusable {
   }
 
   /** A session of TLS read so is not freed again: it would go on to hold a large buffer, and was worth its handshake. */
-  reuse(take: TakeReused): Flushable | undefined {
+  reuse(take: TakePooled): Flushable | undefined {
     this.#reads = reuse(this.#session, (chunk, release) => {
       let lent = 1;
       const done = () => {
@@ -121,7 +121,7 @@ export class FramedChannel extends Duplex implements Reusable {
   }
 
   get #isSpent(): boolean {
-    return this.#reads instanceof ReusedReads;
+    return this.#reads instanceof PooledReads;
   }
 
   override pause(): this {

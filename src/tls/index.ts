@@ -1,6 +1,6 @@
 /** TLS 1.3 (RFC 8446) on the server's side, signed elsewhere. Imports nothing but `node:` modules. */
 export { TlsAlertError, plaintextAlertRecord } from './codec/alerts.js';
-export { ClientHelloReader } from './codec/client-hello-reader.js';
+export { ClientHelloReader } from './records/client-hello-reader.js';
 export { type AlertName, cipherSuites, extensionType, handshakeType } from './codec/constants.js';
 export { TlsError, type TlsErrorCode } from './codec/errors.js';
 export * from './codec/messages.js';

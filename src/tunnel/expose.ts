@@ -3,11 +3,12 @@ import { createSecureContext } from 'node:tls';
 import { defaultIdentityFile, loadIdentityFile } from '../sdk/identity/identity-file.js';
 import { nameOfAddress } from '../sdk/identity/name.js';
 import { background } from '../util/boundary.js';
-import { closeGraceMs, relayTimes } from './constants.js';
-import { checkExposeOptions, checkRelays, type ExposeOptions, type RelayChoice } from './expose-options.js';
+import { closeGraceMs } from './relays/relay-member.js';
+import { relayTimes } from './options/relay-times.js';
+import { checkExposeOptions, checkRelays, type ExposeOptions, type RelayChoice } from './options/expose-options.js';
 import type { LinkServices } from './link/relay-link.js';
 import { RelaySet } from './relays/relay-set.js';
-import { describeTarget } from './services/target.js';
+import { describeTarget } from './services/upstream/target.js';
 import type { TunnelEnd, TunnelEvents, TunnelReady, TunnelStatus } from './relays/tunnel-events.js';
 
 /** A local service on public names, one on each relay that it uses. Made by `expose`. */

@@ -3,9 +3,9 @@ export { AnswerError, NetworkError, SigningRefusedError, UsageError } from '../s
 export { chooseRelays, type RelayNeeds } from '../sdk/discovery/choose-relays.js';
 export { findRelays, type FindRelaysOptions, type FoundRelay, type RelayFacts } from '../sdk/discovery/find-relays.js';
 export { identityFromPrivateKey, type Identity } from '../sdk/identity/identity.js';
-export type { RelayTimes } from './constants.js';
+export type { RelayTimes } from './options/relay-times.js';
 export { expose, type Tunnel } from './expose.js';
-export { checkExposeOptions, type ExposeOptions, type RelayChoice } from './expose-options.js';
+export { checkExposeOptions, type ExposeOptions, type RelayChoice } from './options/expose-options.js';
 export type { ConnectionReport } from './link/relay-link.js';
 export { ServiceGroup, type GroupChange, type GroupEvents } from './service-group.js';
 export { InterceptionError, type ProbeReport, type ProbeResult, type ProbeTimes } from './link/self-probe.js';

@@ -4,7 +4,7 @@ import { UsageError } from '../sdk/calls/errors.js';
 import { defaultIdentityFile, loadIdentityFile } from '../sdk/identity/identity-file.js';
 import { background } from '../util/boundary.js';
 import { expose, type Tunnel } from './expose.js';
-import { checkExposeOptions, type ExposeOptions, type RelayChoice } from './expose-options.js';
+import { checkExposeOptions, type ExposeOptions, type RelayChoice } from './options/expose-options.js';
 import type { TunnelEnd } from './relays/tunnel-events.js';
 
 export interface GroupChange {

@@ -8,7 +8,7 @@ import {
   frameKind,
   maxFrameBytes,
 } from '../streams/framed-channel.js';
-import { type Flushable, type Reusable, ReusedReads, type TakeReused } from '../net/pooled-reads.js';
+import { type Flushable, type PooledReadable, PooledReads, type TakePooled } from '../net/pooled-reads.js';
 import { contentType, maxCiphertextLength, recordHeaderLength } from '../tls/codec/constants.js';
 import type { CipherSuite } from '../tls/codec/constants.js';
 import { RecordOpener, RecordSealer } from '../tls/records/record-protection.js';
@@ -42,7 +42,7 @@ export interface SealedFirst {
  * same bytes as the TLS connection would; on the wire all is sealed in TLS 1.3 records of its own keys but the frames
  * that hold what the two ends of the visitor's TLS have encrypted for each other.
  */
-export class UnwrappedSession extends Duplex implements ClearFrames, Reusable {
+export class UnwrappedSession extends Duplex implements ClearFrames, PooledReadable {
   readonly #socket: Socket;
   readonly #sealer: RecordSealer;
   readonly #opener: RecordOpener;
@@ -57,9 +57,9 @@ export class UnwrappedSession extends Duplex implements ClearFrames, Reusable {
   /** Bytes of frames that came sealed since the last record that held anything else. */
   #sealedFrames = 0;
   /** Once a connection was large, and for all that follow it. */
-  #reads: ReusedReads | undefined;
+  #reads: PooledReads | undefined;
   /** Takes the bytes of the connection under way, until it ends in this direction. */
-  #taker: TakeReused | undefined;
+  #taker: TakePooled | undefined;
   /** Lends a part of the buffer that is being worked through: to be called when it is done with. */
   #lend: (() => () => void) | undefined;
 
@@ -102,8 +102,8 @@ export class UnwrappedSession extends Duplex implements ClearFrames, Reusable {
   }
 
   /** Unlike TLS the session is of use afterwards: its buffer shrinks with the next read, which is a small one. */
-  reuse(take: TakeReused): Flushable | undefined {
-    this.#reads ??= ReusedReads.start(this.#socket, (chunk, release) => {
+  reuse(take: TakePooled): Flushable | undefined {
+    this.#reads ??= PooledReads.start(this.#socket, (chunk, release) => {
       let lent = 1;
       const done = () => {
         if (--lent === 0) release();

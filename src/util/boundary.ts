@@ -29,7 +29,7 @@ export const boundaryNames = [
   'browser memory check',
   'descriptor check',
   'datagram sweep',
-  'discovery visit',
+  'descriptor fetch',
   // Both ends
   'splice data',
   'frame data',

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:tls';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
-import { maxRequestHeadBytes } from '../../src/relay/constants.js';
+import { maxRequestHeadBytes } from '../../src/relay/api/listener/request-head.js';
 import { register } from '../support/by-hand.js';
 import { type TestRelay, startTestRelay } from '../support/relay.js';
 import { requestsOf } from './support/arbitrary.js';

@@ -14,7 +14,7 @@ import { relayKeyFromHex } from '../../src/relay/auth/relay-key.js';
 import { verifySignIn } from '../../src/relay/auth/siwe.js';
 import { RequestHeadReader } from '../../src/relay/api/listener/request-head.js';
 import { checkTranscript } from '../../src/relay/keyless/transcript.js';
-import { maxClientHelloBytes } from '../../src/relay/constants.js';
+import { maxClientHelloBytes } from '../../src/relay/ingress/read-client-hello.js';
 import { checkChallenge, checkDomain, dataOf, errorOfAnswer } from '../../src/sdk/calls/answers.js';
 import { AnswerError, NetworkError, SigningRefusedError } from '../../src/sdk/calls/errors.js';
 import {
@@ -29,7 +29,7 @@ import { FramedChannel } from '../../src/streams/framed-channel.js';
 import { ProxyProtocolError, parseProxyHeader } from '../../src/protocol/proxy-protocol.js';
 import { readQuicMessage } from '../../src/streams/quic/quic-message.js';
 import { TlsAlertError } from '../../src/tls/codec/alerts.js';
-import { ClientHelloReader } from '../../src/tls/codec/client-hello-reader.js';
+import { ClientHelloReader } from '../../src/tls/records/client-hello-reader.js';
 import { cipherSuites } from '../../src/tls/codec/constants.js';
 import { TlsError } from '../../src/tls/codec/errors.js';
 import { RecordReader } from '../../src/tls/records/record-reader.js';

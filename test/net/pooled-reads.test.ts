@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { type TestContext, test } from 'node:test';
-import { ReusedReads } from '../../src/net/pooled-reads.js';
+import { PooledReads } from '../../src/net/pooled-reads.js';
 import { hashOf, pairKinds, socketPair } from '../support/socket-pairs.js';
 import { until } from '../support/until.js';
 
@@ -18,7 +18,7 @@ async function takeAll(
 ): Promise<{ taken: Buffer[]; released: Buffer[]; buffers: Set<ArrayBufferLike> }> {
   const { accepted, client } = await socketPair(t, kind);
   const [taken, released, buffers] = [[] as Buffer[], [] as Buffer[], new Set<ArrayBufferLike>()];
-  const reads = ReusedReads.start(accepted, (chunk, release) => {
+  const reads = PooledReads.start(accepted, (chunk, release) => {
     taken.push(Buffer.from(chunk));
     buffers.add(chunk.buffer);
     const index = taken.length - 1;
@@ -38,10 +38,10 @@ async function takeAll(
 for (const kind of pairKinds) {
   test(`accepted ${kind} sockets of this version of Node can be read into reused buffers`, async (t) => {
     const { accepted } = await socketPair(t, kind);
-    assert.ok(ReusedReads.start(accepted, () => {}));
+    assert.ok(PooledReads.start(accepted, () => {}));
     // Only once: nobody else's is taken over.
     assert.equal(
-      ReusedReads.start(accepted, () => {}),
+      PooledReads.start(accepted, () => {}),
       undefined,
     );
   });
@@ -77,7 +77,7 @@ for (const kind of pairKinds) {
     accepted.pause();
     await until(() => accepted.readableLength !== 0);
     const before = got.length;
-    const reads = ReusedReads.start(accepted, (chunk, release) => {
+    const reads = PooledReads.start(accepted, (chunk, release) => {
       got.push(Buffer.from(chunk));
       release();
     });
@@ -94,7 +94,7 @@ for (const kind of pairKinds) {
     const hash = createHash('sha256');
     let early = 0;
     let resumed = false;
-    const reads = ReusedReads.start(accepted, (chunk, release) => {
+    const reads = PooledReads.start(accepted, (chunk, release) => {
       hash.update(chunk);
       release();
       if (resumed) return;
@@ -119,7 +119,7 @@ for (const kind of pairKinds) {
     const { _handle: handle } = accepted as unknown as { _handle: object };
     Object.defineProperty(handle, 'useUserBuffer', { value: undefined });
     assert.equal(
-      ReusedReads.start(accepted, () => {}),
+      PooledReads.start(accepted, () => {}),
       undefined,
     );
   });
@@ -127,7 +127,7 @@ for (const kind of pairKinds) {
 
 test('streams that are no sockets are left alone', () => {
   assert.equal(
-    ReusedReads.start(new PassThrough(), () => {}),
+    PooledReads.start(new PassThrough(), () => {}),
     undefined,
   );
 });

@@ -5,7 +5,7 @@ import { copyFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { WebSocket } from 'ws';
 import type { RelayConfig } from '../../src/relay/config/config.js';
-import { maxQuicHellosPerSource } from '../../src/relay/constants.js';
+import { maxQuicHellosPerSource } from '../../src/relay/datagrams/quic-listener.js';
 import type { RelayParts } from '../../src/relay/relay-server.js';
 import { maxQuicMessageBytes } from '../../src/streams/quic/quic-message.js';
 import { adminOf, leasePath } from '../support/admin.js';

@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { Bandwidth, type Share } from '../../src/relay/limiters/bandwidth.js';
 import { splice } from '../../src/relay/ingress/splice.js';
 import type { Lease } from '../../src/relay/leases/lease.js';
-import { SessionDirectory } from '../../src/relay/reverse/session-registry.js';
+import { SessionRegistry } from '../../src/relay/reverse/session-registry.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { startTcpService } from '../support/tunnel.js';
 import { until } from '../support/until.js';
@@ -204,7 +204,7 @@ test('a connection that is cut while it waits for bandwidth leaves no timer', as
 
 test('the sessions of a lease are made with its limit, and live ones get another when it is asked for anew', () => {
   const limits = new Map([['slow', 1_000]]);
-  const directory = new SessionDirectory((lease) => limits.get(lease.identity.name));
+  const directory = new SessionRegistry((lease) => limits.get(lease.identity.name));
   const [slow, free] = ['slow', 'free'].map((name) => directory.of(leaseOf(name)));
   assert.deepEqual([slow!.bandwidth.limit, free!.bandwidth.limit], [1_000, undefined]);
   limits.set('free', 5_000).delete('slow');

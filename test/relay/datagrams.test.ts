@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
 import { WebSocket } from 'ws';
 import { decodeDatagram, encodeDatagram, maxPayloadBytes } from '../../src/protocol/datagram-frame.js';
-import { maxFlowsPerSource } from '../../src/relay/constants.js';
+import { maxFlowsPerSource } from '../../src/relay/datagrams/flows.js';
 import { adminOf, leasePath } from '../support/admin.js';
 import { type HeldLease, call, freshWallet, register } from '../support/by-hand.js';
 import { monotonicClock } from '../support/monotonic-clock.js';

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { maxCandidates, maxCandidatesPerTeller, maxPeers, maxPeersPerSource } from '../../src/relay/constants.js';
-import { type Peer, PeerBook } from '../../src/relay/discovery/peer-store.js';
+import {
+  maxCandidates,
+  maxCandidatesPerTeller,
+  maxPeers,
+  maxPeersPerSource,
+} from '../../src/relay/discovery/peer-store.js';
+import { type Peer, PeerStore } from '../../src/relay/discovery/peer-store.js';
 import { TrafficMeter } from '../../src/relay/discovery/traffic-meter.js';
-import { Visits } from '../../src/relay/discovery/descriptor-fetcher.js';
+import { DescriptorFetcher } from '../../src/relay/discovery/descriptor-fetcher.js';
 import { parseDescriptor, type RelayDescriptor } from '../../src/sdk/discovery/relay-descriptor.js';
 import { isPublicAddress } from '../../src/net/public-address.js';
 import { freshWallet } from '../support/by-hand.js';
@@ -19,8 +24,8 @@ function described(name: string, changes: Partial<RelayDescriptor> = {}): RelayD
   return { ...template, url: new URL(`https://${name}.example`), address, ...changes };
 }
 
-function book(bootstraps: URL[] = []): PeerBook {
-  return new PeerBook({
+function book(bootstraps: URL[] = []): PeerStore {
+  return new PeerStore({
     self: { url: new URL('https://self.example'), address: `0x${'9'.repeat(40)}` },
     bootstraps,
     backoff: { firstMs: 1, longestMs: 2 },
@@ -29,7 +34,7 @@ function book(bootstraps: URL[] = []): PeerBook {
   });
 }
 
-function believe(into: PeerBook, descriptor: RelayDescriptor, ip: string, now?: number): Peer {
+function believe(into: PeerStore, descriptor: RelayDescriptor, ip: string, now?: number): Peer {
   const peer = into.at(descriptor.url) ?? into.draft(descriptor.url, now);
   into.believe(peer, descriptor, ip, now);
   return peer;
@@ -156,13 +161,13 @@ test('one that does not answer is due again when somebody has a newer word of it
 });
 
 test('strangers are visited a few times at one address, known relays as often as they are due; private ones by leave only', () => {
-  const visits = new Visits({ allowPrivate: false }, AbortSignal.timeout(60_000));
-  const allowed = Array.from({ length: 30 }, () => visits.mayVisit('1.1.1.1', true, 0)).filter(Boolean);
+  const visits = new DescriptorFetcher({ allowPrivate: false }, AbortSignal.timeout(60_000));
+  const allowed = Array.from({ length: 30 }, () => visits.mayFetch('1.1.1.1', true, 0)).filter(Boolean);
   assert.equal(allowed.length, 10);
-  assert.ok(visits.mayVisit('1.1.1.1', false, 0));
-  assert.ok(visits.mayVisit('1.1.1.1', true, 5_000));
-  assert.ok(!visits.mayVisit('192.168.0.1', false));
-  assert.ok(new Visits({ allowPrivate: true }, AbortSignal.timeout(60_000)).mayVisit('192.168.0.1', true));
+  assert.ok(visits.mayFetch('1.1.1.1', false, 0));
+  assert.ok(visits.mayFetch('1.1.1.1', true, 5_000));
+  assert.ok(!visits.mayFetch('192.168.0.1', false));
+  assert.ok(new DescriptorFetcher({ allowPrivate: true }, AbortSignal.timeout(60_000)).mayFetch('192.168.0.1', true));
 });
 
 test('throughput is that of the last half minute', () => {

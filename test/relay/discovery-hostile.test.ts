@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { test, type TestContext } from 'node:test';
-import { maxCandidatesPerTeller, maxDoubtfulVisits, maxForgedDescriptors } from '../../src/relay/constants.js';
+import { maxCandidatesPerTeller, maxForgedDescriptors } from '../../src/relay/discovery/peer-store.js';
+import { maxDoubtfulFetches } from '../../src/relay/discovery/poller.js';
 import type { Refusal } from '../../src/relay/discovery/refusals.js';
 import type { WireDescriptor } from '../../src/sdk/discovery/relay-descriptor.js';
 import { call, freshWallet } from '../support/by-hand.js';
@@ -160,7 +161,7 @@ test('relays that never answer do not keep it from visiting those that do', asyn
   const silent = await SilentPort.start(t);
   const invented = Array.from({ length: 20 }, (_, at) => descriptorOf(`https://n${at}.localhost:${silent.port}`));
   hostile.serve(() => [hostile.own(), ...invented]);
-  await until(() => silent.connections >= maxDoubtfulVisits);
+  await until(() => silent.connections >= maxDoubtfulFetches);
   const seen = hostile.requests;
   await until(() => hostile.requests > seen + 3);
   // Each takes its visit's deadline; it would be the turn of all of them before that of the one that answers.

@@ -6,7 +6,7 @@ import { networkInterfaces } from 'node:os';
 import { after, before, test, type TestContext } from 'node:test';
 import { LeaseTraffic, type TrafficSource } from '../../src/relay/metrics/lease-traffic.js';
 import type { Lease } from '../../src/relay/leases/lease.js';
-import { SessionDirectory, type LeaseSessions, type Traffic } from '../../src/relay/reverse/session-registry.js';
+import { SessionRegistry, type LeaseSessions, type Traffic } from '../../src/relay/reverse/session-registry.js';
 import { call, register } from '../support/by-hand.js';
 import { descriptorOf } from '../support/discovery.js';
 import { runProgram } from '../support/programs.js';
@@ -235,7 +235,7 @@ test('a hostname that was registered anew goes on counting', () => {
 });
 
 test('bytes of what has ended are kept, and counted once, however it ended', () => {
-  const directory = new SessionDirectory();
+  const directory = new SessionRegistry();
   const lease = (hostname: string, generation: string) => ({ hostname, generation }) as Lease;
   const open = { cut: () => {}, drop: () => {}, tunnelIp: '', traffic: { up: 0, down: 0 } };
   const all = () => directory.all().reduce((sum, { traffic }) => sum + traffic.up, directory.pastTraffic.up);

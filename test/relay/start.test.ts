@@ -117,7 +117,7 @@ test('a QUIC listener that could not be closed does not keep the next from its t
   const [inUse, ...next] = certificates as [TestCertificate, TestCertificate, TestCertificate];
   let [opened, closed] = [0, 0];
   class Unclosable extends EventEmitter {
-    // What calmServer() looks for inside.
+    // What guardServerErrors() looks for inside.
     _onNewSession = () => undefined;
     _sessions = new Map();
     listen = async () => void opened++;

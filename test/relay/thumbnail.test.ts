@@ -222,7 +222,7 @@ test('the program that takes them may lie where nobody but root can read it', as
   const job = {
     chromium: await requireTool('chromium'),
     url: 'https://stalled.portal.localhost:8443/',
-    gate: `127.0.0.1:${stalled.port}`,
+    proxy: `127.0.0.1:${stalled.port}`,
   };
   const limits = { timeoutMs: 60_000, maxMemoryBytes: 1 << 30 };
   const stop = new AbortController();
@@ -250,14 +250,14 @@ for (const [what, limits, reason] of [
     const job = {
       chromium: await requireTool('chromium'),
       url: 'https://stalled.portal.localhost:8443/',
-      gate: `127.0.0.1:${stalled.port}`,
+      proxy: `127.0.0.1:${stalled.port}`,
     };
     await assert.rejects(takeScreenshot(job, new AbortController().signal, limits), reason);
     assert.deepEqual(readdirSync(folder), []);
     const running = readdirSync('/proc')
       .filter((entry) => /^\d+$/.test(entry))
       .map((pid) => readCommand(pid));
-    assert.ok(!running.some((command) => command.includes(job.gate)));
+    assert.ok(!running.some((command) => command.includes(job.proxy)));
   });
 }
 

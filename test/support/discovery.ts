@@ -17,7 +17,7 @@ import { freePort, startTestRelay, type TestRelay } from './relay.js';
 /** So that a test need not wait. */
 export const quickTimes: Partial<DiscoveryTimes> = {
   pollIntervalMs: 500,
-  visitSpacingMs: 5,
+  fetchSpacingMs: 5,
   backoff: { firstMs: 50, longestMs: 500 },
   announceIntervalMs: 500,
 };

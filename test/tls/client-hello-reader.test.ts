@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { TlsAlertError } from '../../src/tls/codec/alerts.js';
-import { ClientHelloReader } from '../../src/tls/codec/client-hello-reader.js';
+import { ClientHelloReader } from '../../src/tls/records/client-hello-reader.js';
 import { type AlertName, namedGroup } from '../../src/tls/codec/constants.js';
 import { encodeHello, fragmented, helloParts, makeKeyPair, plainRecord, postQuantumGroup } from './client-hello.js';
 

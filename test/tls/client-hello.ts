@@ -1,6 +1,6 @@
 import { createECDH, createHash, createPublicKey, diffieHellman, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { cipherSuites, extensionType, namedGroup, pskDheKe, tls13 } from '../../src/tls/codec/constants.js';
-import { resumptionBinder } from '../../src/tls/handshake/key-schedule.js';
+import { resumptionBinder } from '../../src/tls/crypto/key-schedule.js';
 import { signatureSchemes } from '../../src/tls/codec/schemes.js';
 import { Writer } from '../../src/tls/codec/writer.js';
 

@@ -15,7 +15,7 @@ import {
   resumptionSecret,
   ticketPsk,
   trafficKeys,
-} from '../../src/tls/handshake/key-schedule.js';
+} from '../../src/tls/crypto/key-schedule.js';
 import { RecordOpener, RecordSealer } from '../../src/tls/records/record-protection.js';
 import { transcriptHash } from '../../src/tls/codec/transcript.js';
 import { hex } from './hex.js';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type Duplex, duplexPair } from 'node:stream';
 import { before, describe, it } from 'node:test';
 import { TlsAlertError } from '../../src/tls/codec/alerts.js';
-import { ClientHelloReader } from '../../src/tls/codec/client-hello-reader.js';
+import { ClientHelloReader } from '../../src/tls/records/client-hello-reader.js';
 import { extensionType, namedGroup } from '../../src/tls/codec/constants.js';
 import { TlsError } from '../../src/tls/codec/errors.js';
 import {

@@ -20,7 +20,7 @@ import {
   resumptionSecret,
   ticketPsk,
   trafficKeys,
-} from '../../src/tls/handshake/key-schedule.js';
+} from '../../src/tls/crypto/key-schedule.js';
 import { type ServerHello, parseServerHello, splitHandshakeMessages } from '../../src/tls/codec/messages.js';
 import { Reader } from '../../src/tls/codec/reader.js';
 import { RecordOpener } from '../../src/tls/records/record-protection.js';

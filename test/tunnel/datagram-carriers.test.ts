@@ -3,7 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import { type TestContext, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { AutoDatagramCarrier } from '../../src/tunnel/carriers/auto-datagram-carrier.js';
-import { relayTimes } from '../../src/tunnel/constants.js';
+import { quicTimes } from '../../src/tunnel/carriers/auto-datagram-carrier.js';
 import type { DatagramCarrier } from '../../src/tunnel/carriers/datagram-carrier.js';
 import { DatagramLink } from '../../src/tunnel/carriers/datagram-link.js';
 import { QuicDatagramCarrier } from '../../src/tunnel/carriers/quic-datagram-carrier.js';
@@ -28,7 +28,7 @@ function startLink(t: TestContext, { quicRestLongestMs = 5, isOffered = true } =
     if (state.quic === 'blocked') throw new NetworkError('timeout', 'blocked');
     return await Promise.resolve(new FakeChannel('quic'));
   });
-  const times = { ...relayTimes, quicLookMs: 1, quicRestMs: 5, quicRestLongestMs };
+  const times = { ...quicTimes, quicLookMs: 1, quicRestMs: 5, quicRestLongestMs };
   const auto = new AutoDatagramCarrier(
     webSocket,
     quic,

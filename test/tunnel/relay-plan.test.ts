@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { FoundRelay } from '../../src/sdk/index.js';
-import { relayTimes as times } from '../../src/tunnel/constants.js';
+import { relayTimes as times } from '../../src/tunnel/options/relay-times.js';
 import { type MemberState, planRelays, type Situation } from '../../src/tunnel/relays/relay-plan.js';
 
 const now = 10_000_000;

@@ -4,7 +4,7 @@ import { createHmac } from 'node:crypto';
 import { test, type TestContext } from 'node:test';
 import { InterceptionError } from '../../src/tunnel/index.js';
 import { type ProbeReport, type ProbedSession, SelfProbe } from '../../src/tunnel/link/self-probe.js';
-import type { Visit } from '../../src/tunnel/link/probe-connection.js';
+import type { ProbeConnection } from '../../src/tunnel/link/probe-connection.js';
 
 const target = { hostname: 'app.portal.localhost', url: 'https://app.portal.localhost:8443' };
 const hourMs = 3_600_000;
@@ -22,7 +22,7 @@ interface Bench {
   confirmations: number;
   held: typeof target | undefined;
   /** What the next visits come to. */
-  visit(): Promise<Visit>;
+  visit(): Promise<ProbeConnection>;
   confirm(): Promise<void>;
   /** Lets the clock go on, and what it starts come to its end. */
   pass(ms: number): Promise<void>;
@@ -61,12 +61,12 @@ function bench(t: TestContext): Bench {
   return made;
 }
 
-function visitOf(secret: string, protocol = 'TLSv1.3'): Visit {
+function visitOf(secret: string, protocol = 'TLSv1.3'): ProbeConnection {
   return { ...session(secret), protocol, close: () => Promise.resolve() };
 }
 
 /** A visit whose TLS ends in this tunnel, beside sessions of others. */
-function visitEndingHere(made: Bench, marks: (string | undefined)[] = []): () => Promise<Visit> {
+function visitEndingHere(made: Bench, marks: (string | undefined)[] = []): () => Promise<ProbeConnection> {
   return () => {
     for (const secret of ['a visitor', 'the probe', 'another']) marks.push(made.probe.witness(session(secret)));
     return Promise.resolve(visitOf('the probe'));
@@ -202,7 +202,7 @@ test('there is no telling when the visit fails, the lease is not confirmed, or t
 
 test('once stopped it reports nothing and visits no more, a probe under way included', async (t) => {
   const made = bench(t);
-  let finish!: (visit: Visit) => void;
+  let finish!: (visit: ProbeConnection) => void;
   made.visit = () => new Promise((resolve) => (finish = resolve));
   made.probe.visited();
   await made.pass(0);

@@ -6,10 +6,10 @@ import type { AddressInfo } from 'node:net';
 import { type Duplex, PassThrough } from 'node:stream';
 import { test, type TestContext } from 'node:test';
 import { AnswerError, NetworkError } from '../../src/sdk/index.js';
-import { reactTo } from '../../src/sdk/lease/retry-policy.js';
+import { retryDecision } from '../../src/sdk/lease/retry-policy.js';
 import { proxyHeader } from '../../src/protocol/proxy-protocol.js';
 import { RelayTransport } from '../../src/sdk/transport/relay-transport.js';
-import { awaitClaim } from '../../src/tunnel/link/read-opening.js';
+import { awaitOpening } from '../../src/tunnel/link/read-opening.js';
 import { RawCarrier } from '../../src/tunnel/carriers/raw-carrier.js';
 import { readAll, readBytes } from '../support/by-hand.js';
 import { certificateFiles } from '../support/certificates.js';
@@ -142,7 +142,7 @@ test('a refusal that breaks off is a network error, after which a tunnel tries a
     });
     await assert.rejects(dial(carrier), (error) => {
       assert.ok(error instanceof NetworkError, String(error));
-      assert.equal(reactTo(error, 'connect', true).do, 'wait');
+      assert.equal(retryDecision(error, 'connect', true).do, 'wait');
       return true;
     });
   }
@@ -161,7 +161,7 @@ test('a claim is read whichever way its bytes fall, and not a byte further', asy
   const bytes = Buffer.concat([Buffer.from([0, 0, 2]), binding, proxy, Buffer.from('ClientHello')]);
   for (let cut = 0; cut <= bytes.length; cut++) {
     const stream = new PassThrough();
-    const claimed = awaitClaim(stream, open);
+    const claimed = awaitOpening(stream, open);
     stream.write(bytes.subarray(0, cut));
     await new Promise((resolve) => setImmediate(resolve));
     stream.write(bytes.subarray(cut));
@@ -177,7 +177,7 @@ test('a claim is read whichever way its bytes fall, and not a byte further', asy
 test('a zero byte in the binding is no keepalive', async () => {
   const stream = new PassThrough();
   stream.write(Buffer.concat([Buffer.from([2]), Buffer.alloc(16), proxy, Buffer.from([0x16])]));
-  const claim = await awaitClaim(stream, open);
+  const claim = await awaitOpening(stream, open);
   assert.deepEqual(claim.binding, Buffer.alloc(16));
   assert.deepEqual(claim.stream.read(), Buffer.from([0x16]));
 });
@@ -195,7 +195,7 @@ test('a PROXY header may be without addresses, and may have more behind them', a
   ] as const) {
     const stream = new PassThrough();
     stream.write(Buffer.concat([Buffer.from([2]), binding, header, Buffer.from([0x16])]));
-    const claim = await awaitClaim(stream, open);
+    const claim = await awaitOpening(stream, open);
     assert.deepEqual(claim.addresses, expected);
     assert.deepEqual(claim.stream.read(), Buffer.from([0x16]));
   }
@@ -213,7 +213,7 @@ test('anything but a PROXY header of TCP behind the binding ends the session', a
   for (const header of broken) {
     const stream = new PassThrough();
     stream.write(Buffer.concat([Buffer.from([2]), binding, header]));
-    await assert.rejects(awaitClaim(stream, open), { name: 'ProxyProtocolError' });
+    await assert.rejects(awaitOpening(stream, open), { name: 'ProxyProtocolError' });
     assert.ok(stream.destroyed);
   }
 });
@@ -221,7 +221,7 @@ test('anything but a PROXY header of TCP behind the binding ends the session', a
 test('after 0x01 there is no binding: the PROXY header comes next, then the visitor', async () => {
   const stream = new PassThrough();
   const bytes = Buffer.concat([Buffer.from([0, 1]), proxy, Buffer.from('SSH-2.0')]);
-  const claimed = awaitClaim(stream, open);
+  const claimed = awaitOpening(stream, open);
   for (const byte of bytes) stream.write(Buffer.from([byte]));
   const claim = await claimed;
   assert.equal(claim.binding, undefined);
@@ -238,16 +238,16 @@ test('any other first byte, an end and a fault end the session', async () => {
   ] as const) {
     const stream = new PassThrough();
     stream.write(Buffer.from(bytes));
-    await assert.rejects(awaitClaim(stream, open), message);
+    await assert.rejects(awaitOpening(stream, open), message);
     assert.ok(stream.destroyed);
   }
   const ended = new PassThrough();
   ended.end(Buffer.from([0, 2, 1, 2, 3]));
-  await assert.rejects(awaitClaim(ended, open), /closed the session/);
+  await assert.rejects(awaitOpening(ended, open), /closed the session/);
 
   const broken = new PassThrough();
   broken.on('error', () => {});
-  const failed = assert.rejects(awaitClaim(broken, open), /cut/);
+  const failed = assert.rejects(awaitOpening(broken, open), /cut/);
   broken.destroy(new Error('cut'));
   await failed;
 });
@@ -256,9 +256,9 @@ test('a session that falls silent is dropped, one that has keepalives is not', a
   // The wall clock alone jumps, as when a machine wakes up.
   t.mock.timers.enable({ apis: ['setInterval', 'Date'] });
   const [silent, kept] = [new PassThrough(), new PassThrough()];
-  const dropped = assert.rejects(awaitClaim(silent, open), /silent/);
+  const dropped = assert.rejects(awaitOpening(silent, open), /silent/);
   const leaving = new AbortController();
-  const left = assert.rejects(awaitClaim(kept, leaving.signal), /enough/);
+  const left = assert.rejects(awaitOpening(kept, leaving.signal), /enough/);
   for (let seconds = 0; seconds < 60; seconds += 15) {
     t.mock.timers.tick(15_000);
     kept.write(Buffer.from([0]));

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { test, type TestContext } from 'node:test';
-import { splice } from '../../src/tunnel/services/splice-service.js';
+import { splice } from '../../src/tunnel/services/upstream/splice-service.js';
 import { startTcpService } from '../support/tunnel.js';
 import { until } from '../support/until.js';
 

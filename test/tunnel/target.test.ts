@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { UsageError } from '../../src/tunnel/index.js';
-import { connectTarget, describeTarget, parseTarget } from '../../src/tunnel/services/target.js';
+import { connectTarget, describeTarget, parseTarget } from '../../src/tunnel/services/upstream/target.js';
 
 const signal = new AbortController().signal;
 

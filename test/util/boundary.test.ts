@@ -57,7 +57,7 @@ const elsewhere: BoundaryName[] = [
   'datagram carrier check',
   'datagram carrier ping',
   'discovery plan',
-  'discovery visit',
+  'descriptor fetch',
   'quic datagram',
   'quic session',
   'quic stream',

@@ -11,7 +11,7 @@ import {
 import { AnswerError, NetworkError, SigningRefusedError, UsageError } from '../../sdk/calls/errors.js';
 import { readIdentityFile } from '../../sdk/identity/identity-file.js';
 import { RelayTransport } from '../../sdk/transport/relay-transport.js';
-import { parseRelayUrl } from '../../sdk/transport/relay-url.js';
+import { parseRelayUrl } from '../../sdk/calls/relay-url.js';
 import { adminCommands, type Result, wordsOf } from './admin-commands.js';
 import { parseArguments } from '../support/arguments.js';
 import { readCertificates } from '../support/files.js';

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { parse } from 'smol-toml';
 import { systemCode, UsageError } from '../../sdk/calls/errors.js';
 import { defaultIdentityFile } from '../../sdk/identity/identity-file.js';
-import { parseRelayUrl } from '../../sdk/transport/relay-url.js';
+import { parseRelayUrl } from '../../sdk/calls/relay-url.js';
 import { checkExposeOptions, type ExposeOptions } from '../../tunnel/index.js';
 import { readCertificates } from '../support/files.js';
 

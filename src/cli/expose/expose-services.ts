@@ -2,7 +2,7 @@ import { UsageError } from '../../sdk/calls/errors.js';
 import { ServiceGroup, type ExposeOptions } from '../../tunnel/index.js';
 import { installLastNet } from '../../util/last-net.js';
 import { dropUnreadOutput, endDespiteUnreadOutput } from '../../util/standard-output.js';
-import { closeGraceMs } from '../../tunnel/constants.js';
+import { closeGraceMs } from '../../tunnel/relays/relay-member.js';
 import { background } from '../../util/boundary.js';
 import { ConfigWatch } from './config-watch.js';
 import { readExposeConfig } from './expose-config.js';

@@ -3,7 +3,7 @@ import type { ExposeOptions } from '../../tunnel/index.js';
 import { installLastNet } from '../../util/last-net.js';
 import { dropUnreadOutput, endDespiteUnreadOutput } from '../../util/standard-output.js';
 import { parseArguments } from '../support/arguments.js';
-import { closeGraceMs } from '../../tunnel/constants.js';
+import { closeGraceMs } from '../../tunnel/relays/relay-member.js';
 import { ExposeOutput, type OutputOptions } from './expose-output.js';
 import type { ServicesOptions } from './expose-services.js';
 import { readCertificates } from '../support/files.js';

@@ -9,7 +9,6 @@ import {
   listOperations,
   loadContract,
 } from '../../contract/index.js';
-import { maxJsonBodyBytes, maxSignBodyBytes } from '../constants.js';
 import type { Logger } from '../../util/logger.js';
 import type { ClientAddresses } from './middleware/client-address.js';
 import { adminHeaders } from './middleware/admin-guard.js';
@@ -17,6 +16,10 @@ import { allowOrigins } from './middleware/cors.js';
 import { answerErrors } from './middleware/errors.js';
 import { jsonBody } from './middleware/json-body.js';
 import { contractValidation } from './middleware/validation.js';
+
+const maxJsonBodyBytes = 65_536;
+/** A transcript of 64 KiB is 88 KiB in base64; the rest is the other fields. */
+const maxSignBodyBytes = 98_304;
 
 /** Answers one operation of the contract; what it throws becomes the error envelope. */
 export type Handler = (request: Request, response: Response) => Promise<void> | void;

@@ -1,14 +1,17 @@
 import { type FileHandle, open, rename } from 'node:fs/promises';
 import { RateLimit } from '../limiters/rate-limit.js';
-import {
-  auditBatch,
-  auditFiles,
-  auditTailBytes,
-  maxAuditFileBytes,
-  refusedAuditBurst,
-  refusedAuditsPerSecond,
-} from '../constants.js';
 import type { AuditEntry, GovernanceStore, NumberedEntry } from '../store/governance-store.js';
+
+const maxAuditFileBytes = 16 * 1024 * 1024;
+/** The audit log and its predecessors. */
+const auditFiles = 8;
+/** Entries moved into the audit log at once. */
+const auditBatch = 256;
+/** Longer than any line of the audit log. */
+const auditTailBytes = 65_536;
+/** Refused attempts that are written, of all sources together: 2 MB a day at most. */
+const refusedAuditBurst = 100;
+const refusedAuditsPerSecond = 0.1;
 
 /**
  * What admins did, as a file of JSON lines that is only ever appended to. The store takes each entry in the transaction of

@@ -1,16 +1,16 @@
 import { ApiError } from '../../contract/index.js';
 import { sourceOf } from '../../net/source-network.js';
 import type { AuditLog } from '../audit/audit-log.js';
-import {
-  adminChallengeBurst,
-  adminChallengesPerSecond,
-  loginFailureBurst,
-  loginFailuresPerSecond,
-} from '../constants.js';
 import { RateLimit } from '../limiters/rate-limit.js';
 import type { AdminSessionRecord } from '../store/governance-store.js';
 import { type AdminChallenge, AdminChallenges } from './admin-challenges.js';
 import type { AdminSessions } from './admin-sessions.js';
+
+const adminChallengeBurst = 60;
+const adminChallengesPerSecond = 1;
+/** Logins that came to nothing, by source address. */
+const loginFailureBurst = 20;
+const loginFailuresPerSecond = 0.2;
 
 export interface LoginAnswer {
   challenge_id: string;

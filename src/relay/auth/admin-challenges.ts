@@ -1,7 +1,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { getAddress } from 'ethers';
 import { ApiError } from '../../contract/index.js';
-import { challengeTtlMs } from '../constants.js';
+import { challengeTtlMs } from './siwe.js';
 import { signInMessage, verifySignIn } from './siwe.js';
 
 export interface AdminChallenge {

@@ -1,6 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { adminSessionTtlMs, maxAdminSessionsPerWallet, maxSessionCookies } from '../constants.js';
 import type { AdminSessionRecord, AuditEntry, GovernanceStore } from '../store/governance-store.js';
+
+export const adminSessionTtlMs = 86_400_000;
+/** The oldest of a wallet ends when it opens one more. */
+const maxAdminSessionsPerWallet = 64;
+/** Session cookies of one request that are looked at: more do not fit into `maxRequestHeadBytes`. */
+const maxSessionCookies = 300;
 
 export const sessionCookieName = 'portal_admin';
 const tokenForm = /^[A-Za-z0-9_-]{43}$/;

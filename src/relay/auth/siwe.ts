@@ -2,6 +2,8 @@ import { verifyMessage } from 'ethers';
 import { SiweMessage, generateNonce } from 'siwe';
 import { ApiError } from '../../contract/index.js';
 
+export const challengeTtlMs = 120_000;
+
 export interface SignInRequest {
   /** EIP-55 address that must sign. */
   address: string;

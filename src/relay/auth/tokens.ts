@@ -1,11 +1,22 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { SignJWT, decodeJwt, errors, jwtVerify, type JWTPayload } from 'jose';
 import { ApiError } from '../../contract/index.js';
-import { maxRememberedTokens, maxTokenBytes } from '../constants.js';
-import { type Lease, identityKey } from '../leases/lease.js';
+import { type LeaseIdentity, identityKey } from '../../contract/lease-identity.js';
 import type { RelayKey } from './relay-key.js';
 
+const maxTokenBytes = 4_096;
+/** Access tokens whose signature need not be verified again; a few hundred bytes each. */
+const maxRememberedTokens = 10_000;
+
 const audience = 'portal-sdk';
+
+/** What a token says of its lease. */
+export interface LeaseClaims {
+  readonly identity: LeaseIdentity;
+  readonly generation: string;
+  /** Milliseconds since the epoch, whole seconds. */
+  readonly expiresAt: number;
+}
 
 export interface AccessTokenClaims {
   /** `name:address`, lower case. */
@@ -26,7 +37,7 @@ export class AccessTokens {
   ) {}
 
   /** A token that lives as long as the lease does now. */
-  async issue(lease: Lease, now = Date.now()): Promise<string> {
+  async issue(lease: LeaseClaims, now = Date.now()): Promise<string> {
     return await new SignJWT({ identity: lease.identity, generation: lease.generation })
       .setProtectedHeader({ alg: 'ES256K', typ: 'JWT', kid: this.key.address })
       .setIssuer(this.issuer)

@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { oldCertificateGraceMs } from '../constants.js';
 import type { Logger } from '../../util/logger.js';
 import { guard } from '../../util/boundary.js';
 import { type Certificate, coversTenants, parseCertificatePem } from './certificate.js';
+
+/** How long a replaced certificate still signs. */
+const oldCertificateGraceMs = 600_000;
 
 export interface CertificateFiles {
   certFile: string;

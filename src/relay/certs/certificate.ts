@@ -1,6 +1,9 @@
 import { X509Certificate, createHash, createPrivateKey, type KeyObject } from 'node:crypto';
 import { schemesForKey } from '../../tls/codec/schemes.js';
 
+/** The only signing key there is, in both signing modes. */
+export const signingKeyId = 'relay-cert';
+
 /** A certificate chain with its key, in every form the relay needs. */
 export interface Certificate {
   /** DER, leaf first. */

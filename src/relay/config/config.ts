@@ -3,14 +3,17 @@ import { isIP } from 'node:net';
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { getAddress } from 'ethers';
-import { parseRelayUrl } from '../../sdk/transport/relay-url.js';
+import { parseRelayUrl } from '../../sdk/calls/relay-url.js';
 import type { CertificateFiles } from '../certs/certificate-source.js';
-import { certificateReloadIntervalMs, maxPortLeases } from '../constants.js';
 import type { DiscoverySettings } from '../discovery/discovery.js';
 import { type LogLevel, logLevels } from '../../util/logger.js';
 import type { PolicySettings } from '../policy/settings.js';
 import type { PortRange } from '../ports/port-allocator.js';
 import { ConfigError, GivenSettings } from './given-settings.js';
+
+export const certificateReloadIntervalMs = 10_000;
+/** How many leases may have a port, as the contract bounds it. */
+const maxPortLeases = 65_535;
 
 /** What a relay is started with. */
 export interface RelayConfig {

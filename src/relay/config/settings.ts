@@ -1,15 +1,39 @@
-import {
-  defaultApiPort,
-  defaultDrainTimeoutSeconds,
-  defaultMaxConnectionsPerLease,
-  defaultMaxConnectionsPerSource,
-  defaultMaxLeasesPerSource,
-  defaultMaxLeasesPerWallet,
-  defaultPublicPort,
-  defaultReservedNames,
-  maxLeaseTtlSeconds,
-} from '../constants.js';
 import { logLevels } from '../../util/logger.js';
+
+const defaultApiPort = 4017;
+const defaultPublicPort = 443;
+export const maxLeaseTtlSeconds = 3_600;
+/** How long live connections may finish once the relay is told to stop. */
+const defaultDrainTimeoutSeconds = 30;
+const defaultMaxConnectionsPerSource = 1_024;
+const defaultMaxConnectionsPerLease = 2_048;
+const defaultMaxLeasesPerSource = 256;
+/** By Ethereum address. */
+const defaultMaxLeasesPerWallet = 64;
+/** Names that software looks up by itself, or that visitors would take for the relay's own. */
+const defaultReservedNames = [
+  '_acme-challenge',
+  'account',
+  'admin',
+  'api',
+  'app',
+  'auth',
+  'autoconfig',
+  'autodiscover',
+  'isatap',
+  'localhost',
+  'login',
+  'mail',
+  'mta-sts',
+  'ns1',
+  'ns2',
+  'portal',
+  'relay',
+  'root',
+  'status',
+  'wpad',
+  'www',
+];
 
 export interface Setting {
   flag: string;

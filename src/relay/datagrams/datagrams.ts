@@ -3,12 +3,16 @@ import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
 import type { DatagramChannel } from '../../streams/datagram-channel.js';
 import { repeat } from '../../util/boundary.js';
-import { datagramSweepIntervalMs, maxFlows, publicReceiveBufferBytes } from '../constants.js';
 import type { Logger } from '../../util/logger.js';
 import type { BoundPort } from '../ports/port-allocator.js';
 import type { LeaseSessions } from '../reverse/session-registry.js';
 import { DatagramCounters } from './counters.js';
 import { LeaseDatagrams } from './lease-datagrams.js';
+
+const datagramSweepIntervalMs = 2_000;
+export const maxFlows = 100_000;
+/** Of a public UDP port, for what comes while the relay is busy; the system may give less (net.core.rmem_max). */
+const publicReceiveBufferBytes = 524_288;
 
 interface Entry {
   datagrams: LeaseDatagrams;

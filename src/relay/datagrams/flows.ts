@@ -1,6 +1,11 @@
 import { normalizeIp } from '../../net/ip-address.js';
 import { sourceOf } from '../../net/source-network.js';
-import { datagramFlowIdleMs, maxFlowsPerLease, maxFlowsPerSource } from '../constants.js';
+
+/** A flow whose peer was silent for so long ends. */
+const datagramFlowIdleMs = 30_000;
+/** Peers of one lease at once, those of one source address among them, and of all leases. */
+const maxFlowsPerLease = 4_096;
+export const maxFlowsPerSource = 1_024;
 
 /** A public address and port that sent something, and where its answers go. */
 export interface Flow {

@@ -2,11 +2,13 @@ import type { RemoteInfo, Socket } from 'node:dgram';
 import { decodeDatagram, encodeDatagram } from '../../protocol/datagram-frame.js';
 import type { DatagramChannel } from '../../streams/datagram-channel.js';
 import { guard } from '../../util/boundary.js';
-import { maxPublicSendQueueBytes } from '../constants.js';
 import type { Share } from '../limiters/bandwidth.js';
 import type { LeaseSessions, LiveConnection } from '../reverse/session-registry.js';
 import type { DatagramCounters, DropReason } from './counters.js';
 import { type FlowRoom, Flows } from './flows.js';
+
+/** Bytes that wait in the system's queue of a public UDP port; past it answers are dropped. */
+const maxPublicSendQueueBytes = 1_048_576;
 
 /** A tunnel's carrier, from when it was opened. */
 interface Line {

@@ -4,7 +4,7 @@ import { isIPv6 } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { ApiError } from '../../contract/index.js';
 import { normalizeIp } from '../../net/ip-address.js';
-import { calmServer } from '../../streams/quic/error-guards.js';
+import { guardServerErrors } from '../../streams/quic/error-guards.js';
 import { QuicDatagrams, closeQuietly } from '../../streams/quic/quic-datagrams.js';
 import { readQuicMessage } from '../../streams/quic/quic-message.js';
 import {
@@ -17,17 +17,20 @@ import {
 import { guard } from '../../util/boundary.js';
 import { sourceOf } from '../../net/source-network.js';
 import type { Certificate } from '../certs/certificate.js';
-import {
-  maxQuicConnections,
-  maxQuicHellos,
-  maxQuicHellosPerSource,
-  quicHelloTimeoutMs,
-  quicRefusalLingerMs,
-} from '../constants.js';
 import type { Logger } from '../../util/logger.js';
 import type { LeaseSessions } from '../reverse/session-registry.js';
-import { Tally } from '../limiters/concurrency-limiter.js';
+import { ConcurrencyLimiter } from '../limiters/concurrency-limiter.js';
 import type { Datagrams } from './datagrams.js';
+
+/** QUIC connections in all, those whose handshake is under way among them. Each lease has one at most. */
+const maxQuicConnections = 8_192;
+/** Of these, those that have not shown a good token yet, by source address and in all. */
+export const maxQuicHellosPerSource = 32;
+const maxQuicHellos = 1_024;
+/** From the end of a handshake to a good token. */
+const quicHelloTimeoutMs = 5_000;
+/** How long one that was refused may take to read why. */
+const quicRefusalLingerMs = 1_000;
 
 export interface QuicListenerOptions {
   host: string;
@@ -49,7 +52,7 @@ export class QuicListener {
   readonly #options: QuicListenerOptions;
   readonly #sessions = new Set<QuicSession>();
   /** Connections that have not been admitted yet, by source. */
-  readonly #hellos = new Tally(maxQuicHellosPerSource);
+  readonly #hellos = new ConcurrencyLimiter(maxQuicHellosPerSource);
   #helloCount = 0;
   #package: QuicPackage | undefined;
   #server: QuicServer | undefined;
@@ -104,7 +107,7 @@ export class QuicListener {
     try {
       // The library does not let go of a server that could not be bound, and with it the process would not end.
       await assertFree(host, this.#port);
-      const server = calmServer(
+      const server = guardServerErrors(
         this.#package.createQuicServer({
           ...quicOptions,
           key: keyPem,

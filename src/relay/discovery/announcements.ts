@@ -7,35 +7,37 @@ import {
   type RelayDescriptor,
 } from '../../sdk/discovery/relay-descriptor.js';
 import { sourceOf } from '../../net/source-network.js';
-import {
-  announceBurst,
-  announceRetryMs,
-  announcesPerSecond,
-  announcesTotalPerSecond,
-  announceTotalBurst,
-  maxAnnouncedVisits,
-  maxFailedAnnouncements,
-} from '../constants.js';
 import type { Logger } from '../../util/logger.js';
 import { RateLimit } from '../limiters/rate-limit.js';
-import type { PeerBook } from './peer-store.js';
+import type { PeerStore } from './peer-store.js';
 import type { Poller } from './poller.js';
 import { refusalOf, RefusedError } from './refusals.js';
-import type { Visits } from './descriptor-fetcher.js';
+import type { DescriptorFetcher } from './descriptor-fetcher.js';
+
+const maxAnnouncedFetches = 4;
+/** By source address. */
+const announceBurst = 10;
+const announcesPerSecond = 5 / 60;
+/** By all together: verifying takes milliseconds. */
+const announceTotalBurst = 50;
+const announcesTotalPerSecond = 5;
+/** A URL that did not prove an announcement is not looked at again for so long. */
+const announceRetryMs = 60_000;
+const maxFailedAnnouncements = 1_024;
 
 /** Descriptors that relays hand in themselves. */
 export class Announcements {
   readonly #bySource = new RateLimit(announceBurst, announcesPerSecond);
   readonly #inAll = new RateLimit(announceTotalBurst, announcesTotalPerSecond);
-  /** Origins that are being looked at; one visit answers all that announce the same URL meanwhile. */
-  readonly #visiting = new Map<string, Promise<string | undefined>>();
+  /** Origins that are being looked at; one fetch answers all that announce the same URL meanwhile. */
+  readonly #underWay = new Map<string, Promise<string | undefined>>();
   /** Origins that have proved nothing, and until when they are not looked at again. */
   readonly #failed = new Map<string, number>();
 
   constructor(
-    private readonly book: PeerBook,
+    private readonly peers: PeerStore,
     private readonly poller: Poller,
-    private readonly visits: Visits,
+    private readonly fetcher: DescriptorFetcher,
     private readonly logger: Logger,
   ) {}
 
@@ -48,13 +50,13 @@ export class Announcements {
     this.#bySource.take(sourceOf(ip));
     const descriptor = this.#read(raw);
     try {
-      this.book.refuseSelf(descriptor);
-      if (this.book.isOlder(descriptor)) throw new RefusedError('older', 'a newer one is held');
+      this.peers.refuseSelf(descriptor);
+      if (this.peers.isOlder(descriptor)) throw new RefusedError('older', 'a newer one is held');
       return await this.#prove(descriptor);
     } catch (error) {
       if (error instanceof ApiError) throw error;
       const refusal = refusalOf(error);
-      this.book.refused.add(refusal);
+      this.peers.refused.add(refusal);
       this.logger.debug(
         { url: descriptor.url.origin, reason: (error as Error).message, refusal },
         'announcement held back',
@@ -72,7 +74,7 @@ export class Announcements {
       return descriptor;
     } catch (error) {
       if (!(error instanceof DescriptorError)) throw error;
-      this.book.refused.add(error.fault);
+      this.peers.refused.add(error.fault);
       throw new ApiError(error.fault === 'signature' ? 'unauthorized' : 'invalid_request', error.message);
     }
   }
@@ -80,10 +82,10 @@ export class Announcements {
   /** @throws RefusedError, or what went wrong on the way */
   async #prove(descriptor: RelayDescriptor): Promise<boolean> {
     const { origin } = descriptor.url;
-    const held = this.book.at(descriptor.url);
+    const held = this.peers.at(descriptor.url);
     if (held?.descriptor && held.address === descriptor.address && held.backoff.failures === 0) {
       // Its URL was seen to serve this address, and answers.
-      this.book.believe(held, descriptor, undefined);
+      this.peers.believe(held, descriptor, undefined);
       return true;
     }
     const known = held?.address === descriptor.address;
@@ -95,30 +97,30 @@ export class Announcements {
     throw new RefusedError('not_served', `${origin} serves another address`);
   }
 
-  /** Visits the URL and believes what it serves. @returns the address that it serves */
+  /** Fetches the URL and believes what it serves. @returns the address that it serves */
   async #lookAt(url: URL, isStranger: boolean): Promise<string | undefined> {
-    const underWay = this.#visiting.get(url.origin);
+    const underWay = this.#underWay.get(url.origin);
     if (underWay) return await underWay;
-    if (this.#visiting.size >= maxAnnouncedVisits) {
+    if (this.#underWay.size >= maxAnnouncedFetches) {
       throw new ApiError('rate_limited', 'too many relays announce themselves', { retryAfterSeconds: 10 });
     }
-    const visit = this.#visit(url, isStranger);
-    this.#visiting.set(url.origin, visit);
+    const fetched = this.#fetch(url, isStranger);
+    this.#underWay.set(url.origin, fetched);
     try {
-      return await visit;
+      return await fetched;
     } finally {
-      this.#visiting.delete(url.origin);
+      this.#underWay.delete(url.origin);
     }
   }
 
-  async #visit(url: URL, isStranger: boolean): Promise<string | undefined> {
+  async #fetch(url: URL, isStranger: boolean): Promise<string | undefined> {
     try {
-      const { descriptor, remoteAddress } = await this.visits.visit(url, isStranger);
-      const peer = this.book.at(url) ?? this.book.draft(url);
+      const { descriptor, remoteAddress } = await this.fetcher.fetch(url, isStranger);
+      const peer = this.peers.at(url) ?? this.peers.draft(url);
       const isNew = peer.descriptor === undefined;
-      this.book.believe(peer, descriptor, remoteAddress);
+      this.peers.believe(peer, descriptor, remoteAddress);
       peer.backoff.reset();
-      peer.dueAt = this.poller.nextVisitAt();
+      peer.dueAt = this.poller.nextFetchAt();
       this.poller.plan();
       this.#failed.delete(url.origin);
       if (isNew) this.logger.info({ url: url.origin, address: descriptor.wire.address }, 'relay known');

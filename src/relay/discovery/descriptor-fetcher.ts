@@ -1,12 +1,22 @@
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
-import { announceTo, visitRelay, type RelayVisit, type VisitOptions } from '../../sdk/discovery/fetch-descriptor.js';
+import {
+  announceTo,
+  fetchDescriptor,
+  type FetchedDescriptor,
+  type FetchDescriptorOptions,
+} from '../../sdk/discovery/fetch-descriptor.js';
 import type { WireDescriptor } from '../../sdk/discovery/relay-descriptor.js';
 import { isPublicAddress } from '../../net/public-address.js';
 import { sourceOf } from '../../net/source-network.js';
-import { strangerVisitBurst, strangerVisitsPerSecond, visitTimeoutMs } from '../constants.js';
 import { RateLimit } from '../limiters/rate-limit.js';
 
-export interface VisitRules {
+/** From lookup to the last byte. */
+const fetchTimeoutMs = 10_000;
+/** Fetches from URLs that never answered, by the address that they lead to: a relay is no tool for knocking on others' doors. */
+const strangerFetchBurst = 10;
+const strangerFetchesPerSecond = 0.2;
+
+export interface DescriptorFetchRules {
   /** Visit loopback, private and other special addresses too: for tests and closed networks. */
   allowPrivate: boolean;
   /** PEM certificates trusted beside the well-known ones. */
@@ -15,18 +25,18 @@ export interface VisitRules {
 }
 
 /**
- * How this relay reaches others: directly, over verified TLS, where the rules let it go. A name is looked up once a visit, and the
- * connection goes to what was found. Lookups that hang keep to a part of the thread pool (libuv), and visits are few.
+ * How this relay reaches others: directly, over verified TLS, where the rules let it go. A name is looked up once a fetch, and the
+ * connection goes to what was found. Lookups that hang keep to a part of the thread pool (libuv), and fetches are few.
  */
-export class Visits {
-  readonly #strangers = new RateLimit(strangerVisitBurst, strangerVisitsPerSecond);
-  readonly #rules: VisitRules;
-  /** Once for all visits: reading that many certificates takes a while. */
+export class DescriptorFetcher {
+  readonly #strangers = new RateLimit(strangerFetchBurst, strangerFetchesPerSecond);
+  readonly #rules: DescriptorFetchRules;
+  /** Once for all fetches: reading that many certificates takes a while. */
   readonly #secureContext: SecureContext;
 
-  /** @param signal ends visits under way */
+  /** @param signal ends fetches under way */
   constructor(
-    rules: VisitRules,
+    rules: DescriptorFetchRules,
     private readonly signal: AbortSignal,
   ) {
     this.#rules = rules;
@@ -34,11 +44,11 @@ export class Visits {
     this.#secureContext = createSecureContext(ca === undefined ? {} : { ca: [...rootCertificates, ca] });
   }
 
-  /** @param isStranger whether the URL has never answered as a relay @throws as `visitRelay` */
-  async visit(url: URL, isStranger: boolean): Promise<RelayVisit> {
-    return await visitRelay(
+  /** @param isStranger whether the URL has never answered as a relay @throws as `fetchDescriptor` */
+  async fetch(url: URL, isStranger: boolean): Promise<FetchedDescriptor> {
+    return await fetchDescriptor(
       url,
-      this.#options((ip) => this.mayVisit(ip, isStranger)),
+      this.#options((ip) => this.mayFetch(ip, isStranger)),
     );
   }
 
@@ -47,17 +57,17 @@ export class Visits {
     return await announceTo(
       url,
       descriptor,
-      this.#options((ip) => this.mayVisit(ip, false)),
+      this.#options((ip) => this.mayFetch(ip, false)),
     );
   }
 
-  mayVisit(ip: string, isStranger: boolean, now = performance.now()): boolean {
+  mayFetch(ip: string, isStranger: boolean, now = performance.now()): boolean {
     if (!isPublicAddress(ip)) return this.#rules.allowPrivate;
     return !isStranger || this.#strangers.tryTake(sourceOf(ip), now);
   }
 
-  #options(addresses: (ip: string) => boolean): VisitOptions {
-    const { timeoutMs = visitTimeoutMs } = this.#rules;
+  #options(addresses: (ip: string) => boolean): FetchDescriptorOptions {
+    const { timeoutMs = fetchTimeoutMs } = this.#rules;
     // A proxy would look names up by itself.
     return { secureContext: this.#secureContext, proxy: false, addresses, timeoutMs, signal: this.signal };
   }

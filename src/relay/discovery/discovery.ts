@@ -1,26 +1,28 @@
-import type { RelayVisit } from '../../sdk/discovery/fetch-descriptor.js';
+import type { FetchedDescriptor } from '../../sdk/discovery/fetch-descriptor.js';
 import type { WireDescriptor } from '../../sdk/discovery/relay-descriptor.js';
 import { isPublicAddress } from '../../net/public-address.js';
 import { sourceOf } from '../../net/source-network.js';
-import {
-  announceIntervalMs,
-  descriptorLifetimeMs,
-  forgetPeerAfterMs,
-  listingBurst,
-  listingsPerSecond,
-  pollIntervalMs,
-  visitBackoff,
-  visitSpacingMs,
-} from '../constants.js';
+import { pollIntervalMs, fetchSpacingMs } from './poller.js';
 import type { Logger } from '../../util/logger.js';
 import { RateLimit } from '../limiters/rate-limit.js';
 import { Announcements } from './announcements.js';
 import { OwnDescriptor } from './own-descriptor.js';
-import { type Peer, PeerBook } from './peer-store.js';
+import { type Peer, PeerStore } from './peer-store.js';
 import { Poller, type PollTimes } from './poller.js';
 import { type Refusal, refusalOf } from './refusals.js';
 import { type Load, TrafficMeter } from './traffic-meter.js';
-import { Visits, type VisitRules } from './descriptor-fetcher.js';
+import { DescriptorFetcher, type DescriptorFetchRules } from './descriptor-fetcher.js';
+
+const descriptorLifetimeMs = 300_000;
+/** First and longest wait for a relay that does not answer. */
+const fetchBackoff = { firstMs: 5_000, longestMs: 300_000 };
+/** How often this relay tells its bootstraps of itself. */
+const announceIntervalMs = 110_000;
+/** A relay that was silent for so long is forgotten. */
+const forgetPeerAfterMs = 3_600_000;
+/** By source address. */
+const listingBurst = 60;
+const listingsPerSecond = 2;
 
 export interface DiscoveryTimes extends PollTimes {
   backoff: { firstMs: number; longestMs: number };
@@ -29,7 +31,7 @@ export interface DiscoveryTimes extends PollTimes {
   descriptorLifetimeMs: number;
 }
 
-export interface DiscoverySettings extends VisitRules {
+export interface DiscoverySettings extends DescriptorFetchRules {
   /** Relays that are asked first, and told of this one. */
   bootstraps: URL[];
   times?: Partial<DiscoveryTimes>;
@@ -49,7 +51,7 @@ export interface DiscoveryOptions extends DiscoverySettings {
 export interface DiscoveryReport {
   /** URLs of the other relays that are believed now. */
   believed: string[];
-  /** URLs held in all: believed, silent, and not visited yet. */
+  /** URLs held in all: believed, silent, and not fetched yet. */
   held: number;
   refused: Partial<Record<Refusal, number>>;
 }
@@ -57,8 +59,8 @@ export interface DiscoveryReport {
 /** Which other relays there are. All of it is in memory: after a restart the bootstraps say it again. */
 export class Discovery {
   readonly #ended = new AbortController();
-  readonly #book: PeerBook;
-  readonly #visits: Visits;
+  readonly #peers: PeerStore;
+  readonly #fetcher: DescriptorFetcher;
   readonly #poller: Poller;
   readonly #announcements: Announcements;
   readonly #meter: TrafficMeter;
@@ -80,23 +82,23 @@ export class Discovery {
       const { udp, tcp } = options.ports();
       return { supports_udp: udp, supports_tcp: tcp, active_connections: connections, tcp_bps: bps };
     });
-    this.#book = new PeerBook({
+    this.#peers = new PeerStore({
       self: { url: portalUrl, address: identity.address },
       bootstraps: options.bootstraps,
       backoff: this.#times.backoff,
       forgetAfterMs: this.#times.forgetAfterMs,
       isCrowdable: isPublicAddress,
     });
-    this.#visits = new Visits(options, this.#ended.signal);
+    this.#fetcher = new DescriptorFetcher(options, this.#ended.signal);
     this.#poller = new Poller({
-      book: this.#book,
-      visits: this.#visits,
+      peers: this.#peers,
+      fetcher: this.#fetcher,
       times: this.#times,
       logger,
       signal: this.#ended.signal,
-      onVisited: (peer, visit) => this.#announceTo(peer, visit),
+      onFetched: (peer, fetched) => this.#announceTo(peer, fetched),
     });
-    this.#announcements = new Announcements(this.#book, this.#poller, this.#visits, logger);
+    this.#announcements = new Announcements(this.#peers, this.#poller, this.#fetcher, logger);
   }
 
   start(): void {
@@ -117,7 +119,7 @@ export class Discovery {
    */
   list(ip: string): WireDescriptor[] {
     this.#listings.take(sourceOf(ip));
-    return [this.#own.current(), ...this.#book.believed().map(({ descriptor }) => descriptor.wire)];
+    return [this.#own.current(), ...this.#peers.believed().map(({ descriptor }) => descriptor.wire)];
   }
 
   /** As `Announcements.take`. */
@@ -127,21 +129,21 @@ export class Discovery {
 
   report(): DiscoveryReport {
     return {
-      believed: this.#book.believed().map(({ url }) => url.origin),
-      held: this.#book.all().length,
-      refused: this.#book.refused.all(),
+      believed: this.#peers.believed().map(({ url }) => url.origin),
+      held: this.#peers.all().length,
+      refused: this.#peers.refused.all(),
     };
   }
 
   /** Tells a bootstrap of this relay, at times, and whenever it turns out not to know. */
-  async #announceTo(peer: Peer, visit: RelayVisit): Promise<void> {
+  async #announceTo(peer: Peer, fetched: FetchedDescriptor): Promise<void> {
     if (!peer.isBootstrap) return;
     const own = this.#own.current();
-    const isListed = visit.others.some((entry) => (entry as WireDescriptor | null)?.address === own.address);
+    const isListed = fetched.others.some((entry) => (entry as WireDescriptor | null)?.address === own.address);
     const isRecent = Date.now() - (this.#announcedAt.get(peer) ?? -Infinity) < this.#times.announceIntervalMs;
     if (isListed && isRecent) return;
     try {
-      const accepted = await this.#visits.announce(peer.url, own);
+      const accepted = await this.#fetcher.announce(peer.url, own);
       if (accepted) this.#announcedAt.set(peer, Date.now());
       this.#logger.debug({ url: peer.url.origin, accepted }, 'announced to a bootstrap');
     } catch (error) {
@@ -154,8 +156,8 @@ export class Discovery {
 
 const defaultTimes: DiscoveryTimes = {
   pollIntervalMs,
-  visitSpacingMs,
-  backoff: visitBackoff,
+  fetchSpacingMs,
+  backoff: fetchBackoff,
   announceIntervalMs,
   forgetAfterMs: forgetPeerAfterMs,
   descriptorLifetimeMs,

@@ -1,6 +1,8 @@
-import { discoveryVersion } from '../../sdk/constants.js';
+import { discoveryVersion } from '../../sdk/discovery/relay-descriptor.js';
 import { signDescriptor, type WireDescriptor } from '../../sdk/discovery/relay-descriptor.js';
-import { descriptorReissueShare } from '../constants.js';
+
+/** The relay's own descriptor is signed anew when it is asked for and this share of its life is over: 15 seconds. */
+const descriptorReissueShare = 0.05;
 
 export interface OwnFacts {
   supports_udp: boolean;

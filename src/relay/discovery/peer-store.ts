@@ -1,5 +1,5 @@
 import { Backoff } from '../../sdk/lease/backoff.js';
-import { maxDescriptorLifetimeMs } from '../../sdk/constants.js';
+import { maxDescriptorLifetimeMs } from '../../sdk/discovery/relay-descriptor.js';
 import {
   DescriptorError,
   checkSignature,
@@ -9,16 +9,21 @@ import {
 } from '../../sdk/discovery/relay-descriptor.js';
 import { nanoOfMs } from '../../sdk/discovery/unix-nano.js';
 import { sourceOf } from '../../net/source-network.js';
-import {
-  listedBetweenTurns,
-  maxForgedDescriptors,
-  maxCandidates,
-  maxCandidatesPerTeller,
-  maxPeers,
-  maxPeersPerSource,
-  maxRememberedIssues,
-} from '../constants.js';
 import { RefusalCounts, RefusedError } from './refusals.js';
+
+/** Relays that have shown who they are; bootstraps are beside them. */
+export const maxPeers = 256;
+/** Of these, behind one address of the internet. */
+export const maxPeersPerSource = 8;
+/** URLs heard of that were not fetched yet or did not answer, in all and from the relays at one address. */
+export const maxCandidates = 256;
+export const maxCandidatesPerTeller = 32;
+/** Descriptors whose signature does not fit, after which the rest of a listing is not looked at. */
+export const maxForgedDescriptors = 8;
+/** Entries of a listing that are read in one go, before others get their turn. */
+const listedBetweenTurns = 32;
+/** Addresses whose newest descriptor is remembered against replay. */
+const maxRememberedIssues = 4_096;
 
 /** Another relay, or a URL that is said to be one. */
 export interface Peer {
@@ -34,13 +39,13 @@ export interface Peer {
   address?: string;
   /** Source of the limits that it was reached at. */
   source?: string;
-  /** When it is to be visited next, in milliseconds since the epoch. */
+  /** When it is to be fetched next, in milliseconds since the epoch. */
   dueAt: number;
   /** When it answered last, or was heard of first. */
   seenAt: number;
 }
 
-export interface PeerBookOptions {
+export interface PeerStoreOptions {
   self: { url: URL; address: string };
   bootstraps: URL[];
   backoff: { firstMs: number; longestMs: number };
@@ -54,14 +59,14 @@ export interface PeerBookOptions {
  * Which relays are known, by URL. A listing only says where to look: what is believed of a relay is what its own URL serves.
  * So nobody can speak for another, and what all others say together is worth no more than the room for it.
  */
-export class PeerBook {
+export class PeerStore {
   readonly refused = new RefusalCounts();
   readonly #peers = new Map<string, Peer>();
   /** The newest that each address has signed, kept for as long as something older could still be valid. */
   readonly #newest = new Map<string, { issuedAtNano: bigint; until: number }>();
-  readonly #options: PeerBookOptions;
+  readonly #options: PeerStoreOptions;
 
-  constructor(options: PeerBookOptions, now = Date.now()) {
+  constructor(options: PeerStoreOptions, now = Date.now()) {
     this.#options = options;
     for (const url of options.bootstraps) {
       if (url.origin !== options.self.url.origin) this.#add({ url, isBootstrap: true }, now);
@@ -151,7 +156,7 @@ export class PeerBook {
     }
   }
 
-  /** The one to be visited first, of those that `isFree` lets through. */
+  /** The one to be fetched first, of those that `isFree` lets through. */
   next(isFree: (peer: Peer) => boolean, now = Date.now()): Peer | undefined {
     this.#sweep(now);
     let first: Peer | undefined;

@@ -1,27 +1,36 @@
-import type { RelayVisit } from '../../sdk/discovery/fetch-descriptor.js';
+import type { FetchedDescriptor } from '../../sdk/discovery/fetch-descriptor.js';
 import { guard } from '../../util/boundary.js';
-import { maxDoubtfulVisits, maxVisits, pollJitterShare } from '../constants.js';
 import type { Logger } from '../../util/logger.js';
-import type { Peer, PeerBook } from './peer-store.js';
+import type { Peer, PeerStore } from './peer-store.js';
 import { refusalOf } from './refusals.js';
-import type { Visits } from './descriptor-fetcher.js';
+import type { DescriptorFetcher } from './descriptor-fetcher.js';
+
+/** How often the descriptor of a known relay is fetched, give or take `pollJitterShare`. */
+export const pollIntervalMs = 60_000;
+const pollJitterShare = 0.25;
+/** Between one fetch and the next, whoever is due. */
+export const fetchSpacingMs = 500;
+/** Fetches under way at once by turn, and beside them those that announcements bring about. */
+const maxFetches = 4;
+/** Of those by turn, to relays that never answered or did not the last time. */
+export const maxDoubtfulFetches = 2;
 
 export interface PollTimes {
   pollIntervalMs: number;
-  visitSpacingMs: number;
+  fetchSpacingMs: number;
 }
 
 export interface PollerOptions {
-  book: PeerBook;
-  visits: Visits;
+  peers: PeerStore;
+  fetcher: DescriptorFetcher;
   times: PollTimes;
   logger: Logger;
   signal: AbortSignal;
-  /** After a relay was visited and is believed. */
-  onVisited(peer: Peer, visit: RelayVisit): Promise<void>;
+  /** After a descriptor was fetched and is believed. */
+  onFetched(peer: Peer, fetched: FetchedDescriptor): Promise<void>;
 }
 
-/** Visits relays when they are due: one after the other, a few at a time, those that do not answer ever more rarely. */
+/** Fetches the descriptors of relays when they are due: one after the other, a few at a time, those that do not answer ever more rarely. */
 export class Poller {
   readonly #running = new Set<Peer>();
   readonly #options: PollerOptions;
@@ -32,25 +41,25 @@ export class Poller {
     this.#options = options;
   }
 
-  /** Sets the clock for the next visit; also for when somebody else has changed the book. */
+  /** Sets the clock for the next fetch; also for when somebody else has changed the peer store. */
   plan(): void {
     clearTimeout(this.#timer);
-    const { book, times, signal } = this.#options;
-    if (signal.aborted || this.#running.size >= maxVisits) return;
-    const peer = book.next((other) => this.#mayVisit(other));
+    const { peers, times, signal } = this.#options;
+    if (signal.aborted || this.#running.size >= maxFetches) return;
+    const peer = peers.next((other) => this.#mayFetch(other));
     if (!peer) return;
-    const waitMs = Math.max(peer.dueAt - Date.now(), this.#lastStartAt + times.visitSpacingMs - performance.now(), 0);
-    const visitDue = () => {
+    const waitMs = Math.max(peer.dueAt - Date.now(), this.#lastStartAt + times.fetchSpacingMs - performance.now(), 0);
+    const fetchDue = () => {
       // The first may be another by now, or not be due any more.
-      const due = book.next((other) => this.#mayVisit(other));
-      if (due && due.dueAt <= Date.now()) this.#visitGuarded(due);
+      const due = peers.next((other) => this.#mayFetch(other));
+      if (due && due.dueAt <= Date.now()) this.#fetchGuarded(due);
     };
-    const visitAndPlan = () => {
-      visitDue();
+    const fetchAndPlan = () => {
+      fetchDue();
       this.plan();
     };
     this.#timer = setTimeout(
-      guard('discovery plan', visitAndPlan, () => this.plan()),
+      guard('discovery plan', fetchAndPlan, () => this.plan()),
       waitMs,
     );
   }
@@ -59,32 +68,32 @@ export class Poller {
     clearTimeout(this.#timer);
   }
 
-  /** A moment from now that is as good as another for the next visit. */
-  nextVisitAt(now = Date.now()): number {
+  /** A moment from now that is as good as another for the next fetch. */
+  nextFetchAt(now = Date.now()): number {
     return now + this.#options.times.pollIntervalMs * (1 + pollJitterShare * (2 * Math.random() - 1));
   }
 
-  /** Those that may never answer take a part of the visits only: else they would keep it from all that do, until these expire. */
-  #mayVisit(peer: Peer): boolean {
+  /** Those that may never answer take a part of the fetches only: else they would keep it from all that do, until these expire. */
+  #mayFetch(peer: Peer): boolean {
     if (this.#running.has(peer)) return false;
-    return !isDoubtful(peer) || [...this.#running].filter(isDoubtful).length < maxDoubtfulVisits;
+    return !isDoubtful(peer) || [...this.#running].filter(isDoubtful).length < maxDoubtfulFetches;
   }
 
-  readonly #visitGuarded = guard('discovery visit', (peer: Peer) => this.#visit(peer));
+  readonly #fetchGuarded = guard('descriptor fetch', (peer: Peer) => this.#fetch(peer));
 
-  async #visit(peer: Peer): Promise<void> {
-    const { book, visits, logger, signal } = this.#options;
+  async #fetch(peer: Peer): Promise<void> {
+    const { peers, fetcher, logger, signal } = this.#options;
     this.#running.add(peer);
     this.#lastStartAt = performance.now();
     try {
       const isNew = peer.descriptor === undefined;
-      const visit = await visits.visit(peer.url, peer.address === undefined && !peer.isBootstrap);
-      book.believe(peer, visit.descriptor, visit.remoteAddress);
-      if (isNew) logger.info({ url: peer.url.origin, address: visit.descriptor.wire.address }, 'relay known');
+      const fetched = await fetcher.fetch(peer.url, peer.address === undefined && !peer.isBootstrap);
+      peers.believe(peer, fetched.descriptor, fetched.remoteAddress);
+      if (isNew) logger.info({ url: peer.url.origin, address: fetched.descriptor.wire.address }, 'relay known');
       peer.backoff.reset();
-      peer.dueAt = this.nextVisitAt();
-      await book.hear(peer, visit.others, signal);
-      await this.#options.onVisited(peer, visit);
+      peer.dueAt = this.nextFetchAt();
+      await peers.hear(peer, fetched.others, signal);
+      await this.#options.onFetched(peer, fetched);
     } catch (error) {
       if (!signal.aborted) this.#failed(peer, error);
     } finally {
@@ -94,17 +103,17 @@ export class Poller {
   }
 
   #failed(peer: Peer, error: unknown): void {
-    const { book, logger } = this.#options;
+    const { peers, logger } = this.#options;
     peer.dueAt = Date.now() + peer.backoff.next();
     const reason = (error as Error).message;
     try {
-      book.refused.add(refusalOf(error));
+      peers.refused.add(refusalOf(error));
     } catch {
-      logger.error({ err: error, url: peer.url.origin }, 'a visit failed by a fault of this program');
+      logger.error({ err: error, url: peer.url.origin }, 'fetching a descriptor failed by a fault of this program');
       return;
     }
     const level = peer.backoff.failures === 1 && (peer.isBootstrap || peer.descriptor) ? 'warn' : 'debug';
-    logger[level]({ url: peer.url.origin, reason }, 'relay not visited');
+    logger[level]({ url: peer.url.origin, reason }, 'the descriptor of a relay could not be fetched');
   }
 }
 

@@ -1,5 +1,8 @@
-import { trafficSampleMs, trafficSamples } from '../constants.js';
 import { repeat } from '../../util/boundary.js';
+
+const trafficSampleMs = 5_000;
+/** Samples that throughput is taken over: half a minute. */
+const trafficSamples = 7;
 
 export interface Load {
   /** Public connections served now. */

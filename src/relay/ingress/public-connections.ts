@@ -3,18 +3,21 @@ import { normalizeIp } from '../../net/ip-address.js';
 import type { ProxiedAddresses } from '../../protocol/proxy-protocol.js';
 import type { AddressList } from '../../net/address-list.js';
 import { sourceOf } from '../../net/source-network.js';
-import { maxHelloWaits, maxPublicConnections, tcpKeepAliveMs } from '../constants.js';
+import { relayKeepAliveMs } from '../../net/tcp-keepalive.js';
 import { FairSlots } from '../limiters/fair-slots.js';
-import { Tally } from '../limiters/concurrency-limiter.js';
+import { ConcurrencyLimiter } from '../limiters/concurrency-limiter.js';
 import type { OutcomeObserver } from './connection-outcome.js';
 import { readProxyHeader } from './read-proxy-header.js';
+
+const maxPublicConnections = 50_000;
+const maxHelloWaits = 8_192;
 
 /** How every listener of the public takes its connections. */
 export const publicTcpOptions = {
   allowHalfOpen: true,
   noDelay: true,
   keepAlive: true,
-  keepAliveInitialDelay: tcpKeepAliveMs,
+  keepAliveInitialDelay: relayKeepAliveMs,
 };
 
 /** A connection that was let in. */
@@ -39,12 +42,12 @@ export interface PublicConnectionLimits {
 /** The connections of the public, on whichever port: how many there are, in all and by source. */
 export class PublicConnections {
   readonly #open = new Set<Socket>();
-  readonly #bySource: Tally;
+  readonly #bySource: ConcurrencyLimiter;
   /** Connections whose first bytes are awaited. */
   readonly #awaited = new FairSlots(maxHelloWaits);
 
   constructor(private readonly limits: PublicConnectionLimits) {
-    this.#bySource = new Tally(limits.maxConnectionsPerSource);
+    this.#bySource = new ConcurrencyLimiter(limits.maxConnectionsPerSource);
   }
 
   /** Connections that are open. */

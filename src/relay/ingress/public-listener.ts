@@ -1,13 +1,15 @@
 import { type Server, type Socket, createServer } from 'node:net';
 import type { ClientHello } from '../../tls/codec/messages.js';
 import { guard } from '../../util/boundary.js';
-import { maxHelloWaitsPerSource } from '../constants.js';
 import type { Lease } from '../leases/lease.js';
-import { Tally } from '../limiters/concurrency-limiter.js';
+import { ConcurrencyLimiter } from '../limiters/concurrency-limiter.js';
 import { readClientHello, refuse } from './read-client-hello.js';
 import type { OutcomeObserver } from './connection-outcome.js';
-import type { Joiner } from './visitor-forwarder.js';
+import type { VisitorForwarder } from './visitor-forwarder.js';
 import { type PublicConnections, type Visitor, publicTcpOptions } from './public-connections.js';
+
+/** Public connections whose ClientHello is still awaited, by source address and in all. */
+const maxHelloWaitsPerSource = 256;
 
 export interface PublicListenerOptions {
   /** Names that lead to the API: the root host, and what the operator added. */
@@ -26,12 +28,12 @@ export interface PublicListenerOptions {
 export class PublicListener {
   readonly #server: Server;
   /** Connections whose ClientHello is awaited, by source. */
-  readonly #awaited = new Tally(maxHelloWaitsPerSource);
+  readonly #awaited = new ConcurrencyLimiter(maxHelloWaitsPerSource);
 
   constructor(
     private readonly options: PublicListenerOptions,
     private readonly connections: PublicConnections,
-    private readonly joiner: Joiner,
+    private readonly forwarder: VisitorForwarder,
   ) {
     this.#server = createServer(
       publicTcpOptions,
@@ -64,7 +66,7 @@ export class PublicListener {
     const lease = hostname === undefined ? undefined : this.options.leaseAt(hostname);
     if (lease) {
       const arrival = { socket, addresses: visitor.addresses, clientHello: hello.raw };
-      const joined = await this.joiner.join(arrival, lease);
+      const joined = await this.forwarder.forward(arrival, lease);
       if (!joined && !socket.destroyed) refuse(socket, 'internal_error');
     } else if (hostname !== undefined && this.options.apiHosts.has(hostname)) {
       this.options.onOutcome?.('api');

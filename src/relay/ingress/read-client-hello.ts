@@ -1,9 +1,11 @@
 import type { Socket } from 'node:net';
 import { NoPrefixError, readPrefix } from '../../net/read-prefix.js';
-import { ClientHelloReader } from '../../tls/codec/client-hello-reader.js';
+import { ClientHelloReader } from '../../tls/records/client-hello-reader.js';
 import { TlsAlertError, plaintextAlertRecord } from '../../tls/codec/alerts.js';
 import type { ClientHello } from '../../tls/codec/messages.js';
-import { clientHelloTimeoutMs, maxClientHelloBytes } from '../constants.js';
+
+export const maxClientHelloBytes = 16_384;
+const clientHelloTimeoutMs = 10_000;
 
 /**
  * Reads the ClientHello of a connection without answering it, puts every byte read back, and leaves the socket paused.

@@ -1,7 +1,9 @@
 import type { Socket } from 'node:net';
 import { type ProxyHeader, ProxyProtocolError, parseProxyHeader } from '../../protocol/proxy-protocol.js';
 import { NoPrefixError, readPrefix } from '../../net/read-prefix.js';
-import { proxyHeaderTimeoutMs } from '../constants.js';
+
+/** A balancer says whom it passes on before anything else. */
+const proxyHeaderTimeoutMs = 5_000;
 
 /**
  * Takes the PROXY header, of either version, off a connection of a balancer that must send one; what follows is put back,

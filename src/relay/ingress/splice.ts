@@ -1,8 +1,14 @@
 import type { Duplex } from 'node:stream';
 import { guard } from '../../util/boundary.js';
 import { type Flushable, reuse } from '../../net/pooled-reads.js';
-import { bulkAfterBytes, bulkChunkBytes, maxUnwrittenBytes } from '../constants.js';
 import type { Bandwidth, Paced, Share } from '../limiters/bandwidth.js';
+
+/** Bytes that one direction of a connection may hold back for a side that does not take them. */
+const maxUnwrittenBytes = 131_072;
+/** Bytes in one direction after which it is read into reused buffers: for less they are not worth their making. */
+const bulkAfterBytes = 262_144;
+/** Nor are they for a connection that says much, but little at a time. */
+const bulkChunkBytes = 8_192;
 
 /** Told of bytes as they pass: from `a` to `b`, or back. */
 export interface SpliceMeter {

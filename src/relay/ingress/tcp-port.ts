@@ -2,7 +2,7 @@ import { type Server, type Socket, createServer } from 'node:net';
 import { guard } from '../../util/boundary.js';
 import type { Lease } from '../leases/lease.js';
 import type { BoundPort } from '../ports/port-allocator.js';
-import type { Joiner } from './visitor-forwarder.js';
+import type { VisitorForwarder } from './visitor-forwarder.js';
 import { type PublicConnections, publicTcpOptions } from './public-connections.js';
 
 export interface TcpPortOptions {
@@ -20,7 +20,7 @@ export class TcpPort implements BoundPort {
   private constructor(
     private readonly options: TcpPortOptions,
     private readonly connections: PublicConnections,
-    private readonly joiner: Joiner,
+    private readonly forwarder: VisitorForwarder,
   ) {
     this.#server = createServer(
       publicTcpOptions,
@@ -33,8 +33,12 @@ export class TcpPort implements BoundPort {
   }
 
   /** @throws the system's error when the port cannot be bound */
-  static async bind(options: TcpPortOptions, connections: PublicConnections, joiner: Joiner): Promise<TcpPort> {
-    const port = new TcpPort(options, connections, joiner);
+  static async bind(
+    options: TcpPortOptions,
+    connections: PublicConnections,
+    forwarder: VisitorForwarder,
+  ): Promise<TcpPort> {
+    const port = new TcpPort(options, connections, forwarder);
     const server = port.#server;
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -59,7 +63,8 @@ export class TcpPort implements BoundPort {
     const visitor = await this.connections.admit(socket);
     if (!visitor) return;
     const lease = this.options.lease();
-    const joined = lease !== undefined && (await this.joiner.join({ socket, addresses: visitor.addresses }, lease));
+    const joined =
+      lease !== undefined && (await this.forwarder.forward({ socket, addresses: visitor.addresses }, lease));
     // Nobody is there: what a visitor meets is as near to a port that refuses as can be.
     if (!joined && !socket.destroyed) socket.resetAndDestroy();
   }

@@ -1,16 +1,17 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type ProxiedAddresses, proxyHeader } from '../../protocol/proxy-protocol.js';
-import { claimTimeoutMs } from '../constants.js';
 import type { Bindings } from '../keyless/bindings.js';
 import type { Lease } from '../leases/lease.js';
 import type { Logger } from '../../util/logger.js';
 import { type ReverseSession, marker } from '../reverse/reverse-session.js';
-import type { LeaseSessions, LiveConnection, SessionDirectory, Traffic } from '../reverse/session-registry.js';
+import type { LeaseSessions, LiveConnection, SessionRegistry, Traffic } from '../reverse/session-registry.js';
 import type { OutcomeObserver } from './connection-outcome.js';
 import { type SpliceMeter, splice } from './splice.js';
 
-export interface JoinerOptions {
+const claimTimeoutMs = 10_000;
+
+export interface VisitorForwarderOptions {
   /** Sessions that take no binding may be claimed for TLS: digest signing is on. */
   unboundSessions: boolean;
   maxConnectionsPerLease: number;
@@ -18,7 +19,7 @@ export interface JoinerOptions {
 }
 
 /** A public connection on its way to a tunnel. */
-export interface Arrival {
+export interface VisitorConnection {
   socket: Socket;
   addresses: ProxiedAddresses;
   /** Of tenant TLS, as the visitor sent it; none on a port for raw TCP. */
@@ -26,10 +27,10 @@ export interface Arrival {
 }
 
 /** Joins public connections to reverse sessions of the lease that they are for. */
-export class Joiner {
+export class VisitorForwarder {
   constructor(
-    private readonly options: JoinerOptions,
-    private readonly directory: SessionDirectory,
+    private readonly options: VisitorForwarderOptions,
+    private readonly registry: SessionRegistry,
     private readonly bindings: Bindings,
     private readonly logger: Logger,
   ) {}
@@ -38,8 +39,8 @@ export class Joiner {
    * Claims a reverse session for the connection and splices the two until both are done.
    * @returns false when no session was to be had: the connection is the caller's to refuse, where it is still there
    */
-  async join({ socket, addresses, clientHello }: Arrival, lease: Lease): Promise<boolean> {
-    const sessions = this.directory.of(lease);
+  async forward({ socket, addresses, clientHello }: VisitorConnection, lease: Lease): Promise<boolean> {
+    const sessions = this.registry.of(lease);
     // Those that wait for a session count as well: once they have one, nobody asks again.
     if (sessions.live.size + sessions.waiting >= this.options.maxConnectionsPerLease) {
       this.options.onOutcome?.('lease_over_limit');

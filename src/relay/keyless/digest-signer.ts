@@ -2,7 +2,10 @@ import { constants, createHash, type KeyObject, privateEncrypt, randomBytes } fr
 import { p256, p384, p521 } from '@noble/curves/nist';
 import { ApiError } from '../../contract/index.js';
 import type { CertificateSource } from '../certs/certificate-source.js';
-import { digestSkewSeconds, maxDigestNonces, signingKeyId } from '../constants.js';
+import { signingKeyId } from '../certs/certificate.js';
+
+const digestSkewSeconds = 30;
+const maxDigestNonces = 100_000;
 
 export interface DigestRequest {
   key_id: string;

@@ -1,7 +1,7 @@
 import { ApiError } from '../../contract/index.js';
 import { signatureSchemes, signWithScheme } from '../../tls/codec/schemes.js';
 import type { CertificateSource } from '../certs/certificate-source.js';
-import { signingKeyId } from '../constants.js';
+import { signingKeyId } from '../certs/certificate.js';
 import type { Lease } from '../leases/lease.js';
 import type { Bindings } from './bindings.js';
 import { checkTranscript } from './transcript.js';

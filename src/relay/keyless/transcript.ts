@@ -11,7 +11,8 @@ import {
 import { checkRetriedClientHello } from '../../tls/handshake/retry-check.js';
 import { cipherSuites, extensionType, handshakeType } from '../../tls/codec/constants.js';
 import { certificateVerifyContent, transcriptHash } from '../../tls/codec/transcript.js';
-import { maxTranscriptBytes } from '../constants.js';
+
+const maxTranscriptBytes = 65_536;
 
 export interface ExpectedHandshake {
   /** The ClientHello that was routed, as its visitor sent it. */

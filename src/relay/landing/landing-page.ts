@@ -1,8 +1,13 @@
 import { sourceOf } from '../../net/source-network.js';
-import { landingPageServices, landingPageBurst, landingPagesPerSecond } from '../constants.js';
 import type { Lease } from '../leases/lease.js';
 import { RateLimit } from '../limiters/rate-limit.js';
 import { type LandingView, type ListedService, renderLandingPage } from './page.js';
+
+/** Services that the page lists; of the others it tells the number. */
+const landingPageServices = 200;
+/** By source address. */
+const landingPageBurst = 60;
+const landingPagesPerSecond = 5;
 
 export interface LandingParts extends Pick<LandingView, 'rootHost' | 'releaseVersion' | 'exposeCommand' | 'urlOf'> {
   /** Whether the operator wants it shown, asked anew each time. */

@@ -1,11 +1,13 @@
 import { ApiError } from '../../contract/index.js';
 import { sourceOf } from '../../net/source-network.js';
-import { tokenFailureBurst, tokenFailuresPerSecond } from '../constants.js';
 import type { Lease } from './lease.js';
-import type { LeaseBook } from './lease-registry.js';
+import type { LeaseRegistry } from './lease-registry.js';
 import type { Policy } from '../policy/policy.js';
 import { RateLimit } from '../limiters/rate-limit.js';
 import type { AccessTokenClaims, AccessTokens } from '../auth/tokens.js';
+
+const tokenFailureBurst = 100;
+const tokenFailuresPerSecond = 5;
 
 /** A call's access token, where it may be, and where the call came from. */
 export interface TokenSources {
@@ -24,7 +26,7 @@ export class LeaseAuth {
 
   constructor(
     private readonly tokens: AccessTokens,
-    private readonly leases: LeaseBook,
+    private readonly leases: LeaseRegistry,
     private readonly policy: Policy,
   ) {}
 

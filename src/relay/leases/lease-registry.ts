@@ -2,30 +2,32 @@ import { randomBytes } from 'node:crypto';
 import { ApiError } from '../../contract/index.js';
 import { repeat } from '../../util/boundary.js';
 import { sourceOf } from '../../net/source-network.js';
-import {
-  defaultLeaseTtlSeconds,
-  leaseSweepIntervalMs,
-  maxLeases,
-  nameReservationMs,
-  renewalBurst,
-  renewalsPerSecond,
-} from '../constants.js';
-import type { LeasePorts, PortsGrip, WantedPorts } from '../ports/lease-ports.js';
+import { defaultLeaseTtlSeconds } from './lease.js';
+import type { LeasePorts, PortsHold, RequestedPorts } from '../ports/lease-ports.js';
 import { RateLimit } from '../limiters/rate-limit.js';
 import type { Policy } from '../policy/policy.js';
 import type { LeaseRecord, Metadata, Store } from '../store/store.js';
-import { Tally } from '../limiters/concurrency-limiter.js';
+import { ConcurrencyLimiter } from '../limiters/concurrency-limiter.js';
 import type { AccessTokenClaims } from '../auth/tokens.js';
-import { type Identity, type Lease, identityKey, knownMetadata } from './lease.js';
+import { type LeaseIdentity, identityKey } from '../../contract/lease-identity.js';
+import { type Lease, knownMetadata } from './lease.js';
+
+/** How long an expired name stays reserved for the identity that had it. */
+const nameReservationMs = 300_000;
+const leaseSweepIntervalMs = 1_000;
+const maxLeases = 50_000;
+const renewalBurst = 20;
+/** By lease. */
+const renewalsPerSecond = 1;
 
 /** `rejected`: its identity was denied or banned. */
 export type LeaseEnding = 'unregistered' | 'replaced' | 'expired' | 'rejected';
 
 export interface LeaseTerms {
-  identity: Identity;
+  identity: LeaseIdentity;
   ttlSeconds: number;
   metadata: Metadata;
-  ports: WantedPorts;
+  ports: RequestedPorts;
   clientIp: string;
   reportedIp?: string;
 }
@@ -43,7 +45,7 @@ export interface LeaseLimits {
  * Who holds which hostname. One hostname has one owner; the book in memory answers, the store remembers. Nothing is
  * acknowledged before the store has it.
  */
-export class LeaseBook {
+export class LeaseRegistry {
   readonly #leases = new Map<string, Lease>();
   /** hostname -> whose it was, and until when (milliseconds) nobody else may take it. */
   readonly #reserved = new Map<string, { key: string; generation: string; until: number }>();
@@ -55,8 +57,8 @@ export class LeaseBook {
   readonly #unwritten = new Set<Lease>();
   #rewriting = false;
 
-  readonly #bySource: Tally;
-  readonly #byWallet: Tally;
+  readonly #bySource: ConcurrencyLimiter;
+  readonly #byWallet: ConcurrencyLimiter;
 
   constructor(
     private readonly rootHost: string,
@@ -67,8 +69,8 @@ export class LeaseBook {
     private readonly onEnded: (lease: Lease, ending: LeaseEnding) => void,
     private readonly onFault: (error: unknown) => void,
   ) {
-    this.#bySource = new Tally(limits.perSource);
-    this.#byWallet = new Tally(limits.perWallet);
+    this.#bySource = new ConcurrencyLimiter(limits.perSource);
+    this.#byWallet = new ConcurrencyLimiter(limits.perWallet);
   }
 
   /** Brings back what was alive at the last write, for one fresh TTL, and starts ending what expires. */
@@ -118,7 +120,7 @@ export class LeaseBook {
    * @throws ApiError `lease_rejected` for an identity that was denied or banned, `hostname_conflict` while the name is held
    * by, or kept for, another identity, or for nobody
    */
-  assertFree(identity: Identity, now = Date.now()): void {
+  assertFree(identity: LeaseIdentity, now = Date.now()): void {
     const hostname = this.hostnameOf(identity.name);
     if (this.limits.reservedNames.has(identity.name)) {
       throw new ApiError('hostname_conflict', `${hostname} is reserved by the operator of this relay`);
@@ -175,7 +177,7 @@ export class LeaseBook {
     }
   }
 
-  #leaseOf({ identity, ttlSeconds, metadata, clientIp, reportedIp }: LeaseTerms, ports: PortsGrip): Lease {
+  #leaseOf({ identity, ttlSeconds, metadata, clientIp, reportedIp }: LeaseTerms, ports: PortsHold): Lease {
     const now = Date.now();
     const hostname = this.hostnameOf(identity.name);
     const earlier = this.#leases.get(hostname);

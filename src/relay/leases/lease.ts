@@ -1,18 +1,14 @@
 import { domainToASCII, domainToUnicode } from 'node:url';
 import { getAddress } from 'ethers';
 import { ApiError } from '../../contract/index.js';
+import type { LeaseIdentity } from '../../contract/lease-identity.js';
 import type { Metadata } from '../store/store.js';
 
-export interface Identity {
-  /** One DNS label, lower case. */
-  name: string;
-  /** EIP-55 checksum form. */
-  address: string;
-}
+export const defaultLeaseTtlSeconds = 30;
 
 /** An identity's right to a hostname until `expiresAt`. */
 export interface Lease {
-  readonly identity: Identity;
+  readonly identity: LeaseIdentity;
   readonly hostname: string;
   /** Changes with each registration: tokens of an earlier one are superseded. */
   readonly generation: string;
@@ -33,11 +29,6 @@ export interface Lease {
   reportedIp?: string;
 }
 
-/** `name:address` in lower case: what tokens, policy and reservations go by. */
-export function identityKey(identity: Identity): string {
-  return `${identity.name}:${identity.address}`.toLowerCase();
-}
-
 /** The fields that the contract knows; others, which nothing bounds, are not kept. */
 export function knownMetadata({ description, owner, thumbnail, tags, hide }: Metadata): Metadata {
   return { description, owner, thumbnail, tags, hide };
@@ -55,7 +46,7 @@ function isValidIdna(name: string): boolean {
  * Brings an identity as a client wrote it into its one form.
  * @throws ApiError `invalid_request` for a name that is no DNS label or no valid internationalized one, `invalid_address` for no Ethereum address
  */
-export function parseIdentity(raw: { name: string; address: string }): Identity {
+export function parseIdentity(raw: { name: string; address: string }): LeaseIdentity {
   const name = raw.name.toLowerCase();
   if (!label.test(name))
     throw new ApiError('invalid_request', 'identity.name must be one DNS label: a-z, 0-9 and inner hyphens, 1 to 63');

@@ -1,13 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { ApiError } from '../../contract/index.js';
 import { signInMessage, verifySignIn } from '../auth/siwe.js';
-import { challengeBurst, challengeTtlMs, challengesPerSecond, defaultLeaseTtlSeconds } from '../constants.js';
+import { challengeTtlMs } from '../auth/siwe.js';
+import { defaultLeaseTtlSeconds } from './lease.js';
 import { sourceOf } from '../../net/source-network.js';
 import { RateLimit } from '../limiters/rate-limit.js';
-import type { LeasePorts, WantedPorts } from '../ports/lease-ports.js';
+import type { LeasePorts, RequestedPorts } from '../ports/lease-ports.js';
 import type { Metadata, Store } from '../store/store.js';
-import { type Identity, type Lease, knownMetadata, parseIdentity } from './lease.js';
-import type { LeaseBook } from './lease-registry.js';
+import { type LeaseIdentity } from '../../contract/lease-identity.js';
+import { type Lease, knownMetadata, parseIdentity } from './lease.js';
+import type { LeaseRegistry } from './lease-registry.js';
+
+const challengeBurst = 120;
+const challengesPerSecond = 2;
 
 export interface RegistrationRequest {
   identity: { name: string; address: string };
@@ -25,19 +30,19 @@ export interface Challenge {
 }
 
 interface Asked {
-  identity: Identity;
+  identity: LeaseIdentity;
   metadata: Metadata;
   ttlSeconds: number;
-  ports: WantedPorts;
+  ports: RequestedPorts;
 }
 
 /** Proves an identity and gives it its lease: challenge, signature, registration (EIP-4361). */
-export class Registration {
+export class RegistrationService {
   readonly #perSource = new RateLimit(challengeBurst, challengesPerSecond);
 
   constructor(
     private readonly portalUrl: URL,
-    private readonly leases: LeaseBook,
+    private readonly leases: LeaseRegistry,
     private readonly ports: LeasePorts,
     private readonly store: Store,
   ) {}

@@ -1,4 +1,11 @@
-import { bandwidthBurstMs, bandwidthLatenessMs, bandwidthQuantumBytes, bandwidthTickMs } from '../constants.js';
+/** What a connection may move before the others have their turn, and the least that a pause saves up. */
+const bandwidthQuantumBytes = 65_536;
+/** Time whose bytes a pause saves up: with less, a fast lease falls short of its limit. */
+const bandwidthBurstMs = 25;
+/** Time beyond it that waiting connections are made good for when the process is late. */
+const bandwidthLatenessMs = 250;
+/** Between two looks at who may go on, at least. */
+const bandwidthTickMs = 4;
 
 /** A flow of bytes that stops when it is told to wait, until this is called. */
 export interface Paced {

@@ -1,5 +1,5 @@
 /** Counts what is open by key, up to a limit for each. Keys that have nothing open are forgotten. */
-export class Tally {
+export class ConcurrencyLimiter {
   readonly #open = new Map<string, number>();
 
   constructor(private readonly limit: number) {}

@@ -1,5 +1,7 @@
 import { ApiError } from '../../contract/index.js';
-import { maxRateLimitKeys } from '../constants.js';
+
+/** Source addresses remembered by a rate limit. */
+const maxRateLimitKeys = 50_000;
 
 /**
  * A token bucket for each key, by the monotonic clock: setting the system's time neither fills nor stops it. Holds a bounded number of keys: past it the one idle for longest is forgotten, which can

@@ -1,8 +1,10 @@
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { systemCode } from '../../sdk/calls/errors.js';
 import { repeat } from '../../util/boundary.js';
-import { descriptorCheckIntervalMs } from '../constants.js';
 import type { Logger } from '../../util/logger.js';
+
+/** How often open file descriptors are held against their limit. */
+const descriptorCheckIntervalMs = 2_000;
 
 const limitsFile = '/proc/self/limits';
 const openFiles = '/proc/self/fd';

@@ -1,6 +1,6 @@
 import type { LeaseSessions, Traffic } from '../reverse/session-registry.js';
 
-/** What this needs to know of the session directory. */
+/** What this needs to know of the session registry. */
 export interface TrafficSource {
   /** All that is open, of leases that ended and linger as well. */
   all(): Iterable<LeaseSessions>;

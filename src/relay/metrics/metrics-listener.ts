@@ -1,8 +1,10 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import type { Registry } from 'prom-client';
 import { guard } from '../../util/boundary.js';
-import { maxMetricsConnections, requestHeadTimeoutMs } from '../constants.js';
+import { requestHeadTimeoutMs } from '../api/listener/request-head.js';
 import type { Logger } from '../../util/logger.js';
+
+const maxMetricsConnections = 16;
 
 const metricsPath = /^\/metrics(?:\?|$)/;
 /** Nothing else reaches loopback by name, but a page in a browser whose name was made to point here (DNS rebinding). */

@@ -1,6 +1,5 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import type { ErrorCode, OperationId } from '../../contract/index.js';
-import { metricsHostnames } from '../constants.js';
 import { type DatagramCounters, dropReasons } from '../datagrams/counters.js';
 import type { DiscoveryReport } from '../discovery/discovery.js';
 import { refusals } from '../discovery/refusals.js';
@@ -11,10 +10,13 @@ import type { Fault } from '../../util/boundary.js';
 import { LeaseTraffic, type TrafficSource } from './lease-traffic.js';
 import type { StoreObserver } from './timed-store.js';
 
+/** Hostnames that have bytes of their own among the metrics: those that moved the most of late. */
+const metricsHostnames = 20;
+
 /** What is read anew at each scrape. */
 export interface MetricsSources {
   releaseVersion: string;
-  directory: TrafficSource;
+  sessionRegistry: TrafficSource;
   /** Live leases. */
   leases(): number;
   /** Those renewed while the store failed. */
@@ -86,7 +88,7 @@ export class RelayMetrics {
   /** Adds what is read off the relay's parts, and what Node tells of the process. */
   watch({
     releaseVersion,
-    directory,
+    sessionRegistry,
     leases,
     unwrittenLeases,
     publicConnections,
@@ -114,7 +116,7 @@ export class RelayMetrics {
       });
     const sum = (of: (sessions: LeaseSessions) => number) => () => {
       let all = 0;
-      for (const sessions of directory.all()) all += of(sessions);
+      for (const sessions of sessionRegistry.all()) all += of(sessions);
       return all;
     };
     gauge('portal_leases', 'Live leases.', leases);
@@ -186,7 +188,7 @@ export class RelayMetrics {
       });
     }
 
-    const traffic = new LeaseTraffic(directory, metricsHostnames);
+    const traffic = new LeaseTraffic(sessionRegistry, metricsHostnames);
     new Counter({
       name: 'portal_lease_bytes_total',
       help: `Bytes by hostname, for the ${metricsHostnames} that moved the most of late; "other" has the rest. up: from visitors.`,

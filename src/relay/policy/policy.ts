@@ -2,8 +2,7 @@ import { EventEmitter } from 'node:events';
 import { ApiError } from '../../contract/index.js';
 import { networkOf } from '../../net/source-network.js';
 import type { AuditLog } from '../audit/audit-log.js';
-import { maxBannedIps, maxDecisions } from '../constants.js';
-import { type Identity, identityKey } from '../leases/lease.js';
+import { type LeaseIdentity, identityKey } from '../../contract/lease-identity.js';
 import type {
   AuditEntry,
   DecisionRecord,
@@ -12,6 +11,10 @@ import type {
   SettingsRecord,
 } from '../store/governance-store.js';
 import { type PolicySettings, type PortSettings, changedSettings } from './settings.js';
+
+/** Identities with a decision or a limit, and banned addresses. */
+const maxDecisions = 100_000;
+const maxBannedIps = 100_000;
 
 /** Which admin, and where from. */
 export interface Actor {
@@ -132,12 +135,12 @@ export class Policy extends EventEmitter<PolicyEvents> {
   }
 
   /** @throws ApiError `invalid_request` when too many identities are decided about already */
-  async decide(decision: Decision, identity: Identity, by: Actor): Promise<void> {
+  async decide(decision: Decision, identity: LeaseIdentity, by: Actor): Promise<void> {
     await this.#decide(decision, identity, () => decisions[decision], by);
   }
 
   /** @param bps undefined lifts the limit @throws ApiError `invalid_request`, as `decide` does */
-  async limit(identity: Identity, bps: number | undefined, by: Actor): Promise<void> {
+  async limit(identity: LeaseIdentity, bps: number | undefined, by: Actor): Promise<void> {
     await this.#decide(bps === undefined ? 'removeLeaseBps' : 'setLeaseBps', identity, () => ({ bps }), by, bps);
   }
 
@@ -189,7 +192,7 @@ export class Policy extends EventEmitter<PolicyEvents> {
 
   async #decide(
     action: string,
-    { name, address }: Identity,
+    { name, address }: LeaseIdentity,
     patch: () => Partial<DecisionRecord>,
     by: Actor,
     value?: unknown,

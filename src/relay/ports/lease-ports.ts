@@ -1,15 +1,17 @@
 import { repeat } from '../../util/boundary.js';
-import { portCheckIntervalMs } from '../constants.js';
-import type { PortBook, PortGrip } from './port-allocator.js';
+import type { PortAllocator, PortHold } from './port-allocator.js';
+
+/** How often what is bound is held against the settings, and a lease's port that could not be bound is tried again. */
+const portCheckIntervalMs = 1_000;
 
 /** Which public ports a lease is to have beside its name. */
-export interface WantedPorts {
+export interface RequestedPorts {
   tcp: boolean;
   udp: boolean;
 }
 
 /** The ports of a registration that is under way. */
-export interface PortsGrip {
+export interface PortsHold {
   readonly tcpPort?: number;
   readonly udpPort?: number;
   keep(generation: string): void;
@@ -21,26 +23,26 @@ export class LeasePorts {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
-    readonly tcp: PortBook,
-    readonly udp: PortBook,
+    readonly tcp: PortAllocator,
+    readonly udp: PortAllocator,
   ) {}
 
   /** @throws ApiError `feature_unavailable`, `tcp_port_disabled`, `udp_disabled` */
-  assertOffered({ tcp, udp }: WantedPorts): void {
+  assertOffered({ tcp, udp }: RequestedPorts): void {
     if (tcp) this.tcp.assertOffered();
     if (udp) this.udp.assertOffered();
   }
 
   /**
    * Gets hold of the ports, of the same number where that is free: a DNS server answers on both.
-   * @throws ApiError as `PortBook.take`; nothing is held then
+   * @throws ApiError as `PortAllocator.take`; nothing is held then
    */
-  async take(key: string, hostname: string, { tcp, udp }: WantedPorts): Promise<PortsGrip> {
-    const grips: PortGrip[] = [];
-    const take = async (book: PortBook, preferred: number | undefined) => {
-      const grip = await book.take(key, hostname, preferred);
-      grips.push(grip);
-      return grip.port;
+  async take(key: string, hostname: string, { tcp, udp }: RequestedPorts): Promise<PortsHold> {
+    const grips: PortHold[] = [];
+    const take = async (allocator: PortAllocator, preferred: number | undefined) => {
+      const hold = await allocator.take(key, hostname, preferred);
+      grips.push(hold);
+      return hold.port;
     };
     try {
       const tcpPort = tcp ? await take(this.tcp, this.udp.portOf(key)) : undefined;
@@ -48,11 +50,11 @@ export class LeasePorts {
       return {
         tcpPort,
         udpPort,
-        keep: (generation) => grips.forEach((grip) => grip.keep(generation)),
-        drop: () => grips.forEach((grip) => grip.drop()),
+        keep: (generation) => grips.forEach((hold) => hold.keep(generation)),
+        drop: () => grips.forEach((hold) => hold.drop()),
       };
     } catch (error) {
-      for (const grip of grips) grip.drop();
+      for (const hold of grips) hold.drop();
       throw error;
     }
   }
@@ -64,7 +66,7 @@ export class LeasePorts {
   }
 
   /** @param leaseOf the live lease of an identity */
-  async start(leaseOf: Parameters<PortBook['start']>[0]): Promise<void> {
+  async start(leaseOf: Parameters<PortAllocator['start']>[0]): Promise<void> {
     await this.tcp.start(leaseOf);
     await this.udp.start(leaseOf);
     this.#timer = repeat('port check', () => this.reconcile(), portCheckIntervalMs);

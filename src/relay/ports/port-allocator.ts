@@ -1,7 +1,11 @@
 import { ApiError, type ErrorCode } from '../../contract/index.js';
-import { occupiedPortRetryMs, portReservationMs } from '../constants.js';
 import type { PortSettings } from '../policy/settings.js';
 import type { PortProtocol, PortRecord, Store } from '../store/store.js';
+
+/** How long a port that was freed stays reserved for the identity that had it. */
+const portReservationMs = 300_000;
+/** How soon a port that another program had is tried again for a new lease. */
+const occupiedPortRetryMs = 60_000;
 
 export interface PortRange {
   first: number;
@@ -14,7 +18,7 @@ export interface BoundPort {
   close(cut: boolean): void;
 }
 
-export interface PortBookOptions {
+export interface PortAllocatorOptions {
   protocol: PortProtocol;
   /** None: the relay has no such ports. */
   range: PortRange | undefined;
@@ -41,7 +45,7 @@ interface Held {
 }
 
 /** A port that a registration has got hold of. Exactly one of the two calls settles whose it is. */
-export interface PortGrip {
+export interface PortHold {
   readonly port: number;
   /** It is that lease's now. */
   keep(generation: string): void;
@@ -59,7 +63,7 @@ const codes: Record<PortProtocol, { disabled: ErrorCode; full: ErrorCode; exhaus
  * identity's for a while, so that a tunnel that comes back is where its peers look for it. The store has each change
  * before it counts, so that both outlive a restart.
  */
-export class PortBook {
+export class PortAllocator {
   readonly #held = new Map<string, Held>();
   /** Port -> whose it was, and until when it is kept for that identity. */
   readonly #kept = new Map<number, { key: string; until: number }>();
@@ -69,7 +73,7 @@ export class PortBook {
   readonly #occupied = new Map<number, number>();
   #cursor = Math.random();
 
-  constructor(private readonly options: PortBookOptions) {}
+  constructor(private readonly options: PortAllocatorOptions) {}
 
   /** Ports that leases have. */
   get size(): number {
@@ -97,7 +101,7 @@ export class PortBook {
    * @param preferred taken if it is free
    * @throws ApiError as `assertOffered`, and `…_capacity_exceeded` or `…_exhausted`
    */
-  async take(key: string, hostname: string, preferred?: number): Promise<PortGrip> {
+  async take(key: string, hostname: string, preferred?: number): Promise<PortHold> {
     this.assertOffered();
     const { protocol, settings } = this.options;
     const known = this.#held.get(key);
@@ -179,7 +183,7 @@ export class PortBook {
     this.#held.clear();
   }
 
-  #grip(key: string, held: Held): PortGrip {
+  #grip(key: string, held: Held): PortHold {
     const settle = (owner: string | undefined) => {
       held.grips--;
       held.owner = owner;

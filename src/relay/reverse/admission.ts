@@ -1,12 +1,15 @@
 import type { Duplex } from 'node:stream';
 import { ApiError } from '../../contract/index.js';
-import { recycledReadyLimit } from '../constants.js';
 import { refuseWhenDraining } from './draining.js';
 import type { LeaseAuth } from '../leases/lease-auth.js';
-import { type Lease, identityKey } from '../leases/lease.js';
+import { identityKey } from '../../contract/lease-identity.js';
+import { type Lease } from '../leases/lease.js';
 import type { Policy } from '../policy/policy.js';
-import type { LeaseSessions, SessionDirectory } from './session-registry.js';
+import type { LeaseSessions, SessionRegistry } from './session-registry.js';
 import { ReverseSession, type ReverseSessionOptions } from './reverse-session.js';
+
+/** Sessions that come back from a connection may be more: they are there already. */
+const recycledReadyLimit = 64;
 
 /** What `GET /sdk/connect` says about itself, over whichever carrier. */
 export interface ConnectRequest {
@@ -27,7 +30,7 @@ export interface Admission {
 export class ReverseAdmission {
   constructor(
     private readonly auth: LeaseAuth,
-    private readonly directory: SessionDirectory,
+    private readonly registry: SessionRegistry,
     private readonly policy: Policy,
     /** Sessions without a binding can serve: digest signing is on. */
     private readonly unboundSessions: boolean,
@@ -52,7 +55,7 @@ export class ReverseAdmission {
     if (!options.binding && !this.unboundSessions && lease.tcpPort === undefined) {
       throw new ApiError('feature_unavailable', 'send X-Portal-Binding: 1, this relay signs transcripts only');
     }
-    const sessions = this.directory.of(lease);
+    const sessions = this.registry.of(lease);
     sessions.queue.assertRoom();
     lease.lastSeenAt = Date.now();
     return { sessions, options, clientIp: request.clientIp };
@@ -77,7 +80,7 @@ export class ReverseAdmission {
   #datagramsOf(lease: Lease): LeaseSessions {
     if (lease.udpPort === undefined) throw new ApiError('transport_mismatch', 'this lease has no UDP port');
     lease.lastSeenAt = Date.now();
-    return this.directory.of(lease);
+    return this.registry.of(lease);
   }
 
   async #leaseByHttp(request: ConnectRequest): Promise<Lease> {

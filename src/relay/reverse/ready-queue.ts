@@ -1,6 +1,9 @@
 import { ApiError } from '../../contract/index.js';
-import { maxWaitingClaims, readyQueueLimit } from '../constants.js';
 import type { ReverseSession } from './reverse-session.js';
+
+const readyQueueLimit = 8;
+/** Public connections of one lease that may wait for a reverse session at once. */
+const maxWaitingClaims = 512;
 
 interface Waiting {
   accepts(session: ReverseSession): boolean;

@@ -2,8 +2,9 @@ import { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { FramedChannel } from '../../streams/framed-channel.js';
 import type { Quietable } from '../../streams/websocket-stream.js';
-import { keepaliveIntervalMs } from '../constants.js';
 import { repeat } from '../../util/boundary.js';
+
+export const keepaliveIntervalMs = 15_000;
 
 /** First bytes from relay to tunnel (docs/protocol.md). */
 export const marker = { keepalive: 0x00, rawTcp: 0x01, tenantTls: 0x02 } as const;

@@ -1,10 +1,12 @@
 import { EventEmitter, once, setMaxListeners } from 'node:events';
 import type { Lease } from '../leases/lease.js';
 import type { LeaseEnding } from '../leases/lease-registry.js';
-import { lingerAfterLeaseMs } from '../constants.js';
 import { Bandwidth } from '../limiters/bandwidth.js';
 import { ReadyQueue } from './ready-queue.js';
 import type { ReverseSession } from './reverse-session.js';
+
+/** How long live connections may go on once their lease was unregistered or replaced. */
+const lingerAfterLeaseMs = 30_000;
 
 /** A public connection that is being served. */
 export interface LiveConnection {
@@ -101,7 +103,7 @@ export class LeaseSessions {
  * Where the reverse sessions of a hostname are. Ingress asks here and nowhere else, so that sessions held by another
  * process or node would change this module, not the path.
  */
-export class SessionDirectory {
+export class SessionRegistry {
   readonly #byHostname = new Map<string, LeaseSessions>();
   /** Ended leases whose connections are still finishing. */
   readonly #lingering = new Set<LeaseSessions>();

@@ -37,7 +37,7 @@ export interface AuditEntry {
   ip: string;
   /** Operation id of the contract. */
   action: string;
-  /** Identity key or address that the action was about. */
+  /** LeaseIdentity key or address that the action was about. */
   target?: string;
   /** What was set. */
   value?: unknown;

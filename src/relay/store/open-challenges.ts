@@ -1,6 +1,9 @@
-import { maxOpenChallengeBytes, maxOpenChallenges } from '../constants.js';
 import { FairSlots } from '../limiters/fair-slots.js';
 import type { ChallengeRecord } from './store.js';
+
+/** Open challenges held at once; past it, the oldest of the source that holds most makes room. */
+const maxOpenChallenges = 20_000;
+const maxOpenChallengeBytes = 33_554_432;
 
 interface Open {
   challenge: ChallengeRecord;

@@ -3,8 +3,8 @@ export interface CaptureJob {
   /** The browser's executable. */
   chromium: string;
   url: string;
-  /** `host:port` of the gate, the only thing that the browser can reach. */
-  gate: string;
+  /** `host:port` of the proxy, the only thing that the browser can reach. */
+  proxy: string;
   /** Base64 of the SHA-256 of a public key whose certificates count as valid, for development certificates. */
   trustedKey?: string;
 }

@@ -25,12 +25,12 @@ function becomeUser(id: string | undefined): void {
   process.setuid?.(user);
 }
 
-async function picture({ chromium: executablePath, url, gate, trustedKey }: CaptureJob): Promise<Buffer> {
+async function picture({ chromium: executablePath, url, proxy, trustedKey }: CaptureJob): Promise<Buffer> {
   const browser = await chromium.launch({
     executablePath,
     chromiumSandbox: true,
     // `<-loopback>`: addresses of this machine are not reached past the proxy either.
-    proxy: { server: `http://${gate}`, bypass: '<-loopback>' },
+    proxy: { server: `http://${proxy}`, bypass: '<-loopback>' },
     args: browserArguments(trustedKey),
   });
   const context = await browser.newContext({

@@ -1,30 +1,30 @@
 import { type IncomingMessage, type Server, createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { gateHeadTimeoutMs, maxGateBytes, maxGateConnections } from './limits.js';
+import { proxyHeadTimeoutMs, maxProxyBytes, maxProxyConnections } from './limits.js';
 import { guard } from '../../util/boundary.js';
 
 /**
  * An HTTP proxy for one browser that leads to one place: CONNECT to `authority` is joined to what `dial` gives, and all else,
  * whatever a page asks for, is refused. What passes is bounded in connections and bytes.
  */
-export class Gate {
+export class EgressProxy {
   readonly #server: Server;
   readonly #open = new Set<Socket>();
-  #left = maxGateBytes;
+  #left = maxProxyBytes;
   /** Requests that were not let through. */
   refused = 0;
 
   /** @param authority `host:port` */
   constructor(authority: string, dial: () => Socket) {
     // No answer: a page would take it for the other side's.
-    this.#server = createServer({ headersTimeout: gateHeadTimeoutMs, maxHeaderSize: 16_384 });
+    this.#server = createServer({ headersTimeout: proxyHeadTimeoutMs, maxHeaderSize: 16_384 });
     const refuse = ({ socket }: IncomingMessage) => {
       this.refused++;
       socket.destroy();
     };
     const cut = (socket: Socket) => socket.destroy();
     this.#server.on('request', guard('browser connection', refuse));
-    this.#server.maxConnections = maxGateConnections;
+    this.#server.maxConnections = maxProxyConnections;
     this.#server.on(
       'connection',
       guard('browser connection', (socket: Socket) => void this.#hold(socket), cut),

@@ -16,9 +16,9 @@ export const maxPictureBytes = 524_288;
 export const maxCaptureMemoryBytes = 1_073_741_824;
 export const memoryCheckIntervalMs = 200;
 /** What a picture taken may transfer. */
-export const maxGateBytes = 33_554_432;
-export const maxGateConnections = 32;
-export const gateHeadTimeoutMs = 5_000;
+export const maxProxyBytes = 33_554_432;
+export const maxProxyConnections = 32;
+export const proxyHeadTimeoutMs = 5_000;
 
 /** How old a picture is before the next request has a new one taken, and how long one that failed is not tried again. */
 export const pictureFreshMs = 300_000;

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
-import { type Lease, identityKey } from '../leases/lease.js';
+import { identityKey } from '../../contract/lease-identity.js';
+import { type Lease } from '../leases/lease.js';
 import type { Logger } from '../../util/logger.js';
-import { Gate } from './egress-proxy.js';
+import { EgressProxy } from './egress-proxy.js';
 import { maxPictures, maxPicturesBytes, maxQueuedCaptures, pictureFreshMs } from './limits.js';
 import { takeScreenshot } from './screenshot.js';
 
@@ -85,17 +86,20 @@ export class Thumbnails {
 
   async #take(hostname: string, owner: string): Promise<void> {
     const { chromium, publicPort, dialPublic, trustedKey, logger } = this.options;
-    const gate = new Gate(`${hostname}:${publicPort()}`, dialPublic);
+    const proxy = new EgressProxy(`${hostname}:${publicPort()}`, dialPublic);
     let picture: Buffer | undefined;
     try {
       const url = `https://${hostname}:${publicPort()}/`;
-      const job = { chromium, url, gate: await gate.start(), trustedKey: trustedKey() };
+      const job = { chromium, url, proxy: await proxy.start(), trustedKey: trustedKey() };
       picture = await takeScreenshot(job, this.#stop.signal);
     } catch (error) {
       if (this.#stop.signal.aborted) return;
-      logger.warn({ hostname, reason: (error as Error).message, refused: gate.refused }, 'no thumbnail could be taken');
+      logger.warn(
+        { hostname, reason: (error as Error).message, refused: proxy.refused },
+        'no thumbnail could be taken',
+      );
     } finally {
-      await gate.stop();
+      await proxy.stop();
     }
     const earlier = this.#kept.get(hostname);
     // An old picture is better than none, for as long as the name is the same one's.

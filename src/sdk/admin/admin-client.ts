@@ -3,11 +3,15 @@ import type { EnvelopeOperationId, paths, RequestBody, SuccessData } from '../..
 import { checkChallenge, checkSnapshot } from '../calls/answers.js';
 import type { Fetch } from '../calls/bounded-fetch.js';
 import { type CallOptions, createCaller, type PortalClientOptions, type SendRequest } from '../calls/caller.js';
-import { adminSessionMs, maxSnapshotBytes } from '../constants.js';
 import { AnswerError } from '../calls/errors.js';
 import { checksumAddress, type Identity } from '../identity/identity.js';
 import { checkName } from '../identity/name.js';
 import { checkSignInMessage } from '../identity/sign-in.js';
+
+/** Largest answer taken by the operator's client: the snapshot of a relay with tens of thousands of leases. */
+const maxSnapshotBytes = 67_108_864;
+/** How long an admin's session lives when its cookie does not say. */
+const adminSessionMs = 86_400_000;
 
 /** What proves that an admin has logged in. Whoever holds the token may do what the admin may: keep it like a password. */
 export interface AdminSession {

@@ -1,10 +1,12 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AdminSession } from './admin-client.js';
-import { maxAdminSessionFileBytes } from '../constants.js';
 import { systemCode, UsageError } from '../calls/errors.js';
 import { configDirectory } from '../identity/identity-file.js';
 import { readPrivateFile, writePrivateFile } from '../identity/private-file.js';
+
+/** Largest admin session file read. */
+const maxAdminSessionFileBytes = 16_384;
 
 /** A session, and how the relay that gave it is reached. */
 export interface KeptSession extends AdminSession {

@@ -1,7 +1,9 @@
 import { ApiError, isErrorCode } from '../../contract/errors.js';
 import type { SuccessData } from '../../contract/operations.js';
-import { maxListedRelays } from '../constants.js';
 import { AnswerError } from './errors.js';
+
+/** Relays in one answer, as the contract has it. */
+const maxListedRelays = 1_024;
 
 /** What a relay says goes into header lines, onto terminals and into timers: each field is checked before it is used. */
 

@@ -9,10 +9,14 @@ import {
 } from '../../contract/operations.js';
 import { dataOf, errorOfAnswer } from './answers.js';
 import { boundedFetch, type Fetch } from './bounded-fetch.js';
-import { callTimeoutMs } from '../constants.js';
 import { withDeadline } from './deadline.js';
 import { AnswerError, asNetworkError, NetworkError, UsageError } from './errors.js';
-import { parseRelayUrl } from '../transport/relay-url.js';
+import { parseRelayUrl } from './relay-url.js';
+
+/** Deadline of one call, from first byte out to last byte in. */
+export const callTimeoutMs = 10_000;
+/** Largest answer taken. A certificate chain of 64 KiB, JSON-escaped, is the largest thing in the contract. */
+export const maxAnswerBytes = 262_144;
 
 export interface PortalClientOptions {
   /** The relay's URL, `https://host[:port]`; `http://` for a mock on this machine only. */

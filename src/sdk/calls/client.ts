@@ -13,7 +13,7 @@ import {
   errorOfAnswer,
 } from './answers.js';
 import { type CallOptions, createCaller, type PortalClientOptions, type SendRequest } from './caller.js';
-import { maxAnswerBytes } from '../constants.js';
+import { maxAnswerBytes } from './caller.js';
 import { AnswerError } from './errors.js';
 
 export type { CallOptions, PortalClientOptions, SendRequest } from './caller.js';

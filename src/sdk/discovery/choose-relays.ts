@@ -1,5 +1,12 @@
-import { busyBps, busyConnections, maxLoadPenalty, minCountedLatencyMs } from '../constants.js';
 import type { FoundRelay } from './find-relays.js';
+
+/** Differences below this are noise when relays are chosen. */
+const minCountedLatencyMs = 2;
+/** A relay that reports so many connections, or so many bytes a second, counts as twice as far away. */
+const busyConnections = 1_000;
+const busyBps = 50_000_000;
+/** However busy a relay says it is, it counts as no more times as far away. */
+const maxLoadPenalty = 4;
 
 export interface RelayNeeds {
   /** How many. */

@@ -1,5 +1,4 @@
 import { createPortalClient, type PortalClient } from '../calls/client.js';
-import { maxDiscoveryAnswerBytes } from '../constants.js';
 import type { TlsDialOptions } from '../transport/dial-tls.js';
 import {
   DescriptorError,
@@ -11,12 +10,14 @@ import {
 } from './relay-descriptor.js';
 import { RelayTransport } from '../transport/relay-transport.js';
 
-export interface VisitOptions extends TlsDialOptions {
+const maxDiscoveryAnswerBytes = 1_048_576;
+
+export interface FetchDescriptorOptions extends TlsDialOptions {
   timeoutMs: number;
   signal?: AbortSignal;
 }
 
-export interface RelayVisit {
+export interface FetchedDescriptor {
   /** Signed by its address, valid now, and served by the URL that it names. */
   descriptor: RelayDescriptor;
   /** What else the answer lists, as it came. */
@@ -29,7 +30,7 @@ export interface RelayVisit {
  * Asks a relay who it is and whom it knows, over a connection of its own.
  * @throws what `PortalClient.getDiscovery` throws; DescriptorError when its own descriptor is missing or not to be believed
  */
-export async function visitRelay(url: URL, options: VisitOptions): Promise<RelayVisit> {
+export async function fetchDescriptor(url: URL, options: FetchDescriptorOptions): Promise<FetchedDescriptor> {
   return await withClient(url, options, async (client, transport) => {
     const { relays } = await client.getDiscovery({ signal: options.signal });
     const own = ownDescriptor(relays, url);
@@ -46,7 +47,11 @@ export async function visitRelay(url: URL, options: VisitOptions): Promise<Relay
  * @returns whether the descriptor counts there now
  * @throws what `PortalClient.announceRelay` throws
  */
-export async function announceTo(url: URL, descriptor: WireDescriptor, options: VisitOptions): Promise<boolean> {
+export async function announceTo(
+  url: URL,
+  descriptor: WireDescriptor,
+  options: FetchDescriptorOptions,
+): Promise<boolean> {
   return await withClient(url, options, async (client) => {
     const body = { protocol_version: descriptor.version, descriptor };
     return (await client.announceRelay(body, { signal: options.signal })).accepted;
@@ -58,7 +63,7 @@ export async function announceTo(url: URL, descriptor: WireDescriptor, options: 
  */
 export async function withClient<Result>(
   url: URL,
-  options: VisitOptions,
+  options: FetchDescriptorOptions,
   run: (client: PortalClient, transport: RelayTransport) => Promise<Result>,
 ): Promise<Result> {
   const transport = new RelayTransport(options);

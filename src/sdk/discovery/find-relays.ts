@@ -1,7 +1,6 @@
 import { ApiError } from '../../contract/errors.js';
 import { type AddressRule, addressRefusedCode, publicAddressesOnly } from '../transport/address-rule.js';
 import type { PortalClient } from '../calls/client.js';
-import { findTimeoutMs, latencySamples, maxFoundRelays, maxFindVisits } from '../constants.js';
 import { withDeadline } from '../calls/deadline.js';
 import { AnswerError, NetworkError, UsageError, systemCode } from '../calls/errors.js';
 import {
@@ -11,8 +10,16 @@ import {
   type RelayDescriptor,
   type WireDescriptor,
 } from './relay-descriptor.js';
-import { parseRelayUrl } from '../transport/relay-url.js';
-import { ownDescriptor, withClient, type VisitOptions } from './fetch-descriptor.js';
+import { parseRelayUrl } from '../calls/relay-url.js';
+import { ownDescriptor, withClient, type FetchDescriptorOptions } from './fetch-descriptor.js';
+
+/** Relays looked at in one search, and at once. */
+const maxFoundRelays = 64;
+const maxFindVisits = 8;
+/** Deadline for each relay that is looked at. */
+const findTimeoutMs = 5_000;
+/** Calls that latency is taken from. */
+const latencySamples = 3;
 
 export interface FindRelaysOptions {
   /** Relays to begin with; one or more. */
@@ -108,7 +115,7 @@ async function inspect(
     // All of it together: one that answers each call at the last moment would hold up the others.
     await withDeadline(timeoutMs, signal, expired, async (visitSignal) => {
       const trusted = ca instanceof Uint8Array ? Buffer.from(ca) : ca;
-      const visit: VisitOptions = { ca: trusted, proxy, addresses, timeoutMs, signal: visitSignal };
+      const visit: FetchDescriptorOptions = { ca: trusted, proxy, addresses, timeoutMs, signal: visitSignal };
       await withClient(url, visit, async (client) => {
         const listed = await listing(client, url, visitSignal);
         others = listed.others;

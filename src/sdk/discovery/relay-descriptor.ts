@@ -1,9 +1,16 @@
 import { createHash } from 'node:crypto';
 import { Signature, SigningKey, computeAddress } from 'ethers';
 import type { components } from '../../contract/operations.js';
-import { descriptorSkewMs, discoveryVersion, maxApiUrlLength, maxDescriptorLifetimeMs } from '../constants.js';
 import { goJsonNumber, goJsonString } from './go-json.js';
 import { nanoOfMs, unixNano } from './unix-nano.js';
+
+/** Version of the discovery protocol; other ones are not understood. */
+export const discoveryVersion = '5';
+/** A descriptor that would live longer is not believed: it would outlive its relay. Relays give five minutes. */
+export const maxDescriptorLifetimeMs = 900_000;
+/** How far ahead a descriptor may be issued, for clocks that differ. */
+const descriptorSkewMs = 120_000;
+const maxApiUrlLength = 512;
 
 /** A descriptor as it travels. */
 export type WireDescriptor = components['schemas']['RelayDescriptor'];

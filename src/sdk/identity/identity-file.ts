@@ -1,10 +1,12 @@
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { Wallet } from 'ethers';
-import { maxIdentityFileBytes } from '../constants.js';
 import { systemCode, UsageError } from '../calls/errors.js';
 import { identityFromPrivateKey, type Identity } from './identity.js';
 import { readPrivateFile, writePrivateFile } from './private-file.js';
+
+/** Largest identity file read. */
+const maxIdentityFileBytes = 4_096;
 
 /** `$XDG_CONFIG_HOME/portal/identity.json` */
 export function defaultIdentityFile(env: NodeJS.ProcessEnv = process.env): string {

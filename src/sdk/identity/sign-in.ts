@@ -1,7 +1,9 @@
 import { getAddress } from 'ethers';
 import { printable } from '../calls/answers.js';
-import { maxSignInLifetimeMs } from '../constants.js';
 import { NetworkError, SigningRefusedError } from '../calls/errors.js';
+
+/** A sign-in message that is valid for longer than this is not signed. The relay gives two minutes; the rest is clock skew. */
+const maxSignInLifetimeMs = 600_000;
 
 export interface SignInExpectation {
   /** The relay as its user named it, never as it names itself. */

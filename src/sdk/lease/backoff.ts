@@ -1,3 +1,5 @@
+/** First and longest wait when the relay cannot be reached. Short at most: service should be back seconds after the relay. */
+export const networkBackoff = { firstMs: 250, longestMs: 5_000 };
 /** Exponential backoff with full jitter: waits are drawn evenly from zero to a bound that doubles with each failure. */
 export class Backoff {
   #failures = 0;

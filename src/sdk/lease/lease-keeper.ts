@@ -3,24 +3,29 @@ import { ApiError } from '../../contract/errors.js';
 import type { components } from '../../contract/operations.js';
 import { Backoff } from './backoff.js';
 import type { PortalClient } from '../calls/client.js';
-import {
-  answerBackoffLongestMs,
-  callTimeoutMs,
-  maxLeaseMs,
-  maxRenewIntervalMs,
-  minLeaseMs,
-  minRenewIntervalMs,
-  networkBackoff,
-  refusalBackoff,
-  renewJitterShare,
-  renewShare,
-  unregisterTimeoutMs,
-} from '../constants.js';
+import { callTimeoutMs } from '../calls/caller.js';
+import { networkBackoff } from './backoff.js';
 import { AnswerError } from '../calls/errors.js';
 import { checksumAddress, type Identity } from '../identity/identity.js';
-import { reactTo, type LeaseCall, type Reaction } from './retry-policy.js';
+import { retryDecision, type LeaseCall, type RetryDecision } from './retry-policy.js';
 import { checkSignInMessage } from '../identity/sign-in.js';
 import { sleep } from './sleep.js';
+
+/** A lease is renewed when this share of its life is over, less up to `renewJitterShare`. */
+const renewShare = 0.5;
+const renewJitterShare = 0.1;
+/** However long the lease: a replaced certificate signs for ten minutes, and its successor is fetched at each renewal. */
+const maxRenewIntervalMs = 240_000;
+const minRenewIntervalMs = 200;
+/** A relay that grants less or more is taken at these. */
+const minLeaseMs = 1_000;
+const maxLeaseMs = 86_400_000;
+/** The same when the relay grants tokens and then refuses them. */
+const refusalBackoff = { firstMs: 1_000, longestMs: 60_000 };
+/** Longest wait after an answer that asks for patience without naming a time. */
+const answerBackoffLongestMs = 60_000;
+/** Deadline for the goodbye of a lease. */
+const unregisterTimeoutMs = 3_000;
 
 export type Metadata = components['schemas']['Metadata'];
 
@@ -225,7 +230,7 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
 
   async #recover(call: LeaseCall, error: Error, signal: AbortSignal): Promise<void> {
     if (call === 'register' && this.#doWithout(error)) return;
-    const reaction = reactTo(error, call, this.#hasServed);
+    const reaction = retryDecision(error, call, this.#hasServed);
     if (reaction.do === 'stop') throw error;
     if (reaction.do === 'register_once') {
       if (this.#refusedOnce) throw error;
@@ -256,7 +261,7 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
     return true;
   }
 
-  #delayMs(reaction: Reaction): number {
+  #delayMs(reaction: RetryDecision): number {
     if (reaction.do !== 'wait') return this.#refusalBackoff.next();
     if (reaction.cause === 'answer' && reaction.atLeastMs > 0) {
       const longest = Math.max(answerBackoffLongestMs, reaction.atLeastMs);

@@ -1,6 +1,8 @@
 import { ApiError } from '../../contract/errors.js';
-import { maxRetryAfterMs } from '../constants.js';
 import { AnswerError, NetworkError } from '../calls/errors.js';
+
+/** Longest `Retry-After` obeyed: past it the tunnel asks again. */
+const maxRetryAfterMs = 600_000;
 
 /** Calls whose failure says something about the lease. */
 export type LeaseCall = 'register' | 'renew' | 'connect' | 'sign';
@@ -12,18 +14,18 @@ export type LeaseCall = 'register' | 'renew' | 'connect' | 'sign';
  * - `register_once`: the credential is not accepted, get another, and stop if that is not accepted either;
  * - `wait`: the same call may succeed later, `atLeastMs` from now where the relay said so.
  */
-export type Reaction =
+export type RetryDecision =
   | { do: 'stop' }
   | { do: 'register' }
   | { do: 'register_once' }
   | { do: 'wait'; cause: 'network' | 'answer'; atLeastMs: number };
 
-const stop: Reaction = { do: 'stop' };
+const stop: RetryDecision = { do: 'stop' };
 
 /**
  * @param hasServed whether this relay has granted a lease before; what is hopeless at the start may be a passing fault later
  */
-export function reactTo(error: unknown, during: LeaseCall, hasServed: boolean): Reaction {
+export function retryDecision(error: unknown, during: LeaseCall, hasServed: boolean): RetryDecision {
   if (error instanceof ApiError) return reactToCode(error, during);
   if (error instanceof NetworkError) {
     return error.reason === 'certificate' && !hasServed ? stop : { do: 'wait', cause: 'network', atLeastMs: 0 };
@@ -35,8 +37,8 @@ export function reactTo(error: unknown, during: LeaseCall, hasServed: boolean): 
   return stop;
 }
 
-function reactToCode(error: ApiError, during: LeaseCall): Reaction {
-  const wait: Reaction = {
+function reactToCode(error: ApiError, during: LeaseCall): RetryDecision {
+  const wait: RetryDecision = {
     do: 'wait',
     cause: 'answer',
     atLeastMs: Math.min((error.retryAfterSeconds ?? 0) * 1000, maxRetryAfterMs),

@@ -1,4 +1,5 @@
-import { wallClockCheckMs } from '../constants.js';
+/** How often a sleeping wait looks at the wall clock, which goes on while the machine is suspended. */
+const wallClockCheckMs = 1_000;
 
 /**
  * Waits by whichever clock gets there first: the monotonic one, which the system's time being set does not disturb, or the

@@ -16,7 +16,7 @@ interface ServerInside {
 }
 
 /** @throws Error when this release of the library looks otherwise inside */
-export function calmSession<Session extends QuicSession>(session: Session): Session {
+export function guardSessionErrors<Session extends QuicSession>(session: Session): Session {
   const inside = session as SessionInside;
   const make = inside._getOrCreateStream;
   if (typeof make !== 'function') throw unknownRelease();
@@ -30,14 +30,14 @@ export function calmSession<Session extends QuicSession>(session: Session): Sess
 }
 
 /** @throws Error when this release of the library looks otherwise inside */
-export function calmServer(server: QuicServer): QuicServer {
+export function guardServerErrors(server: QuicServer): QuicServer {
   const inside = server as ServerInside;
   const { _onNewSession: make, _sessions: sessions } = inside;
   if (typeof make !== 'function' || !(sessions instanceof Map)) throw unknownRelease();
   inside._onNewSession = function (event) {
     make.call(this, event);
     const session = sessions.get(event.connHandle);
-    if (session) calmSession(session);
+    if (session) guardSessionErrors(session);
   };
   return server;
 }

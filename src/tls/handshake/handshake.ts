@@ -9,7 +9,7 @@ import {
   maxClientHelloBytes,
   recordHeaderLength,
 } from '../codec/constants.js';
-import { agreeOnKey } from './key-exchange.js';
+import { agreeOnKey } from '../crypto/key-exchange.js';
 import {
   type ApplicationSecrets,
   type HandshakeSecrets,
@@ -17,7 +17,7 @@ import {
   finishedMac,
   handshakeSecrets,
   resumptionSecret,
-} from './key-schedule.js';
+} from '../crypto/key-schedule.js';
 import { type ClientHello, type ServerHello, parseClientHello, parseServerHello } from '../codec/messages.js';
 import { checkRetriedClientHello } from './retry-check.js';
 import { type Negotiated, type Preferences, acceptsTickets, chooseScheme, negotiate } from './negotiation.js';

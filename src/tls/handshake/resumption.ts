@@ -7,7 +7,7 @@ import {
   ticketsAfterFullHandshake,
   ticketsAfterResumption,
 } from '../codec/constants.js';
-import { resumptionBinder, ticketPsk } from './key-schedule.js';
+import { resumptionBinder, ticketPsk } from '../crypto/key-schedule.js';
 import { type ClientHello } from '../codec/messages.js';
 import { acceptsTickets } from './negotiation.js';
 import { encodeNewSessionTicket } from '../codec/server-messages.js';

@@ -2,7 +2,7 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { TlsAlertError } from '../codec/alerts.js';
 import { type CipherSuite, contentType, maxPlaintextLength, recordHeaderLength } from '../codec/constants.js';
-import { nextTrafficSecret, trafficKeys } from '../handshake/key-schedule.js';
+import { nextTrafficSecret, trafficKeys } from '../crypto/key-schedule.js';
 
 const tagLength = 16;
 const aeadOptions = { authTagLength: tagLength };

@@ -1,9 +1,25 @@
 import { Backoff } from '../../sdk/lease/backoff.js';
 import { sleep } from '../../sdk/lease/sleep.js';
 import type { DatagramChannel } from '../../streams/datagram-channel.js';
-import { maxLooksWithDrops, type RelayTimes, relayTimes } from '../constants.js';
 import { repeat } from '../../util/boundary.js';
 import type { DatagramCarrier, DatagramDialRequest } from './datagram-carrier.js';
+
+/** When QUIC is tried, in milliseconds. */
+export const quicTimes = {
+  /** How often to look whether datagrams can go over QUIC: the relay offers it, and it does not rest. */
+  quicLookMs: 2_000,
+  /**
+   * After a failure QUIC rests for so long; with more of them in a row up to `quicRestLongestMs` more. So long as that it rests when the
+   * service's datagrams are too large for it, or too many.
+   */
+  quicRestMs: 10_000,
+  quicRestLongestMs: 600_000,
+  /** A QUIC carrier that held for so long wipes out earlier failures. */
+  quicProvenMs: 60_000,
+};
+export type QuicTimes = typeof quicTimes;
+/** Looks in a row at each of which QUIC had dropped datagrams since the one before: then the WebSocket takes them. */
+const maxLooksWithDrops = 3;
 
 /**
  * The WebSocket, which gets through everywhere and costs no wait; and from there to QUIC, at once and again and again, as long as the
@@ -14,7 +30,7 @@ export class AutoDatagramCarrier implements DatagramCarrier {
   readonly #quic: DatagramCarrier;
   readonly #isOffered: () => boolean;
   readonly #onChange: (message: string, error?: Error) => void;
-  readonly #times: RelayTimes;
+  readonly #times: QuicTimes;
   readonly #backoff: Backoff;
   /** Until then QUIC is not tried: a reading of `performance.now()`. */
   #restsUntil = 0;
@@ -28,7 +44,7 @@ export class AutoDatagramCarrier implements DatagramCarrier {
     quic: DatagramCarrier,
     isOffered: () => boolean,
     onChange: (message: string, error?: Error) => void,
-    times: RelayTimes = relayTimes,
+    times: QuicTimes = quicTimes,
   ) {
     this.#webSocket = webSocket;
     this.#quic = quic;

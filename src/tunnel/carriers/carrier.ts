@@ -1,5 +1,10 @@
 import type { Duplex } from 'node:stream';
 
+/** The relay writes a byte about every 15 s; a session that was silent for three times as long is dead. */
+export const sessionSilenceMs = 45_000;
+/** Failures further apart than this do not add up. */
+export const failureMemoryMs = 30_000;
+
 export interface DialRequest {
   accessToken: string;
   signal: AbortSignal;

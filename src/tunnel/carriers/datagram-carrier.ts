@@ -2,7 +2,7 @@ import type { RelayTransport } from '../../sdk/transport/relay-transport.js';
 import { type DatagramChannel, WebSocketDatagrams } from '../../streams/datagram-channel.js';
 import { maxFrameBytes } from '../../protocol/datagram-frame.js';
 import type { DialRequest } from './carrier.js';
-import { sessionSilenceMs } from '../constants.js';
+import { sessionSilenceMs } from './carrier.js';
 import { dialRelay } from './dial.js';
 import { openWebSocket } from './open-websocket.js';
 

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { Backoff } from '../../sdk/lease/backoff.js';
-import { networkBackoff } from '../../sdk/constants.js';
-import { reactTo } from '../../sdk/lease/retry-policy.js';
+import { networkBackoff } from '../../sdk/lease/backoff.js';
+import { retryDecision } from '../../sdk/lease/retry-policy.js';
 import { sleep } from '../../sdk/lease/sleep.js';
 import type { DatagramChannel } from '../../streams/datagram-channel.js';
-import { failureMemoryMs } from '../constants.js';
+import { failureMemoryMs } from './carrier.js';
 import { background } from '../../util/boundary.js';
 
 export interface DatagramLinkOptions {
@@ -46,7 +46,7 @@ export class DatagramLink {
         failure = await this.#serveOne(signal);
       } catch (error) {
         failure = error as Error;
-        const reaction = reactTo(error, 'connect', true);
+        const reaction = retryDecision(error, 'connect', true);
         if (!signal.aborted && reaction.do !== 'wait') {
           this.options.onRefused(failure);
           return;

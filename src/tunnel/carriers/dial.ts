@@ -1,10 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { errorOfAnswer } from '../../sdk/calls/answers.js';
-import { maxAnswerBytes } from '../../sdk/constants.js';
+import { maxAnswerBytes } from '../../sdk/calls/caller.js';
 import { withDeadline } from '../../sdk/calls/deadline.js';
 import { AnswerError, asNetworkError, NetworkError } from '../../sdk/calls/errors.js';
-import { dialTimeoutMs } from '../constants.js';
+
+/** From the first byte out to the end of the answer. */
+const dialTimeoutMs = 10_000;
 
 /** What every carrier says of itself in its request. */
 export function sessionHeaders(accessToken: string): Record<string, string> {

@@ -1,7 +1,7 @@
 import type { TLSSocket } from 'node:tls';
 import { WebSocket } from 'ws';
 import { AnswerError, asNetworkError } from '../../sdk/calls/errors.js';
-import { tcpKeepAliveMs } from '../constants.js';
+import { tunnelKeepAliveMs } from '../../net/tcp-keepalive.js';
 import { readRefusal, recycles, sessionHeaders } from './dial.js';
 
 export interface WebSocketRequest {
@@ -44,7 +44,7 @@ export function openWebSocket(socket: TLSSocket, request: WebSocketRequest): Pro
         reject(new AnswerError('the relay chose another subprotocol', 101));
         return;
       }
-      socket.setKeepAlive(true, tcpKeepAliveMs);
+      socket.setKeepAlive(true, tunnelKeepAliveMs);
       resolve({ webSocket: opening, recycles: isRecycled });
     });
   });

@@ -8,12 +8,15 @@ import type { TlsDialOptions } from '../../sdk/transport/dial-tls.js';
 import { AnswerError, NetworkError, asNetworkError } from '../../sdk/calls/errors.js';
 import { proxyFor } from '../../sdk/transport/http-proxy.js';
 import { lookupWithLoopback } from '../../sdk/transport/loopback.js';
-import { calmSession } from '../../streams/quic/error-guards.js';
+import { guardSessionErrors } from '../../streams/quic/error-guards.js';
 import { QuicDatagrams, closeQuietly } from '../../streams/quic/quic-datagrams.js';
 import { readQuicMessage } from '../../streams/quic/quic-message.js';
 import { type QuicPackage, type QuicSession, loadQuic, quicOptions } from '../../streams/quic/quic-package.js';
-import { quicAttemptMs, quicDialTimeoutMs } from '../constants.js';
 import type { DatagramCarrier, DatagramDialRequest } from './datagram-carrier.js';
+
+/** For one address of a relay over QUIC, and for all until the carrier is open. */
+const quicAttemptMs = 2_000;
+const quicDialTimeoutMs = 6_000;
 
 /** Datagrams as QUIC DATAGRAM frames: no lost one holds up those behind it. Where the optional package is, and UDP gets through. */
 export class QuicDatagramCarrier implements DatagramCarrier {
@@ -71,7 +74,7 @@ export class QuicDatagramCarrier implements DatagramCarrier {
     for (const address of await addressesOf(servername, this.#dialing.addresses)) {
       signal.throwIfAborted();
       try {
-        const session = calmSession(
+        const session = guardSessionErrors(
           quic.connectQuic(
             { address, port, servername },
             { ...quicOptions, ca: trusted(this.#dialing.ca), connectTimeoutMs: quicAttemptMs, signal },

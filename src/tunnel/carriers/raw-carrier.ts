@@ -7,8 +7,11 @@ import type { RelayTransport } from '../../sdk/transport/relay-transport.js';
 import { DetachableSocket } from '../../unwrap/detachable-socket.js';
 import { unwrap, unwrapAlpn } from '../../unwrap/unwrap.js';
 import type { Carrier, DialRequest, OpenedSession } from './carrier.js';
-import { staysWrappedMs, tcpKeepAliveMs } from '../constants.js';
+import { tunnelKeepAliveMs } from '../../net/tcp-keepalive.js';
 import { dialRelay, readRefusal, recycles, sessionHeaders } from './dial.js';
+
+/** After a session of which TLS could not be taken off, while one with it got through. */
+const staysWrappedMs = 600_000;
 
 const protocol = 'portal-reverse';
 const maxHeadBytes = 16_384;
@@ -51,7 +54,7 @@ export class RawCarrier implements Carrier {
     const connect = (dialSignal: AbortSignal) => this.transport.connect(this.relay, dialSignal);
     return await dialRelay(connect, this.relay, signal, async (socket) => {
       const { response, stream } = await this.#upgrade(socket, sessionHeaders(accessToken));
-      socket.setKeepAlive(true, tcpKeepAliveMs);
+      socket.setKeepAlive(true, tunnelKeepAliveMs);
       return { stream, recycles: recycles(response) };
     });
   }
@@ -59,7 +62,7 @@ export class RawCarrier implements Carrier {
   async #dialUnwrapped({ accessToken, signal }: DialRequest): Promise<OpenedSession> {
     let transport: DetachableSocket | undefined;
     const over = (tcp: Socket) => {
-      tcp.setNoDelay(true).setKeepAlive(true, tcpKeepAliveMs);
+      tcp.setNoDelay(true).setKeepAlive(true, tunnelKeepAliveMs);
       return (transport = new DetachableSocket(tcp));
     };
     const connect = (dialSignal: AbortSignal) =>

@@ -4,7 +4,11 @@ import type { RequestBody } from '../../contract/operations.js';
 import type { PortalClient } from '../../sdk/calls/client.js';
 import { AnswerError } from '../../sdk/calls/errors.js';
 import { schemesForKey } from '../../tls/index.js';
-import { chainRefreshSpacingMs, maxChainCertificates, signTimeoutMs } from '../constants.js';
+
+const signTimeoutMs = 8_000;
+/** The relay is not asked for its chain more often than this, whatever handshakes fail. */
+const chainRefreshSpacingMs = 1_000;
+const maxChainCertificates = 10;
 
 type SignatureSchemeName = Extract<RequestBody<'signHandshake'>, { binding: string }>['signature_scheme'];
 

@@ -2,10 +2,13 @@ import type { TLSSocket } from 'node:tls';
 import { withDeadline } from '../../sdk/calls/deadline.js';
 import { type TlsDialOptions, dialTls } from '../../sdk/transport/dial-tls.js';
 import { NetworkError } from '../../sdk/calls/errors.js';
-import { visitCloseTimeoutMs, visitTimeoutMs } from '../constants.js';
+
+/** For the probe's TLS handshake: the relay's wait for a session, and the signature. */
+const visitTimeoutMs = 15_000;
+const visitCloseTimeoutMs = 2_000;
 
 /** A public name as one visitor meets it, the TLS handshake done. */
-export interface Visit {
+export interface ProbeConnection {
   /** As Node names it: `TLSv1.3`. */
   readonly protocol: string | null;
   /** Keying material of this end of the connection (RFC 8446 7.5). */
@@ -20,7 +23,11 @@ export interface Visit {
  * @param url `https://hostname[:port]`
  * @throws NetworkError; the signal's reason when aborted
  */
-export async function visit(url: URL, options: TlsDialOptions, signal: AbortSignal): Promise<Visit> {
+export async function openProbeConnection(
+  url: URL,
+  options: TlsDialOptions,
+  signal: AbortSignal,
+): Promise<ProbeConnection> {
   const expired = () => new NetworkError('timeout', `${url.host} did not answer within ${visitTimeoutMs / 1000} s`);
   const details = { ALPNProtocols: ['h2', 'http/1.1'] };
   const socket = await withDeadline(visitTimeoutMs, signal, expired, (visitSignal) =>

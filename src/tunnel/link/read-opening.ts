@@ -1,7 +1,10 @@
 import type { Duplex } from 'node:stream';
 import { parseProxyHeader, type ProxiedAddresses } from '../../protocol/proxy-protocol.js';
-import { bindingBytes, sessionSilenceMs, silenceCheckIntervalMs } from '../constants.js';
+import { sessionSilenceMs } from '../carriers/carrier.js';
 import { repeat } from '../../util/boundary.js';
+
+const silenceCheckIntervalMs = 5_000;
+const bindingBytes = 16;
 
 /** A reverse session that the relay has joined to a visitor. What the stream gives from here on is the visitor's. */
 export interface Claim {
@@ -22,7 +25,7 @@ const tenantTls = 0x02;
  * @throws Error when the session ends, breaks, falls silent or brings anything else; the signal's reason when aborted.
  *   The stream is destroyed then.
  */
-export function awaitClaim(stream: Duplex, signal: AbortSignal): Promise<Claim> {
+export function awaitOpening(stream: Duplex, signal: AbortSignal): Promise<Claim> {
   return new Promise((resolve, reject) => {
     let heardAt = performance.now();
     let heardAtWall = Date.now();

@@ -5,11 +5,10 @@ import type { PortalClient } from '../../sdk/calls/client.js';
 import { withDeadline } from '../../sdk/calls/deadline.js';
 import type { Identity } from '../../sdk/identity/identity.js';
 import { LeaseKeeper, type Metadata, type Registration } from '../../sdk/lease/lease-keeper.js';
-import { reactTo, type LeaseCall } from '../../sdk/lease/retry-policy.js';
+import { retryDecision, type LeaseCall } from '../../sdk/lease/retry-policy.js';
 import { plaintextAlertRecord, type SignRequest, TicketKeys } from '../../tls/index.js';
 import type { Carrier } from '../carriers/carrier.js';
 import type { Claim } from './read-opening.js';
-import { maxLiveConnections, probeConfirmTimeoutMs } from '../constants.js';
 import type { DatagramCarrier } from '../carriers/datagram-carrier.js';
 import { DatagramLink } from '../carriers/datagram-link.js';
 import { Keyless, type RelayCertificate } from './keyless.js';
@@ -19,7 +18,12 @@ import type { Endpoint, ProxiedAddresses } from '../../protocol/proxy-protocol.j
 import { SessionPool } from './session-pool.js';
 import { acceptVisitor } from './tenant-connection.js';
 import type { UdpService } from '../services/udp/udp-service.js';
-import type { Visit } from './probe-connection.js';
+import type { ProbeConnection } from './probe-connection.js';
+
+/** Visitors served at once; past it no sessions are opened, and the relay lets visitors wait. Each takes two sockets. */
+const maxLiveConnections = 1_000;
+/** How long the relay may take to renew the lease before a mismatch counts for nothing. */
+const probeConfirmTimeoutMs = 30_000;
 
 export interface RelayLinkOptions {
   client: PortalClient;
@@ -33,7 +37,7 @@ export interface RelayLinkOptions {
   /** Where each kind of visitor is led; at least one. */
   services: LinkServices;
   /** How the own public name is visited, and when; no self-probe without. */
-  probe?: ProbeTimes & { visit(url: URL, signal: AbortSignal): Promise<Visit> };
+  probe?: ProbeTimes & { visit(url: URL, signal: AbortSignal): Promise<ProbeConnection> };
 }
 
 export interface LinkServices {
@@ -364,7 +368,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
         // Perhaps the chain has changed. This visitor's handshake is past saving: its binding is spent.
         if (error.code === 'invalid_request') {
           this.#keyless.refreshAfterRefusal(this.#carrierName, this.#leave.signal).catch(() => undefined);
-        } else if (reactTo(error, 'sign', true).do !== 'wait') {
+        } else if (retryDecision(error, 'sign', true).do !== 'wait') {
           this.#keeper.refused(registration, 'sign', error);
         }
       }

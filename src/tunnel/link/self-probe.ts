@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { guard } from '../../util/boundary.js';
-import { maxProbeDelayMs, maxWitnessedSessions, probeIntervalMs } from '../constants.js';
-import type { Visit } from './probe-connection.js';
+import type { ProbeConnection } from './probe-connection.js';
+
+/** Between the beginnings of two probes of the tunnel's own public name, at least. */
+const probeIntervalMs = 30_000;
+/** Longest part of it that a probe waits by chance, so that it does not always follow a visitor at once. */
+const maxProbeDelayMs = 5_000;
+/** Sessions that began during one probe's handshake and are kept to be compared with it. */
+const maxWitnessedSessions = 4_096;
 
 export type ProbeResult = ProbeReport['result'];
 
@@ -50,7 +56,7 @@ export interface SelfProbeOptions<Target extends ProbeTarget> extends ProbeTimes
   /** What to visit; nothing while there is no lease, or no room for one more connection. */
   target(): Target | undefined;
   /** @throws when the handshake cannot be completed */
-  visit(url: URL, signal: AbortSignal): Promise<Visit>;
+  visit(url: URL, signal: AbortSignal): Promise<ProbeConnection>;
   /** Resolves when the relay has confirmed that the name is still this tunnel's. @throws when that cannot be had */
   confirm(target: Target, signal: AbortSignal): Promise<void>;
   report(report: ProbeReport): void;
@@ -138,7 +144,7 @@ export class SelfProbe<Target extends ProbeTarget> {
     if (target === undefined) return;
     this.#startedAt = performance.now();
     this.#running = true;
-    let visit: Visit | undefined;
+    let visit: ProbeConnection | undefined;
     let report: ProbeReport;
     try {
       const witness: Witness = { context: randomBytes(32), exporters: new Set(), overflowed: false };
@@ -156,7 +162,7 @@ export class SelfProbe<Target extends ProbeTarget> {
   }
 
   /** To be called at once when the handshake is done, for its session may be ours and wants to know whose it is. */
-  async #judge(visit: Visit, witness: Witness, target: Target): Promise<ProbeReport> {
+  async #judge(visit: ProbeConnection, witness: Witness, target: Target): Promise<ProbeReport> {
     const { hostname } = target;
     // This tunnel has nothing older, so that what is older is not this tunnel.
     if (visit.protocol === 'TLSv1.3') {

@@ -1,21 +1,24 @@
 import { setMaxListeners } from 'node:events';
 import { ApiError } from '../../contract/errors.js';
 import { Backoff } from '../../sdk/lease/backoff.js';
-import { networkBackoff } from '../../sdk/constants.js';
-import { reactTo } from '../../sdk/lease/retry-policy.js';
+import { networkBackoff } from '../../sdk/lease/backoff.js';
+import { retryDecision } from '../../sdk/lease/retry-policy.js';
 import { FramedChannel } from '../../streams/framed-channel.js';
 import type { OpenedSession } from '../carriers/carrier.js';
-import { awaitClaim, type Claim } from './read-opening.js';
+import { awaitOpening, type Claim } from './read-opening.js';
 import { guard, repeat } from '../../util/boundary.js';
-import {
-  failureMemoryMs,
-  maxParallelDials,
-  maxReadySessions,
-  minReadySessions,
-  poolIdleMs,
-  poolShrinkIntervalMs,
-  promptClaimMs,
-} from '../constants.js';
+import { failureMemoryMs } from '../carriers/carrier.js';
+
+/** Sessions that wait for visitors, at least and at most. The most is the relay's ready queue for a lease. */
+const minReadySessions = 2;
+const maxReadySessions = 8;
+/** Sessions being opened at once while visitors are seen to wait for them. */
+const maxParallelDials = 32;
+/** A session that is claimed this soon after it was opened had a visitor waiting for it. */
+const promptClaimMs = 100;
+/** Without a visitor for so long, the pool halves, and again after each interval. */
+const poolIdleMs = 60_000;
+const poolShrinkIntervalMs = 30_000;
 
 export interface SessionPoolOptions {
   /** Opens one session. */
@@ -121,7 +124,7 @@ export class SessionPool {
     const openedAt = performance.now();
     this.#ready.add(session);
     try {
-      const claim = await awaitClaim(stream, session.signal);
+      const claim = await awaitOpening(stream, session.signal);
       this.#ready.delete(session);
       if (recycles) {
         const channel = new FramedChannel(stream, (isFree) => {
@@ -155,7 +158,7 @@ export class SessionPool {
 
   #onDialFailed(error: Error): void {
     if (this.#stop.signal.aborted) return;
-    const reaction = reactTo(error, 'connect', true);
+    const reaction = retryDecision(error, 'connect', true);
     if (reaction.do !== 'wait') {
       this.stop();
       this.#options.onRefused(error);

@@ -2,8 +2,10 @@ import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { reuse } from '../../net/pooled-reads.js';
 import { type SignRequest, type TicketKeys, TlsServerStream } from '../../tls/index.js';
-import { handshakeTimeoutMs } from '../constants.js';
 import type { RelayCertificate } from './keyless.js';
+
+/** For the visitor's TLS handshake, the signature included. */
+const handshakeTimeoutMs = 15_000;
 
 export interface TenantTls {
   hostname: string;

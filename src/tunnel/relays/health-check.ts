@@ -1,7 +1,7 @@
-import type { RelayTimes } from '../constants.js';
+import type { RelayTimes } from '../options/relay-times.js';
 import { background } from '../../util/boundary.js';
 
-export interface PulseOptions {
+export interface HealthCheckOptions {
   times: RelayTimes;
   /** Asks for a sign of life. @throws when there is none in time */
   ask(timeoutMs: number, signal: AbortSignal): Promise<unknown>;
@@ -13,11 +13,11 @@ export interface PulseOptions {
  * Asks a relay now and then whether it is alive. One that dies with its machine closes no connection, and its sessions would
  * be missed only when the third keepalive is.
  */
-export class Pulse {
+export class HealthCheck {
   #stop: AbortController | undefined;
   #isAlive = true;
 
-  constructor(private readonly options: PulseOptions) {}
+  constructor(private readonly options: HealthCheckOptions) {}
 
   get isAlive(): boolean {
     return this.#isAlive;
@@ -37,19 +37,19 @@ export class Pulse {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { pulseIntervalMs, pulseTimeoutMs } = this.options.times;
+    const { healthCheckIntervalMs, healthCheckTimeoutMs } = this.options.times;
     let misses = 0;
     while (!signal.aborted) {
       // A single miss is asked about at once.
-      if (misses !== 1) await pause(pulseIntervalMs * (0.75 + Math.random() / 4), signal);
+      if (misses !== 1) await pause(healthCheckIntervalMs * (0.75 + Math.random() / 4), signal);
       if (signal.aborted) return;
       const began = performance.now();
       try {
-        await this.options.ask(pulseTimeoutMs, signal);
+        await this.options.ask(healthCheckTimeoutMs, signal);
         misses = 0;
       } catch {
         // This process was held up itself, and knows nothing.
-        if (performance.now() - began < 2 * pulseTimeoutMs) misses++;
+        if (performance.now() - began < 2 * healthCheckTimeoutMs) misses++;
       }
       if (!signal.aborted && misses !== 1) this.#set(misses === 0);
     }

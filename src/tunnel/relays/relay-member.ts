@@ -9,18 +9,20 @@ import type { LeaseCall } from '../../sdk/lease/retry-policy.js';
 import { RelayTransport } from '../../sdk/transport/relay-transport.js';
 import { AutoCarrier } from '../carriers/auto-carrier.js';
 import type { Carrier } from '../carriers/carrier.js';
-import type { RelayTimes } from '../constants.js';
+import type { RelayTimes } from '../options/relay-times.js';
 import { AutoDatagramCarrier } from '../carriers/auto-datagram-carrier.js';
 import { type DatagramCarrier, WebSocketDatagramCarrier } from '../carriers/datagram-carrier.js';
-import type { ExposeOptions } from '../expose-options.js';
-import { Pulse } from './health-check.js';
+import type { ExposeOptions } from '../options/expose-options.js';
+import { HealthCheck } from './health-check.js';
 import { QuicDatagramCarrier } from '../carriers/quic-datagram-carrier.js';
 import { RawCarrier } from '../carriers/raw-carrier.js';
 import { RelayLink, type LinkServices } from '../link/relay-link.js';
 import type { InterceptionError } from '../link/self-probe.js';
 import type { RelayEvents, TunnelStatus } from './tunnel-events.js';
-import { visit } from '../link/probe-connection.js';
+import { openProbeConnection } from '../link/probe-connection.js';
 import { WebSocketCarrier } from '../carriers/websocket-carrier.js';
+
+export const closeGraceMs = 10_000;
 
 export interface MemberOptions extends Pick<
   ExposeOptions,
@@ -53,7 +55,7 @@ export class RelayMember extends EventEmitter<MemberEvents> {
   readonly #relay: URL;
   readonly #transport: RelayTransport;
   readonly #link: RelayLink;
-  readonly #pulse: Pulse;
+  readonly #healthCheck: HealthCheck;
   readonly #leaving = new AbortController();
   #graceMs: number;
   #isWatched = false;
@@ -89,9 +91,9 @@ export class RelayMember extends EventEmitter<MemberEvents> {
       probe:
         probe === false
           ? undefined
-          : { ...(probe === true ? {} : probe), visit: (url, signal) => visit(url, dialing, signal) },
+          : { ...(probe === true ? {} : probe), visit: (url, signal) => openProbeConnection(url, dialing, signal) },
     });
-    this.#pulse = new Pulse({
+    this.#healthCheck = new HealthCheck({
       times: options.times,
       ask: (timeoutMs, signal) => client.getHealth({ timeoutMs, signal }),
       onChange: (isAlive) => {
@@ -239,9 +241,9 @@ export class RelayMember extends EventEmitter<MemberEvents> {
   }
 
   #look(): void {
-    if (this.#isWatched && this.#isServing && !this.#leaving.signal.aborted) this.#pulse.start();
-    else this.#pulse.stop();
-    const isUp = this.#isServing && this.#pulse.isAlive && !this.#leaving.signal.aborted;
+    if (this.#isWatched && this.#isServing && !this.#leaving.signal.aborted) this.#healthCheck.start();
+    else this.#healthCheck.stop();
+    const isUp = this.#isServing && this.#healthCheck.isAlive && !this.#leaving.signal.aborted;
     if (isUp === this.#isUp) return;
     this.#isUp = isUp;
     this.#hasServed ||= isUp;

@@ -1,6 +1,9 @@
 import { chooseRelays } from '../../sdk/discovery/choose-relays.js';
 import type { FoundRelay } from '../../sdk/discovery/find-relays.js';
-import { maxMembersBeyondTwice, type RelayTimes } from '../constants.js';
+import type { RelayTimes } from '../options/relay-times.js';
+
+/** Relays that a tunnel holds on to, serving or not, beyond twice as many as are to serve. */
+const maxMembersBeyondTwice = 2;
 
 /** What counts about a relay that a tunnel has taken. Times are readings of one monotonic clock, in milliseconds. */
 export interface MemberState {

@@ -1,8 +1,10 @@
 import { EventEmitter } from 'node:events';
 import { findRelays, type FoundRelay } from '../../sdk/discovery/find-relays.js';
 import { sleep } from '../../sdk/lease/sleep.js';
-import { scoutJitterShare, type RelayTimes } from '../constants.js';
+import type { RelayTimes } from '../options/relay-times.js';
 import { background } from '../../util/boundary.js';
+
+const scoutJitterShare = 0.25;
 
 export interface ScoutOptions {
   /** Those that the caller named. */

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { FoundRelay } from '../../sdk/discovery/find-relays.js';
-import type { CheckedRelays, ExposeOptions } from '../expose-options.js';
+import type { CheckedRelays, ExposeOptions } from '../options/expose-options.js';
 import { RelayMember, type MemberOptions } from './relay-member.js';
 import { planRelays } from './relay-plan.js';
 import { RelayScout } from './relay-scout.js';

@@ -2,9 +2,9 @@ import type { Duplex } from 'node:stream';
 import { type ProxiedAddresses, proxyHeader } from '../../protocol/proxy-protocol.js';
 import type { Socket } from 'node:net';
 import { HttpForwarder, type HttpOptions } from './http/http-forwarder.js';
-import { ServiceHealth } from './health/service-health.js';
-import { splice, type SpliceOutcome } from './splice-service.js';
-import { connectTarget, type Target } from './target.js';
+import { ServiceHealth } from './upstream/service-health.js';
+import { splice, type SpliceOutcome } from './upstream/splice-service.js';
+import { connectTarget, type Target } from './upstream/target.js';
 import { UnavailablePage } from './http/unavailable-page.js';
 
 export interface ServiceOptions {

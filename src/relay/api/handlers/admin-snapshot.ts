@@ -1,20 +1,20 @@
 import type { SuccessData } from '../../../contract/index.js';
-import type { LeaseBook } from '../../leases/lease-registry.js';
-import { identityKey } from '../../leases/lease.js';
+import type { LeaseRegistry } from '../../leases/lease-registry.js';
+import { identityKey } from '../../../contract/lease-identity.js';
 import type { Policy } from '../../policy/policy.js';
 import type { PortSettings } from '../../policy/settings.js';
-import type { SessionDirectory } from '../../reverse/session-registry.js';
+import type { SessionRegistry } from '../../reverse/session-registry.js';
 import { publicAddress } from './sdk.js';
 
 export interface SnapshotParts {
   rootHost: string;
-  leases: LeaseBook;
-  directory: SessionDirectory;
+  leases: LeaseRegistry;
+  registry: SessionRegistry;
   policy: Policy;
 }
 
 /** The relay's state at this moment, as the contract shows it. */
-export function takeSnapshot({ rootHost, leases, directory, policy }: SnapshotParts): SuccessData<'getSnapshot'> {
+export function takeSnapshot({ rootHost, leases, registry, policy }: SnapshotParts): SuccessData<'getSnapshot'> {
   const standing = (key: string) => {
     const decision = policy.decisionOn(key);
     return {
@@ -42,7 +42,7 @@ export function takeSnapshot({ rootHost, leases, directory, policy }: SnapshotPa
         udp_addr: publicAddress(rootHost, lease.udpPort),
         tcp_addr: publicAddress(rootHost, lease.tcpPort),
         metadata: lease.metadata,
-        ready: directory.of(lease).queue.ready,
+        ready: registry.of(lease).queue.ready,
         ...standing(key),
         is_ip_banned: policy.isIpBanned(lease.clientIp),
       };

@@ -5,8 +5,9 @@ import { parseIp } from '../../../net/ip-address.js';
 import type { AuditLog } from '../../audit/audit-log.js';
 import type { AdminAuth } from '../../auth/admin-auth.js';
 import { sessionCookieName } from '../../auth/admin-sessions.js';
-import { adminSessionTtlMs } from '../../constants.js';
-import { type Identity, parseIdentity } from '../../leases/lease.js';
+import { adminSessionTtlMs } from '../../auth/admin-sessions.js';
+import { type LeaseIdentity } from '../../../contract/lease-identity.js';
+import { parseIdentity } from '../../leases/lease.js';
 import { type Actor, decisionNames } from '../../policy/policy.js';
 import { admitted } from '../middleware/admin-guard.js';
 import { type SnapshotParts, portSettings, takeSnapshot } from './admin-snapshot.js';
@@ -142,7 +143,7 @@ function sessionCookie(value: string, maxAgeSeconds: number): string {
 }
 
 /** @throws ApiError `invalid_request`, `invalid_address` */
-function identityIn({ params }: Request): Identity {
+function identityIn({ params }: Request): LeaseIdentity {
   const name = fromBase64Url(String(params['name']));
   if (name === undefined) throw new ApiError('invalid_request', 'the name is not base64url');
   const address = fromBase64Url(String(params['addr']));

@@ -1,5 +1,5 @@
 import { ApiError, type RequestBody, type SuccessData, success } from '../../../contract/index.js';
-import { discoveryVersion } from '../../../sdk/constants.js';
+import { discoveryVersion } from '../../../sdk/discovery/relay-descriptor.js';
 import type { Discovery } from '../../discovery/discovery.js';
 import type { Handlers } from '../app.js';
 import { clientIp, rfc3339 } from './sdk.js';

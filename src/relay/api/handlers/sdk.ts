@@ -4,19 +4,20 @@ import type { LeaseAuth } from '../../leases/lease-auth.js';
 import type { AccessTokens } from '../../auth/tokens.js';
 import type { CertificateSource } from '../../certs/certificate-source.js';
 import { sourceOf } from '../../../net/source-network.js';
-import {
-  defaultLeaseTtlSeconds,
-  domainBurst,
-  domainCallsPerSecond,
-  protocolVersion,
-  signingKeyId,
-} from '../../constants.js';
+import { defaultLeaseTtlSeconds } from '../../leases/lease.js';
+import { signingKeyId } from '../../certs/certificate.js';
 import { refuseWhenDraining } from '../../reverse/draining.js';
-import type { LeaseBook } from '../../leases/lease-registry.js';
+import type { LeaseRegistry } from '../../leases/lease-registry.js';
 import type { Policy } from '../../policy/policy.js';
-import type { Registration } from '../../leases/registration.js';
+import type { RegistrationService } from '../../leases/registration.js';
 import { RateLimit } from '../../limiters/rate-limit.js';
 import type { Handlers } from '../app.js';
+
+/** The protocol this relay speaks, as `GET /sdk/domain` reports it. */
+const protocolVersion = '5';
+/** Tunnels fetch the chain anew at each renewal, and an address may have 256 leases. */
+const domainBurst = 600;
+const domainCallsPerSecond = 60;
 
 export interface SdkParts {
   rootHost: string;
@@ -24,8 +25,8 @@ export interface SdkParts {
   releaseVersion: string;
   digestSigning: boolean;
   certificates: CertificateSource;
-  registration: Registration;
-  leases: LeaseBook;
+  registration: RegistrationService;
+  leases: LeaseRegistry;
   tokens: AccessTokens;
   auth: LeaseAuth;
   policy: Policy;

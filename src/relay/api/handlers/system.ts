@@ -1,18 +1,18 @@
 import { ApiError, type RequestBody, type SuccessData, success } from '../../../contract/index.js';
 import type { LeaseAuth } from '../../leases/lease-auth.js';
-import type { LeaseBook } from '../../leases/lease-registry.js';
+import type { LeaseRegistry } from '../../leases/lease-registry.js';
 import type { DigestRequest, DigestSigner } from '../../keyless/digest-signer.js';
 import type { TranscriptRequest, TranscriptSigner } from '../../keyless/transcript-signer.js';
-import type { SessionDirectory } from '../../reverse/session-registry.js';
-import { identityKey } from '../../leases/lease.js';
+import type { SessionRegistry } from '../../reverse/session-registry.js';
+import { identityKey } from '../../../contract/lease-identity.js';
 import type { Policy } from '../../policy/policy.js';
 import type { Handlers } from '../app.js';
 import { credentials } from './sdk.js';
 
 export interface SystemParts {
   auth: LeaseAuth;
-  leases: LeaseBook;
-  directory: SessionDirectory;
+  leases: LeaseRegistry;
+  registry: SessionRegistry;
   transcripts: Pick<TranscriptSigner, 'sign'>;
   /** Only where the operator turned digest mode on. */
   digests?: Pick<DigestSigner, 'sign'>;
@@ -51,7 +51,7 @@ export function systemHandlers(parts: SystemParts): Handlers {
       const data: SuccessData<'getTunnelStatus'> = {
         hostname,
         registered: true,
-        service_alive: parts.directory.isAlive(lease),
+        service_alive: parts.registry.isAlive(lease),
       };
       response.json(success(data));
     },

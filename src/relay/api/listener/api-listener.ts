@@ -8,28 +8,29 @@ import { guard, repeat } from '../../../util/boundary.js';
 import { DetachableSocket } from '../../../unwrap/detachable-socket.js';
 import { unwrapAlpn } from '../../../unwrap/unwrap.js';
 import type { Certificate } from '../../certs/certificate.js';
-import {
-  keepAliveTimeoutMs,
-  maxApiConnections,
-  maxRequestHeadBytes,
-  requestCheckIntervalMs,
-  requestHeadTimeoutMs,
-  requestTimeoutMs,
-  responseTimeoutMs,
-  tcpKeepAliveMs,
-  tlsHandshakeTimeoutMs,
-} from '../../constants.js';
+import { maxRequestHeadBytes, requestHeadTimeoutMs } from './request-head.js';
+import { relayKeepAliveMs } from '../../../net/tcp-keepalive.js';
 import { sourceOf } from '../../../net/source-network.js';
-import { Tally } from '../../limiters/concurrency-limiter.js';
+import { ConcurrencyLimiter } from '../../limiters/concurrency-limiter.js';
 import type { ClientAddresses } from '../middleware/client-address.js';
 import type { ConnectEndpoint, Wrapped } from './connect.js';
 import { closeSoon, refuseWith } from './raw-responses.js';
 import { peekRequest } from './request-head.js';
 
+const requestTimeoutMs = 30_000;
+/** How long a peer may take to read a response; what it has not taken is held in memory. */
+const responseTimeoutMs = 20_000;
+/** A connection without requests is kept for so long: tunnels ask for signatures now and then, and each new one is a handshake. */
+const keepAliveTimeoutMs = 60_000;
+/** How often requests under way are held against the two deadlines above. */
+const requestCheckIntervalMs = 2_000;
+const tlsHandshakeTimeoutMs = 10_000;
+const maxApiConnections = 100_000;
+
 const connectPath = /^\/sdk\/connect(?:\?|$)/;
 
 /** What is known of a connection that was accepted elsewhere. */
-export interface Arrival {
+export interface AcceptedConnection {
   /** The address that counts, where the connection's other end only passes it on. */
   passedOnFor?: string | undefined;
   /** Protocols that its ClientHello offers. */
@@ -48,16 +49,16 @@ export class ApiListener {
   /** TCP connections, from before their handshake on. */
   readonly #open = new Set<Socket>();
   /** Connections to the API's own port that are no reverse sessions (yet). */
-  readonly #bySource: Tally;
+  readonly #bySource: ConcurrencyLimiter;
   /** The last response not done yet of each connection that HTTP serves. */
   readonly #answering = new Map<Duplex, ServerResponse>();
   /** Responses that were handed to the connection and not taken by the peer, and since when. */
   readonly #unread = new WeakMap<ServerResponse, number>();
   readonly #sweeper: NodeJS.Timeout;
   /** By the ends of the connection: TLS makes another socket of each. */
-  readonly #arrivals = new Map<string, Arrival>();
+  readonly #arrivals = new Map<string, AcceptedConnection>();
   /** Connections of which TLS may be taken off. */
-  readonly #wrapped = new WeakMap<Duplex, Wrapped & { arrival: Arrival }>();
+  readonly #wrapped = new WeakMap<Duplex, Wrapped & { arrival: AcceptedConnection }>();
   /** TCP connections of these. */
   readonly #wrappedSockets = new WeakSet<Socket>();
   #unwrappable: SecureContext;
@@ -69,7 +70,7 @@ export class ApiListener {
     private readonly addresses: ClientAddresses,
     maxConnectionsPerSource: number,
   ) {
-    this.#bySource = new Tally(maxConnectionsPerSource);
+    this.#bySource = new ConcurrencyLimiter(maxConnectionsPerSource);
     const limits = {
       maxHeaderSize: maxRequestHeadBytes,
       headersTimeout: requestHeadTimeoutMs,
@@ -128,7 +129,7 @@ export class ApiListener {
       allowHalfOpen: true,
       noDelay: true,
       keepAlive: true,
-      keepAliveInitialDelay: tcpKeepAliveMs,
+      keepAliveInitialDelay: relayKeepAliveMs,
     });
     // A client that leaves amid its handshake goes unnoticed on half-open sockets until the handshake's deadline.
     this.#tls.on(
@@ -157,7 +158,7 @@ export class ApiListener {
   }
 
   /** Serves a connection accepted elsewhere, from its ClientHello on. */
-  accept(socket: Socket, arrival: Arrival): void {
+  accept(socket: Socket, arrival: AcceptedConnection): void {
     if (arrival.alpn?.includes(unwrapAlpn)) return this.#acceptUnwrappable(socket, arrival);
     const ends = endsOf(socket);
     this.#arrivals.set(ends, arrival);
@@ -214,7 +215,7 @@ export class ApiListener {
   }
 
   /** TLS that is not tied to its socket, which costs more and is only for sessions. */
-  #acceptUnwrappable(socket: Socket, arrival: Arrival): void {
+  #acceptUnwrappable(socket: Socket, arrival: AcceptedConnection): void {
     this.#wrappedSockets.add(socket);
     if (!this.#admit(socket)) return;
     const transport = new DetachableSocket(socket);

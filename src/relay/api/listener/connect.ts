@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { WebSocketServer } from 'ws';
 import { ApiError } from '../../../contract/index.js';
-import { datagramCarrierSilenceMs, keepaliveIntervalMs, unwrapTimeoutMs } from '../../constants.js';
+import { keepaliveIntervalMs } from '../../reverse/reverse-session.js';
 import type { Datagrams } from '../../datagrams/datagrams.js';
 import type { Logger } from '../../../util/logger.js';
 import type { Admission, ConnectRequest, ReverseAdmission } from '../../reverse/admission.js';
@@ -18,6 +18,11 @@ import type { ClientAddresses } from '../middleware/client-address.js';
 import { asApiError } from '../middleware/errors.js';
 import { refuseWith } from './raw-responses.js';
 import type { RequestHead } from './request-head.js';
+
+/** A carrier without a word for so long is dead: its tunnel answers each ping of `keepaliveIntervalMs`. */
+const datagramCarrierSilenceMs = 45_000;
+/** From the answer to a tunnel's first word without TLS. */
+const unwrapTimeoutMs = 10_000;
 
 const streamProtocol = 'portal.reverse';
 const datagramProtocol = 'portal.datagram';

@@ -1,7 +1,10 @@
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type ApiError, failure } from '../../../contract/index.js';
-import { lingerAfterRefusalMs, maxBytesAfterRefusal } from '../../constants.js';
+
+/** How long, and how much, a peer that was refused may still send before its connection is destroyed. */
+const lingerAfterRefusalMs = 2_000;
+const maxBytesAfterRefusal = 1_048_576;
 
 /** An error envelope as a whole HTTP response, for connections that no HTTP server serves. */
 export function errorResponse(error: ApiError): string {

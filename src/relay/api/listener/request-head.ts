@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net';
 import { NoPrefixError, readPrefix } from '../../../net/read-prefix.js';
-import { maxRequestHeadBytes, requestHeadTimeoutMs } from '../../constants.js';
+
+export const maxRequestHeadBytes = 16_384;
+export const requestHeadTimeoutMs = 10_000;
 
 /** The head of a plain `GET /sdk/connect`, read before any HTTP parser sees the connection. */
 export interface RequestHead {

@@ -1,6 +1,8 @@
 import type { RequestHandler } from 'express';
 import { type OpenApiDocument, listOperations } from '../../../contract/index.js';
-import { preflightMaxAgeSeconds } from '../../constants.js';
+
+/** How long a browser may go by the answer to a preflight. */
+const preflightMaxAgeSeconds = 600;
 
 /** What an answer may show to a page besides its body. `Date` is the clock that `expires_at` goes by. */
 const exposed = 'Retry-After, Date';

@@ -1,7 +1,6 @@
 import { Agent, type ClientRequest, type IncomingMessage, request as httpRequest, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { httpIdleTimeoutMs, maxHttpHeadBytes } from '../../constants.js';
 import { guard } from '../../../util/boundary.js';
 import {
   ambiguity,
@@ -12,8 +11,13 @@ import {
   requestHeaders,
   trailersOf,
 } from './forwarded-headers.js';
-import { splice, type SpliceOutcome } from '../splice-service.js';
+import { splice, type SpliceOutcome } from '../upstream/splice-service.js';
 import { answerUnavailable } from './unavailable-page.js';
+
+/** Of a request or an answer. */
+export const maxHttpHeadBytes = 65_536;
+/** From one answer's end, or the connection's begin, to the end of the next request's head. */
+export const httpIdleTimeoutMs = 75_000;
 
 const badRequest = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
 
@@ -24,7 +28,7 @@ const repeatable = new Set(['GET', 'HEAD', 'OPTIONS']);
  * One visitor's connection, and the one connection to the service that its requests share, opened at the first and anew
  * whenever the service has closed it.
  */
-export class HttpVisit {
+export class HttpConnection {
   /** Settles when the visitor's connection is closed. */
   readonly over: Promise<SpliceOutcome>;
   readonly #outcome: SpliceOutcome = { received: 0, sent: 0 };

@@ -2,9 +2,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { guard } from '../../../util/boundary.js';
-import { httpIdleTimeoutMs, maxHttpHeadBytes } from '../../constants.js';
-import { HttpVisit } from './http-connection.js';
-import type { SpliceOutcome } from '../splice-service.js';
+import { httpIdleTimeoutMs, maxHttpHeadBytes } from './http-connection.js';
+import { HttpConnection } from './http-connection.js';
+import type { SpliceOutcome } from '../upstream/splice-service.js';
 
 export interface HttpOptions {
   /** What the service gets instead of the visitor's Host. */
@@ -27,16 +27,16 @@ export interface HttpVisitor {
  */
 export class HttpForwarder {
   readonly #server: Server;
-  readonly #visits = new WeakMap<Duplex, HttpVisit>();
+  readonly #connections = new WeakMap<Duplex, HttpConnection>();
 
   constructor(private readonly options: HttpOptions) {
     // The server never listens, so that it keeps no deadlines; visits do. This one is only told to visitors.
     this.#server = createServer({ maxHeaderSize: maxHttpHeadBytes, keepAliveTimeout: httpIdleTimeoutMs });
-    const visitOf = (request: IncomingMessage) => this.#visits.get(request.socket) as HttpVisit;
+    const connectionOf = (request: IncomingMessage) => this.#connections.get(request.socket) as HttpConnection;
     const cut = ({ socket }: IncomingMessage) => socket.destroy();
     const forward = guard(
       'visitor request',
-      (request: IncomingMessage, response: ServerResponse) => visitOf(request).forward(request, response),
+      (request: IncomingMessage, response: ServerResponse) => connectionOf(request).forward(request, response),
       cut,
     );
     for (const event of ['request', 'checkContinue', 'checkExpectation']) this.#server.on(event, forward);
@@ -44,7 +44,7 @@ export class HttpForwarder {
       'clientError',
       guard(
         'visitor error',
-        (_error: Error, socket: Duplex) => this.#visits.get(socket)?.malformed(),
+        (_error: Error, socket: Duplex) => this.#connections.get(socket)?.malformed(),
         (_error, socket) => socket.destroy(),
       ),
     );
@@ -52,7 +52,7 @@ export class HttpForwarder {
       'upgrade',
       guard(
         'visitor upgrade',
-        (request: IncomingMessage, _socket: Duplex, head: Buffer) => visitOf(request).upgrade(request, head),
+        (request: IncomingMessage, _socket: Duplex, head: Buffer) => connectionOf(request).upgrade(request, head),
         cut,
       ),
     );
@@ -60,13 +60,13 @@ export class HttpForwarder {
 
   /** Serves a visitor's connection until it is closed. Never rejects. */
   async serve(visitor: Duplex, { address, hostname, connect, signal }: HttpVisitor): Promise<SpliceOutcome> {
-    const visit = new HttpVisit(visitor, connect, { address, hostname, hostHeader: this.options.hostHeader });
-    this.#visits.set(visitor, visit);
+    const connection = new HttpConnection(visitor, connect, { address, hostname, hostHeader: this.options.hostHeader });
+    this.#connections.set(visitor, connection);
     const cut = () => visitor.destroy();
     signal.addEventListener('abort', cut, { once: true });
     try {
       this.#server.emit('connection', visitor);
-      return await visit.over;
+      return await connection.over;
     } finally {
       signal.removeEventListener('abort', cut);
     }

@@ -1,7 +1,9 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { unavailablePageTimeoutMs } from '../../constants.js';
 import { guard } from '../../../util/boundary.js';
+
+/** How long a visitor may take to fetch the page that says the service is down. */
+const unavailablePageTimeoutMs = 15_000;
 
 const page = `<!doctype html>
 <html lang="en">

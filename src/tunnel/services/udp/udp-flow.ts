@@ -1,7 +1,11 @@
 import { type Socket, createSocket } from 'node:dgram';
 import type { LookupAddress } from 'node:dns';
 import { EventEmitter } from 'node:events';
-import { maxUdpQueueBytes, maxUdpWaiting } from '../../constants.js';
+
+/** Datagrams of one flow that wait for its socket. */
+const maxUdpWaiting = 64;
+/** Bytes in the system's queue of one flow; past it datagrams are dropped. */
+const maxUdpQueueBytes = 262_144;
 
 export interface UdpFlowEvents {
   /** The service has answered. */

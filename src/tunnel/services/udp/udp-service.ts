@@ -4,10 +4,17 @@ import { lookupWithLoopback } from '../../../sdk/transport/loopback.js';
 import type { DatagramChannel } from '../../../streams/datagram-channel.js';
 import { decodeDatagram, encodeDatagram } from '../../../protocol/datagram-frame.js';
 import { guard, repeat } from '../../../util/boundary.js';
-import { maxUdpFlows, udpDropNoticeMs, udpFlowIdleMs, udpSweepIntervalMs } from '../../constants.js';
-import { ServiceHealth } from '../health/service-health.js';
-import { describeTarget, type Target } from '../target.js';
+import { ServiceHealth } from '../upstream/service-health.js';
+import { describeTarget, type Target } from '../upstream/target.js';
 import { UdpFlow } from './udp-flow.js';
+
+/** Peers of one carrier: as many as a relay allows a lease. Each takes a socket; past it, the one silent for longest goes. */
+const maxUdpFlows = 4_096;
+/** Somewhat longer than the relay's 30 s, so that a peer that comes back in time is the same to the service. */
+const udpFlowIdleMs = 35_000;
+const udpSweepIntervalMs = 2_000;
+/** Drops are told of no more often than this. */
+const udpDropNoticeMs = 60_000;
 
 /** Datagrams since the beginning. */
 export interface UdpCounters {

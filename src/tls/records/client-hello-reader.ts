@@ -1,8 +1,8 @@
-import { TlsAlertError } from './alerts.js';
-import { contentType, handshakeType, maxClientHelloBytes } from './constants.js';
-import { HandshakeJoiner } from './handshake-joiner.js';
-import { type ClientHello, parseClientHello } from './messages.js';
-import { RecordReader } from '../records/record-reader.js';
+import { TlsAlertError } from '../codec/alerts.js';
+import { contentType, handshakeType, maxClientHelloBytes } from '../codec/constants.js';
+import { HandshakeJoiner } from '../codec/handshake-joiner.js';
+import { type ClientHello, parseClientHello } from '../codec/messages.js';
+import { RecordReader } from './record-reader.js';
 
 /**
  * Reads a ClientHello from the start of a connection without consuming it: for a router that answers nothing itself

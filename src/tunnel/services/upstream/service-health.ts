@@ -1,6 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { isOutOfFiles } from '../../../sdk/calls/errors.js';
-import { outOfFilesNoticeMs } from '../../constants.js';
+
+/** That there is no file descriptor left is told no more often than this. */
+const outOfFilesNoticeMs = 60_000;
 
 export interface ServiceEvents {
   /** The service stopped answering, or answers again. */

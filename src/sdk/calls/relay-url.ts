@@ -1,4 +1,4 @@
-import { UsageError } from '../calls/errors.js';
+import { UsageError } from './errors.js';
 
 /**
  * Reads a relay's URL: `https://host[:port]`, the scheme may be left out.

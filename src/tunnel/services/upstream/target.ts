@@ -1,7 +1,9 @@
 import { connect, type Socket } from 'node:net';
-import { systemCode, UsageError } from '../../sdk/calls/errors.js';
-import { addressOptions } from '../../sdk/transport/loopback.js';
-import { targetConnectTimeoutMs, tcpKeepAliveMs } from '../constants.js';
+import { systemCode, UsageError } from '../../../sdk/calls/errors.js';
+import { addressOptions } from '../../../sdk/transport/loopback.js';
+import { tunnelKeepAliveMs } from '../../../net/tcp-keepalive.js';
+
+const targetConnectTimeoutMs = 10_000;
 
 /** A service that is reached by TCP. */
 export interface Target {
@@ -70,7 +72,7 @@ export async function connectTarget(target: Target, signal: AbortSignal): Promis
     allowHalfOpen: true,
     noDelay: true,
     keepAlive: true,
-    keepAliveInitialDelay: tcpKeepAliveMs,
+    keepAliveInitialDelay: tunnelKeepAliveMs,
   });
   return await new Promise((resolve, reject) => {
     const settle = () => {

@@ -1,15 +1,21 @@
-import { UsageError } from '../sdk/calls/errors.js';
-import type { Identity } from '../sdk/identity/identity.js';
-import type { Metadata } from '../sdk/lease/lease-keeper.js';
-import { checkName } from '../sdk/identity/name.js';
-import { parseRelayUrl } from '../sdk/transport/relay-url.js';
-import { defaultMaxRelays, maxMaxRelays, maxNamedRelays, type RelayTimes } from './constants.js';
-import { checkHostHeader } from './services/http/forwarded-headers.js';
-import { LocalService, type ServiceOptions } from './services/local-service.js';
-import type { LinkServices } from './link/relay-link.js';
-import type { ProbeTimes } from './link/self-probe.js';
-import { describeTarget, parsePortTarget, parseTarget, type Target } from './services/target.js';
-import { UdpService } from './services/udp/udp-service.js';
+import { UsageError } from '../../sdk/calls/errors.js';
+import type { Identity } from '../../sdk/identity/identity.js';
+import type { Metadata } from '../../sdk/lease/lease-keeper.js';
+import { checkName } from '../../sdk/identity/name.js';
+import { parseRelayUrl } from '../../sdk/calls/relay-url.js';
+import { type RelayTimes } from './relay-times.js';
+import { checkHostHeader } from '../services/http/forwarded-headers.js';
+import { LocalService, type ServiceOptions } from '../services/local-service.js';
+import type { LinkServices } from '../link/relay-link.js';
+import type { ProbeTimes } from '../link/self-probe.js';
+import { describeTarget, parsePortTarget, parseTarget, type Target } from '../services/upstream/target.js';
+import { UdpService } from '../services/udp/udp-service.js';
+
+/** How many relays a tunnel uses where discovery finds more than were named. */
+const defaultMaxRelays = 3;
+const maxMaxRelays = 16;
+/** Relays that can be named for one tunnel. */
+const maxNamedRelays = 64;
 
 /** Which relays a tunnel is to use. */
 export interface RelayChoice {

@@ -1,14 +1,17 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { ReusedReads } from '../../net/pooled-reads.js';
-import {
-  bulkAfterBytes,
-  bulkChunkBytes,
-  flushAfterTargetFailureMs,
-  lingerAfterAnswerMs,
-  lingerAfterTargetEndMs,
-} from '../constants.js';
-import { guard } from '../../util/boundary.js';
+import { PooledReads } from '../../../net/pooled-reads.js';
+import { guard } from '../../../util/boundary.js';
+
+/** Bytes of a service's answer after which it is read into reused buffers, where they come in chunks of at least so many. */
+const bulkAfterBytes = 262_144;
+const bulkChunkBytes = 8_192;
+/** Where the service has said its last, how long a silent visitor may keep its own direction open. */
+const lingerAfterTargetEndMs = 120_000;
+/** Where the service is gone and its answer is out, how long a visitor who still speaks is listened to. */
+const lingerAfterAnswerMs = 10_000;
+/** Where the service broke off, how long what it had said may take to reach the visitor. */
+const flushAfterTargetFailureMs = 10_000;
 
 export interface SpliceOutcome {
   /** Bytes from the visitor to the service, and back. */
@@ -56,7 +59,7 @@ export function splice(visitor: Duplex, target: Socket): Promise<SpliceOutcome> 
     cut,
   );
   const uncork = () => target.uncork();
-  let reads: ReusedReads | undefined;
+  let reads: PooledReads | undefined;
   let bulk: 'not yet' | 'decided' = 'not yet';
 
   const toVisitor = guard(
@@ -65,7 +68,7 @@ export function splice(visitor: Duplex, target: Socket): Promise<SpliceOutcome> 
       pass(chunk, written);
       if (bulk === 'decided' || outcome.sent < bulkAfterBytes || chunk.length < bulkChunkBytes) return;
       bulk = 'decided';
-      reads = ReusedReads.start(target, (bytes, release) => {
+      reads = PooledReads.start(target, (bytes, release) => {
         pass(bytes, () => {
           release();
           written();
