@@ -3,7 +3,7 @@ import { readRelayConfig } from '../relay/config/config.js';
 import { ConfigError } from '../relay/config/given-settings.js';
 import { relaySettingsHelp } from '../relay/config/settings.js';
 import { createLogger } from '../util/logger.js';
-import { type Relay, startRelay } from '../relay/relay-server.js';
+import { type RelayServer, startRelay } from '../relay/relay-server.js';
 import { installLastNet } from '../util/last-net.js';
 import { dropUnreadOutput, endDespiteUnreadOutput } from '../util/standard-output.js';
 
@@ -37,7 +37,7 @@ export async function relayCommand(argv: string[]): Promise<number> {
   const signals = new EventEmitter<{ signal: [NodeJS.Signals] }>();
   const signalled = once(signals, 'signal');
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => signals.emit('signal', signal));
-  let relay: Relay | undefined;
+  let relay: RelayServer | undefined;
   const removeNet = installLastNet({
     log: (error, origin) =>
       logger.fatal({ err: error, origin }, 'a fault that nothing caught: the relay drains and ends'),

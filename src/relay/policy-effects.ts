@@ -1,29 +1,40 @@
+import { identityKey } from '../contract/lease-identity.js';
 import { networkOf } from '../net/source-network.js';
 import type { LeaseRegistry } from './leases/lease-registry.js';
-import { identityKey } from '../contract/lease-identity.js';
-import { type Lease } from './leases/lease.js';
-import type { SessionRegistry } from './reverse/session-registry.js';
 import type { Policy } from './policy/policy.js';
+import type { LeasePorts } from './ports/lease-ports.js';
+import type { SessionRegistry } from './reverse/session-registry.js';
+
+export interface AffectedParts {
+  leases: LeaseRegistry;
+  sessions: SessionRegistry;
+  ports: LeasePorts;
+}
 
 /**
- * Makes what is decided count for what is alive: leases of identities that are refused end, sessions and connections of those
- * that may not be served are dropped, and so are sessions from banned addresses. All within the call that decides it.
+ * Makes what is decided count for what is alive, within the call that decides it: leases of identities that are refused end,
+ * sessions and connections of those that may not be served are dropped, and so are sessions from banned addresses; bandwidth
+ * limits and port settings take effect. Every effect of a decision is wired here.
  */
-export function applyPolicyEffects(policy: Policy, leases: LeaseRegistry, registry: SessionRegistry): void {
+export function applyPolicyEffects(policy: Policy, { leases, sessions, ports }: AffectedParts): void {
   const reject = (isHit: (key: string) => boolean) => {
     for (const lease of leases.live()) {
       const key = identityKey(lease.identity);
       if (isHit(key) && policy.isRejected(key)) leases.reject(lease);
     }
-    registry.drop((lease: Lease) => {
-      const key = identityKey(lease.identity);
+    sessions.drop(({ identity }) => {
+      const key = identityKey(identity);
       return isHit(key) && !policy.mayServe(key);
     });
   };
+  policy.on('bps', () => sessions.applyLimits());
   policy.on('standing', (changed) => reject((key) => key === changed));
-  policy.on('settings', () => reject(() => true));
+  policy.on('settings', () => {
+    ports.reconcile();
+    reject(() => true);
+  });
   policy.on('ip', (ip, banned) => {
-    if (banned) registry.endFrom((from) => networkOf(from) === ip);
+    if (banned) sessions.endFrom((from) => networkOf(from) === ip);
   });
   // Decided just before the relay went down.
   reject(() => true);

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import { UsageError } from '../sdk/calls/errors.js';
+import { Mutex } from '../util/mutex.js';
 import { defaultIdentityFile, loadIdentityFile } from '../sdk/identity/identity-file.js';
 import { background } from '../util/boundary.js';
 import { expose, type Tunnel } from './expose.js';
@@ -36,7 +37,7 @@ export class ServiceGroup extends EventEmitter<GroupEvents> {
   readonly #services = new Map<string, Service>();
   readonly #closing = new Set<Tunnel>();
   /** Changes are made one after the other. */
-  #changes: Promise<unknown> = Promise.resolve();
+  readonly #changes = new Mutex();
   #isOver = false;
 
   /** Services whose tunnel is not over. */
@@ -59,10 +60,7 @@ export class ServiceGroup extends EventEmitter<GroupEvents> {
       if (!options.identity) identityFiles.add(options.identityFile ?? defaultIdentityFile());
     }
     await Promise.all([...identityFiles].map((file) => loadIdentityFile(file)));
-    const change = this.#changes.then(() => this.#apply(wanted));
-    // What has gone wrong in this one, by a listener's fault, does not concern the next.
-    this.#changes = change.catch(() => undefined);
-    return await change;
+    return await this.#changes.run(() => this.#apply(wanted));
   }
 
   /** Ends all of them. Called again with less grace, it hurries. @param graceMs as for `Tunnel.close` */
@@ -70,7 +68,7 @@ export class ServiceGroup extends EventEmitter<GroupEvents> {
     this.#isOver = true;
     const tunnels = () => [...[...this.#services.values()].map(({ tunnel }) => tunnel), ...this.#closing];
     await Promise.all(tunnels().map((tunnel) => tunnel.close(graceMs)));
-    await this.#changes;
+    await this.#changes.run(() => undefined);
     await Promise.all(tunnels().map((tunnel) => tunnel.close(graceMs)));
   }
 

@@ -1,16 +1,27 @@
-/** What was started or opened, to be stopped in reverse: each once, whatever one of them throws. */
+/** Starts parts in order, and stops them in reverse: each once, whatever one of them throws. */
 export class Lifecycle {
   readonly #steps: (() => unknown)[] = [];
 
-  /** @param onError told of each step that fails; the others are taken all the same */
+  /** @param onError told of each stop that fails; the others are run all the same */
   constructor(private readonly onError: (error: unknown) => void) {}
 
-  /** Adds a step, which comes before all that were added earlier. */
+  /**
+   * Starts a part.
+   * @param stop run by `stop()`, unless the start failed
+   * @throws what `start` throws: whoever starts the whole is to call `stop()` then
+   */
+  async start<Part>(start: () => Part | Promise<Part>, stop?: (part: Part) => unknown): Promise<Part> {
+    const part = await start();
+    if (stop) this.onStop(() => stop(part));
+    return part;
+  }
+
+  /** Adds a step that `stop()` runs before all that were added earlier. */
   onStop(step: () => unknown): void {
     this.#steps.push(step);
   }
 
-  /** @throws the first error of a step, once all have been taken */
+  /** @throws the first error of a step, once all have been run */
   async stop(): Promise<void> {
     const errors: unknown[] = [];
     for (let step = this.#steps.pop(); step; step = this.#steps.pop()) {

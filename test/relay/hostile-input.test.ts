@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
 import { maxFlows } from '../../src/relay/datagrams/datagrams.js';
 import { maxRequestHeadBytes } from '../../src/relay/api/listener/request-head.js';
-import { minApiConnectionsPerSource } from '../../src/relay/relay-server.js';
+import { minApiConnectionsPerSource } from '../../src/relay/api/listener/api-listener.js';
 import { DatagramCounters } from '../../src/relay/datagrams/counters.js';
 import { LeaseDatagrams } from '../../src/relay/datagrams/lease-datagrams.js';
 import { LeaseSessions } from '../../src/relay/reverse/session-registry.js';

@@ -8,10 +8,10 @@ import { certificateReloadIntervalMs } from '../../src/relay/config/config.js';
 import { maxLeaseTtlSeconds } from '../../src/relay/config/settings.js';
 import type { PortSettings } from '../../src/relay/policy/settings.js';
 import { createLogger } from '../../src/util/logger.js';
-import { type Relay, type RelayParts, startRelay } from '../../src/relay/relay-server.js';
+import { type RelayServer, type RelayParts, startRelay } from '../../src/relay/relay-server.js';
 
 export interface TestRelay {
-  relay: Relay;
+  relay: RelayServer;
   config: RelayConfig;
   /** `https://portal.localhost:PORT`, the port being the public one. */
   url: string;

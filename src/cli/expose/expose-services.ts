@@ -7,6 +7,7 @@ import { background } from '../../util/boundary.js';
 import { ConfigWatch } from './config-watch.js';
 import { readExposeConfig } from './expose-config.js';
 import { ExposeOutput } from './expose-output.js';
+import { Mutex } from '../../util/mutex.js';
 
 /** How often the configuration is looked at. */
 const lookIntervalMs = 1_000;
@@ -69,18 +70,15 @@ export async function exposeServices({ config, json }: ServicesOptions): Promise
     }
   };
   // One after the other, however fast they come.
-  let reading: Promise<void> = Promise.resolve();
+  const reading = new Mutex();
   const reload = () => {
-    reading = reading.then(read).catch((error: Error) => {
-      say('config_refused', `${error.message}; all goes on as it was`);
-    });
+    reading.run(read).catch((error: Error) => say('config_refused', `${error.message}; the services go on as before`));
   };
 
   const watch = new ConfigWatch(config, lookIntervalMs, reload);
   await watch.start();
-  reading = read();
   try {
-    await reading;
+    await reading.run(read);
   } catch (error) {
     watch.stop();
     throw error;

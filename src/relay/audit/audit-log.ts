@@ -1,6 +1,7 @@
 import { type FileHandle, open, rename } from 'node:fs/promises';
 import { RateLimit } from '../limiters/rate-limit.js';
 import type { AuditEntry, GovernanceStore, NumberedEntry } from '../store/governance-store.js';
+import { Mutex } from '../../util/mutex.js';
 
 const maxAuditFileBytes = 16 * 1024 * 1024;
 /** The audit log and its predecessors. */
@@ -22,7 +23,7 @@ export class AuditLog {
   #size = 0;
   /** Of the last line that is in the file. */
   #lastSeq = 0;
-  #flushing: Promise<void> = Promise.resolve();
+  readonly #flushes = new Mutex();
   /** Strangers can be refused without end: past this their attempts are only counted, so that they push nothing out. */
   readonly #refusals = new RateLimit(refusedAuditBurst, refusedAuditsPerSecond);
   #notWritten = 0;
@@ -42,7 +43,7 @@ export class AuditLog {
   }
 
   async stop(): Promise<void> {
-    await this.#flushing;
+    await this.#flushes.run(() => undefined);
     await this.#file?.close();
     this.#file = undefined;
   }
@@ -66,9 +67,7 @@ export class AuditLog {
    * come with a later call: they are safe there, and what they tell of has happened.
    */
   async flush(): Promise<void> {
-    const turn = this.#flushing.then(() => this.#write()).catch(this.onFault);
-    this.#flushing = turn;
-    await turn;
+    await this.#flushes.run(() => this.#write()).catch(this.onFault);
   }
 
   async #write(): Promise<void> {

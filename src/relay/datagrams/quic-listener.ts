@@ -15,6 +15,7 @@ import {
   quicPingMs,
 } from '../../streams/quic/quic-package.js';
 import { guard } from '../../util/boundary.js';
+import { Mutex } from '../../util/mutex.js';
 import { sourceOf } from '../../net/source-network.js';
 import type { Certificate } from '../certs/certificate.js';
 import type { Logger } from '../../util/logger.js';
@@ -59,7 +60,7 @@ export class QuicListener {
   #port = 0;
   #isStopped = false;
   /** Starts and stops come one after the other. */
-  #turn: Promise<void> = Promise.resolve();
+  readonly #steps = new Mutex();
 
   constructor(options: QuicListenerOptions) {
     this.#options = options;
@@ -79,25 +80,22 @@ export class QuicListener {
       this.#options.logger.info({ reason: (error as Error).message }, 'datagrams are carried over WebSocket only');
       return;
     }
-    await this.#next(() => this.#listen());
+    await this.#steps.run(() => this.#listen());
   }
 
   /** Takes the certificate in use now. The library knows no other way than to listen anew: carriers end, and tunnels open others. */
   renew(): void {
-    this.#next(async () => {
-      await this.#close();
-      await this.#listen();
-    }).catch((error: unknown) => this.#options.logger.error({ err: error }, 'the QUIC listener could not be renewed'));
+    this.#steps
+      .run(async () => {
+        await this.#close();
+        await this.#listen();
+      })
+      .catch((error: unknown) => this.#options.logger.error({ err: error }, 'the QUIC listener could not be renewed'));
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    await this.#next(() => this.#close());
-  }
-
-  async #next(step: () => Promise<void>): Promise<void> {
-    // A step that failed does not keep those behind it from their turn.
-    await (this.#turn = this.#turn.then(step, step));
+    await this.#steps.run(() => this.#close());
   }
 
   async #listen(): Promise<void> {

@@ -1,10 +1,10 @@
 import { type Server, type Socket, createServer } from 'node:net';
 import type { ClientHello } from '../../tls/codec/messages.js';
 import { guard } from '../../util/boundary.js';
-import type { Lease } from '../leases/lease.js';
 import { ConcurrencyLimiter } from '../limiters/concurrency-limiter.js';
 import { readClientHello, refuse } from './read-client-hello.js';
 import type { OutcomeObserver } from './connection-outcome.js';
+import type { Routing } from './routing.js';
 import type { VisitorForwarder } from './visitor-forwarder.js';
 import { type PublicConnections, type Visitor, publicTcpOptions } from './public-connections.js';
 
@@ -14,8 +14,7 @@ const maxHelloWaitsPerSource = 256;
 export interface PublicListenerOptions {
   /** Names that lead to the API: the root host, and what the operator added. */
   apiHosts: ReadonlySet<string>;
-  /** The lease to route to, if there is one and it may be served. */
-  leaseAt(hostname: string): Lease | undefined;
+  routing: Pick<Routing, 'leaseAt'>;
   /**
    * Takes over a connection to the API, its ClientHello still to be read.
    * @param onReverseSession to be called when it has become one: its lease's limits hold for it then, not its source's
@@ -63,7 +62,7 @@ export class PublicListener {
     if (hello === 'too many') return;
     if (!hello) return this.options.onOutcome?.('no_client_hello');
     const hostname = hello.serverName?.toLowerCase();
-    const lease = hostname === undefined ? undefined : this.options.leaseAt(hostname);
+    const lease = hostname === undefined ? undefined : this.options.routing.leaseAt(hostname);
     if (lease) {
       const arrival = { socket, addresses: visitor.addresses, clientHello: hello.raw };
       const joined = await this.forwarder.forward(arrival, lease);

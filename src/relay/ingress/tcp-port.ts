@@ -1,4 +1,5 @@
 import { type Server, type Socket, createServer } from 'node:net';
+import { listen } from '../../net/listen.js';
 import { guard } from '../../util/boundary.js';
 import type { Lease } from '../leases/lease.js';
 import type { BoundPort } from '../ports/port-allocator.js';
@@ -40,13 +41,7 @@ export class TcpPort implements BoundPort {
   ): Promise<TcpPort> {
     const port = new TcpPort(options, connections, forwarder);
     const server = port.#server;
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ host: options.host, port: options.port, exclusive: true }, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    });
+    await listen(server, { host: options.host, port: options.port, exclusive: true });
     // Such as a want of file descriptors, which passes.
     server.on('error', () => {});
     return port;

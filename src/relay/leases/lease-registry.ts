@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { ApiError } from '../../contract/index.js';
 import { repeat } from '../../util/boundary.js';
-import { sourceOf } from '../../net/source-network.js';
+import type { LeaseTable } from './lease-table.js';
 import { defaultLeaseTtlSeconds } from './lease.js';
 import type { LeasePorts, PortsHold, RequestedPorts } from '../ports/lease-ports.js';
 import { RateLimit } from '../limiters/rate-limit.js';
 import type { Policy } from '../policy/policy.js';
 import type { LeaseRecord, Metadata, Store } from '../store/store.js';
-import { ConcurrencyLimiter } from '../limiters/concurrency-limiter.js';
+import { KeyedMutex } from '../../util/mutex.js';
 import type { AccessTokenClaims } from '../auth/tokens.js';
 import { type LeaseIdentity, identityKey } from '../../contract/lease-identity.js';
 import { type Lease, knownMetadata } from './lease.js';
@@ -15,7 +15,6 @@ import { type Lease, knownMetadata } from './lease.js';
 /** How long an expired name stays reserved for the identity that had it. */
 const nameReservationMs = 300_000;
 const leaseSweepIntervalMs = 1_000;
-const maxLeases = 50_000;
 const renewalBurst = 20;
 /** By lease. */
 const renewalsPerSecond = 1;
@@ -32,13 +31,19 @@ export interface LeaseTerms {
   reportedIp?: string;
 }
 
-export interface LeaseLimits {
+export interface LeaseRegistryOptions {
+  rootHost: string;
   maxTtlSeconds: number;
-  /** Live leases by source address, and by Ethereum address: both cost next to nothing. */
-  perSource: number;
-  perWallet: number;
   /** Names that nobody can lease. */
   reservedNames: ReadonlySet<string>;
+  /** Filled here, and read by whoever routes. */
+  table: LeaseTable;
+  policy: Pick<Policy, 'assertNotRejected'>;
+  store: Store;
+  ports: LeasePorts;
+  onEnded(lease: Lease, ending: LeaseEnding): void;
+  /** Told when the store fails. */
+  onFault(error: unknown): void;
 }
 
 /**
@@ -46,74 +51,67 @@ export interface LeaseLimits {
  * acknowledged before the store has it.
  */
 export class LeaseRegistry {
-  readonly #leases = new Map<string, Lease>();
+  readonly #options: LeaseRegistryOptions;
+  readonly #table: LeaseTable;
   /** hostname -> whose it was, and until when (milliseconds) nobody else may take it. */
   readonly #reserved = new Map<string, { key: string; generation: string; until: number }>();
   /** Calls that change one hostname run one after the other. */
-  readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #byHostname = new KeyedMutex();
   readonly #renewals = new RateLimit(renewalBurst, renewalsPerSecond);
   #sweeper: NodeJS.Timeout | undefined;
   /** Renewed in memory while the store failed: written as soon as it can be. */
   readonly #unwritten = new Set<Lease>();
   #rewriting = false;
 
-  readonly #bySource: ConcurrencyLimiter;
-  readonly #byWallet: ConcurrencyLimiter;
-
-  constructor(
-    private readonly rootHost: string,
-    private readonly limits: LeaseLimits,
-    private readonly policy: Pick<Policy, 'assertNotRejected'>,
-    private readonly store: Store,
-    private readonly ports: LeasePorts,
-    private readonly onEnded: (lease: Lease, ending: LeaseEnding) => void,
-    private readonly onFault: (error: unknown) => void,
-  ) {
-    this.#bySource = new ConcurrencyLimiter(limits.perSource);
-    this.#byWallet = new ConcurrencyLimiter(limits.perWallet);
+  constructor(options: LeaseRegistryOptions) {
+    this.#options = options;
+    this.#table = options.table;
   }
 
   /** Brings back what was alive at the last write, for one fresh TTL, and starts ending what expires. */
   async start(freshTtlSeconds: number): Promise<void> {
     const now = Date.now();
-    const { leases, lastWriteAt } = await this.store.loadLeases();
+    const { leases, lastWriteAt } = await this.#options.store.loadLeases();
     const alive: Lease[] = [];
     for (const record of leases) {
       const lease = leaseFromRecord(record);
       if (record.expiresAt <= lastWriteAt) this.#reserve(lease, record.expiresAt);
       else alive.push({ ...lease, expiresAt: Math.max(lease.expiresAt, wholeSeconds(now, freshTtlSeconds)) });
     }
-    await this.store.putLeases(alive.map(recordFromLease), now);
+    await this.#options.store.putLeases(alive.map(recordFromLease), now);
     const byKey = new Map(alive.map((lease) => [identityKey(lease.identity), lease]));
-    await this.ports.start((key) => byKey.get(key));
+    await this.#options.ports.start((key) => byKey.get(key));
     for (const [key, lease] of byKey) {
-      this.#add({ ...lease, tcpPort: this.ports.tcp.portOf(key), udpPort: this.ports.udp.portOf(key) });
+      this.#table.add({
+        ...lease,
+        tcpPort: this.#options.ports.tcp.portOf(key),
+        udpPort: this.#options.ports.udp.portOf(key),
+      });
     }
     this.#sweeper = repeat('lease sweep', () => this.#sweep(Date.now()), leaseSweepIntervalMs);
   }
 
   stop(): void {
     clearInterval(this.#sweeper);
-    this.ports.stop();
+    this.#options.ports.stop();
   }
 
   get size(): number {
-    return this.#leases.size;
+    return this.#table.size;
   }
 
   hostnameOf(name: string): string {
-    return `${name}.${this.rootHost}`;
+    return `${name}.${this.#options.rootHost}`;
   }
 
   /** The live lease of a hostname, if there is one. */
   at(hostname: string, now = Date.now()): Lease | undefined {
-    const lease = this.#leases.get(hostname);
-    return lease && lease.expiresAt > now ? lease : undefined;
+    return this.#table.at(hostname, now);
   }
 
   /** All live leases. */
-  *live(now = Date.now()): Iterable<Lease> {
-    for (const lease of this.#leases.values()) if (lease.expiresAt > now) yield lease;
+  live(): Iterable<Lease> {
+    return this.#table.live();
   }
 
   /**
@@ -122,12 +120,12 @@ export class LeaseRegistry {
    */
   assertFree(identity: LeaseIdentity, now = Date.now()): void {
     const hostname = this.hostnameOf(identity.name);
-    if (this.limits.reservedNames.has(identity.name)) {
+    if (this.#options.reservedNames.has(identity.name)) {
       throw new ApiError('hostname_conflict', `${hostname} is reserved by the operator of this relay`);
     }
     const key = identityKey(identity);
-    this.policy.assertNotRejected(key);
-    const held = this.#leases.get(hostname);
+    this.#options.policy.assertNotRejected(key);
+    const held = this.#table.held(hostname);
     if (held) this.#endIfExpired(held, now);
     const reserved = this.#reserved.get(hostname);
     const owner = this.at(hostname, now);
@@ -142,14 +140,14 @@ export class LeaseRegistry {
    */
   async register(terms: LeaseTerms): Promise<Lease> {
     const hostname = this.hostnameOf(terms.identity.name);
-    return await this.#inTurn(hostname, async () => {
+    return await this.#byHostname.run(hostname, async () => {
       this.assertFree(terms.identity);
-      if (!this.#leases.has(hostname)) this.#assertRoom(terms, Date.now());
-      const ports = await this.ports.take(identityKey(terms.identity), hostname, terms.ports);
+      if (!this.#table.held(hostname)) this.#assertRoom(terms, Date.now());
+      const ports = await this.#options.ports.take(identityKey(terms.identity), hostname, terms.ports);
       const lease = this.#leaseOf(terms, ports);
       try {
         // Others may have taken the room while this waited for a port.
-        if (!this.#leases.has(hostname)) this.#assertRoom(terms, lease.lastSeenAt);
+        if (!this.#table.held(hostname)) this.#assertRoom(terms, lease.lastSeenAt);
         await this.#write(lease);
       } catch (error) {
         ports.drop();
@@ -157,9 +155,9 @@ export class LeaseRegistry {
       }
       ports.keep(lease.generation);
       // While this waited for a port, the earlier one may have ended by itself.
-      const earlier = this.#leases.get(hostname);
+      const earlier = this.#table.held(hostname);
       if (earlier) this.#remove(earlier);
-      this.#add(lease);
+      this.#table.add(lease);
       this.#reserved.delete(hostname);
       if (earlier) this.#end(earlier, 'replaced');
       return lease;
@@ -167,12 +165,12 @@ export class LeaseRegistry {
   }
 
   async #write(lease: Lease): Promise<void> {
-    await this.store.putLeases([recordFromLease(lease)], lease.lastSeenAt);
+    await this.#options.store.putLeases([recordFromLease(lease)], lease.lastSeenAt);
     try {
       // It may have been decided while the store wrote.
-      this.policy.assertNotRejected(identityKey(lease.identity));
+      this.#options.policy.assertNotRejected(identityKey(lease.identity));
     } catch (error) {
-      await this.store.deleteLease(lease.hostname, lease.generation, lease.lastSeenAt);
+      await this.#options.store.deleteLease(lease.hostname, lease.generation, lease.lastSeenAt);
       throw error;
     }
   }
@@ -180,7 +178,7 @@ export class LeaseRegistry {
   #leaseOf({ identity, ttlSeconds, metadata, clientIp, reportedIp }: LeaseTerms, ports: PortsHold): Lease {
     const now = Date.now();
     const hostname = this.hostnameOf(identity.name);
-    const earlier = this.#leases.get(hostname);
+    const earlier = this.#table.held(hostname);
     const expiresAt = wholeSeconds(now, this.#ttl(ttlSeconds));
     return {
       identity,
@@ -205,7 +203,7 @@ export class LeaseRegistry {
     terms: { ttlSeconds: number; metadata?: Metadata; clientIp: string; reportedIp?: string },
   ): Promise<void> {
     this.#renewals.take(lease.hostname);
-    await this.#inTurn(lease.hostname, async () => {
+    await this.#byHostname.run(lease.hostname, async () => {
       const now = Date.now();
       this.#assertCurrent(lease, now);
       const expiresAt = wholeSeconds(now, this.#ttl(terms.ttlSeconds));
@@ -234,10 +232,10 @@ export class LeaseRegistry {
   /** A lease that is served must not end because the disk is full: the store is told of the first fault of an outage. */
   async #tryWrite(lease: Lease, now: number): Promise<boolean> {
     try {
-      await this.store.putLeases([recordFromLease(lease)], now);
+      await this.#options.store.putLeases([recordFromLease(lease)], now);
       return true;
     } catch (error) {
-      if (this.#unwritten.size === 0) this.onFault(error);
+      if (this.#unwritten.size === 0) this.#options.onFault(error);
       return false;
     }
   }
@@ -248,8 +246,8 @@ export class LeaseRegistry {
     this.#rewriting = true;
     try {
       for (const lease of this.#unwritten) {
-        const isDone = await this.#inTurn(lease.hostname, async () => {
-          if (this.#leases.get(lease.hostname) !== lease) return true;
+        const isDone = await this.#byHostname.run(lease.hostname, async () => {
+          if (this.#table.held(lease.hostname) !== lease) return true;
           return await this.#tryWrite(lease, Date.now());
         });
         if (!isDone) return;
@@ -262,11 +260,11 @@ export class LeaseRegistry {
 
   /** Gives the hostname back at once, to anybody. */
   async unregister(lease: Lease): Promise<void> {
-    await this.#inTurn(lease.hostname, async () => {
+    await this.#byHostname.run(lease.hostname, async () => {
       const now = Date.now();
       this.#assertCurrent(lease, now);
-      await this.store.deleteLease(lease.hostname, lease.generation, now);
-      if (this.#leases.get(lease.hostname) !== lease) return;
+      await this.#options.store.deleteLease(lease.hostname, lease.generation, now);
+      if (this.#table.held(lease.hostname) !== lease) return;
       this.#remove(lease);
       this.#end(lease, 'unregistered');
     });
@@ -277,12 +275,14 @@ export class LeaseRegistry {
    * expiry, so that it comes back to it when the decision is lifted.
    */
   reject(lease: Lease, now = Date.now()): void {
-    if (this.#leases.get(lease.hostname) !== lease) return;
+    if (this.#table.held(lease.hostname) !== lease) return;
     this.#remove(lease);
     this.#reserve(lease, now);
     this.#end(lease, 'rejected');
     const ended = recordFromLease({ ...lease, expiresAt: now });
-    this.#inTurn(lease.hostname, () => this.store.putLeases([ended], now)).catch(this.onFault);
+    this.#byHostname
+      .run(lease.hostname, () => this.#options.store.putLeases([ended], now))
+      .catch(this.#options.onFault);
   }
 
   /**
@@ -314,38 +314,27 @@ export class LeaseRegistry {
 
   /** A replaced lease leaves as much room as it had taken, so only new names are counted. */
   #assertRoom({ identity, clientIp }: LeaseTerms, now: number): void {
-    const full = () =>
-      this.#leases.size >= maxLeases ||
-      this.#bySource.count(sourceOf(clientIp)) >= this.limits.perSource ||
-      this.#byWallet.count(identity.address) >= this.limits.perWallet;
+    const full = () => this.#table.isFull(clientIp, identity.address);
     if (full()) this.#sweep(now);
     if (full()) throw new ApiError('rate_limited', 'too many leases', { retryAfterSeconds: defaultLeaseTtlSeconds });
   }
 
-  #add(lease: Lease): void {
-    this.#leases.set(lease.hostname, lease);
-    this.#bySource.add(sourceOf(lease.registeredFrom));
-    this.#byWallet.add(lease.identity.address);
-  }
-
   #remove(lease: Lease): void {
     this.#unwritten.delete(lease);
-    this.#leases.delete(lease.hostname);
-    this.#bySource.remove(sourceOf(lease.registeredFrom));
-    this.#byWallet.remove(lease.identity.address);
+    this.#table.remove(lease);
   }
 
   #ttl(seconds: number): number {
-    return Math.min(seconds, this.limits.maxTtlSeconds);
+    return Math.min(seconds, this.#options.maxTtlSeconds);
   }
 
   #sweep(now: number): void {
-    if (this.#unwritten.size > 0) this.#rewrite().catch(this.onFault);
-    for (const lease of this.#leases.values()) this.#endIfExpired(lease, now);
+    if (this.#unwritten.size > 0) this.#rewrite().catch(this.#options.onFault);
+    for (const lease of this.#table.all()) this.#endIfExpired(lease, now);
     for (const [hostname, reserved] of this.#reserved) {
       if (reserved.until > now) continue;
       this.#reserved.delete(hostname);
-      this.store.deleteLease(hostname, reserved.generation, now).catch(this.onFault);
+      this.#options.store.deleteLease(hostname, reserved.generation, now).catch(this.#options.onFault);
     }
   }
 
@@ -357,8 +346,8 @@ export class LeaseRegistry {
   }
 
   #end(lease: Lease, ending: LeaseEnding): void {
-    this.onEnded(lease, ending);
-    this.ports.free(identityKey(lease.identity), lease.generation);
+    this.#options.onEnded(lease, ending);
+    this.#options.ports.free(identityKey(lease.identity), lease.generation);
   }
 
   #reserve(lease: Lease, since: number): void {
@@ -368,17 +357,6 @@ export class LeaseRegistry {
       until: since + nameReservationMs,
     };
     this.#reserved.set(lease.hostname, reservation);
-  }
-
-  async #inTurn<T>(hostname: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#turns.get(hostname) ?? Promise.resolve();
-    const turn = before.then(work, work);
-    this.#turns.set(hostname, turn);
-    try {
-      return await turn;
-    } finally {
-      if (this.#turns.get(hostname) === turn) this.#turns.delete(hostname);
-    }
   }
 }
 

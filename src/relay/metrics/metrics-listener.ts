@@ -1,10 +1,11 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import type { Registry } from 'prom-client';
 import { guard } from '../../util/boundary.js';
-import { requestHeadTimeoutMs } from '../api/listener/request-head.js';
 import type { Logger } from '../../util/logger.js';
 
 const maxMetricsConnections = 16;
+/** For a request, from its first byte on. */
+const requestTimeoutMs = 10_000;
 
 const metricsPath = /^\/metrics(?:\?|$)/;
 /** Nothing else reaches loopback by name, but a page in a browser whose name was made to point here (DNS rebinding). */
@@ -18,7 +19,7 @@ export class MetricsListener {
     private readonly registry: Registry,
     private readonly logger: Logger,
   ) {
-    const limits = { headersTimeout: requestHeadTimeoutMs, requestTimeout: requestHeadTimeoutMs };
+    const limits = { headersTimeout: requestTimeoutMs, requestTimeout: requestTimeoutMs };
     this.server = createServer(
       limits,
       guard(

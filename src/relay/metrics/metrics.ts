@@ -16,7 +16,7 @@ const metricsHostnames = 20;
 /** What is read anew at each scrape. */
 export interface MetricsSources {
   releaseVersion: string;
-  sessionRegistry: TrafficSource;
+  sessions: TrafficSource;
   /** Live leases. */
   leases(): number;
   /** Those renewed while the store failed. */
@@ -88,7 +88,7 @@ export class RelayMetrics {
   /** Adds what is read off the relay's parts, and what Node tells of the process. */
   watch({
     releaseVersion,
-    sessionRegistry,
+    sessions,
     leases,
     unwrittenLeases,
     publicConnections,
@@ -116,7 +116,7 @@ export class RelayMetrics {
       });
     const sum = (of: (sessions: LeaseSessions) => number) => () => {
       let all = 0;
-      for (const sessions of sessionRegistry.all()) all += of(sessions);
+      for (const each of sessions.all()) all += of(each);
       return all;
     };
     gauge('portal_leases', 'Live leases.', leases);
@@ -188,7 +188,7 @@ export class RelayMetrics {
       });
     }
 
-    const traffic = new LeaseTraffic(sessionRegistry, metricsHostnames);
+    const traffic = new LeaseTraffic(sessions, metricsHostnames);
     new Counter({
       name: 'portal_lease_bytes_total',
       help: `Bytes by hostname, for the ${metricsHostnames} that moved the most of late; "other" has the rest. up: from visitors.`,

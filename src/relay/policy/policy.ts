@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { ApiError } from '../../contract/index.js';
+import { Mutex } from '../../util/mutex.js';
 import { networkOf } from '../../net/source-network.js';
 import type { AuditLog } from '../audit/audit-log.js';
 import { type LeaseIdentity, identityKey } from '../../contract/lease-identity.js';
@@ -55,7 +56,7 @@ export class Policy extends EventEmitter<PolicyEvents> {
   /** Banned sources, each with the addresses that the store has for it: earlier releases kept IPv6 addresses as they were given. */
   readonly #bannedIps = new Map<string, string[]>();
   /** Changes are made one after the other. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #changes = new Mutex();
 
   /** @param configured what counts where no admin has set something else */
   constructor(
@@ -218,9 +219,7 @@ export class Policy extends EventEmitter<PolicyEvents> {
 
   /** Settles once the change counts, and is in the audit log. */
   async #inTurn(change: () => Promise<void>): Promise<void> {
-    const turn = this.#turn.then(change);
-    this.#turn = turn.catch(() => {});
-    await turn;
+    await this.#changes.run(change);
     await this.audit.flush();
   }
 }

@@ -31,17 +31,27 @@ export interface PortAllocatorOptions {
   onFault(error: unknown): void;
 }
 
-interface Held {
+/** What the system says of a port that an identity has. */
+type Binding =
+  | { readonly state: 'unbound' }
+  /** `done` never rejects: it settles when the state is another. */
+  | { readonly state: 'binding'; readonly done: Promise<void> }
+  | { readonly state: 'bound'; readonly socket: BoundPort }
+  /** It could not be bound the last time; it is tried again at `reconcile`. */
+  | { readonly state: 'blocked' };
+
+const unbound: Binding = { state: 'unbound' };
+
+/** The port of one identity. It is released when no lease owns it and no registration refers to it. */
+interface Entry {
+  /** 0 until one was found. */
   port: number;
   readonly hostname: string;
-  /** Generation of the lease that has it; none while registering. */
+  /** Generation of the lease that has it; none while its first registration is under way. */
   owner: string | undefined;
-  /** Registrations under way that want it. */
-  grips: number;
-  bound: BoundPort | undefined;
-  binding: Promise<void> | undefined;
-  /** It could not be bound the last time. */
-  blocked: boolean;
+  /** Reference count: registrations under way that want it. */
+  references: number;
+  binding: Binding;
 }
 
 /** A port that a registration has got hold of. Exactly one of the two calls settles whose it is. */
@@ -64,10 +74,10 @@ const codes: Record<PortProtocol, { disabled: ErrorCode; full: ErrorCode; exhaus
  * before it counts, so that both outlive a restart.
  */
 export class PortAllocator {
-  readonly #held = new Map<string, Held>();
+  readonly #entries = new Map<string, Entry>();
   /** Port -> whose it was, and until when it is kept for that identity. */
   readonly #kept = new Map<number, { key: string; until: number }>();
-  /** Ports held or being tried. */
+  /** Ports that identities have, or that are being tried. */
   readonly #taken = new Set<number>();
   /** Ports that other programs had, and when to look again. */
   readonly #occupied = new Map<number, number>();
@@ -77,7 +87,7 @@ export class PortAllocator {
 
   /** Ports that leases have. */
   get size(): number {
-    return this.#held.size;
+    return this.#entries.size;
   }
 
   get isOffered(): boolean {
@@ -85,7 +95,7 @@ export class PortAllocator {
   }
 
   portOf(key: string): number | undefined {
-    return this.#held.get(key)?.port;
+    return this.#entries.get(key)?.port;
   }
 
   /** @throws ApiError `feature_unavailable`, `tcp_port_disabled` or `udp_disabled` */
@@ -104,41 +114,37 @@ export class PortAllocator {
   async take(key: string, hostname: string, preferred?: number): Promise<PortHold> {
     this.assertOffered();
     const { protocol, settings } = this.options;
-    const known = this.#held.get(key);
-    const held = known ?? newHeld(0, hostname);
+    const known = this.#entries.get(key);
+    const entry = known ?? newEntry(0, hostname);
     if (!known) {
       const { maxLeases } = settings();
-      if (maxLeases > 0 && this.#held.size >= maxLeases) {
+      if (maxLeases > 0 && this.#entries.size >= maxLeases) {
         throw new ApiError(
           codes[protocol].full,
           `${protocol.toUpperCase()} ports for leases: ${maxLeases} at most, and all are taken`,
         );
       }
-      this.#held.set(key, held);
+      this.#entries.set(key, entry);
     }
-    held.grips++;
+    entry.references++;
     try {
-      await held.binding;
-      if (!held.bound) {
-        const bound = this.#bindAnother(key, held, preferred);
-        // Nobody else tries meanwhile.
-        held.binding = bound.catch(() => undefined).finally(() => (held.binding = undefined));
-        await bound;
-      }
+      // Whoever waits here for the same port may find it binding again.
+      while (entry.binding.state === 'binding') await entry.binding.done;
+      if (entry.binding.state !== 'bound') await this.#bindAnother(key, entry, preferred);
     } catch (error) {
-      held.grips--;
-      if (held.owner === undefined) this.#forget(key, held);
+      entry.references--;
+      if (entry.owner === undefined && entry.references === 0) this.#forget(key, entry);
       throw error;
     }
-    return this.#grip(key, held);
+    return this.#hold(key, entry);
   }
 
   /** A lease has ended; its port is freed, unless a registration has taken it over. */
   free(key: string, generation: string): void {
-    const held = this.#held.get(key);
-    if (held?.owner !== generation) return;
-    held.owner = undefined;
-    if (held.grips === 0) this.#release(key, held);
+    const entry = this.#entries.get(key);
+    if (entry?.owner !== generation) return;
+    entry.owner = undefined;
+    if (entry.references === 0) this.#release(key, entry);
   }
 
   /**
@@ -152,21 +158,23 @@ export class PortAllocator {
       const lease = keptUntil === undefined ? leaseOf(key) : undefined;
       // Another range since then: such a port is nobody's.
       if (!range || port < range.first || port > range.last) await store.deletePort(protocol, port);
-      else if (lease && !this.#held.has(key)) {
-        this.#held.set(key, { ...newHeld(port, lease.hostname), owner: lease.generation });
+      else if (lease && !this.#entries.has(key)) {
+        this.#entries.set(key, { ...newEntry(port, lease.hostname), owner: lease.generation });
         this.#taken.add(port);
       } else await this.#keep(record, keptUntil ?? Date.now() + portReservationMs);
     }
     this.reconcile();
-    await Promise.all([...this.#held.values()].map(({ binding }) => binding));
+    await Promise.all(
+      [...this.#entries.values()].map(({ binding }) => (binding.state === 'binding' ? binding.done : undefined)),
+    );
   }
 
   /** Brings what is bound in line with the settings, and lets go of what was kept long enough. */
   reconcile(): void {
     const { enabled } = this.options.settings();
-    for (const held of this.#held.values()) {
-      if (!enabled) this.#close(held, true);
-      else if (!held.bound && !held.binding) this.#rebind(held);
+    for (const entry of this.#entries.values()) {
+      if (!enabled) this.#close(entry, true);
+      else if (entry.binding.state === 'unbound' || entry.binding.state === 'blocked') this.#rebind(entry);
     }
     const now = Date.now();
     for (const [port, { until }] of this.#kept) {
@@ -179,45 +187,62 @@ export class PortAllocator {
 
   /** Closes every port; who has which is remembered by the store. */
   stop(): void {
-    for (const held of this.#held.values()) this.#close(held, true);
-    this.#held.clear();
+    for (const entry of this.#entries.values()) this.#close(entry, true);
+    this.#entries.clear();
   }
 
-  #grip(key: string, held: Held): PortHold {
+  #hold(key: string, entry: Entry): PortHold {
     const settle = (owner: string | undefined) => {
-      held.grips--;
-      held.owner = owner;
-      if (held.owner === undefined && held.grips === 0) this.#release(key, held);
+      entry.references--;
+      entry.owner = owner;
+      if (entry.owner === undefined && entry.references === 0) this.#release(key, entry);
     };
-    return { port: held.port, keep: settle, drop: () => settle(held.owner) };
+    return { port: entry.port, keep: settle, drop: () => settle(entry.owner) };
   }
 
   /** Binds a port for whoever has none, or one that another program has. */
-  async #bindAnother(key: string, held: Held, preferred: number | undefined): Promise<void> {
-    const { protocol, store } = this.options;
-    const earlier = held.port;
-    const port = await this.#bindFree(key, held, preferred);
-    held.port = port;
-    held.blocked = false;
-    await store.putPort({ protocol, port, identityKey: key });
-    this.#kept.delete(port);
-    if (earlier === 0) return;
-    this.#taken.delete(earlier);
-    await store.deletePort(protocol, earlier);
+  async #bindAnother(key: string, entry: Entry, preferred: number | undefined): Promise<void> {
+    const before = entry.binding;
+    const binding = this.#bindAndWrite(key, entry, preferred);
+    entry.binding = { state: 'binding', done: binding.then(ignore, ignore) };
+    try {
+      entry.binding = { state: 'bound', socket: await binding };
+    } catch (error) {
+      entry.binding = before;
+      throw error;
+    }
   }
 
-  async #bindFree(key: string, held: Held, preferred: number | undefined): Promise<number> {
+  async #bindAndWrite(key: string, entry: Entry, preferred: number | undefined): Promise<BoundPort> {
+    const { protocol, store } = this.options;
+    const { port, socket } = await this.#bindFree(key, entry, preferred);
+    const earlier = entry.port;
+    try {
+      await store.putPort({ protocol, port, identityKey: key });
+      if (earlier !== 0) await store.deletePort(protocol, earlier);
+      this.#assertCurrent(key, entry);
+    } catch (error) {
+      socket.close(true);
+      this.#taken.delete(port);
+      throw error;
+    }
+    entry.port = port;
+    this.#kept.delete(port);
+    this.#taken.delete(earlier);
+    return socket;
+  }
+
+  async #bindFree(
+    key: string,
+    entry: Entry,
+    preferred: number | undefined,
+  ): Promise<{ port: number; socket: BoundPort }> {
     const { protocol, bind } = this.options;
     for (const port of this.#candidates(key, preferred)) {
+      this.#assertCurrent(key, entry);
       this.#taken.add(port);
       try {
-        const bound = await bind(port, held.hostname);
-        if (this.#held.get(key) === held) {
-          held.bound = bound;
-          return port;
-        }
-        bound.close(true);
-        throw new Error('stopped while a port was bound');
+        return { port, socket: await bind(port, entry.hostname) };
       } catch (error) {
         this.#taken.delete(port);
         if (!isOccupied(error)) throw error;
@@ -225,6 +250,11 @@ export class PortAllocator {
       }
     }
     throw new ApiError(codes[protocol].exhausted, `no ${protocol.toUpperCase()} port is free`);
+  }
+
+  /** @throws Error when the relay has stopped meanwhile */
+  #assertCurrent(key: string, entry: Entry): void {
+    if (this.#entries.get(key) !== entry) throw new Error('the relay stopped while a port was bound');
   }
 
   /** First the identity's own, then the preferred one, then the others from where the last search ended. */
@@ -249,16 +279,16 @@ export class PortAllocator {
     return !this.#taken.has(port) && (this.#occupied.get(port) ?? 0) <= now;
   }
 
-  #release(key: string, held: Held): void {
-    this.#forget(key, held);
-    const record = { protocol: this.options.protocol, port: held.port, identityKey: key };
+  #release(key: string, entry: Entry): void {
+    this.#forget(key, entry);
+    const record = { protocol: this.options.protocol, port: entry.port, identityKey: key };
     this.#keep(record, Date.now() + portReservationMs).catch(this.options.onFault);
   }
 
-  #forget(key: string, held: Held): void {
-    if (this.#held.get(key) === held) this.#held.delete(key);
-    this.#close(held, false);
-    if (held.port !== 0) this.#taken.delete(held.port);
+  #forget(key: string, entry: Entry): void {
+    if (this.#entries.get(key) === entry) this.#entries.delete(key);
+    this.#close(entry, false);
+    if (entry.port !== 0) this.#taken.delete(entry.port);
   }
 
   async #keep(record: PortRecord, until: number): Promise<void> {
@@ -266,31 +296,35 @@ export class PortAllocator {
     await this.options.store.putPort({ ...record, keptUntil: until });
   }
 
-  #rebind(held: Held): void {
-    const { bind, onBlocked } = this.options;
-    const isWanted = () => [...this.#held.values()].includes(held) && this.options.settings().enabled;
-    held.binding = bind(held.port, held.hostname)
-      .then((bound) => {
-        held.bound = bound;
-        held.blocked = false;
-        if (!isWanted()) this.#close(held, true);
-      })
-      .catch((error: unknown) => {
-        if (!held.blocked) onBlocked(held.port, held.hostname, error);
-        held.blocked = true;
-      })
-      .finally(() => (held.binding = undefined));
+  /** Tries to bind the port that an identity has. */
+  #rebind(entry: Entry): void {
+    const { bind, onBlocked, onFault } = this.options;
+    const wasBlocked = entry.binding.state === 'blocked';
+    const isWanted = () => [...this.#entries.values()].includes(entry) && this.options.settings().enabled;
+    const bound = (socket: BoundPort) => {
+      entry.binding = { state: 'bound', socket };
+      if (!isWanted()) this.#close(entry, true);
+    };
+    const blocked = (error: unknown) => {
+      entry.binding = { state: 'blocked' };
+      if (!wasBlocked) onBlocked(entry.port, entry.hostname, error);
+    };
+    entry.binding = { state: 'binding', done: bind(entry.port, entry.hostname).then(bound, blocked).catch(onFault) };
   }
 
-  #close(held: Held, cut: boolean): void {
-    held.bound?.close(cut);
-    held.bound = undefined;
+  /** What is being bound is closed by whoever binds it. */
+  #close(entry: Entry, cut: boolean): void {
+    if (entry.binding.state !== 'bound') return;
+    entry.binding.socket.close(cut);
+    entry.binding = unbound;
   }
 }
 
-function newHeld(port: number, hostname: string): Held {
-  return { port, hostname, owner: undefined, grips: 0, bound: undefined, binding: undefined, blocked: false };
+function newEntry(port: number, hostname: string): Entry {
+  return { port, hostname, owner: undefined, references: 0, binding: unbound };
 }
+
+function ignore(): void {}
 
 /** What the system says of a port that is not to be had, and may be later. */
 function isOccupied(error: unknown): boolean {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { identityKey } from '../../contract/lease-identity.js';
+import type { Routing } from '../ingress/routing.js';
 import { type Lease } from '../leases/lease.js';
 import type { Logger } from '../../util/logger.js';
 import { EgressProxy } from './egress-proxy.js';
@@ -10,7 +11,7 @@ export interface ThumbnailsOptions {
   /** The browser's executable. */
   chromium: string;
   /** The lease of a hostname that visitors are routed to now. */
-  leaseAt(hostname: string): Lease | undefined;
+  routing: Pick<Routing, 'leaseAt'>;
   /** Of the public port, as visitors write it. */
   publicPort(): number;
   /** A connection to the public port. */
@@ -66,7 +67,7 @@ export class Thumbnails {
 
   /** A lease that is kept out of listings is kept out of pictures as well. */
   #shown(hostname: string): Lease | undefined {
-    const lease = this.options.leaseAt(hostname);
+    const lease = this.options.routing.leaseAt(hostname);
     return lease?.metadata.hide === true ? undefined : lease;
   }
 

@@ -9,12 +9,12 @@ import { publicAddress } from './sdk.js';
 export interface SnapshotParts {
   rootHost: string;
   leases: LeaseRegistry;
-  registry: SessionRegistry;
+  sessions: SessionRegistry;
   policy: Policy;
 }
 
 /** The relay's state at this moment, as the contract shows it. */
-export function takeSnapshot({ rootHost, leases, registry, policy }: SnapshotParts): SuccessData<'getSnapshot'> {
+export function takeSnapshot({ rootHost, leases, sessions, policy }: SnapshotParts): SuccessData<'getSnapshot'> {
   const standing = (key: string) => {
     const decision = policy.decisionOn(key);
     return {
@@ -42,7 +42,7 @@ export function takeSnapshot({ rootHost, leases, registry, policy }: SnapshotPar
         udp_addr: publicAddress(rootHost, lease.udpPort),
         tcp_addr: publicAddress(rootHost, lease.tcpPort),
         metadata: lease.metadata,
-        ready: registry.of(lease).queue.ready,
+        ready: sessions.of(lease).queue.ready,
         ...standing(key),
         is_ip_banned: policy.isIpBanned(lease.clientIp),
       };

@@ -12,7 +12,7 @@ import { credentials } from './sdk.js';
 export interface SystemParts {
   auth: LeaseAuth;
   leases: LeaseRegistry;
-  registry: SessionRegistry;
+  sessions: SessionRegistry;
   transcripts: Pick<TranscriptSigner, 'sign'>;
   /** Only where the operator turned digest mode on. */
   digests?: Pick<DigestSigner, 'sign'>;
@@ -51,7 +51,7 @@ export function systemHandlers(parts: SystemParts): Handlers {
       const data: SuccessData<'getTunnelStatus'> = {
         hostname,
         registered: true,
-        service_alive: parts.registry.isAlive(lease),
+        service_alive: parts.sessions.isAlive(lease),
       };
       response.json(success(data));
     },

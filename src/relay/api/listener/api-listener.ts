@@ -1,9 +1,10 @@
 import { type IncomingMessage, type RequestListener, ServerResponse, createServer } from 'node:http';
-import type { Socket } from 'node:net';
+import type { ListenOptions, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type SecureContext, TLSSocket, createSecureContext, createServer as createTlsServer } from 'node:tls';
 import { ApiError } from '../../../contract/index.js';
 import { normalizeIp } from '../../../net/ip-address.js';
+import { listen } from '../../../net/listen.js';
 import { guard, repeat } from '../../../util/boundary.js';
 import { DetachableSocket } from '../../../unwrap/detachable-socket.js';
 import { unwrapAlpn } from '../../../unwrap/unwrap.js';
@@ -25,6 +26,8 @@ const keepAliveTimeoutMs = 60_000;
 /** How often requests under way are held against the two deadlines above. */
 const requestCheckIntervalMs = 2_000;
 const tlsHandshakeTimeoutMs = 10_000;
+/** A tunnel needs a few to register, sign and open sessions, however low the limit of connections. */
+export const minApiConnectionsPerSource = 16;
 const maxApiConnections = 100_000;
 
 const connectPath = /^\/sdk\/connect(?:\?|$)/;
@@ -54,7 +57,7 @@ export class ApiListener {
   readonly #answering = new Map<Duplex, ServerResponse>();
   /** Responses that were handed to the connection and not taken by the peer, and since when. */
   readonly #unread = new WeakMap<ServerResponse, number>();
-  readonly #sweeper: NodeJS.Timeout;
+  #sweeper: NodeJS.Timeout | undefined;
   /** By the ends of the connection: TLS makes another socket of each. */
   readonly #arrivals = new Map<string, AcceptedConnection>();
   /** Connections of which TLS may be taken off. */
@@ -81,8 +84,6 @@ export class ApiListener {
       requireHostHeader: false,
     };
     this.#http = createServer(limits);
-    // This server never listens by itself, yet only from `listening` on does it keep its deadlines.
-    this.#http.emit('listening');
     const answer = guard(
       'api request',
       (request: IncomingMessage, response: ServerResponse) => this.#answer(app, request, response),
@@ -143,12 +144,19 @@ export class ApiListener {
     this.#tls.on('secureConnection', this.#serveGuarded);
     // Such as a lack of file descriptors, which passes.
     this.#tls.on('error', () => {});
-    this.#sweeper = repeat('response sweep', () => this.#sweep(performance.now()), requestCheckIntervalMs);
     this.#tls.on('tlsClientError', (_error, socket) => socket.destroy());
   }
 
   get server() {
     return this.#tls;
+  }
+
+  /** Listens, and keeps deadlines from now on. @throws the system's error when the port cannot be bound */
+  async start(options: ListenOptions): Promise<void> {
+    // This server never listens by itself, yet only from `listening` on does it keep its deadlines.
+    this.#http.emit('listening');
+    this.#sweeper = repeat('response sweep', () => this.#sweep(performance.now()), requestCheckIntervalMs);
+    await listen(this.#tls, options);
   }
 
   /** Uses another certificate for the handshakes to come. */

@@ -1,0 +1,17 @@
+import type { AddressInfo, ListenOptions, Server } from 'node:net';
+
+/** Binds a server's address. @throws the system's error when it cannot be bound */
+export async function listen(server: Server, options: ListenOptions): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+/** The port of a server that listens. */
+export function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port;
+}

@@ -1,0 +1,146 @@
+import { loadContract } from '../contract/index.js';
+import { addressList } from '../net/address-list.js';
+import { portOf } from '../net/listen.js';
+import { createApp, type Handlers } from './api/app.js';
+import { adminHandlers } from './api/handlers/admin.js';
+import { referenceHandlers } from './api/handlers/reference.js';
+import { credentials, sdkHandlers } from './api/handlers/sdk.js';
+import { systemHandlers } from './api/handlers/system.js';
+import { ApiListener, minApiConnectionsPerSource } from './api/listener/api-listener.js';
+import { ConnectEndpoint } from './api/listener/connect.js';
+import { adminGuard } from './api/middleware/admin-guard.js';
+import { ClientAddresses } from './api/middleware/client-address.js';
+import { AdminAuth } from './auth/admin-auth.js';
+import { AdminSessions } from './auth/admin-sessions.js';
+import { AccessTokens } from './auth/tokens.js';
+import type { DataPlane } from './data-plane.js';
+import type { Foundation } from './foundation.js';
+import { DigestSigner } from './keyless/digest-signer.js';
+import { TranscriptSigner } from './keyless/transcript-signer.js';
+import { defaultLeaseTtlSeconds } from './leases/lease.js';
+import { LeaseAuth } from './leases/lease-auth.js';
+import { LeaseRegistry } from './leases/lease-registry.js';
+import { RegistrationService } from './leases/registration.js';
+import { countedSigner } from './metrics/counted-signer.js';
+import { applyPolicyEffects } from './policy-effects.js';
+import { ReverseAdmission } from './reverse/admission.js';
+
+/** What answers calls: leases, tokens, signatures, the operator's decisions, and the API in front of them. */
+export class ControlPlane {
+  readonly leases: LeaseRegistry;
+  readonly admission: ReverseAdmission;
+  readonly api: ApiListener;
+  readonly #adminSessions: AdminSessions;
+  readonly #foundation: Foundation;
+  readonly #data: DataPlane;
+
+  /** @param otherHandlers of the operator's parts */
+  constructor(foundation: Foundation, data: DataPlane, otherHandlers: Handlers, wrapHandlers: Wrap<Handlers>) {
+    const { config, logger, policy, store, audit, certificates, metrics, rootHost, releaseVersion } = foundation;
+    const draining = foundation.draining.signal;
+    const { sessions, ports, bindings, datagrams, quic } = data;
+    this.#foundation = foundation;
+    this.#data = data;
+    const leases = new LeaseRegistry({
+      rootHost,
+      maxTtlSeconds: config.maxLeaseTtlSeconds,
+      reservedNames: new Set([...config.reservedNames, ...namesUnder(rootHost, config.apiHosts)]),
+      table: foundation.leases,
+      policy,
+      store,
+      ports,
+      onEnded: (lease, ending) => {
+        logger.info({ hostname: lease.hostname, ending }, 'lease ended');
+        sessions.end(lease, ending);
+      },
+      onFault: foundation.onStoreFault,
+    });
+    this.leases = leases;
+    const tokens = new AccessTokens(foundation.key, config.portalUrl.origin);
+    const auth = new LeaseAuth(tokens, leases, policy);
+    this.admission = new ReverseAdmission(auth, sessions, policy, config.digestSigning, draining);
+    const adminWallets = new Set(config.adminWallets);
+    this.#adminSessions = new AdminSessions(adminWallets, store.governance);
+    const adminAuth = new AdminAuth(config.portalUrl, adminWallets, this.#adminSessions, audit);
+    const digests = config.digestSigning ? countedSigner(new DigestSigner(certificates), 'digest', metrics) : undefined;
+    const transcripts = countedSigner(new TranscriptSigner(certificates, bindings), 'transcript', metrics);
+    const addresses = new ClientAddresses(addressList(config.trustedProxies));
+    const handlers: Handlers = {
+      ...sdkHandlers({
+        rootHost,
+        publicPort: () => data.publicPort,
+        releaseVersion,
+        digestSigning: config.digestSigning,
+        certificates,
+        registration: new RegistrationService(config.portalUrl, leases, ports, store),
+        leases,
+        tokens,
+        auth,
+        policy,
+        udpOffered: () => ports.udp.isOffered,
+        quicOffered: () => quic.isOffered,
+        draining,
+      }),
+      ...adminHandlers({ rootHost, adminAuth, audit, leases, sessions, policy }),
+      ...systemHandlers({ auth, leases, sessions, policy, transcripts, digests, draining }),
+      ...referenceHandlers(loadContract()),
+      ...otherHandlers,
+    };
+    const app = createApp({
+      addresses,
+      authenticate: async (request) => void (await auth.lease(credentials(request))),
+      adminGuard: adminGuard(adminAuth, audit, config.portalUrl.origin),
+      handlers: wrapHandlers(handlers),
+      logger,
+      onAnswer: metrics?.answer,
+      validateResponses: config.validateResponses,
+    });
+    this.api = new ApiListener(
+      app,
+      certificates.current,
+      new ConnectEndpoint(this.admission, datagrams, addresses, logger, metrics?.answer),
+      addresses,
+      Math.max(config.maxConnectionsPerSource, minApiConnectionsPerSource),
+    );
+  }
+
+  get apiPort(): number {
+    return portOf(this.api.server);
+  }
+
+  /** Brings back what was decided and leased before. @throws Error when the store or the audit log cannot be used */
+  async restore(): Promise<void> {
+    const { lifecycle, audit, policy } = this.#foundation;
+    await lifecycle.start(
+      () => audit.start(),
+      () => audit.stop(),
+    );
+    await policy.start();
+    await this.#adminSessions.start();
+    await lifecycle.start(
+      () => this.leases.start(defaultLeaseTtlSeconds),
+      () => this.leases.stop(),
+    );
+    applyPolicyEffects(policy, { leases: this.leases, sessions: this.#data.sessions, ports: this.#data.ports });
+  }
+
+  /** Listens, and follows changes of the certificate's files. @throws the system's error when the port cannot be bound */
+  async start(): Promise<void> {
+    const { lifecycle, config, certificates, rootHost, logger } = this.#foundation;
+    lifecycle.onStop(() => this.api.stop());
+    await this.api.start({ host: config.host, port: config.apiPort });
+    if (!config.certificateFiles) return;
+    certificates.watch(config.certificateFiles, rootHost, config.certificateReloadIntervalMs, logger, () => {
+      this.api.setCertificate(certificates.current);
+      this.#data.quic.renew();
+    });
+  }
+}
+
+export type Wrap<Part> = (part: Part) => Part;
+
+/** The first labels of those hosts that are names directly under another. */
+function namesUnder(rootHost: string, hosts: string[]): string[] {
+  const suffix = `.${rootHost}`;
+  return hosts.filter((host) => host.endsWith(suffix)).map((host) => host.slice(0, -suffix.length));
+}

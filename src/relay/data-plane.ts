@@ -1,0 +1,118 @@
+import { identityKey } from '../contract/lease-identity.js';
+import { type AddressList, addressList } from '../net/address-list.js';
+import { listen, portOf } from '../net/listen.js';
+import { loadQuic, type QuicPackage } from '../streams/quic/quic-package.js';
+import { Datagrams } from './datagrams/datagrams.js';
+import { QuicListener, type QuicListenerOptions } from './datagrams/quic-listener.js';
+import type { Foundation } from './foundation.js';
+import { PublicConnections } from './ingress/public-connections.js';
+import { PublicListener, type PublicListenerOptions } from './ingress/public-listener.js';
+import { Routing } from './ingress/routing.js';
+import { TcpPort } from './ingress/tcp-port.js';
+import { VisitorForwarder } from './ingress/visitor-forwarder.js';
+import { Bindings } from './keyless/bindings.js';
+import { LeasePorts } from './ports/lease-ports.js';
+import { type BoundPort, PortAllocator } from './ports/port-allocator.js';
+import { SessionRegistry } from './reverse/session-registry.js';
+import type { PortProtocol } from './store/store.js';
+
+/** What the data plane asks of the control plane. */
+export interface DataPlaneCalls extends Pick<PublicListenerOptions, 'toApi'>, Pick<QuicListenerOptions, 'admit'> {
+  /** By default the optional package, where it is installed. */
+  loadQuic?(): Promise<QuicPackage>;
+}
+
+/** What carries visitors' bytes: public ports, reverse sessions, and what joins them. */
+export class DataPlane {
+  readonly sessions: SessionRegistry;
+  readonly bindings = new Bindings();
+  readonly datagrams: Datagrams;
+  readonly connections: PublicConnections;
+  readonly routing: Routing;
+  readonly ports: LeasePorts;
+  readonly publicListener: PublicListener;
+  readonly quic: QuicListener;
+  readonly isBalancer: AddressList;
+  readonly #foundation: Foundation;
+
+  constructor(foundation: Foundation, { toApi, admit, loadQuic: load = loadQuic }: DataPlaneCalls) {
+    const { config, logger, policy, leases, metrics, draining, rootHost, certificates } = foundation;
+    this.#foundation = foundation;
+    this.sessions = new SessionRegistry((lease) => policy.bps(identityKey(lease.identity)));
+    this.datagrams = new Datagrams(logger, draining.signal);
+    this.isBalancer = addressList(config.proxyProtocolFrom);
+    const onOutcome = metrics?.connection;
+    this.connections = new PublicConnections({
+      maxConnectionsPerSource: config.maxConnectionsPerSource,
+      isBalancer: this.isBalancer,
+      onOutcome,
+    });
+    this.routing = new Routing(leases, policy, draining.signal);
+    const forwarder = new VisitorForwarder(
+      { unboundSessions: config.digestSigning, maxConnectionsPerLease: config.maxConnectionsPerLease, onOutcome },
+      this.sessions,
+      this.bindings,
+      logger,
+    );
+    const { host } = config;
+    this.ports = new LeasePorts(
+      this.#allocator('tcp', (port, hostname) =>
+        TcpPort.bind({ host, port, lease: () => this.routing.leaseAt(hostname) }, this.connections, forwarder),
+      ),
+      this.#allocator('udp', (port, hostname) => this.datagrams.bind(host, port, hostname)),
+    );
+    this.publicListener = new PublicListener(
+      { apiHosts: new Set([rootHost, ...config.apiHosts]), routing: this.routing, toApi, onOutcome },
+      this.connections,
+      forwarder,
+    );
+    this.quic = new QuicListener({
+      host,
+      load,
+      certificate: () => certificates.current,
+      admit,
+      datagrams: this.datagrams,
+      logger,
+    });
+  }
+
+  /** The port of the public listener, once it listens. */
+  get publicPort(): number {
+    return portOf(this.publicListener.server);
+  }
+
+  /** Listens. @throws the system's error when the public port cannot be bound */
+  async start(): Promise<void> {
+    const { lifecycle, config } = this.#foundation;
+    this.datagrams.start();
+    lifecycle.onStop(() => this.datagrams.stop());
+    await lifecycle.start(
+      () => listen(this.publicListener.server, { host: config.host, port: config.sniPort }),
+      () => this.publicListener.stop(),
+    );
+    if (config.portRange) await this.quic.start(this.publicPort);
+    lifecycle.onStop(() => this.quic.stop());
+  }
+
+  /** Ends every session and connection: listeners that stop wait for these. */
+  cut(): void {
+    this.sessions.close();
+    this.bindings.close();
+    this.datagrams.stop();
+    this.connections.close();
+  }
+
+  #allocator(protocol: PortProtocol, bind: (port: number, hostname: string) => Promise<BoundPort>): PortAllocator {
+    const { config, policy, store, logger, onStoreFault } = this.#foundation;
+    return new PortAllocator({
+      protocol,
+      range: config.portRange,
+      settings: () => (protocol === 'tcp' ? policy.settings.tcpPort : policy.settings.udp),
+      bind,
+      store,
+      onBlocked: (port, hostname, error) =>
+        logger.warn({ protocol, port, hostname, err: error }, 'the port of a lease cannot be bound: trying again'),
+      onFault: onStoreFault,
+    });
+  }
+}

@@ -1,0 +1,109 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadPrivateKeyFile } from '../sdk/identity/identity-file.js';
+import { onFault } from '../util/boundary.js';
+import type { Lifecycle } from '../util/lifecycle.js';
+import type { Logger } from '../util/logger.js';
+import { AuditLog } from './audit/audit-log.js';
+import { type RelayKey, relayKeyFromHex } from './auth/relay-key.js';
+import { CertificateSource, loadCertificate } from './certs/certificate-source.js';
+import { developmentCaFile, developmentCertificate } from './certs/development-ca.js';
+import type { RelayConfig } from './config/config.js';
+import { LeaseTable } from './leases/lease-table.js';
+import { RelayMetrics } from './metrics/metrics.js';
+import { timedStore } from './metrics/timed-store.js';
+import { Policy } from './policy/policy.js';
+import { SqliteStore } from './store/sqlite.js';
+import { makePrivateDir } from './store/state-dir.js';
+import { lockStateDir } from './store/state-lock.js';
+import type { Store } from './store/store.js';
+
+/** What every part of a relay stands on. */
+export interface Foundation {
+  config: RelayConfig;
+  logger: Logger;
+  lifecycle: Lifecycle;
+  rootHost: string;
+  releaseVersion: string;
+  key: RelayKey;
+  /** 0x and 64 hex digits. */
+  privateKey: string;
+  certificates: CertificateSource;
+  /** PEM file of the development CA, where one is in use. */
+  caFile: string | undefined;
+  /** Where metrics are on. */
+  metrics: RelayMetrics | undefined;
+  store: Store;
+  audit: AuditLog;
+  policy: Policy;
+  leases: LeaseTable;
+  /** Aborted once the relay takes no new work. */
+  draining: AbortController;
+  onStoreFault(error: unknown): void;
+}
+
+/**
+ * Locks the state directory, and opens what is in it: the relay's key, its certificate, the store, the audit log.
+ * @throws Error in one line when the state directory or the certificate is not to be had
+ */
+export async function layFoundation(
+  config: RelayConfig,
+  logger: Logger,
+  lifecycle: Lifecycle,
+  wrapStore: (store: Store) => Store,
+): Promise<Foundation> {
+  const rootHost = config.portalUrl.hostname;
+  makePrivateDir(config.stateDir);
+  await lifecycle.start(
+    () => lockStateDir(config.stateDir),
+    (unlock) => unlock(),
+  );
+  const privateKey = await loadPrivateKeyFile(join(config.stateDir, 'identity.json'));
+  const certificates = await lifecycle.start(
+    async () =>
+      new CertificateSource(
+        config.certificateFiles
+          ? await loadCertificate(config.certificateFiles, rootHost)
+          : await developmentCertificate(config.stateDir, rootHost),
+      ),
+    (source) => source.stop(),
+  );
+  const metrics = config.metricsPort === undefined ? undefined : new RelayMetrics();
+  lifecycle.onStop(
+    onFault((fault) => {
+      metrics?.fault(fault);
+      logger.error({ boundary: fault.boundary, err: fault.error }, 'a handler failed');
+    }),
+  );
+  const database = await lifecycle.start(
+    () => wrapStore(new SqliteStore(join(config.stateDir, 'portal.db'))),
+    (opened) => opened.close(),
+  );
+  const store = metrics ? timedStore(database, metrics.storeCall) : database;
+  const audit = new AuditLog(join(config.stateDir, 'audit.jsonl'), store.governance, (error) =>
+    logger.error({ err: error }, 'the audit log cannot be written: its entries wait in the store'),
+  );
+  return {
+    config,
+    logger,
+    lifecycle,
+    rootHost,
+    releaseVersion: releaseVersion(),
+    key: relayKeyFromHex(privateKey),
+    privateKey,
+    certificates,
+    caFile: config.certificateFiles ? undefined : developmentCaFile(config.stateDir),
+    metrics,
+    store,
+    audit,
+    policy: new Policy(config.policy, store.governance, audit),
+    leases: new LeaseTable({ perSource: config.maxLeasesPerSource, perWallet: config.maxLeasesPerWallet }),
+    draining: new AbortController(),
+    onStoreFault: (error) => logger.error({ err: error }, 'the store failed'),
+  };
+}
+
+function releaseVersion(): string {
+  const file = new URL('../../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}

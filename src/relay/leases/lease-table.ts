@@ -1,0 +1,70 @@
+import { sourceOf } from '../../net/source-network.js';
+import { ConcurrencyLimiter } from '../limiters/concurrency-limiter.js';
+import type { Lease } from './lease.js';
+
+const maxLeases = 50_000;
+
+export interface LeaseTableLimits {
+  /** Live leases by source address, and by Ethereum address: both cost next to nothing. */
+  perSource: number;
+  perWallet: number;
+}
+
+/** Leases by hostname, in memory: what routing reads, and `LeaseRegistry` alone changes. */
+export class LeaseTable {
+  readonly #leases = new Map<string, Lease>();
+  readonly #bySource: ConcurrencyLimiter;
+  readonly #byWallet: ConcurrencyLimiter;
+
+  constructor(private readonly limits: LeaseTableLimits) {
+    this.#bySource = new ConcurrencyLimiter(limits.perSource);
+    this.#byWallet = new ConcurrencyLimiter(limits.perWallet);
+  }
+
+  /** Leases held, those included that have expired and were not removed yet. */
+  get size(): number {
+    return this.#leases.size;
+  }
+
+  /** The live lease of a hostname, if there is one. */
+  at(hostname: string, now = Date.now()): Lease | undefined {
+    const lease = this.#leases.get(hostname);
+    return lease && lease.expiresAt > now ? lease : undefined;
+  }
+
+  /** All live leases. */
+  *live(now = Date.now()): Iterable<Lease> {
+    for (const lease of this.#leases.values()) if (lease.expiresAt > now) yield lease;
+  }
+
+  /** The lease of a hostname, expired or not. */
+  held(hostname: string): Lease | undefined {
+    return this.#leases.get(hostname);
+  }
+
+  /** All leases, expired or not. */
+  all(): Iterable<Lease> {
+    return this.#leases.values();
+  }
+
+  /** Whether a new lease for this wallet, registered from there, would be over a limit. */
+  isFull(clientIp: string, wallet: string): boolean {
+    return (
+      this.#leases.size >= maxLeases ||
+      this.#bySource.count(sourceOf(clientIp)) >= this.limits.perSource ||
+      this.#byWallet.count(wallet) >= this.limits.perWallet
+    );
+  }
+
+  add(lease: Lease): void {
+    this.#leases.set(lease.hostname, lease);
+    this.#bySource.add(sourceOf(lease.registeredFrom));
+    this.#byWallet.add(lease.identity.address);
+  }
+
+  remove(lease: Lease): void {
+    this.#leases.delete(lease.hostname);
+    this.#bySource.remove(sourceOf(lease.registeredFrom));
+    this.#byWallet.remove(lease.identity.address);
+  }
+}

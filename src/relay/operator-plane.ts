@@ -1,0 +1,95 @@
+import { identityKey } from '../contract/lease-identity.js';
+import { listen, portOf } from '../net/listen.js';
+import type { Handlers } from './api/app.js';
+import { discoveryHandlers } from './api/handlers/discovery.js';
+import { landingHandlers } from './api/handlers/landing.js';
+import { thumbnailHandlers } from './api/handlers/thumbnail.js';
+import { keyPin } from './certs/certificate.js';
+import type { DataPlane } from './data-plane.js';
+import { Discovery } from './discovery/discovery.js';
+import type { Foundation } from './foundation.js';
+import { LandingPage, exposeCommand } from './landing/landing-page.js';
+import { DescriptorWatch } from './metrics/descriptor-watch.js';
+import { MetricsListener } from './metrics/metrics-listener.js';
+import { dialOwn } from './thumbnails/dial-own.js';
+import { Thumbnails } from './thumbnails/thumbnails.js';
+
+/** What a relay would route without: discovery, thumbnails, the landing page, metrics. */
+export class OperatorPlane {
+  readonly discovery: Discovery | undefined;
+  /** Of the operations that these parts answer. */
+  readonly handlers: Handlers;
+  readonly #thumbnails: Thumbnails | undefined;
+  readonly #metricsListener: MetricsListener | undefined;
+  readonly #descriptors: DescriptorWatch;
+  readonly #foundation: Foundation;
+
+  constructor(foundation: Foundation, data: DataPlane) {
+    const { config, logger, policy, leases, metrics, certificates, key, privateKey, rootHost } = foundation;
+    const { sessions, ports, routing } = data;
+    this.#foundation = foundation;
+    this.discovery = config.discovery
+      ? new Discovery({
+          ...config.discovery,
+          portalUrl: config.portalUrl,
+          identity: { address: key.address, privateKey },
+          load: () => sessions.load(),
+          ports: () => ({ udp: ports.udp.isOffered, tcp: ports.tcp.isOffered }),
+          logger,
+        })
+      : undefined;
+    this.#thumbnails = config.chromium
+      ? new Thumbnails({
+          chromium: config.chromium,
+          routing,
+          publicPort: () => data.publicPort,
+          dialPublic: () => dialOwn(data.publicListener.server, data.isBalancer),
+          trustedKey: () => (config.certificateFiles ? undefined : keyPin(certificates.current)),
+          logger,
+        })
+      : undefined;
+    const landing = new LandingPage({
+      rootHost,
+      releaseVersion: foundation.releaseVersion,
+      exposeCommand: exposeCommand(config.portalUrl.origin, foundation.caFile),
+      urlOf: (hostname) => new URL(`https://${hostname}:${data.publicPort}`).href,
+      enabled: () => policy.settings.landingPageEnabled,
+      leases: () => leases.live(),
+      mayServe: ({ identity }) => policy.mayServe(identityKey(identity)),
+      isAlive: (lease) => sessions.isAlive(lease),
+    });
+    this.handlers = {
+      ...landingHandlers(landing),
+      ...discoveryHandlers(this.discovery),
+      ...thumbnailHandlers(this.#thumbnails),
+    };
+    this.#metricsListener = metrics && new MetricsListener(metrics.registry, logger);
+    this.#descriptors = new DescriptorWatch(logger);
+  }
+
+  /** On 127.0.0.1, where metrics are on. */
+  get metricsPort(): number | undefined {
+    return this.#metricsListener && portOf(this.#metricsListener.server);
+  }
+
+  /** @throws the system's error when the port for metrics cannot be bound */
+  async start(): Promise<void> {
+    const { lifecycle, config } = this.#foundation;
+    const listener = this.#metricsListener;
+    if (listener) {
+      await lifecycle.start(
+        () => listen(listener.server, { host: '127.0.0.1', port: config.metricsPort }),
+        () => listener.stop(),
+      );
+    }
+    lifecycle.onStop(() => this.#thumbnails?.stop());
+    await lifecycle.start(
+      () => this.discovery?.start(),
+      () => this.discovery?.stop(),
+    );
+    await lifecycle.start(
+      () => this.#descriptors.start(),
+      () => this.#descriptors.stop(),
+    );
+  }
+}
