@@ -37,13 +37,32 @@ function onReadOf(socket: Duplex): OnRead | undefined {
   return { handle: handle as OnRead['handle'], buffer, generate, callback };
 }
 
-/** Takes bytes that were read; the chunk is its own until it calls `release`, and the next read's from then on. */
-export type TakePooled = (chunk: Buffer, release: () => void) => void;
+/**
+ * Takes bytes that were read; the chunk is its own until it calls `release`, and the next read's from then on.
+ * @param hasHeadroom the `headroomBytes` right before the chunk in its buffer are the taker's as well
+ */
+export type TakePooled = (chunk: Buffer, release: () => void, hasHeadroom: boolean) => void;
 
-/** Bytes right before a chunk that are its taker's as well, so that a frame's header can be put there without copying. */
-export const headroom = Symbol('headroom');
+/** Room before a chunk, so that a frame's header can be put there without copying. */
 export const headroomBytes = 4;
-export type RoomyChunk = Buffer & { [headroom]?: true };
+
+/** Bytes after which a direction is read into pooled buffers: for less they are not worth their making. */
+const bulkAfterBytes = 262_144;
+/** Nor are they for a connection that says much, but little at a time. */
+export const bulkChunkBytes = 8_192;
+
+/** Tells when one direction of a connection has become a bulk transfer. */
+export class BulkDetector {
+  #bytes = 0;
+
+  /** Counts a chunk. @returns true once, at the chunk that makes it a bulk transfer */
+  isBulk(length: number): boolean {
+    this.#bytes += length;
+    if (this.#bytes < bulkAfterBytes || length < bulkChunkBytes) return false;
+    this.#bytes = -Infinity;
+    return true;
+  }
+}
 
 export interface Flushable {
   /** Gives out what is still being joined. */
@@ -121,11 +140,11 @@ export class PooledReads implements Flushable {
     const chunk = slot.buffer.subarray(slot.taken, slot.filled);
     slot.taken = slot.filled;
     slot.lent++;
-    if (!this.#joins) (chunk as RoomyChunk)[headroom] = true;
-    this.take(chunk, () => {
+    const release = () => {
       slot.lent--;
       this.#recycle(slot);
-    });
+    };
+    this.take(chunk, release, !this.#joins);
   }
 
   #read(length: number, into: Uint8Array): boolean {

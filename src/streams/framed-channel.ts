@@ -1,48 +1,37 @@
 import { Duplex } from 'node:stream';
 import { guard } from '../util/boundary.js';
+import { type GatherTarget, joinSmall, writeGathered } from '../net/gathered-write.js';
+import { type Flushable, type PooledReadable, PooledReads, type TakePooled, reuse } from '../net/pooled-reads.js';
+import { WriteTags } from '../net/write-tags.js';
 import {
-  type Flushable,
-  type PooledReadable,
-  PooledReads,
-  type RoomyChunk,
-  type TakePooled,
-  headroom,
-  headroomBytes,
-  reuse,
-} from '../net/pooled-reads.js';
+  type FrameMark,
+  frameHeader,
+  frameHeaderBytes,
+  frameMark,
+  isFrameMark,
+  maxFrameBytes,
+} from '../protocol/frames.js';
 
-/** Bytes of a frame's header: the length of what follows. */
-export const frameHeaderBytes = headroomBytes;
-/** Bytes that one frame may carry. */
-export const maxFrameBytes = 1 << 20;
-/** Instead of a length: nothing more comes in this direction; or the connection broke, and so does the other direction. */
-const endMark = 0;
-const cutMark = 0xffff_ffff;
-/** As the end, and the session will take no further connection. */
-const lastMark = 0xffff_fffe;
-/** Up to here pieces are joined, which costs less than writing each. */
-const joinedBytes = 8_192;
 /** How long the other side may take to finish a connection that is over for us. */
 const settleTimeoutMs = 5_000;
 /** How long it may take to close the session. */
 const closeTimeoutMs = 2_000;
-
-/**
- * What a session that has frames in the clear is told of a chunk: whole frames, to be sealed or to go as they are. Any
- * other chunk is none of a connection's bytes.
- */
-export const frameKind = Symbol('frame kind');
-export type FrameChunk = Buffer & { [frameKind]?: 'sealed' | 'clear' };
 /** Content of a frame that is sealed in one record, its header beside it (RFC 8446 5.1). */
 const sealedFrameBytes = 16_384 - frameHeaderBytes;
 
 /** A session that seals what is written to it, but for frames that may go in the clear. */
-export interface ClearFrames {
+export interface ClearFrames extends Duplex {
   /** Bytes of a connection's frames, headers included, that are sealed first. */
   readonly clearAfterBytes: number;
   /** Its keys have been used for long. */
   readonly isWorn: boolean;
+  /**
+   * Writes whole frames, or, in the clear, parts of one. What is written otherwise is none of a connection's bytes.
+   * @param kind `sealed` is encrypted here, `clear` goes as it is
+   */
+  writeFrames(bytes: Buffer, kind: FrameKind, done?: Callback): boolean;
 }
+export type FrameKind = 'sealed' | 'clear';
 
 type Callback = (error?: Error | null) => void;
 
@@ -54,7 +43,7 @@ type Callback = (error?: Error | null) => void;
 export class FramedChannel extends Duplex implements PooledReadable {
   readonly #session: Duplex;
   readonly #onOver: (isFree: boolean) => void;
-  /** Of a header, as far as it came. */
+  /** Partial frame header. */
   #header = Buffer.alloc(0);
   /** Bytes of the frame that are still to come. */
   #left = 0;
@@ -69,14 +58,29 @@ export class FramedChannel extends Duplex implements PooledReadable {
   #give: ((content: Buffer) => void) | undefined;
   /** Of frames that came together: small ones go on together, since each push costs a write further on. */
   #arrived: Buffer[] = [];
-  /** Bytes of frames to seal before any goes in the clear; none where the session seals all by itself, or nothing. */
-  #toSeal: number | undefined;
+  /** The session, where frames may go in the clear. */
+  readonly #clearFrames: ClearFrames | undefined;
+  /** Where frames are written, those in the clear marked as such. */
+  readonly #frames: GatherTarget;
+  /** Bytes of frames to seal before any goes in the clear. */
+  #toSeal: number;
+  /** Writes whose frame header can be put right before them in their buffer. */
+  readonly #inPlace = new WriteTags<true>();
 
   constructor(session: Duplex, onOver: (isFree: boolean) => void) {
     super({ allowHalfOpen: true });
     this.#session = session;
     this.#onOver = onOver;
-    this.#toSeal = (session as Partial<ClearFrames>).clearAfterBytes;
+    this.#clearFrames = 'writeFrames' in session ? (session as ClearFrames) : undefined;
+    const clearFrames = this.#clearFrames;
+    this.#frames = clearFrames
+      ? {
+          write: (bytes, done) => clearFrames.writeFrames(bytes, 'clear', done),
+          cork: () => session.cork(),
+          uncork: () => session.uncork(),
+        }
+      : session;
+    this.#toSeal = this.#clearFrames?.clearAfterBytes ?? 0;
     session.on('data', this.#onData).on('end', this.#onLost).on('close', this.#onLost).on('error', this.#onLost);
     if (session.destroyed || session.readableEnded) process.nextTick(this.#onLost);
   }
@@ -85,20 +89,37 @@ export class FramedChannel extends Duplex implements PooledReadable {
     if (!this.#over) this.#session.resume();
   }
 
+  override write(chunk: unknown, ...rest: unknown[]): boolean {
+    if (!this.writableEnded && !this.destroyed) this.#inPlace.made();
+    return (super.write as (...args: unknown[]) => boolean).call(this, chunk, ...rest);
+  }
+
+  /** Writes a chunk in whose buffer the `frameHeaderBytes` right before it may be overwritten. */
+  writeInPlace(chunk: Buffer, done?: Callback): boolean {
+    if (!this.writableEnded && !this.destroyed) this.#inPlace.made(true);
+    return super.write(chunk, done);
+  }
+
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: Callback): void {
-    this.#send([chunk], done);
+    if (this.#inPlace.take() === true) this.#sendInPlace(chunk, done);
+    else this.#send([chunk], done);
   }
 
   override _writev(writes: { chunk: Buffer }[], done: Callback): void {
-    this.#send(
-      writes.map(({ chunk }) => chunk),
-      done,
-    );
+    const chunks: { chunk: Buffer; inPlace: boolean }[] = [];
+    for (const { chunk } of writes) chunks.push({ chunk, inPlace: this.#inPlace.take() === true });
+    if (chunks.some(({ inPlace }) => inPlace)) this.#sendEach(chunks, 0, done);
+    else {
+      this.#send(
+        chunks.map(({ chunk }) => chunk),
+        done,
+      );
+    }
   }
 
   override _final(done: Callback): void {
-    const isLast = this.#isSpent || (this.#session as Partial<ClearFrames>).isWorn === true;
-    this.#close(isLast ? lastMark : endMark, done);
+    const isLast = this.#isSpent || this.#clearFrames?.isWorn === true;
+    this.#close(isLast ? frameMark.last : frameMark.end, done);
     if (this.#received === 'closed') this.#free(Buffer.alloc(0));
   }
 
@@ -111,7 +132,7 @@ export class FramedChannel extends Duplex implements PooledReadable {
       };
       this.#give = (content) => {
         lent++;
-        take(content, done);
+        take(content, done, false);
       };
       this.#onData(chunk);
       this.#give = undefined;
@@ -136,7 +157,7 @@ export class FramedChannel extends Duplex implements PooledReadable {
 
   override _destroy(error: Error | null, done: Callback): void {
     if (!this.#over) {
-      if (this.#sent === 'open') this.#close(cutMark);
+      if (this.#sent === 'open') this.#close(frameMark.cut);
       if (this.#received === 'closed') this.#free(Buffer.alloc(0));
       else {
         // What still comes is for nobody, but its end must be seen.
@@ -187,7 +208,7 @@ export class FramedChannel extends Duplex implements PooledReadable {
       const header = this.#takeHeader(chunk, at);
       at += header.taken;
       if (header.value === undefined) return;
-      if (header.value === endMark || header.value >= lastMark) {
+      if (isFrameMark(header.value)) {
         this.#closed(header.value, chunk.subarray(at));
         if (this.#over) return;
       } else if (header.value > maxFrameBytes) this.#fail(new Error(`a frame of ${header.value} bytes`));
@@ -207,14 +228,14 @@ export class FramedChannel extends Duplex implements PooledReadable {
   }
 
   /** The other side has closed its direction; `rest` came after. */
-  #closed(mark: number, rest: Buffer): void {
+  #closed(mark: FrameMark, rest: Buffer): void {
     this.#pushArrived();
     this.#received = 'closed';
-    if (mark === lastMark) this.#last = true;
-    if (mark !== cutMark) {
+    if (mark === frameMark.last) this.#last = true;
+    if (mark !== frameMark.cut) {
       if (!this.destroyed) this.push(null);
     } else {
-      if (this.#sent === 'open') this.#close(cutMark);
+      if (this.#sent === 'open') this.#close(frameMark.cut);
       this.destroy(Object.assign(new Error('the other side cut the connection'), { code: 'ECONNRESET' }));
     }
     if (this.#sent === 'closed') this.#free(rest);
@@ -224,7 +245,6 @@ export class FramedChannel extends Duplex implements PooledReadable {
 
   #send(chunks: Buffer[], done: Callback): void {
     const length = chunks.reduce((sum, { length }) => sum + length, 0);
-    const session = this.#session;
     if (length > maxFrameBytes) {
       const all = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length);
       this.#send([all.subarray(0, maxFrameBytes)], (error) => {
@@ -234,65 +254,47 @@ export class FramedChannel extends Duplex implements PooledReadable {
       return;
     }
     if (length === 0) return done();
-    if (this.#toSeal) {
-      this.#sendSealed(chunks, length, this.#toSeal, done);
+    if (this.#toSeal > 0) {
+      this.#sendSealed(chunks, length, done);
       return;
     }
-    if (chunks.some((chunk) => (chunk as RoomyChunk)[headroom])) {
-      this.#sendRoomy(chunks, done);
-      return;
-    }
-    const header = Buffer.allocUnsafe(frameHeaderBytes);
-    header.writeUInt32BE(length);
-    if (length <= joinedBytes) {
-      session.write(this.#clear(Buffer.concat([header, ...chunks], frameHeaderBytes + length)), done);
-      return;
-    }
-    session.cork();
-    session.write(this.#clear(header));
-    for (let index = 0; index < chunks.length - 1; index++) session.write(this.#clear(chunks[index] as Buffer));
-    session.write(this.#clear(chunks.at(-1) as Buffer), done);
-    session.uncork();
+    writeGathered(this.#frames, [frameHeader(length), ...chunks], done);
   }
 
   /** As much as a record holds; the rest after it. */
-  #sendSealed(chunks: Buffer[], length: number, toSeal: number, done: Callback): void {
+  #sendSealed(chunks: Buffer[], length: number, done: Callback): void {
     const all = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length);
     const content = all.subarray(0, sealedFrameBytes);
-    const frame: FrameChunk = Buffer.allocUnsafe(frameHeaderBytes + content.length);
-    frame.writeUInt32BE(content.length);
-    content.copy(frame, frameHeaderBytes);
-    frame[frameKind] = 'sealed';
-    this.#toSeal = Math.max(0, toSeal - frame.length);
-    if (content.length === length) this.#session.write(frame, done);
-    else {
-      this.#session.write(frame);
-      this.#send([all.subarray(content.length)], done);
-    }
+    const frame = Buffer.concat([frameHeader(content.length), content]);
+    const isAll = content.length === length;
+    this.#toSeal = Math.max(0, this.#toSeal - frame.length);
+    this.#clearFrames?.writeFrames(frame, 'sealed', isAll ? done : undefined);
+    if (!isAll) this.#send([all.subarray(content.length)], done);
   }
 
-  #clear(chunk: FrameChunk): FrameChunk {
-    if (this.#toSeal !== undefined) chunk[frameKind] = 'clear';
-    return chunk;
-  }
-
-  /** A frame for each chunk: what lies in one piece is encrypted where it lies. */
-  #sendRoomy([chunk, ...rest]: RoomyChunk[], done: Callback): void {
-    const next: Callback = (error) => {
-      if (error || rest.length === 0) done(error);
-      else this.#sendRoomy(rest, done);
-    };
-    if (!chunk?.[headroom]) return this.#send(chunk ? [chunk] : [], next);
+  /** Puts the header right before the chunk: what lies in one piece is encrypted where it lies. */
+  #sendInPlace(chunk: Buffer, done: Callback): void {
+    if (this.#toSeal > 0 || chunk.length > maxFrameBytes) return this.#send([chunk], done);
     const frame = Buffer.from(chunk.buffer, chunk.byteOffset - frameHeaderBytes, frameHeaderBytes + chunk.length);
     frame.writeUInt32BE(chunk.length);
-    this.#session.write(this.#clear(frame), next);
+    this.#frames.write(frame, done);
   }
 
-  #close(mark: number, done: Callback = () => undefined): void {
+  /** A frame for each chunk, one after the other. */
+  #sendEach(chunks: readonly { chunk: Buffer; inPlace: boolean }[], at: number, done: Callback): void {
+    const next = chunks[at];
+    if (!next) return done();
+    const sent: Callback = (error) => {
+      if (error) done(error);
+      else this.#sendEach(chunks, at + 1, done);
+    };
+    if (next.inPlace) this.#sendInPlace(next.chunk, sent);
+    else this.#send([next.chunk], sent);
+  }
+
+  #close(mark: FrameMark, done: Callback = () => undefined): void {
     this.#sent = 'closed';
-    const bytes = Buffer.allocUnsafe(frameHeaderBytes);
-    bytes.writeUInt32BE(mark);
-    if (this.#session.writable) this.#session.write(bytes, done);
+    if (this.#session.writable) this.#session.write(frameHeader(mark), done);
     else done();
   }
 
@@ -333,26 +335,6 @@ export class FramedChannel extends Duplex implements PooledReadable {
     const session = this.#session;
     session.off('data', this.#onData).off('end', this.#onLost).off('close', this.#onLost).off('error', this.#onLost);
   }
-}
-
-/** The same bytes in as few pieces as can be had without copying a large one. */
-function joinSmall(pieces: Buffer[]): Buffer[] {
-  if (pieces.length === 1) return pieces;
-  const joined: Buffer[] = [];
-  let small: Buffer[] = [];
-  let length = 0;
-  const join = () => {
-    if (length > 0) joined.push(small.length === 1 ? (small[0] as Buffer) : Buffer.concat(small, length));
-    small = [];
-    length = 0;
-  };
-  for (const piece of pieces) {
-    if (length + piece.length > joinedBytes) join();
-    small.push(piece);
-    length += piece.length;
-  }
-  join();
-  return joined;
 }
 
 /** What was written still goes out. */

@@ -4,8 +4,6 @@ import { cipherSuites } from '../tls/codec/constants.js';
 import type { DetachableSocket } from './detachable-socket.js';
 import { type SealedFirst, UnwrappedSession, sealedFirstBytes } from './unwrapped-session.js';
 
-/** ALPN of a connection whose one request is for a reverse session, and from which TLS may be taken off then. */
-export const unwrapAlpn = 'portal-reverse';
 /** Label of the exporter that both sides' traffic secrets come from (RFC 8446 7.5). */
 const exporterLabel = 'EXPORTER-portal-unwrap';
 const secretBytes = 32;

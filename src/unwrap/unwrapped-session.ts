@@ -1,13 +1,10 @@
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { guard } from '../util/boundary.js';
-import {
-  type ClearFrames,
-  type FrameChunk,
-  frameHeaderBytes,
-  frameKind,
-  maxFrameBytes,
-} from '../streams/framed-channel.js';
+import { writeGathered } from '../net/gathered-write.js';
+import { WriteTags } from '../net/write-tags.js';
+import { frameHeaderBytes, holdsWholeFrames, maxFrameBytes } from '../protocol/frames.js';
+import type { ClearFrames, FrameKind } from '../streams/framed-channel.js';
 import { type Flushable, type PooledReadable, PooledReads, type TakePooled } from '../net/pooled-reads.js';
 import { contentType, maxCiphertextLength, recordHeaderLength } from '../tls/codec/constants.js';
 import type { CipherSuite } from '../tls/codec/constants.js';
@@ -19,8 +16,6 @@ export const sealedFirstBytes = 40_960;
 const wornAfterRecords = 2 ** 23;
 /** The first byte of a frame in the clear, whose length is 1 MiB at most. */
 const clearFrame = 0x00;
-/** Up to here what is written together is joined, which costs less than writing pieces. */
-const joinedBytes = 8_192;
 
 type Callback = (error?: Error | null) => void;
 
@@ -47,7 +42,9 @@ export class UnwrappedSession extends Duplex implements ClearFrames, PooledReada
   readonly #sealer: RecordSealer;
   readonly #opener: RecordOpener;
   readonly #first: SealedFirst;
-  /** Of a header, as far as it came. */
+  /** Of writes that are frames. */
+  readonly #kinds = new WriteTags<FrameKind>();
+  /** Partial header of a frame or of a record. */
   #header = Buffer.alloc(0);
   /** A record that is still coming, and how much of it is there. */
   #record: Buffer | undefined;
@@ -136,15 +133,27 @@ export class UnwrappedSession extends Duplex implements ClearFrames, PooledReada
     this.#socket.resume();
   }
 
-  override _write(chunk: FrameChunk, _encoding: BufferEncoding, done: Callback): void {
-    this.#send([chunk], done);
+  override write(chunk: unknown, ...rest: unknown[]): boolean {
+    if (!this.writableEnded && !this.destroyed) this.#kinds.made();
+    return (super.write as (...args: unknown[]) => boolean).call(this, chunk, ...rest);
   }
 
-  override _writev(writes: { chunk: FrameChunk }[], done: Callback): void {
-    this.#send(
-      writes.map(({ chunk }) => chunk),
-      done,
-    );
+  /** @see ClearFrames */
+  writeFrames(bytes: Buffer, kind: FrameKind, done?: Callback): boolean {
+    if (!this.writableEnded && !this.destroyed) this.#kinds.made(kind);
+    return super.write(bytes, done);
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: Callback): void {
+    const pieces: Buffer[] = [];
+    this.#seal(chunk, pieces);
+    writeGathered(this.#socket, pieces, done);
+  }
+
+  override _writev(writes: { chunk: Buffer }[], done: Callback): void {
+    const pieces: Buffer[] = [];
+    for (const { chunk } of writes) this.#seal(chunk, pieces);
+    writeGathered(this.#socket, pieces, done);
   }
 
   override _final(done: Callback): void {
@@ -158,23 +167,11 @@ export class UnwrappedSession extends Duplex implements ClearFrames, PooledReada
 
   // Output
 
-  #send(chunks: FrameChunk[], done: Callback): void {
-    const pieces: Buffer[] = [];
-    for (const chunk of chunks) {
-      const kind = chunk[frameKind];
-      if (kind === 'clear') pieces.push(chunk);
-      else this.#sealer.seal(kind === 'sealed' ? contentType.applicationData : contentType.handshake, chunk, pieces);
-    }
-    const socket = this.#socket;
-    const length = pieces.length === 1 ? 0 : pieces.reduce((sum, piece) => sum + piece.length, 0);
-    if (length <= joinedBytes) {
-      socket.write(pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces, length), done);
-      return;
-    }
-    socket.cork();
-    for (let index = 0; index < pieces.length - 1; index++) socket.write(pieces[index] as Buffer);
-    socket.write(pieces.at(-1) as Buffer, done);
-    socket.uncork();
+  /** Adds what goes out for the next write. */
+  #seal(chunk: Buffer, pieces: Buffer[]): void {
+    const kind = this.#kinds.take();
+    if (kind === 'clear') pieces.push(chunk);
+    else this.#sealer.seal(kind === 'sealed' ? contentType.applicationData : contentType.handshake, chunk, pieces);
   }
 
   // Input
@@ -276,7 +273,7 @@ export class UnwrappedSession extends Duplex implements ClearFrames, PooledReada
   #give(bytes: Buffer, isOwn = this.#lend === undefined): void {
     if (bytes.length === 0) return;
     // What this stream holds from before goes first.
-    if (this.#taker && this.readableLength === 0) this.#taker(bytes, isOwn ? ignore : this.#lend!());
+    if (this.#taker && this.readableLength === 0) this.#taker(bytes, isOwn ? ignore : this.#lend!(), false);
     else if (!this.push(isOwn ? bytes : Buffer.from(bytes))) this.#socket.pause();
   }
 
@@ -287,13 +284,3 @@ export class UnwrappedSession extends Duplex implements ClearFrames, PooledReada
 }
 
 function ignore(): void {}
-
-function holdsWholeFrames(content: Buffer): boolean {
-  let at = 0;
-  while (at + frameHeaderBytes <= content.length) {
-    const length = content.readUInt32BE(at);
-    if (length === 0 || length > maxFrameBytes) return false;
-    at += frameHeaderBytes + length;
-  }
-  return at === content.length;
-}

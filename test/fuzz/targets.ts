@@ -34,7 +34,7 @@ import { cipherSuites } from '../../src/tls/codec/constants.js';
 import { TlsError } from '../../src/tls/codec/errors.js';
 import { RecordReader } from '../../src/tls/records/record-reader.js';
 import { TlsServerStream } from '../../src/tls/server/server.js';
-import { parseOpening } from '../../src/tunnel/link/read-opening.js';
+import { parseOpening } from '../../src/protocol/session-opening.js';
 import { UnwrappedSession } from '../../src/unwrap/unwrapped-session.js';
 import { type Random, inChunks } from '../tls/mutations.js';
 import { fuzzAddress, fuzzChallengeId, fuzzKey, fuzzRelay, fuzzSecrets, fuzzTime } from './fixtures.js';

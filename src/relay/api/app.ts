@@ -16,6 +16,7 @@ import { allowOrigins } from './middleware/cors.js';
 import { answerErrors } from './middleware/errors.js';
 import { jsonBody } from './middleware/json-body.js';
 import { contractValidation } from './middleware/validation.js';
+import { portalHeaders } from '../../protocol/headers.js';
 
 const maxJsonBodyBytes = 65_536;
 /** A transcript of 64 KiB is 88 KiB in base64; the rest is the other fields. */
@@ -98,7 +99,7 @@ export function createApp({
       // Strangers do not get to have their bodies held, where the credential is in a header.
       if (leaseOperations.has(operationId))
         route[method](async (request, _response, next) => {
-          if (operationId === 'signHandshake' || request.get('x-portal-access-token')) await authenticate(request);
+          if (operationId === 'signHandshake' || request.get(portalHeaders.accessToken)) await authenticate(request);
           next();
         });
       if (takesBody) route[method](jsonBody(limit));

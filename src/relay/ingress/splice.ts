@@ -1,14 +1,11 @@
 import type { Duplex } from 'node:stream';
 import { guard } from '../../util/boundary.js';
-import { type Flushable, reuse } from '../../net/pooled-reads.js';
+import { BulkDetector, type Flushable, bulkChunkBytes, reuse } from '../../net/pooled-reads.js';
+import { FramedChannel } from '../../streams/framed-channel.js';
 import type { Bandwidth, Paced, Share } from '../limiters/bandwidth.js';
 
 /** Bytes that one direction of a connection may hold back for a side that does not take them. */
 const maxUnwrittenBytes = 131_072;
-/** Bytes in one direction after which it is read into reused buffers: for less they are not worth their making. */
-const bulkAfterBytes = 262_144;
-/** Nor are they for a connection that says much, but little at a time. */
-const bulkChunkBytes = 8_192;
 
 /** Told of bytes as they pass: from `a` to `b`, or back. */
 export interface SpliceMeter {
@@ -48,7 +45,7 @@ class Flow implements Paced {
   #blocked = false;
   /** There is no bandwidth left. */
   #held = false;
-  #passed = 0;
+  readonly #bulk = new BulkDetector();
   #reads: Flushable | undefined;
 
   constructor(
@@ -80,29 +77,28 @@ class Flow implements Paced {
   #pass(chunk: Buffer): void {
     if (this.to.writable) this.#write(chunk);
     this.#account(chunk.length);
-    if (this.#passed < bulkAfterBytes || chunk.length < bulkChunkBytes) return;
-    this.#passed = -Infinity;
-    this.#reads = reuse(this.from, (bytes, release) => {
-      if (this.to.writable) this.#write(bytes, release);
+    if (!this.#bulk.isBulk(chunk.length)) return;
+    this.#reads = reuse(this.from, (bytes, release, hasHeadroom) => {
+      if (this.to.writable) this.#write(bytes, release, hasHeadroom);
       else release();
       this.#account(bytes.length);
     });
   }
 
-  #write(bytes: Buffer, release?: () => void): void {
+  #write(bytes: Buffer, release?: () => void, hasHeadroom = false): void {
     // Large pieces come several in a row: they go out in one write.
     if (bytes.length >= bulkChunkBytes && this.to.writableCorked === 0) {
       this.to.cork();
       process.nextTick(this.#uncork);
     }
-    this.to.write(bytes, release);
+    if (hasHeadroom && this.to instanceof FramedChannel) this.to.writeInPlace(bytes, release);
+    else this.to.write(bytes, release);
   }
 
   readonly #uncork = (): void => this.to.uncork();
 
   #account(bytes: number): void {
     this.count(bytes);
-    this.#passed += bytes;
     // Not before: who is made to wait at each chunk is busy waiting.
     if (this.to.writableNeedDrain && this.to.writableLength >= maxUnwrittenBytes) this.#blocked = true;
     if (this.bandwidth.limit !== undefined && !this.bandwidth.spend(this.share, this, bytes)) this.#held = true;

@@ -1,13 +1,14 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { type ProxiedAddresses, proxyHeader } from '../../protocol/proxy-protocol.js';
+import type { ProxiedAddresses } from '../../protocol/proxy-protocol.js';
 import type { Bindings } from '../keyless/bindings.js';
 import type { Lease } from '../leases/lease.js';
 import type { Logger } from '../../util/logger.js';
-import { type ReverseSession, marker } from '../reverse/reverse-session.js';
+import type { ReverseSession } from '../reverse/reverse-session.js';
 import type { LeaseSessions, LiveConnection, SessionRegistry, Traffic } from '../reverse/session-registry.js';
 import type { OutcomeObserver } from './connection-outcome.js';
 import { type SpliceMeter, splice } from './splice.js';
+import { encodeOpening } from '../../protocol/session-opening.js';
 
 const claimTimeoutMs = 10_000;
 
@@ -71,8 +72,8 @@ export class VisitorForwarder {
       traffic: { up: 0, down: 0 },
     };
     sessions.live.add(connection);
-    const start = clientHello ? marker.tenantTls : marker.rawTcp;
-    const stream = session.claim(openingBytes(start, session, addresses, binding));
+    const kind = clientHello ? 'tenantTls' : 'rawTcp';
+    const stream = session.claim(encodeOpening({ kind, binding, addresses, withAddresses: session.options.proxy }));
     // TLS tells by itself when it was cut short; raw TCP would end as if all had been said.
     if (!clientHello) resetWhenCut(socket, stream);
     const error = await splice(socket, stream, meter(connection.traffic, sessions.traffic), sessions.bandwidth);
@@ -132,17 +133,4 @@ function meter(own: Traffic, ofLease: Traffic): SpliceMeter {
       ofLease.down += bytes;
     },
   };
-}
-
-/** What a tunnel reads before the visitor's own bytes (docs/protocol.md). */
-function openingBytes(
-  start: number,
-  session: ReverseSession,
-  addresses: ProxiedAddresses,
-  binding: Buffer | undefined,
-): Buffer {
-  const parts: Buffer[] = [Buffer.from([start])];
-  if (binding) parts.push(binding);
-  if (session.options.proxy) parts.push(proxyHeader(addresses));
-  return Buffer.concat(parts);
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { ApiError } from '../../contract/index.js';
+import { bindingBytes } from '../../protocol/session-opening.js';
 
-const bindingBytes = 16;
 const bindingTtlMs = 30_000;
 
 /** What a binding ties together: a routed public connection, the lease it was routed to, and its ClientHello. */

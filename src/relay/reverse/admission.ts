@@ -7,6 +7,7 @@ import { type Lease } from '../leases/lease.js';
 import type { Policy } from '../policy/policy.js';
 import type { LeaseSessions, SessionRegistry } from './session-registry.js';
 import { ReverseSession, type ReverseSessionOptions } from './reverse-session.js';
+import { portalHeaders } from '../../protocol/headers.js';
 
 /** Sessions that come back from a connection may be more: they are there already. */
 const recycledReadyLimit = 64;
@@ -16,7 +17,7 @@ export interface ConnectRequest {
   /** `1.1` */
   httpVersion: string;
   clientIp: string;
-  /** A header by its lower-case name. */
+  /** A header by its name, in whatever case. */
   header(name: string): string | undefined;
 }
 
@@ -44,10 +45,10 @@ export class ReverseAdmission {
   async admit(request: ConnectRequest): Promise<Admission> {
     const lease = await this.#leaseByHttp(request);
     const options = {
-      binding: isOn(request, 'x-portal-binding', '1'),
-      proxy: isOn(request, 'x-portal-proxy', '2'),
-      recycle: isOn(request, 'x-portal-recycle', '1'),
-      unwrap: isOn(request, 'x-portal-unwrap', '1'),
+      binding: isOn(request, portalHeaders.binding, '1'),
+      proxy: isOn(request, portalHeaders.proxy, '2'),
+      recycle: isOn(request, portalHeaders.recycle, '1'),
+      unwrap: isOn(request, portalHeaders.unwrap, '1'),
     };
     // What comes by a TCP port need not be encrypted by anyone else.
     options.unwrap &&= options.recycle && options.binding && lease.tcpPort === undefined;
@@ -85,7 +86,7 @@ export class ReverseAdmission {
 
   async #leaseByHttp(request: ConnectRequest): Promise<Lease> {
     if (request.httpVersion !== '1.1') throw new ApiError('http11_only', 'reverse sessions need HTTP/1.1');
-    return await this.#lease(request.header('x-portal-access-token'), request.clientIp);
+    return await this.#lease(request.header(portalHeaders.accessToken), request.clientIp);
   }
 
   /** The lease that may connect. */

@@ -3,11 +3,9 @@ import type { Duplex } from 'node:stream';
 import { FramedChannel } from '../../streams/framed-channel.js';
 import type { Quietable } from '../../streams/websocket-stream.js';
 import { repeat } from '../../util/boundary.js';
+import { marker } from '../../protocol/session-opening.js';
 
 export const keepaliveIntervalMs = 15_000;
-
-/** First bytes from relay to tunnel (docs/protocol.md). */
-export const marker = { keepalive: 0x00, rawTcp: 0x01, tenantTls: 0x02 } as const;
 
 export interface ReverseSessionOptions {
   /** The tunnel sent `X-Portal-Binding: 1`: 16 bytes follow `0x02`. */

@@ -12,6 +12,7 @@ import { boundedFetch, type Fetch } from './bounded-fetch.js';
 import { withDeadline } from './deadline.js';
 import { AnswerError, asNetworkError, NetworkError, UsageError } from './errors.js';
 import { parseRelayUrl } from './relay-url.js';
+import { portalHeaders } from '../../protocol/headers.js';
 
 /** Deadline of one call, from first byte out to last byte in. */
 export const callTimeoutMs = 10_000;
@@ -89,7 +90,7 @@ export function createCaller(options: PortalClientOptions, maxBytes: number): Ca
     if (method === 'get' && request.body !== undefined) throw new UsageError(`${operationId} takes no body`);
     const headers = {
       ...request.headers,
-      ...(request.accessToken === undefined ? {} : { 'X-Portal-Access-Token': request.accessToken }),
+      ...(request.accessToken === undefined ? {} : { [portalHeaders.accessToken]: request.accessToken }),
     };
     const params = { path: request.path, query: request.query };
     // The types of `send` are those of the contract; openapi-fetch cannot follow them through a variable path.

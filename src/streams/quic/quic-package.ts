@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
+import { quicAlpn } from '../../protocol/headers.js';
 
 // The part of `@currentspace/http3` that is used, since the package is optional and not there to be compiled against.
 
@@ -73,7 +74,7 @@ export interface QuicPackage {
 /** What both sides say; only the idle timeout of the two is the shorter one's (RFC 9000 10.1). */
 export const quicOptions = {
   runtimeMode: 'portable',
-  alpn: ['portal-tunnel'],
+  alpn: [quicAlpn],
   enableDatagrams: true,
   maxIdleTimeoutMs: 20_000,
   initialMaxStreamsBidi: 1,

@@ -169,12 +169,7 @@ export const maxTicketsTried = 4;
 export const ticketsAfterFullHandshake = 2;
 export const ticketsAfterResumption = 1;
 
-/** Bytes up to which the pieces of one write are joined into one buffer. */
-export const joinedWriteLength = 8_192;
 /** Bytes buffered in each direction before the other side is made to wait. */
 export const streamHighWaterMark = 65_536;
-/** Bytes received, and the least size of their chunks, after which a transport is read in bulk where that can be had. */
-export const bulkAfterBytes = 262_144;
-export const bulkChunkBytes = 8_192;
 /** Records' contents that may wait to be read: those of a byte each take far more memory than their bytes say. */
 export const maxWaitingContents = 512;

@@ -1,16 +1,15 @@
 import { Duplex } from 'node:stream';
+import { writeGathered } from '../../net/gathered-write.js';
+import { BulkDetector } from '../../net/pooled-reads.js';
 import { TlsAlertError, alertName, plaintextAlertRecord } from '../codec/alerts.js';
 import {
   type CipherSuite,
   alertCodes,
-  bulkAfterBytes,
-  bulkChunkBytes,
   cipherSuites,
   contentType,
   defaultHandshakeTimeoutMs,
   handshakeHeaderLength,
   handshakeType,
-  joinedWriteLength,
   maxKeyUpdatesInRow,
   maxRecordsPerKey,
   maxWaitingContents,
@@ -81,7 +80,7 @@ export class TlsServerStream extends Duplex {
   /** Whether the transport has passed on all we had to send, close_notify included. */
   #outputEnded = false;
   #keyUpdateOwed = false;
-  #receivedBytes = 0;
+  readonly #bulkDetector = new BulkDetector();
   #bulk: { flush(): void } | undefined;
   #keyUpdatesInRow = 0;
   #warnings = 0;
@@ -200,9 +199,7 @@ export class TlsServerStream extends Duplex {
       if (this.#inputEnded) return;
       this.#inbound.push(chunk);
       this.#pump();
-      this.#receivedBytes += chunk.length;
-      if (this.#receivedBytes < bulkAfterBytes || chunk.length < bulkChunkBytes || this.destroyed) return;
-      this.#receivedBytes = -Infinity;
+      if (!this.#bulkDetector.isBulk(chunk.length) || this.destroyed) return;
       this.#bulk = this.#options.readBulk?.(this.#transport, this.#onBulk);
     },
     () => this.#fail(undefined),
@@ -458,21 +455,9 @@ export class TlsServerStream extends Duplex {
     this.#writePieces(this.#outbound.applicationData(chunks), callback);
   }
 
-  /**
-   * The callback comes when the transport has passed all on, which is our backpressure. Little is joined first: one
-   * plain write costs less than a gathering one.
-   */
+  /** The callback comes when the transport has passed all on, which is our backpressure. */
   #writePieces(pieces: readonly Buffer[], callback?: Callback): void {
-    const transport = this.#transport;
-    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
-    if (length <= joinedWriteLength) {
-      transport.write(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces, length), callback);
-      return;
-    }
-    transport.cork();
-    for (let index = 0; index < pieces.length - 1; index++) transport.write(pieces[index]);
-    transport.write(pieces.at(-1), callback);
-    transport.uncork();
+    writeGathered(this.#transport, pieces, callback);
   }
 
   /** One answer serves all requests that came since the last (RFC 8446 4.6.3), so a peer cannot make us pile them up. */

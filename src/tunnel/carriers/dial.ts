@@ -4,6 +4,7 @@ import { errorOfAnswer } from '../../sdk/calls/answers.js';
 import { maxAnswerBytes } from '../../sdk/calls/caller.js';
 import { withDeadline } from '../../sdk/calls/deadline.js';
 import { AnswerError, asNetworkError, NetworkError } from '../../sdk/calls/errors.js';
+import { portalHeaders } from '../../protocol/headers.js';
 
 /** From the first byte out to the end of the answer. */
 const dialTimeoutMs = 10_000;
@@ -11,16 +12,16 @@ const dialTimeoutMs = 10_000;
 /** What every carrier says of itself in its request. */
 export function sessionHeaders(accessToken: string): Record<string, string> {
   return {
-    'X-Portal-Access-Token': accessToken,
-    'X-Portal-Binding': '1',
-    'X-Portal-Proxy': '2',
-    'X-Portal-Recycle': '1',
+    [portalHeaders.accessToken]: accessToken,
+    [portalHeaders.binding]: '1',
+    [portalHeaders.proxy]: '2',
+    [portalHeaders.recycle]: '1',
   };
 }
 
 /** Whether the relay will recycle the session that it has just opened. One that does not know this leaves the header out. */
 export function recycles(answer: IncomingMessage): boolean {
-  return answer.headers['x-portal-recycle'] === '1';
+  return answer.headers[portalHeaders.recycle.toLowerCase()] === '1';
 }
 
 /**

@@ -5,15 +5,15 @@ import type { TLSSocket } from 'node:tls';
 import { AnswerError, NetworkError, asNetworkError } from '../../sdk/calls/errors.js';
 import type { RelayTransport } from '../../sdk/transport/relay-transport.js';
 import { DetachableSocket } from '../../unwrap/detachable-socket.js';
-import { unwrap, unwrapAlpn } from '../../unwrap/unwrap.js';
+import { unwrap } from '../../unwrap/unwrap.js';
 import type { Carrier, DialRequest, OpenedSession } from './carrier.js';
 import { tunnelKeepAliveMs } from '../../net/tcp-keepalive.js';
 import { dialRelay, readRefusal, recycles, sessionHeaders } from './dial.js';
+import { portalHeaders, reverseProtocol } from '../../protocol/headers.js';
 
 /** After a session of which TLS could not be taken off, while one with it got through. */
 const staysWrappedMs = 600_000;
 
-const protocol = 'portal-reverse';
 const maxHeadBytes = 16_384;
 
 /** TLS could not be taken off a session: something between here and the relay ends it, or the relay does not know how. */
@@ -66,17 +66,18 @@ export class RawCarrier implements Carrier {
       return (transport = new DetachableSocket(tcp));
     };
     const connect = (dialSignal: AbortSignal) =>
-      this.transport.connectOver(this.relay, unwrapAlpn, over, dialSignal).catch((error: unknown) => {
+      this.transport.connectOver(this.relay, reverseProtocol, over, dialSignal).catch((error: unknown) => {
         // Something on the way may not like what this TLS offers.
         const isTls =
           transport && error instanceof NetworkError && error.reason !== 'certificate' && error.reason !== 'clock';
         throw isTls ? new StaysWrapped('the handshake failed', { cause: error }) : error;
       });
     const opened = dialRelay(connect, this.relay, signal, async (socket, dialSignal) => {
-      if (socket.alpnProtocol !== unwrapAlpn) throw new StaysWrapped('the relay does not know how');
-      const headers = { ...sessionHeaders(accessToken), 'X-Portal-Unwrap': '1' };
+      if (socket.alpnProtocol !== reverseProtocol) throw new StaysWrapped('the relay does not know how');
+      const headers = { ...sessionHeaders(accessToken), [portalHeaders.unwrap]: '1' };
       const { response, stream } = await this.#upgrade(socket, headers);
-      if (response.headers['x-portal-unwrap'] !== '1' || !transport) return { stream, recycles: recycles(response) };
+      if (response.headers[portalHeaders.unwrap.toLowerCase()] !== '1' || !transport)
+        return { stream, recycles: recycles(response) };
       const session = await unwrap(socket, transport, 'tunnel', dialSignal).catch((cause: unknown) => {
         dialSignal.throwIfAborted();
         throw new StaysWrapped('the relay is not at the other end of TLS', { cause });
@@ -97,11 +98,11 @@ export class RawCarrier implements Carrier {
         createConnection: () => socket,
         maxHeaderSize: maxHeadBytes,
         setHost: false,
-        headers: { Host: this.relay.host, Connection: 'Upgrade', Upgrade: protocol, ...headers },
+        headers: { Host: this.relay.host, Connection: 'Upgrade', Upgrade: reverseProtocol, ...headers },
       });
       // boundary: it cannot throw.
       request.once('upgrade', (response, upgraded, head) => {
-        if (response.headers.upgrade?.toLowerCase() !== protocol) {
+        if (response.headers.upgrade?.toLowerCase() !== reverseProtocol) {
           reject(new AnswerError('the relay switched to another protocol', response.statusCode));
           return;
         }

@@ -1,23 +1,14 @@
 import type { Duplex } from 'node:stream';
-import { parseProxyHeader, type ProxiedAddresses } from '../../protocol/proxy-protocol.js';
+import { parseOpening, type SessionOpening, skipKeepalives } from '../../protocol/session-opening.js';
 import { sessionSilenceMs } from '../carriers/carrier.js';
 import { repeat } from '../../util/boundary.js';
 
 const silenceCheckIntervalMs = 5_000;
-const bindingBytes = 16;
 
 /** A reverse session that the relay has joined to a visitor. What the stream gives from here on is the visitor's. */
-export interface Claim {
+export interface ClaimedSession extends SessionOpening {
   readonly stream: Duplex;
-  /** For one request to `/v1/sign`: the visitor speaks TLS to the tunnel's name. Absent for raw TCP. */
-  readonly binding?: Buffer;
-  /** Whom the relay says it is; absent where it cannot tell. */
-  readonly addresses?: ProxiedAddresses;
 }
-
-const keepalive = 0x00;
-const rawTcp = 0x01;
-const tenantTls = 0x02;
 
 /**
  * Waits until the relay claims a session: reads keepalives, then the marker, the binding and the PROXY header that were
@@ -25,12 +16,12 @@ const tenantTls = 0x02;
  * @throws Error when the session ends, breaks, falls silent or brings anything else; the signal's reason when aborted.
  *   The stream is destroyed then.
  */
-export function awaitOpening(stream: Duplex, signal: AbortSignal): Promise<Claim> {
+export function awaitOpening(stream: Duplex, signal: AbortSignal): Promise<ClaimedSession> {
   return new Promise((resolve, reject) => {
     let heardAt = performance.now();
     let heardAtWall = Date.now();
     /** Marker, binding and PROXY header as far as they have come. */
-    let start = Buffer.alloc(0);
+    let start: Buffer = Buffer.alloc(0);
 
     const settle = () => {
       clearInterval(watch);
@@ -52,9 +43,9 @@ export function awaitOpening(stream: Duplex, signal: AbortSignal): Promise<Claim
         const opening = parseOpening(start);
         if (!opening) continue;
         settle();
-        const { length, ...claim } = opening;
+        const { length, ...facts } = opening;
         if (start.length > length) stream.unshift(start.subarray(length));
-        return resolve({ stream, ...claim });
+        return resolve({ stream, ...facts });
       }
     };
     const onReadable = () => {
@@ -80,28 +71,4 @@ export function awaitOpening(stream: Duplex, signal: AbortSignal): Promise<Claim
     stream.on('readable', onReadable).on('end', onEnd).on('close', onEnd);
     if (stream.destroyed || stream.readableEnded) onEnd();
   });
-}
-
-/**
- * @returns undefined while more is needed
- * @throws Error for anything else than the opening of a session
- */
-export function parseOpening(start: Buffer): ({ length: number } & Omit<Claim, 'stream'>) | undefined {
-  if (start.length === 0) return undefined;
-  if (start[0] !== tenantTls && start[0] !== rawTcp)
-    throw new Error(`the relay began a session with 0x${start[0]!.toString(16).padStart(2, '0')}`);
-  const headerAt = start[0] === tenantTls ? 1 + bindingBytes : 1;
-  if (start.length <= headerAt) return undefined;
-  const header = parseProxyHeader(start.subarray(headerAt), 'v2');
-  if (header === undefined) return undefined;
-  return {
-    length: headerAt + header.length,
-    binding: headerAt > 1 ? Buffer.from(start.subarray(1, headerAt)) : undefined,
-    addresses: header.addresses,
-  };
-}
-
-function skipKeepalives(chunk: Buffer): Buffer<ArrayBuffer> {
-  const first = chunk.findIndex((byte) => byte !== keepalive);
-  return Buffer.from(first === -1 ? [] : chunk.subarray(first));
 }

@@ -8,7 +8,7 @@ import { LeaseKeeper, type Metadata, type Registration } from '../../sdk/lease/l
 import { retryDecision, type LeaseCall } from '../../sdk/lease/retry-policy.js';
 import { plaintextAlertRecord, type SignRequest, TicketKeys } from '../../tls/index.js';
 import type { Carrier } from '../carriers/carrier.js';
-import type { Claim } from './read-opening.js';
+import type { ClaimedSession } from './read-opening.js';
 import type { DatagramCarrier } from '../carriers/datagram-carrier.js';
 import { DatagramLink } from '../carriers/datagram-link.js';
 import { Keyless, type RelayCertificate } from './keyless.js';
@@ -252,7 +252,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     this.#datagrams?.stop();
   }
 
-  async #serve(claim: Claim, registration: Registration): Promise<void> {
+  async #serve(claim: ClaimedSession, registration: Registration): Promise<void> {
     const startedAt = performance.now();
     const report: ConnectionReport = {
       hostname: registration.hostname,
@@ -282,7 +282,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     this.emit('connection', report);
   }
 
-  async #serveTcp({ stream, addresses }: Claim, report: ConnectionReport): Promise<void> {
+  async #serveTcp({ stream, addresses }: ClaimedSession, report: ConnectionReport): Promise<void> {
     const { tcp } = this.#options.services;
     if (tcp === undefined) throw new Error('the relay sent a visitor of a TCP port, and none was asked for');
     Object.assign(report, await tcp.serve(stream, { addresses }, this.#cut.signal));

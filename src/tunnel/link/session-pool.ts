@@ -5,7 +5,7 @@ import { networkBackoff } from '../../sdk/lease/backoff.js';
 import { retryDecision } from '../../sdk/lease/retry-policy.js';
 import { FramedChannel } from '../../streams/framed-channel.js';
 import type { OpenedSession } from '../carriers/carrier.js';
-import { awaitOpening, type Claim } from './read-opening.js';
+import { awaitOpening, type ClaimedSession } from './read-opening.js';
 import { guard, repeat } from '../../util/boundary.js';
 import { failureMemoryMs } from '../carriers/carrier.js';
 
@@ -23,7 +23,7 @@ const poolShrinkIntervalMs = 30_000;
 export interface SessionPoolOptions {
   /** Opens one session. */
   dial(signal: AbortSignal): Promise<OpenedSession>;
-  onClaim(claim: Claim): void;
+  onClaim(claim: ClaimedSession): void;
   /** Whether another visitor could be served. Call `fill` when there is room again. */
   hasRoom(): boolean;
   /** A session was opened: the relay accepts the token. */

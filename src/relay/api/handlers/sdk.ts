@@ -12,6 +12,7 @@ import type { Policy } from '../../policy/policy.js';
 import type { RegistrationService } from '../../leases/registration.js';
 import { RateLimit } from '../../limiters/rate-limit.js';
 import type { Handlers } from '../app.js';
+import { portalHeaders } from '../../../protocol/headers.js';
 
 /** The protocol this relay speaks, as `GET /sdk/domain` reports it. */
 const protocolVersion = '5';
@@ -40,7 +41,7 @@ export interface SdkParts {
 /** What `createApp` has put there: the address that counts, or none when the client is gone. */
 export const clientIp = (request: Request) => request.ip ?? '';
 export const credentials = (request: Request, body?: string) => ({
-  header: request.get('x-portal-access-token'),
+  header: request.get(portalHeaders.accessToken),
   body,
   clientIp: clientIp(request),
 });

@@ -7,7 +7,7 @@ import { normalizeIp } from '../../../net/ip-address.js';
 import { listen } from '../../../net/listen.js';
 import { guard, repeat } from '../../../util/boundary.js';
 import { DetachableSocket } from '../../../unwrap/detachable-socket.js';
-import { unwrapAlpn } from '../../../unwrap/unwrap.js';
+import { reverseProtocol } from '../../../protocol/headers.js';
 import type { Certificate } from '../../certs/certificate.js';
 import { maxRequestHeadBytes, requestHeadTimeoutMs } from './request-head.js';
 import { relayKeepAliveMs } from '../../../net/tcp-keepalive.js';
@@ -167,7 +167,7 @@ export class ApiListener {
 
   /** Serves a connection accepted elsewhere, from its ClientHello on. */
   accept(socket: Socket, arrival: AcceptedConnection): void {
-    if (arrival.alpn?.includes(unwrapAlpn)) return this.#acceptUnwrappable(socket, arrival);
+    if (arrival.alpn?.includes(reverseProtocol)) return this.#acceptUnwrappable(socket, arrival);
     const ends = endsOf(socket);
     this.#arrivals.set(ends, arrival);
     socket.once('close', () => this.#arrivals.delete(ends));
@@ -230,7 +230,7 @@ export class ApiListener {
     const tls = new TLSSocket(transport, {
       isServer: true,
       secureContext: this.#unwrappable,
-      ALPNProtocols: [unwrapAlpn],
+      ALPNProtocols: [reverseProtocol],
     });
     const deadline = setTimeout(() => tls.destroy(), tlsHandshakeTimeoutMs);
     tls.once('close', () => clearTimeout(deadline));
@@ -323,7 +323,7 @@ function secureContext(certificate: Certificate) {
   return { cert: certificate.chainPem, key: certificate.keyPem };
 }
 
-/** For a client that knows `unwrapAlpn`, and so TLS 1.3. */
+/** For a client that knows `reverseProtocol`, and so TLS 1.3. */
 function unwrappableContext(certificate: Certificate): SecureContext {
   return createSecureContext({ ...secureContext(certificate), minVersion: 'TLSv1.3' });
 }

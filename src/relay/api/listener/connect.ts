@@ -18,6 +18,7 @@ import type { ClientAddresses } from '../middleware/client-address.js';
 import { asApiError } from '../middleware/errors.js';
 import { refuseWith } from './raw-responses.js';
 import type { RequestHead } from './request-head.js';
+import { portalHeaders, reverseProtocol } from '../../../protocol/headers.js';
 
 /** A carrier without a word for so long is dead: its tunnel answers each ping of `keepaliveIntervalMs`. */
 const datagramCarrierSilenceMs = 45_000;
@@ -29,9 +30,9 @@ const datagramProtocol = 'portal.datagram';
 const bindingProtocol = 'portal.binding.1';
 const tokenProtocol = 'portal.token.';
 const switchedInPlace = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive';
-const switchedProtocols = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: portal-reverse';
-const recycles = 'X-Portal-Recycle: 1';
-const unwraps = 'X-Portal-Unwrap: 1';
+const switchedProtocols = `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${reverseProtocol}`;
+const recycles = `${portalHeaders.recycle}: 1`;
+const unwraps = `${portalHeaders.unwrap}: 1`;
 
 /** The connection of a request, as far as TLS can be taken off it. */
 export interface Wrapped {
@@ -66,7 +67,7 @@ export class ConnectEndpoint {
   ) {
     this.#webSockets.on('headers', (headers, request) => {
       // Admission has seen to it that the header says 1 where it is sent.
-      if (request.headers['x-portal-recycle'] !== undefined) headers.push(recycles);
+      if (request.headers[portalHeaders.recycle.toLowerCase()] !== undefined) headers.push(recycles);
     });
     // What is no WebSocket handshake (RFC 6455 4.2.1).
     for (const server of [this.#webSockets, this.#datagramWebSockets]) {
@@ -78,7 +79,7 @@ export class ConnectEndpoint {
 
   /** The raw carrier: a plain GET, the first request of its connection. @returns whether it is a reverse session now */
   async plain(socket: Socket, head: RequestHead, wrapped?: Wrapped): Promise<boolean> {
-    const header = (name: string) => head.headers.get(name);
+    const header = (name: string) => head.headers.get(name.toLowerCase());
     const clientIp = this.addresses.of(socket, header('x-forwarded-for'));
     const request = { httpVersion: head.version, clientIp, header };
     return await this.#open(socket, request, head.rest, switchedInPlace, wrapped);
@@ -86,7 +87,7 @@ export class ConnectEndpoint {
 
   /** `Upgrade: portal-reverse`, the raw carrier once more, or `websocket`. @returns as `plain`, for every carrier */
   async upgrade(socket: Duplex, message: IncomingMessage, rest: Buffer, wrapped?: Wrapped): Promise<boolean> {
-    const header = (name: string) => message.headers[name] as string | undefined;
+    const header = (name: string) => message.headers[name.toLowerCase()] as string | undefined;
     const clientIp = this.addresses.of(message.socket, header('x-forwarded-for'));
     const request = { httpVersion: message.httpVersion, clientIp, header };
     const isWebSocket = header('upgrade')?.toLowerCase() === 'websocket';
@@ -155,8 +156,8 @@ export class ConnectEndpoint {
   ): Promise<boolean> {
     const upgrade = request.header('upgrade')?.toLowerCase();
     try {
-      if (upgrade !== undefined && upgrade !== 'portal-reverse')
-        throw new ApiError('invalid_request', 'Upgrade must be portal-reverse or websocket, and one of them');
+      if (upgrade !== undefined && upgrade !== reverseProtocol)
+        throw new ApiError('invalid_request', `Upgrade must be ${reverseProtocol} or websocket`);
       if (rest.length > 0)
         throw new ApiError('invalid_request', 'nothing may follow the request before it is answered');
       const admission = await this.admission.admit(request);
@@ -226,13 +227,13 @@ function takeOver(switchOver: () => void): void {
  */
 function withSubprotocols(request: ConnectRequest, offered: string[]): ConnectRequest {
   const token = offered.find((protocol) => protocol.startsWith(tokenProtocol))?.slice(tokenProtocol.length);
-  const inHeader = request.header('x-portal-access-token');
+  const inHeader = request.header(portalHeaders.accessToken);
   if (token && inHeader && token !== inHeader) {
     throw new ApiError('invalid_request', 'header and subprotocol carry different access tokens');
   }
-  const said = new Map([
-    ['x-portal-access-token', token],
-    ['x-portal-binding', offered.includes(bindingProtocol) ? '1' : undefined],
+  const said = new Map<string, string | undefined>([
+    [portalHeaders.accessToken, token],
+    [portalHeaders.binding, offered.includes(bindingProtocol) ? '1' : undefined],
   ]);
   return { ...request, header: (name) => request.header(name) ?? said.get(name) };
 }

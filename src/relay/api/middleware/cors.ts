@@ -1,12 +1,13 @@
 import type { RequestHandler } from 'express';
 import { type OpenApiDocument, listOperations } from '../../../contract/index.js';
+import { portalHeaders } from '../../../protocol/headers.js';
 
 /** How long a browser may go by the answer to a preflight. */
 const preflightMaxAgeSeconds = 600;
 
 /** What an answer may show to a page besides its body. `Date` is the clock that `expires_at` goes by. */
 const exposed = 'Retry-After, Date';
-const allowedHeaders = 'Content-Type, X-Portal-Access-Token';
+const allowedHeaders = `Content-Type, ${portalHeaders.accessToken}`;
 
 /**
  * Lets pages of any origin call the operations that the contract marks with `x-cors`, and no other. They take no credential that a

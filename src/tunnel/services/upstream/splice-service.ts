@@ -1,11 +1,8 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { PooledReads } from '../../../net/pooled-reads.js';
+import { BulkDetector, PooledReads } from '../../../net/pooled-reads.js';
 import { guard } from '../../../util/boundary.js';
 
-/** Bytes of a service's answer after which it is read into reused buffers, where they come in chunks of at least so many. */
-const bulkAfterBytes = 262_144;
-const bulkChunkBytes = 8_192;
 /** Where the service has said its last, how long a silent visitor may keep its own direction open. */
 const lingerAfterTargetEndMs = 120_000;
 /** Where the service is gone and its answer is out, how long a visitor who still speaks is listened to. */
@@ -60,14 +57,13 @@ export function splice(visitor: Duplex, target: Socket): Promise<SpliceOutcome> 
   );
   const uncork = () => target.uncork();
   let reads: PooledReads | undefined;
-  let bulk: 'not yet' | 'decided' = 'not yet';
+  const bulk = new BulkDetector();
 
   const toVisitor = guard(
     'service data',
     (chunk: Buffer) => {
       pass(chunk, written);
-      if (bulk === 'decided' || outcome.sent < bulkAfterBytes || chunk.length < bulkChunkBytes) return;
-      bulk = 'decided';
+      if (!bulk.isBulk(chunk.length)) return;
       reads = PooledReads.start(target, (bytes, release) => {
         pass(bytes, () => {
           release();

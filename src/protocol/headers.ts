@@ -1,0 +1,17 @@
+/** Names that relay and tunnel send each other in HTTP and TLS (docs/protocol.md). */
+export const portalHeaders = {
+  accessToken: 'X-Portal-Access-Token',
+  /** `1`: a binding follows the marker of tenant TLS. */
+  binding: 'X-Portal-Binding',
+  /** `2`: a PROXY protocol v2 header comes before the visitor's bytes. */
+  proxy: 'X-Portal-Proxy',
+  /** `1`: connections come in frames, one after the other. */
+  recycle: 'X-Portal-Recycle',
+  /** `1`: TLS may be taken off the session. */
+  unwrap: 'X-Portal-Unwrap',
+} as const;
+
+/** The value of `Upgrade`, and the ALPN of a connection that may be unwrapped. */
+export const reverseProtocol = 'portal-reverse';
+/** ALPN of a QUIC connection that carries datagrams. */
+export const quicAlpn = 'portal-tunnel';

@@ -1,0 +1,54 @@
+import { type ProxiedAddresses, parseProxyHeader, proxyHeader } from './proxy-protocol.js';
+
+// What a relay writes into a reverse session before a visitor's own bytes (docs/protocol.md).
+
+/** The first byte from the relay: nothing yet, or what kind of visitor comes. */
+export const marker = { keepalive: 0x00, rawTcp: 0x01, tenantTls: 0x02 } as const;
+/** A binding that follows the marker of tenant TLS: it stands for one request to `/v1/sign`. */
+export const bindingBytes = 16;
+
+export interface SessionOpening {
+  /** Present for tenant TLS, where the tunnel asked for it. */
+  readonly binding?: Buffer;
+  /** Who dialled whom; absent where the relay cannot tell. */
+  readonly addresses?: ProxiedAddresses;
+}
+
+export interface EncodedOpening extends SessionOpening {
+  kind: 'rawTcp' | 'tenantTls';
+  /** Whether a PROXY header is part of it. */
+  withAddresses: boolean;
+}
+
+export function encodeOpening({ kind, binding, addresses, withAddresses }: EncodedOpening): Buffer {
+  const parts: Buffer[] = [Buffer.from([marker[kind]])];
+  if (binding) parts.push(binding);
+  if (withAddresses) parts.push(proxyHeader(addresses));
+  return Buffer.concat(parts);
+}
+
+/**
+ * Reads an opening that has a PROXY header, and a binding where it is of tenant TLS.
+ * @returns undefined while more bytes are needed; `length` is the number of bytes of the opening
+ * @throws Error for anything else, keepalives included
+ */
+export function parseOpening(bytes: Buffer): (SessionOpening & { length: number }) | undefined {
+  if (bytes.length === 0) return undefined;
+  if (bytes[0] !== marker.tenantTls && bytes[0] !== marker.rawTcp)
+    throw new Error(`the relay began a session with 0x${bytes.toString('hex', 0, 1)}`);
+  const headerAt = bytes[0] === marker.tenantTls ? 1 + bindingBytes : 1;
+  if (bytes.length <= headerAt) return undefined;
+  const header = parseProxyHeader(bytes.subarray(headerAt), 'v2');
+  if (header === undefined) return undefined;
+  return {
+    length: headerAt + header.length,
+    binding: headerAt > 1 ? Buffer.from(bytes.subarray(1, headerAt)) : undefined,
+    addresses: header.addresses,
+  };
+}
+
+/** The bytes behind the keepalives that they begin with. */
+export function skipKeepalives(bytes: Buffer): Buffer {
+  const first = bytes.findIndex((byte) => byte !== marker.keepalive);
+  return first === -1 ? Buffer.alloc(0) : bytes.subarray(first);
+}
