@@ -27,7 +27,7 @@ export async function download(
   address: Address,
   content: Content,
   length: number,
-  { slow, session }: { slow?: boolean; session?: Buffer } = {},
+  { slow, session }: { slow?: boolean; session?: Buffer | undefined } = {},
 ): Promise<void> {
   const socket = await visit(address, session);
   if (session && !socket.isSessionReused()) throw new Error('the service did not resume the session');

@@ -14,7 +14,7 @@ export interface SpawnOptions {
   ready?: { from: 'stdout' | 'stderr'; line: (line: string) => boolean };
   env?: NodeJS.ProcessEnv;
   /** How long that may take. */
-  startTimeoutMs?: number;
+  startTimeoutMs?: number | undefined;
 }
 
 export interface RunningProgram {

@@ -19,7 +19,7 @@ export interface ApiErrorOptions {
   /** HTTP status, where the operation gives the code another one than the catalogue. */
   status?: number;
   /** Seconds, for `Retry-After`. */
-  retryAfterSeconds?: number;
+  retryAfterSeconds?: number | undefined;
   /** Trying again is in vain this time, whatever the catalogue says of the code. */
   isFinal?: boolean;
   /** What went wrong underneath. For the log, never for the answer. */
@@ -32,7 +32,7 @@ export class ApiError<Code extends ErrorCode = ErrorCode> extends Error {
   readonly code: Code;
   readonly status: number;
   readonly retry: Retry;
-  readonly retryAfterSeconds?: number;
+  readonly retryAfterSeconds?: number | undefined;
 
   /** @param message what the caller is told; by default the meaning of the code */
   constructor(code: Code, message?: string, options: ApiErrorOptions = {}) {

@@ -1,9 +1,10 @@
-import { SocketAddress, isIPv4, isIPv6 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
+import ipaddr from 'ipaddr.js';
 
-/** One spelling for one address: IPv4-mapped IPv6 becomes IPv4, a zone is dropped, letters are lower-cased. */
+/** One spelling for one address (RFC 5952): IPv4-mapped IPv6 becomes IPv4, a zone is dropped. '' for what is no address. */
 export function normalizeIp(address: string | undefined): string {
-  const [plain = ''] = (address ?? '').toLowerCase().split('%', 1);
-  return plain.startsWith('::ffff:') && plain.includes('.') ? plain.slice(7) : plain;
+  const [plain = ''] = (address ?? '').split('%', 1);
+  return parseIp(plain) ?? '';
 }
 
 /**
@@ -12,25 +13,15 @@ export function normalizeIp(address: string | undefined): string {
  */
 export function parseIp(text: string): string | undefined {
   if (isIPv4(text)) return text;
-  if (!isIPv6(text) || text.includes('%')) return undefined;
-  return normalizeIp(new SocketAddress({ address: text, family: 'ipv6' }).address);
+  return isIPv6(text) && !text.includes('%') ? ipaddr.process(text).toString() : undefined;
 }
 
 /** The 4 bytes of an IPv4 address or the 16 of an IPv6 address, which must be well-formed. */
 export function ipBytes(address: string): Buffer {
-  if (!isIPv6(address)) return Buffer.from(address.split('.').map(Number));
-  const dotted = address.slice(address.lastIndexOf(':') + 1);
-  const tail4 = dotted.includes('.') ? ipBytes(dotted) : undefined;
-  const plain = tail4
-    ? address.slice(0, -dotted.length) + `${tail4.toString('hex', 0, 2)}:${tail4.toString('hex', 2)}`
-    : address;
-  const [left, right] = plain.split('::').map((half) => half.split(':').filter((group) => group !== ''));
-  const filled = right ? [...left, ...Array<string>(8 - left.length - right.length).fill('0'), ...right] : left;
-  return Buffer.from(filled.map((group) => group.padStart(4, '0')).join(''), 'hex');
+  return Buffer.from(ipaddr.parse(address).toByteArray());
 }
 
 /** The address that 4 or 16 bytes stand for, in its one spelling. */
 export function ipOfBytes(bytes: Buffer): string {
-  if (bytes.length === 4) return bytes.join('.');
-  return parseIp(bytes.toString('hex').replace(/(....)(?!$)/g, '$1:')) as string;
+  return ipaddr.process(ipaddr.fromByteArray([...bytes]).toString()).toString();
 }

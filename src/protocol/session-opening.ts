@@ -9,9 +9,9 @@ export const bindingBytes = 16;
 
 export interface SessionOpening {
   /** Present for tenant TLS, where the tunnel asked for it. */
-  readonly binding?: Buffer;
+  readonly binding?: Buffer | undefined;
   /** Who dialled whom; absent where the relay cannot tell. */
-  readonly addresses?: ProxiedAddresses;
+  readonly addresses?: ProxiedAddresses | undefined;
 }
 
 export interface EncodedOpening extends SessionOpening {

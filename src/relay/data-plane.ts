@@ -19,7 +19,7 @@ import type { PortProtocol } from './store/store.js';
 /** What the data plane asks of the control plane. */
 export interface DataPlaneCalls extends Pick<PublicListenerOptions, 'toApi'>, Pick<QuicListenerOptions, 'admit'> {
   /** By default the optional package, where it is installed. */
-  loadQuic?(): Promise<QuicPackage>;
+  loadQuic?: (() => Promise<QuicPackage>) | undefined;
 }
 
 /** What carries visitors' bytes: public ports, reverse sessions, and what joins them. */

@@ -216,7 +216,7 @@ export class FramedChannel extends Duplex implements PooledReadable {
     }
   }
 
-  #takeHeader(chunk: Buffer, at: number): { taken: number; value?: number } {
+  #takeHeader(chunk: Buffer, at: number): { taken: number; value: number | undefined } {
     if (this.#header.length === 0 && chunk.length - at >= frameHeaderBytes) {
       return { taken: frameHeaderBytes, value: chunk.readUInt32BE(at) };
     }

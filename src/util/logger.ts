@@ -13,7 +13,7 @@ export type LogLevel = (typeof logLevels)[number];
 export function createLogger(level: LogLevel, stream: NodeJS.WriteStream = process.stderr): Logger {
   const options = {
     level,
-    base: undefined,
+    base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
     redact: ['token', 'access_token', 'private_key', 'signature', 'siwe_signature', 'headers'],

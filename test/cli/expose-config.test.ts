@@ -155,7 +155,7 @@ test('a file that is wrong leaves everything as it was, says so in one line, and
   for (const [index, content] of wrong.entries()) {
     s.write(content);
     const { message } = await s.event('config_refused', index);
-    assert.ok(message.startsWith(`${s.config}: `) && message.endsWith('all goes on as it was'), message);
+    assert.ok(message.startsWith(`${s.config}: `) && message.endsWith('the services go on as before'), message);
     assert.doesNotMatch(message, /\n/);
     await call.talk('steady');
   }

@@ -163,9 +163,11 @@ function unsigned(token: string): string {
 }
 
 async function selfSigned(token: string): Promise<string> {
-  const { privateKey } = await generateKeyPair('ES256K');
+  const { privateKey } = await generateKeyPair('EdDSA');
   const { kid } = decodeProtectedHeader(token);
-  return await new SignJWT(decodeJwt(token)).setProtectedHeader({ alg: 'ES256K', typ: 'JWT', kid }).sign(privateKey);
+  return await new SignJWT(decodeJwt(token))
+    .setProtectedHeader({ alg: 'EdDSA', typ: 'JWT', kid: String(kid) })
+    .sign(privateKey);
 }
 
 async function perform(operation: TestedOperation, request: HttpRequest): Promise<HttpAnswer> {

@@ -31,7 +31,7 @@ for (const [challengeName, requestName, uri] of [
 test('the example token is that of its lease', () => {
   const { identity, access_token: token, expires_at: end } = example('lease').data;
   assert.deepEqual(decodeProtectedHeader(token), {
-    alg: 'ES256K',
+    alg: 'EdDSA',
     kid: example('discovery').data.relays[0].address,
     typ: 'JWT',
   });

@@ -26,7 +26,7 @@ async function call(
       Cookie: 'portal_admin=session',
       ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
     },
-    body: body === undefined ? undefined : JSON.stringify(body),
+    body: body === undefined ? null : JSON.stringify(body),
   });
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
@@ -136,7 +136,7 @@ test('a call without the credential that it needs is refused', async () => {
     ['GET', '/admin/snapshot'],
     ['POST', '/admin/logout'],
   ]) {
-    const response = await fetch(server.url + path, { method });
+    const response = await fetch(server.url + path, { method: String(method) });
     assert.equal(response.status, 401, path);
   }
 });

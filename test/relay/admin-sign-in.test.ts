@@ -25,7 +25,11 @@ let stateDir: string;
 const [wallet, second] = [freshWallet(), freshWallet()];
 
 const start = async (adminWallets: Wallet[], sniPort?: number) => {
-  relay = await startTestRelay({ stateDir, sniPort, adminWallets: adminWallets.map(({ address }) => address) });
+  relay = await startTestRelay({
+    stateDir,
+    ...(sniPort !== undefined && { sniPort }),
+    adminWallets: adminWallets.map(({ address }) => address),
+  });
 };
 const restart = async (adminWallets = [wallet, second]) => {
   await relay.stop();

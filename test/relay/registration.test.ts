@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createPublicKey } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { SigningKey, Signature, hashMessage } from 'ethers';
+import { SigningKey, Signature, hashMessage, sha256 } from 'ethers';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import Database from 'libsql';
 import { SiweMessage } from 'siwe';
@@ -66,11 +67,11 @@ test('a challenge is an EIP-4361 message of the configured URL, whatever Host th
   assert.equal(message.expirationTime, data.expires_at);
 });
 
-test('a signed challenge gives a lease and an ES256K token of the relay', async () => {
+test('a signed challenge gives a lease and an EdDSA token of the relay', async () => {
   const lease = await register(relay, { name: 'Shop', ttl: 60 });
   assert.equal(lease.hostname, `shop.${relay.rootHost}`);
   const header = decodeProtectedHeader(lease.token);
-  assert.equal(header.alg, 'ES256K');
+  assert.equal(header.alg, 'EdDSA');
   assert.equal(header.kid, relay.relay.address);
   const claims = decodeJwt(lease.token);
   assert.equal(claims.iss, relay.url);
@@ -179,6 +180,31 @@ test('no token, a forged one and one of another relay are unauthorized', async (
     await other.stop();
   }
 });
+
+test('an ES256K token of an earlier release is taken, one that was altered or signed by another key is not', async () => {
+  const lease = await register(relay, { name: 'earlier' });
+  const identity = JSON.parse(readFileSync(join(relay.config.stateDir, 'identity.json'), 'utf8')) as {
+    private_key: string;
+  };
+  const old = es256k(lease.token, identity.private_key);
+  const answer = await call(relay, 'POST', '/sdk/renew', { body: {}, token: old });
+  assert.equal(answer.status, 200, JSON.stringify(answer.body));
+  assert.equal(decodeProtectedHeader(answer.body.data.access_token as string).alg, 'EdDSA');
+  const foreign = es256k(lease.token, freshWallet().privateKey);
+  const [head, body, signature] = old.split('.') as [string, string, string];
+  const claims = JSON.parse(Buffer.from(body, 'base64url').toString()) as object;
+  const altered = Buffer.from(JSON.stringify({ ...claims, jti: 'another' })).toString('base64url');
+  for (const token of [foreign, `${head}.${altered}.${signature}`, `${head}.${body}.`, `${old}.${body}`])
+    refusedAs(await call(relay, 'POST', '/sdk/renew', { body: {}, token }), 401, 'unauthorized');
+});
+
+/** The same claims, signed as releases before 0.2 did. */
+function es256k(token: string, privateKey: string): string {
+  const [, body] = token.split('.') as [string, string];
+  const head = Buffer.from(JSON.stringify({ alg: 'ES256K', typ: 'JWT' })).toString('base64url');
+  const { r, s } = new SigningKey(privateKey).sign(sha256(Buffer.from(`${head}.${body}`)));
+  return `${head}.${body}.${Buffer.from(r.slice(2) + s.slice(2), 'hex').toString('base64url')}`;
+}
 
 test('unregistering frees the name at once; its token finds no lease any more', async () => {
   const lease = await register(relay, { name: 'freed' });

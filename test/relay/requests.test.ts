@@ -34,9 +34,12 @@ test('a body where none is declared means nothing, whatever it is', async () => 
 });
 
 /** A request as no HTTP library would write it. */
-async function raw(
-  head: string,
-): Promise<{ status: number; code?: string; data?: Record<string, unknown>; allow?: string }> {
+async function raw(head: string): Promise<{
+  status: number;
+  code: string | undefined;
+  data: Record<string, unknown> | undefined;
+  allow: string | undefined;
+}> {
   const { status, headers, body } = await exchangeRaw(relay, `${head}\r\nHost: ${relay.rootHost}\r\n\r\n`);
   const { error, data } = JSON.parse(body.toString()) as { error?: { code: string }; data?: Record<string, unknown> };
   return { status, code: error?.code, data, allow: headers['allow'] as string | undefined };

@@ -17,7 +17,7 @@ export interface Answer {
 
 export interface Call {
   body?: unknown;
-  token?: string;
+  token?: string | undefined;
   headers?: Record<string, string>;
 }
 
@@ -38,7 +38,7 @@ export async function call(
         ...(token === undefined ? {} : { 'x-portal-access-token': token }),
         ...headers,
       },
-      body: body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body),
+      body: body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body),
     });
     const text = await response.body.text();
     return { status: response.statusCode, headers: response.headers, body: text ? JSON.parse(text) : undefined };
@@ -54,8 +54,8 @@ export interface HeldLease {
   token: string;
   expiresAt: number;
   /** Public ports, where they were asked for. */
-  tcpPort?: number;
-  udpPort?: number;
+  tcpPort?: number | undefined;
+  udpPort?: number | undefined;
 }
 
 export interface RegisterOptions {

@@ -16,7 +16,7 @@ export async function runProgram(
     timeoutMs = 60_000,
     env,
     cwd,
-  }: { input?: Buffer | string; timeoutMs?: number; env?: NodeJS.ProcessEnv; cwd?: string } = {},
+  }: { input?: Buffer | string | undefined; timeoutMs?: number; env?: NodeJS.ProcessEnv; cwd?: string } = {},
 ): Promise<ProgramResult> {
   const child = spawn(command, args, { stdio: 'pipe', timeout: timeoutMs, cwd, env: { ...process.env, ...env } });
   const [out, err]: [Buffer[], Buffer[]] = [[], []];

@@ -24,7 +24,7 @@ export async function readOpening(socket: TLSSocket): Promise<Claimed> {
 export function visit(
   relay: TestRelay,
   hostname: string,
-  options: { ALPNProtocols?: string[]; session?: Buffer; servername?: string } = {},
+  options: { ALPNProtocols?: string[] | undefined; session?: Buffer; servername?: string } = {},
 ): TLSSocket {
   const visitor = connect({
     host: '127.0.0.1',

@@ -155,7 +155,7 @@ export function visitorOptions(
   relay: TestRelay,
   hostname: string,
   path: string,
-  options: RequestOptions & { session?: Buffer } = {},
+  options: RequestOptions & { session?: Buffer | undefined } = {},
 ): RequestOptions {
   return {
     host: '127.0.0.1',

@@ -9,9 +9,9 @@ export interface Result {
 }
 
 export interface CommandOptions {
-  'max-leases'?: string;
+  'max-leases'?: string | undefined;
   /** Columns of the terminal that the words are for. */
-  width?: number;
+  width?: number | undefined;
 }
 
 interface AdminCommand {

@@ -54,11 +54,11 @@ const options = {
 class SignedOutError extends Error {}
 
 interface Settings {
-  relay?: string;
-  keyFile?: string;
-  caFile?: string;
+  relay?: string | undefined;
+  keyFile?: string | undefined;
+  caFile?: string | undefined;
   sessionFile: string;
-  maxLeases?: string;
+  maxLeases?: string | undefined;
 }
 
 /** `portal admin`. @returns the exit code */

@@ -6,57 +6,18 @@ import { systemCode, UsageError } from '../../sdk/calls/errors.js';
 import { defaultIdentityFile } from '../../sdk/identity/identity-file.js';
 import { parseRelayUrl } from '../../sdk/calls/relay-url.js';
 import { checkExposeOptions, type ExposeOptions } from '../../tunnel/index.js';
-import { readCertificates } from '../support/files.js';
+import {
+  type ExposeSetting,
+  type GivenSettings,
+  type SettingKey,
+  type SettingKind,
+  exposeSettings,
+  toExposeOptions,
+} from './settings.js';
 
 const maxConfigBytes = 1_048_576;
 /** One process serves so many at most: each takes a few connections to each of its relays. */
 const maxServices = 256;
-
-type Kind = 'text' | 'texts' | 'number' | 'flag' | 'target';
-
-/** Of each service, or of all where it stands outside of them. */
-const common = {
-  relays: 'texts',
-  discovery: 'flag',
-  max_relays: 'number',
-  allow_private: 'flag',
-  ca: 'text',
-  identity: 'text',
-  carrier: 'text',
-  unwrap: 'flag',
-  udp_carrier: 'text',
-  ttl: 'number',
-  grace: 'number',
-  probe: 'flag',
-  ban_mitm: 'flag',
-  owner: 'text',
-  hide: 'flag',
-} as const satisfies Record<string, Kind>;
-
-const ofService = {
-  ...common,
-  target: 'target',
-  tcp: 'target',
-  udp: 'target',
-  name: 'text',
-  description: 'text',
-  thumbnail: 'text',
-  tags: 'texts',
-  http: 'flag',
-  host_header: 'text',
-  proxy_protocol: 'flag',
-} as const satisfies Record<string, Kind>;
-
-type Fields = { [Name in keyof typeof ofService]?: ValueOf<(typeof ofService)[Name]> };
-type ValueOf<K extends Kind> = K extends 'text'
-  ? string
-  : K extends 'texts'
-    ? string[]
-    : K extends 'number'
-      ? number
-      : K extends 'flag'
-        ? boolean
-        : string | number;
 
 /**
  * Reads what `portal expose --config` serves. Paths in it are seen from where it is.
@@ -66,7 +27,7 @@ type ValueOf<K extends Kind> = K extends 'text'
 export function readExposeConfig(path: string): Map<string, ExposeOptions> {
   const table = readToml(path);
   const { services, ...rest } = table;
-  const defaults = readFields(rest, common, '');
+  const defaults = readFields(rest, 'anywhere');
   if (typeof services !== 'object' || services === null || Array.isArray(services))
     throw new UsageError('names no services: each is a table [services.NAME]');
   const entries = Object.entries(services);
@@ -77,7 +38,7 @@ export function readExposeConfig(path: string): Map<string, ExposeOptions> {
     if (typeof value !== 'object' || value === null || Array.isArray(value))
       throw new UsageError(`services.${key}: is no table`);
     try {
-      const fields = { ...defaults, ...readFields(value as Record<string, unknown>, ofService, '') };
+      const fields = { ...defaults, ...readFields(value as Record<string, unknown>, 'service') };
       const options = asOptions({ name: key, ...fields }, dirname(resolve(path)));
       checkExposeOptions(options);
       read.set(key, options);
@@ -112,74 +73,53 @@ function readToml(path: string): Record<string, unknown> {
   }
 }
 
-function readFields(table: Record<string, unknown>, kinds: Record<string, Kind>, where: string): Fields {
+/** @param place of a service itself, or outside of all, where what is said counts for each */
+function readFields(table: Record<string, unknown>, place: 'service' | 'anywhere'): GivenSettings {
   const fields: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(table)) {
-    const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
-    if (kind === undefined) throw new UsageError(`${where}${name}: not a setting`);
-    if (!fits(value, kind)) throw new UsageError(`${where}${name}: must be ${wordFor[kind]}`);
+    const setting = settingOf(name);
+    if (!setting || (place === 'anywhere' && setting.file !== 'anywhere'))
+      throw new UsageError(`${name}: not a setting`);
+    if (!fits(value, setting.kind)) throw new UsageError(`${name}: must be ${wordFor[setting.kind]}`);
     fields[name] = value;
   }
-  return fields as Fields;
+  return fields;
 }
 
-const wordFor: Record<Kind, string> = {
+function settingOf(name: string): ExposeSetting | undefined {
+  return Object.hasOwn(exposeSettings, name) ? exposeSettings[name as SettingKey] : undefined;
+}
+
+const wordFor: Record<SettingKind, string> = {
   text: 'a text',
   texts: 'a list of texts',
   number: 'a whole number',
-  flag: 'true or false',
+  seconds: 'a whole number',
+  switch: 'true or false',
   target: 'a port or an address',
 };
 
-function fits(value: unknown, kind: Kind): boolean {
+function fits(value: unknown, kind: SettingKind): boolean {
   switch (kind) {
     case 'text':
       return typeof value === 'string' && value !== '';
     case 'texts':
       return Array.isArray(value) && value.every((each) => typeof each === 'string');
     case 'number':
+    case 'seconds':
       return typeof value === 'number' && Number.isSafeInteger(value);
-    case 'flag':
+    case 'switch':
       return typeof value === 'boolean';
     case 'target':
       return fits(value, 'text') || fits(value, 'number');
   }
 }
 
-function asOptions(fields: Fields, directory: string): ExposeOptions {
-  const { description, owner, thumbnail, tags, hide } = fields;
-  const metadata = { description, owner, thumbnail, tags, hide };
+function asOptions(fields: GivenSettings, directory: string): ExposeOptions {
   if (!fields.relays?.length) throw new UsageError('relays: give one at least');
-  const seconds = (name: 'ttl' | 'grace', least: number) => {
-    const value = fields[name];
-    if (value !== undefined && (value < least || value > 86_400))
-      throw new UsageError(`${name}: must be a number of seconds from ${least} to 86400`);
-    return value;
-  };
-  const grace = seconds('grace', 0);
-  return {
-    target: fields.target,
-    tcp: fields.tcp,
-    udp: fields.udp,
-    relay: fields.relays,
-    discovery: fields.discovery,
-    maxRelays: fields.max_relays,
-    allowPrivate: fields.allow_private,
-    name: fields.name,
-    identityFile: fields.identity === undefined ? defaultIdentityFile() : pathFrom(directory, fields.identity),
-    ca: fields.ca === undefined ? undefined : readCertificates(pathFrom(directory, fields.ca), 'ca'),
-    carrier: fields.carrier as ExposeOptions['carrier'],
-    unwrap: fields.unwrap,
-    udpCarrier: fields.udp_carrier as ExposeOptions['udpCarrier'],
-    metadata: Object.values(metadata).every((value) => value === undefined) ? undefined : metadata,
-    ttl: seconds('ttl', 1),
-    http: fields.http,
-    hostHeader: fields.host_header,
-    proxyProtocol: fields.proxy_protocol,
-    closeGraceMs: grace === undefined ? undefined : grace * 1000,
-    probe: fields.probe,
-    banMitm: fields.ban_mitm,
-  };
+  const pathOf = (path: string) => pathFrom(directory, path);
+  const options = toExposeOptions(fields, { nameOf: (key) => (key === 'ca' ? key : `${key}:`), pathOf });
+  return { ...options, identityFile: options.identityFile ?? defaultIdentityFile() };
 }
 
 function pathFrom(directory: string, path: string): string {

@@ -40,7 +40,7 @@ export interface AppOptions {
   adminGuard: RequestHandler;
   logger: Logger;
   /** Told of each answer: its operation, where the path and method have one, and `ok` or the code of its error. */
-  onAnswer?: AnswerObserver;
+  onAnswer?: AnswerObserver | undefined;
   /** Holds answers against the contract as well: for tests, as it costs time. */
   validateResponses: boolean;
 }
@@ -70,8 +70,8 @@ export function createApp({
   Object.defineProperty(app.request, 'fresh', { value: false });
   // Instead of express's own reading, so that calls and upgrades have one.
   Object.defineProperty(app.request, 'ip', { value: undefined, writable: true });
-  app.use((request: { ip?: string } & Request, _response, next) => {
-    request.ip = addresses.of(request.socket, request.get('x-forwarded-for'));
+  app.use((request: Request, _response, next) => {
+    (request as { ip: string }).ip = addresses.of(request.socket, request.get('x-forwarded-for'));
     next();
   });
   if (logger.isLevelEnabled('debug')) app.use(logRequests(logger));

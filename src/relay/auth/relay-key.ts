@@ -1,13 +1,25 @@
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, hkdfSync, type KeyObject } from 'node:crypto';
 import { SigningKey, computeAddress } from 'ethers';
 
-/** The relay's own secp256k1 identity: it signs access tokens, and its address names it to others. */
-export interface RelayKey {
-  /** EIP-55 address. */
-  address: string;
+export interface KeyPair {
   privateKey: KeyObject;
   publicKey: KeyObject;
 }
+
+/** The relay's own secp256k1 identity, and what is derived from it. */
+export interface RelayKey {
+  /** EIP-55 address, which names the relay to others. */
+  address: string;
+  /** Of the identity itself (secp256k1): it signed the access tokens of releases before 0.2. */
+  publicKey: KeyObject;
+  /** Ed25519: it signs access tokens. */
+  tokenKey: KeyPair;
+}
+
+/** Separates the derived key from any other use of the identity (RFC 5869 3.2). */
+const tokenKeyInfo = 'portal-relay access tokens Ed25519';
+/** Of a PKCS #8 structure that holds the 32 bytes of an Ed25519 private key (RFC 8410 7). */
+const ed25519Prefix = Buffer.from('302e020100300506032b657004220420', 'hex');
 
 /** @param privateKey 0x and 64 hex digits */
 export function relayKeyFromHex(privateKey: string): RelayKey {
@@ -18,10 +30,17 @@ export function relayKeyFromHex(privateKey: string): RelayKey {
     x: uncompressed.subarray(0, 32).toString('base64url'),
     y: uncompressed.subarray(32).toString('base64url'),
   };
-  const secret = { ...point, d: Buffer.from(privateKey.slice(2), 'hex').toString('base64url') };
   return {
     address: computeAddress(privateKey),
-    privateKey: createPrivateKey({ key: secret, format: 'jwk' }),
     publicKey: createPublicKey({ key: point, format: 'jwk' }),
+    tokenKey: deriveTokenKey(Buffer.from(privateKey.slice(2), 'hex')),
   };
+}
+
+/** HKDF-SHA256 of the identity's private key (RFC 5869). */
+function deriveTokenKey(identity: Buffer): KeyPair {
+  const secret = Buffer.from(hkdfSync('sha256', identity, Buffer.alloc(0), tokenKeyInfo, 32));
+  const der = Buffer.concat([ed25519Prefix, secret]);
+  const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+  return { privateKey, publicKey: createPublicKey(privateKey) };
 }

@@ -1,5 +1,5 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { SignJWT, decodeJwt, errors, jwtVerify, type JWTPayload } from 'jose';
+import { createHash, randomUUID, verify } from 'node:crypto';
+import { SignJWT, decodeJwt, decodeProtectedHeader, errors, jwtVerify, type JWTPayload } from 'jose';
 import { ApiError } from '../../contract/index.js';
 import { type LeaseIdentity, identityKey } from '../../contract/lease-identity.js';
 import type { RelayKey } from './relay-key.js';
@@ -26,7 +26,7 @@ export interface AccessTokenClaims {
   expiresAt: number;
 }
 
-/** Issues and reads lease access tokens: JWT, ES256K by the relay's identity key. */
+/** Issues and reads lease access tokens: JWT, EdDSA by a key that is derived from the relay's identity. */
 export class AccessTokens {
   /** What tokens read lately say, by their SHA-256: a tunnel shows the same one for every connection. */
   readonly #read = new Map<string, AccessTokenClaims>();
@@ -39,7 +39,7 @@ export class AccessTokens {
   /** A token that lives as long as the lease does now. */
   async issue(lease: LeaseClaims, now = Date.now()): Promise<string> {
     return await new SignJWT({ identity: lease.identity, generation: lease.generation })
-      .setProtectedHeader({ alg: 'ES256K', typ: 'JWT', kid: this.key.address })
+      .setProtectedHeader({ alg: 'EdDSA', typ: 'JWT', kid: this.key.address })
       .setIssuer(this.issuer)
       .setSubject(identityKey(lease.identity))
       .setAudience(audience)
@@ -47,7 +47,7 @@ export class AccessTokens {
       .setIssuedAt(Math.floor(now / 1000))
       .setNotBefore(Math.floor(now / 1000))
       .setExpirationTime(lease.expiresAt / 1000)
-      .sign(this.key.privateKey);
+      .sign(this.key.tokenKey.privateKey);
   }
 
   /**
@@ -87,16 +87,35 @@ export class AccessTokens {
     return undefined;
   }
 
+  /** Reads a token of a release before 0.2 (RFC 8812 3.2): its lease may have been renewed just before the update. */
+  #verifyEs256k(token: string): JWTPayload {
+    const [head = '', body = '', signature = '', ...more] = token.split('.');
+    const key = { key: this.key.publicKey, dsaEncoding: 'ieee-p1363' } as const;
+    const bytes = Buffer.from(signature, 'base64url');
+    assert(more.length === 0 && bytes.length === 64 && bytes.toString('base64url') === signature);
+    assert(decodeProtectedHeader(token).crit === undefined);
+    assert(verify('sha256', Buffer.from(`${head}.${body}`), key, bytes));
+    const payload = decodeJwt(token);
+    assert(payload.iss === this.issuer && payload.aud === audience);
+    return payload;
+  }
+
   async #verify(token: string): Promise<JWTPayload> {
-    const options = { issuer: this.issuer, audience, algorithms: ['ES256K'], clockTolerance: 5 };
+    const options = { issuer: this.issuer, audience, algorithms: ['EdDSA'], clockTolerance: 5 };
     try {
-      return (await jwtVerify(token, this.key.publicKey, options)).payload;
+      if (decodeProtectedHeader(token).alg === 'ES256K') return this.#verifyEs256k(token);
+      return (await jwtVerify(token, this.key.tokenKey.publicKey, options)).payload;
     } catch (cause) {
       // The signature, issuer and audience have been checked by the time the expiry is.
       if (cause instanceof errors.JWTExpired) return cause.payload;
       throw new ApiError('unauthorized', 'the access token is not valid', { cause });
     }
   }
+}
+
+/** @throws Error for what the relay did not sign */
+function assert(condition: boolean): asserts condition {
+  if (!condition) throw new Error('the token does not verify');
 }
 
 function digestOf(token: string): string {

@@ -26,7 +26,7 @@ export interface RelayConfig {
   /** The public TLS port, routed by SNI. */
   sniPort: number;
   /** Where leases get TCP and UDP ports of their own; none: nowhere. */
-  portRange?: PortRange;
+  portRange?: PortRange | undefined;
   /** Further names under which the public port leads to the API; the certificate should be valid for them. */
   apiHosts: string[];
   /** Balancers in front of the public port, as addresses and ranges: their connections begin with a PROXY header. */
@@ -34,7 +34,7 @@ export interface RelayConfig {
   /** Proxies in front of the API, likewise, whose X-Forwarded-For is believed. */
   trustedProxies: string[];
   /** Absent: a development certificate, for root hosts under `localhost` only. */
-  certificateFiles?: CertificateFiles;
+  certificateFiles?: CertificateFiles | undefined;
   maxLeaseTtlSeconds: number;
   /** Labels that nobody can lease. */
   reservedNames: string[];
@@ -50,13 +50,13 @@ export interface RelayConfig {
   /** What counts until an admin sets something else. */
   policy: PolicySettings;
   /** A Chromium's executable, for thumbnails; none are taken without. */
-  chromium?: string;
+  chromium?: string | undefined;
   /** How long live connections may finish once the relay is told to stop. */
   drainTimeoutSeconds: number;
   /** Where Prometheus reads metrics, on 127.0.0.1; absent: nowhere. */
-  metricsPort?: number;
+  metricsPort?: number | undefined;
   /** Absent: discovery is off. */
-  discovery?: DiscoverySettings;
+  discovery?: DiscoverySettings | undefined;
   logLevel: LogLevel;
   certificateReloadIntervalMs: number;
   /** Hold every answer against the contract. */

@@ -20,8 +20,8 @@ export interface DescriptorFetchRules {
   /** Visit loopback, private and other special addresses too: for tests and closed networks. */
   allowPrivate: boolean;
   /** PEM certificates trusted beside the well-known ones. */
-  ca?: string;
-  timeoutMs?: number;
+  ca?: string | undefined;
+  timeoutMs?: number | undefined;
 }
 
 /**

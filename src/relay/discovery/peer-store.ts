@@ -34,11 +34,11 @@ export interface Peer {
   readonly toldBy?: string;
   readonly backoff: Backoff;
   /** What it serves of itself, believed until it expires. */
-  descriptor?: RelayDescriptor;
+  descriptor?: RelayDescriptor | undefined;
   /** The address that it was last known by, also after its descriptor has expired. Without: a candidate. */
   address?: string;
   /** Source of the limits that it was reached at. */
-  source?: string;
+  source?: string | undefined;
   /** When it is to be fetched next, in milliseconds since the epoch. */
   dueAt: number;
   /** When it answered last, or was heard of first. */

@@ -25,7 +25,7 @@ export interface Visitor {
   /** Who it is, as far as is known here. */
   addresses: ProxiedAddresses;
   /** The same, where a balancer said it. */
-  passedOn?: ProxiedAddresses;
+  passedOn?: ProxiedAddresses | undefined;
   /** What counts as one source in limits. */
   source: string;
   /** Counts the connection no longer against its source. */
@@ -36,7 +36,7 @@ export interface PublicConnectionLimits {
   maxConnectionsPerSource: number;
   /** Balancers, whose every connection must begin with a PROXY header. */
   isBalancer: AddressList;
-  onOutcome?: OutcomeObserver;
+  onOutcome?: OutcomeObserver | undefined;
 }
 
 /** The connections of the public, on whichever port: how many there are, in all and by source. */

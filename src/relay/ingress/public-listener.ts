@@ -20,7 +20,7 @@ export interface PublicListenerOptions {
    * @param onReverseSession to be called when it has become one: its lease's limits hold for it then, not its source's
    */
   toApi(socket: Socket, visitor: Visitor, hello: ClientHello, onReverseSession: () => void): void;
-  onOutcome?: OutcomeObserver;
+  onOutcome?: OutcomeObserver | undefined;
 }
 
 /** The public port: routes each TLS connection by the name in its ClientHello, and never answers a tenant's handshake. */

@@ -16,7 +16,7 @@ export interface VisitorForwarderOptions {
   /** Sessions that take no binding may be claimed for TLS: digest signing is on. */
   unboundSessions: boolean;
   maxConnectionsPerLease: number;
-  onOutcome?: OutcomeObserver;
+  onOutcome?: OutcomeObserver | undefined;
 }
 
 /** A public connection on its way to a tunnel. */

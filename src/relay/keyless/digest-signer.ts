@@ -105,8 +105,8 @@ function signPss(key: KeyObject, hash: Hash, digest: Buffer): Buffer {
   const padding = Buffer.alloc(encodedLength - digest.length - salt.length - 2);
   const block = Buffer.concat([padding, Buffer.from([1]), salt]);
   const mask = mgf1(hash, verifier, block.length);
-  for (let i = 0; i < block.length; i++) block[i] ^= mask[i] as number;
-  block[0] &= 0xff >> (8 * encodedLength - (modulusBits - 1));
+  for (let i = 0; i < block.length; i++) block[i] = (block[i] as number) ^ (mask[i] as number);
+  block[0] = (block[0] as number) & (0xff >> (8 * encodedLength - (modulusBits - 1)));
   const encoded = Buffer.concat([block, verifier, Buffer.from([0xbc])]);
   const padded = Buffer.concat([Buffer.alloc(Math.ceil(modulusBits / 8) - encodedLength), encoded]);
   return privateEncrypt({ key, padding: constants.RSA_NO_PADDING }, padded);

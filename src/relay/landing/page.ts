@@ -7,9 +7,9 @@ export interface ListedService {
   hostname: string;
   /** Somebody answers there now. */
   online: boolean;
-  description?: string;
-  owner?: string;
-  tags?: string[];
+  description?: string | undefined;
+  owner?: string | undefined;
+  tags?: string[] | undefined;
 }
 
 export interface LandingView {

@@ -14,9 +14,9 @@ export interface TokenSources {
   /** Client address. */
   clientIp: string;
   /** `X-Portal-Access-Token` */
-  header?: string;
+  header?: string | undefined;
   /** `access_token` of a JSON body */
-  body?: string;
+  body?: string | undefined;
 }
 
 /** The one way from an access token to the lease it stands for: calls, upgrades and raw connections all come here. */

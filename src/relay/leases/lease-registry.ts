@@ -28,7 +28,7 @@ export interface LeaseTerms {
   metadata: Metadata;
   ports: RequestedPorts;
   clientIp: string;
-  reportedIp?: string;
+  reportedIp?: string | undefined;
 }
 
 export interface LeaseRegistryOptions {
@@ -200,7 +200,7 @@ export class LeaseRegistry {
   /** Gives the lease a new expiry. @throws ApiError `lease_not_found`, `hostname_conflict` when it ended meanwhile, `rate_limited` */
   async renew(
     lease: Lease,
-    terms: { ttlSeconds: number; metadata?: Metadata; clientIp: string; reportedIp?: string },
+    terms: { ttlSeconds: number; metadata?: Metadata | undefined; clientIp: string; reportedIp?: string | undefined },
   ): Promise<void> {
     this.#renewals.take(lease.hostname);
     await this.#byHostname.run(lease.hostname, async () => {

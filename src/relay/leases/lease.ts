@@ -1,5 +1,6 @@
 import { domainToASCII, domainToUnicode } from 'node:url';
 import { getAddress } from 'ethers';
+import { withoutUndefined } from '../../util/without-undefined.js';
 import { ApiError } from '../../contract/index.js';
 import type { LeaseIdentity } from '../../contract/lease-identity.js';
 import type { Metadata } from '../store/store.js';
@@ -18,20 +19,20 @@ export interface Lease {
   tokenExpiresAt: number;
   metadata: Metadata;
   /** Public ports, where it has them. */
-  readonly tcpPort?: number;
-  readonly udpPort?: number;
+  readonly tcpPort?: number | undefined;
+  readonly udpPort?: number | undefined;
   readonly firstSeenAt: number;
   lastSeenAt: number;
   /** Address that the registration came from. */
   readonly registeredFrom: string;
   /** Address of the last call. */
   clientIp: string;
-  reportedIp?: string;
+  reportedIp?: string | undefined;
 }
 
 /** The fields that the contract knows; others, which nothing bounds, are not kept. */
 export function knownMetadata({ description, owner, thumbnail, tags, hide }: Metadata): Metadata {
-  return { description, owner, thumbnail, tags, hide };
+  return withoutUndefined({ description, owner, thumbnail, tags, hide });
 }
 
 const label = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;

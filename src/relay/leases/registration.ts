@@ -16,7 +16,7 @@ const challengesPerSecond = 2;
 
 export interface RegistrationRequest {
   identity: { name: string; address: string };
-  metadata?: Metadata;
+  metadata?: Metadata | undefined;
   ttl?: number;
   udp_enabled?: boolean;
   tcp_enabled?: boolean;

@@ -24,7 +24,7 @@ export interface MetricsSources {
   publicConnections(): number;
   datagrams: { readonly totals: Readonly<DatagramCounters>; readonly flows: number };
   /** Where discovery is on. */
-  discovery?: () => DiscoveryReport;
+  discovery?: (() => DiscoveryReport) | undefined;
 }
 
 /** Where a request to the API ended: `ok`, or the code of its error. */

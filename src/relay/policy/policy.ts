@@ -11,7 +11,7 @@ import type {
   PolicyChange,
   SettingsRecord,
 } from '../store/governance-store.js';
-import { type PolicySettings, type PortSettings, changedSettings } from './settings.js';
+import { type PolicySettings, changedSettings } from './settings.js';
 
 /** Identities with a decision or a limit, and banned addresses. */
 const maxDecisions = 100_000;
@@ -21,6 +21,12 @@ const maxBannedIps = 100_000;
 export interface Actor {
   wallet: string;
   ip: string;
+}
+
+/** Without `maxLeases` the present limit stays. */
+export interface PortSettingsChange {
+  enabled: boolean;
+  maxLeases?: number | undefined;
 }
 
 export interface PolicyEvents {
@@ -172,13 +178,11 @@ export class Policy extends EventEmitter<PolicyEvents> {
     await this.#set('setApprovalMode', { approvalMode: mode }, by);
   }
 
-  /** @param maxLeases absent: the present limit stays */
-  async setUdp({ enabled, maxLeases }: Partial<PortSettings> & { enabled: boolean }, by: Actor): Promise<void> {
+  async setUdp({ enabled, maxLeases }: PortSettingsChange, by: Actor): Promise<void> {
     await this.#set('setUdpSettings', { udpEnabled: enabled, udpMaxLeases: maxLeases }, by);
   }
 
-  /** @param maxLeases absent: the present limit stays */
-  async setTcpPort({ enabled, maxLeases }: Partial<PortSettings> & { enabled: boolean }, by: Actor): Promise<void> {
+  async setTcpPort({ enabled, maxLeases }: PortSettingsChange, by: Actor): Promise<void> {
     await this.#set('setTcpPortSettings', { tcpPortEnabled: enabled, tcpPortMaxLeases: maxLeases }, by);
   }
 

@@ -12,8 +12,8 @@ export interface RequestedPorts {
 
 /** The ports of a registration that is under way. */
 export interface PortsHold {
-  readonly tcpPort?: number;
-  readonly udpPort?: number;
+  readonly tcpPort?: number | undefined;
+  readonly udpPort?: number | undefined;
   keep(generation: string): void;
   drop(): void;
 }

@@ -9,7 +9,7 @@ export interface DecisionRecord {
   denied: boolean;
   banned: boolean;
   /** Bytes per second, both directions together; absent without a limit. */
-  bps?: number;
+  bps?: number | undefined;
 }
 
 /** The settings that an admin has set. Those absent are the configuration's to say. */
@@ -17,9 +17,9 @@ export interface SettingsRecord {
   approvalMode?: 'auto' | 'manual';
   landingPageEnabled?: boolean;
   udpEnabled?: boolean;
-  udpMaxLeases?: number;
+  udpMaxLeases?: number | undefined;
   tcpPortEnabled?: boolean;
-  tcpPortMaxLeases?: number;
+  tcpPortMaxLeases?: number | undefined;
 }
 
 export type PolicyChange =
@@ -32,13 +32,13 @@ export type PolicyChange =
 export interface AuditEntry {
   at: number;
   /** Who: an address with its checksum, absent where nobody is logged in. */
-  wallet?: string;
+  wallet?: string | undefined;
   /** Source address. */
   ip: string;
   /** Operation id of the contract. */
   action: string;
-  /** LeaseIdentity key or address that the action was about. */
-  target?: string;
+  /** Identity key or address that the action was about. */
+  target?: string | undefined;
   /** What was set. */
   value?: unknown;
   result: 'done' | 'refused';

@@ -25,7 +25,7 @@ export interface LeaseRecord {
   firstSeenAt: number;
   lastSeenAt: number;
   clientIp: string;
-  reportedIp?: string;
+  reportedIp?: string | undefined;
 }
 
 export type PortProtocol = 'tcp' | 'udp';
@@ -35,7 +35,7 @@ export interface PortRecord {
   port: number;
   identityKey: string;
   /** Until when nobody else may have it; absent while a lease has it. */
-  keptUntil?: number;
+  keptUntil?: number | undefined;
 }
 
 export interface ChallengeRecord {

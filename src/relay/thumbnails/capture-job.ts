@@ -6,7 +6,7 @@ export interface CaptureJob {
   /** `host:port` of the proxy, the only thing that the browser can reach. */
   proxy: string;
   /** Base64 of the SHA-256 of a public key whose certificates count as valid, for development certificates. */
-  trustedKey?: string;
+  trustedKey?: string | undefined;
 }
 
 /** Environment variable with the number of the user, and group, that the program is to become. */

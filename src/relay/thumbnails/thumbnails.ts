@@ -25,7 +25,7 @@ interface Kept {
   /** Whose service it shows: the name may be another's by now. */
   owner: string;
   /** Absent: none could be taken. */
-  picture?: Buffer;
+  picture?: Buffer | undefined;
   takenAt: number;
 }
 

@@ -13,7 +13,7 @@ export interface KeptSession extends AdminSession {
   /** The relay's URL. */
   relay: string;
   /** PEM file of the certificates that are trusted for it, where those are not the well-known ones. */
-  caFile?: string;
+  caFile?: string | undefined;
 }
 
 /** `$XDG_CONFIG_HOME/portal/admin-session.json` */

@@ -16,7 +16,7 @@ export function boundedFetch(fetch: Fetch, maxBytes: number): (request: Request)
     const response = await fetch(request.url, {
       method: request.method,
       headers: Object.fromEntries(request.headers),
-      body: request.body === null ? undefined : await request.text(),
+      body: request.body === null ? null : await request.text(),
       signal: request.signal,
       redirect: 'manual',
     });

@@ -12,8 +12,8 @@ export interface RelayNeeds {
   /** How many. */
   count: number;
   /** What a lease is going to ask for. */
-  udp?: boolean;
-  tcp?: boolean;
+  udp?: boolean | undefined;
+  tcp?: boolean | undefined;
   /** URLs (`https://host[:port]`) that are not to be chosen: in use already, or just left. */
   except?: Iterable<string>;
 }

@@ -65,7 +65,7 @@ export interface FoundRelay {
   /** Whether it answers and takes new tunnels. */
   reachable: boolean;
   /** Verified: signed by its address, and served by its own URL. None where discovery is off. */
-  facts?: RelayFacts;
+  facts?: RelayFacts | undefined;
   /** Shortest of a few calls over an open connection, in milliseconds. */
   latencyMs?: number;
   /** One line for people: what is wrong with it. */

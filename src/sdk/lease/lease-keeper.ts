@@ -10,6 +10,7 @@ import { checksumAddress, type Identity } from '../identity/identity.js';
 import { retryDecision, type LeaseCall, type RetryDecision } from './retry-policy.js';
 import { checkSignInMessage } from '../identity/sign-in.js';
 import { sleep } from './sleep.js';
+import { withoutUndefined } from '../../util/without-undefined.js';
 
 /** A lease is renewed when this share of its life is over, less up to `renewJitterShare`. */
 const renewShare = 0.5;
@@ -35,8 +36,8 @@ export interface Registration {
   /** `https://hostname[:port]` */
   readonly url: string;
   /** Public `host:port` of each transport that was asked for. */
-  readonly tcpAddress?: string;
-  readonly udpAddress?: string;
+  readonly tcpAddress?: string | undefined;
+  readonly udpAddress?: string | undefined;
   accessToken: string;
   /** How long the grant lives, counted from `grantedAt`, a reading of `Date.now()`. */
   lifetimeMs: number;
@@ -50,9 +51,9 @@ export interface LeaseKeeperOptions {
   identity: Identity;
   /** One DNS label in lower case. */
   name: string;
-  metadata?: Metadata;
+  metadata?: Metadata | undefined;
   /** Seconds asked for; the relay's default without. */
-  ttl?: number;
+  ttl?: number | undefined;
   /** Public ports wanted beside the name. */
   ports?: { tcp?: boolean; udp?: boolean };
   /** Whether the lease is worth having with these ports alone, where the relay has turned the others off. */
@@ -186,7 +187,13 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
     await prepare?.(signal);
     const address = checksumAddress(identity.address);
     const challenge = await client.createRegisterChallenge(
-      { identity: { name, address }, metadata, ttl, tcp_enabled: ports.tcp, udp_enabled: ports.udp },
+      withoutUndefined({
+        identity: { name, address },
+        metadata,
+        ttl,
+        tcp_enabled: ports.tcp,
+        udp_enabled: ports.udp,
+      }),
       { signal },
     );
     checkSignInMessage(challenge.siwe_message, { relay: client.relay, address, challengeId: challenge.challenge_id });
@@ -221,7 +228,10 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
     const [grantedAt, grantedAtTick] = [Date.now(), performance.now()];
     // Two tries should fit into what is left of the lease.
     const timeoutMs = Math.min(callTimeoutMs, Math.max(registration.lifetimeMs / 4, minLeaseMs));
-    const renewal = await client.renewLease(registration.accessToken, { metadata, ttl }, { signal, timeoutMs });
+    const renewal = await client.renewLease(registration.accessToken, withoutUndefined({ metadata, ttl }), {
+      signal,
+      timeoutMs,
+    });
     registration.accessToken = renewal.access_token;
     registration.lifetimeMs = bounded(renewal.lifetimeMs, minLeaseMs, maxLeaseMs);
     registration.grantedAt = grantedAt;

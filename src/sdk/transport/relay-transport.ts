@@ -47,7 +47,10 @@ export class RelayTransport {
 
   /** For `createPortalClient`. */
   readonly fetch: Fetch = async (url, init) => {
-    const answer = await undiciFetch(url, { ...(init as Parameters<typeof undiciFetch>[1]), dispatcher: this.#agent });
+    const answer = await undiciFetch(url, {
+      ...(init as unknown as Parameters<typeof undiciFetch>[1]),
+      dispatcher: this.#agent,
+    });
     return answer as unknown as Response;
   };
 

@@ -19,7 +19,7 @@ export class TlsError extends Error {
   /** The alert received, for `ERR_TLS_ALERT_RECEIVED` with an alert we know by name. */
   readonly alert: AlertName | undefined;
 
-  constructor(code: TlsErrorCode, message: string, options?: ErrorOptions & { alert?: AlertName }) {
+  constructor(code: TlsErrorCode, message: string, options?: ErrorOptions & { alert?: AlertName | undefined }) {
     super(message, options);
     this.code = code;
     this.alert = options?.alert;

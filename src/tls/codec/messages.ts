@@ -25,16 +25,16 @@ export interface ClientHello {
   readonly extensions: ReadonlyMap<number, Buffer>;
   readonly extensionOrder: number[];
   /** In lower case (RFC 6066 3: names compare without case). */
-  readonly serverName?: string;
+  readonly serverName?: string | undefined;
   /** Empty when the client did not send the extension, as one of TLS 1.2 or older. */
   readonly supportedVersions: number[];
-  readonly supportedGroups?: number[];
-  readonly signatureAlgorithms?: number[];
+  readonly supportedGroups?: number[] | undefined;
+  readonly signatureAlgorithms?: number[] | undefined;
   /** Group -> key exchange bytes. */
-  readonly keyShares?: ReadonlyMap<number, Buffer>;
-  readonly alpn?: string[];
+  readonly keyShares?: ReadonlyMap<number, Buffer> | undefined;
+  readonly alpn?: string[] | undefined;
   readonly pskModes: number[];
-  readonly preSharedKey?: PreSharedKeyOffer;
+  readonly preSharedKey?: PreSharedKeyOffer | undefined;
 }
 
 /** RFC 8446 4.1.3 and 4.1.4. */
@@ -45,8 +45,8 @@ export interface ServerHello {
   readonly cipherSuite: number;
   readonly isHelloRetryRequest: boolean;
   readonly extensions: ReadonlyMap<number, Buffer>;
-  readonly selectedVersion?: number;
-  readonly keyShareGroup?: number;
+  readonly selectedVersion?: number | undefined;
+  readonly keyShareGroup?: number | undefined;
 }
 
 const helloRetryRequestRandom = Buffer.from(helloRetryRequestRandomHex, 'hex');
@@ -122,7 +122,10 @@ export function isHelloRetryRequest(message: Buffer): boolean {
 }
 
 /** RFC 8446 4.3.1. `alpn` is the one protocol the server selected. */
-export function parseEncryptedExtensions(message: Buffer): { extensions: Map<number, Buffer>; alpn?: string } {
+export function parseEncryptedExtensions(message: Buffer): {
+  extensions: Map<number, Buffer>;
+  alpn: string | undefined;
+} {
   const reader = messageBody(message, handshakeType.encryptedExtensions, 'EncryptedExtensions');
   const extensions = parseExtensions(reader, 'EncryptedExtensions');
   reader.end('EncryptedExtensions');

@@ -24,8 +24,8 @@ export interface Negotiated {
   readonly suite: CipherSuite;
   readonly group: number;
   /** The client's share for `group`; absent when the client has to be asked for it. */
-  readonly share?: Buffer;
-  readonly alpn?: string;
+  readonly share?: Buffer | undefined;
+  readonly alpn?: string | undefined;
 }
 
 /** Throws `TlsAlertError` with the alert that each disagreement calls for. */
@@ -71,7 +71,7 @@ function chooseSuite(hello: ClientHello, preferred: readonly number[]): CipherSu
 }
 
 /** A group the client sent a share for spares a round trip, so it goes before one we like better. */
-function chooseGroup(hello: ClientHello, preferred: readonly number[]): { group: number; share?: Buffer } {
+function chooseGroup(hello: ClientHello, preferred: readonly number[]): { group: number; share: Buffer | undefined } {
   const { supportedGroups, keyShares } = hello;
   // RFC 8446 9.2: no key exchange without both.
   if (supportedGroups === undefined || keyShares === undefined) {

@@ -10,7 +10,7 @@ import { background } from '../../util/boundary.js';
 export interface DatagramLinkOptions {
   dial(signal: AbortSignal): Promise<DatagramChannel>;
   /** Opens a better one than the channel that serves, as `DatagramCarrier.improve` does. */
-  improve?(channel: DatagramChannel, signal: AbortSignal): Promise<DatagramChannel>;
+  improve?: ((channel: DatagramChannel, signal: AbortSignal) => Promise<DatagramChannel>) | undefined;
   /** A carrier is open: the relay accepts the token. */
   onReady(): void;
   /** Serves what comes over a carrier, until it is closed. */

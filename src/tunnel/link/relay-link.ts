@@ -32,12 +32,12 @@ export interface RelayLinkOptions {
   datagramCarrier(offers: (carrier: string) => boolean): DatagramCarrier;
   identity: Identity;
   name: string;
-  metadata?: Metadata;
-  ttl?: number;
+  metadata?: Metadata | undefined;
+  ttl?: number | undefined;
   /** Where each kind of visitor is led; at least one. */
   services: LinkServices;
   /** How the own public name is visited, and when; no self-probe without. */
-  probe?: ProbeTimes & { visit(url: URL, signal: AbortSignal): Promise<ProbeConnection> };
+  probe?: (ProbeTimes & { visit(url: URL, signal: AbortSignal): Promise<ProbeConnection> }) | undefined;
 }
 
 export interface LinkServices {
@@ -55,7 +55,7 @@ export interface ConnectionReport {
   /** Through the public name, or the public TCP port. */
   transport: 'https' | 'tcp';
   /** Who it was, as the relay says; absent where it cannot tell. */
-  visitor?: Endpoint;
+  visitor?: Endpoint | undefined;
   /** Whether a ticket spared the relay's signature; undefined when the handshake failed. */
   resumed?: boolean;
   /** Bytes from the visitor, and to it. */

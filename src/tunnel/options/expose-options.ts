@@ -22,12 +22,12 @@ export interface RelayChoice {
   /** The relay's URL, `https://host[:port]`, or several. */
   relay: string | URL | (string | URL)[];
   /** Use also relays that those know. Anyone can run one: see `banMitm`. */
-  discovery?: boolean;
+  discovery?: boolean | undefined;
   /**
    * On how many relays at once, 16 at most. By default on all that are named; with `discovery` on 3, or all that are named
    * where these are more. The best are used, the others are spares.
    */
-  maxRelays?: number;
+  maxRelays?: number | undefined;
 }
 
 export interface ExposeOptions extends RelayChoice {

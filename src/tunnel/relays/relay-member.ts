@@ -34,7 +34,7 @@ export interface MemberOptions extends Pick<
   /** How long live connections may go on when it leaves, unless it is told otherwise, in milliseconds. */
   closeGraceMs: number;
   /** What `ca` makes trusted, made once for all connections of all members: it takes memory and time. */
-  secureContext?: SecureContext;
+  secureContext?: SecureContext | undefined;
   times: RelayTimes;
 }
 

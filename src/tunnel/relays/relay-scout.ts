@@ -13,8 +13,8 @@ export interface ScoutOptions {
   discovery: boolean;
   /** Go also where others lead to loopback or private addresses. */
   allowPrivate: boolean;
-  ca?: string | Buffer;
-  proxy?: string | URL | false;
+  ca?: string | Buffer | undefined;
+  proxy?: string | URL | false | undefined;
   times: RelayTimes;
 }
 

@@ -48,7 +48,7 @@ export interface TunnelStatus {
   message: string;
   /** URL of the relay that it is about; absent where it is about all, or the service. */
   relay?: string;
-  error?: Error;
+  error?: Error | undefined;
   retryInMs?: number;
 }
 

@@ -9,7 +9,7 @@ import { UnavailablePage } from './http/unavailable-page.js';
 
 export interface ServiceOptions {
   /** Each connection to the service begins with a PROXY protocol v2 header that names the visitor. */
-  proxyProtocol?: boolean;
+  proxyProtocol?: boolean | undefined;
   /** Requests are passed on one by one, instead of bytes. */
   http?: HttpOptions;
   /** Visitors speak who knows what: while the service is down they are cut, instead of shown a page. */

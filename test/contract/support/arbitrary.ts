@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { type Node, type TestedOperation, contract, resolve } from './document.js';
 import type { HttpRequest } from './http.js';
+import { withoutUndefined } from '../../../src/util/without-undefined.js';
 
 const longestString = 300;
 
@@ -138,7 +139,7 @@ function headersOf(parameters: Node[], tokens: string[]): fc.Arbitrary<Record<st
     },
     { requiredKeys: [] },
   );
-  return headers.map((all) => Object.fromEntries(Object.entries(all).filter(([, text]) => text !== undefined)));
+  return headers.map((all) => withoutUndefined(all) as Record<string, string>);
 }
 
 /** How a value stands in a path or query: escaped, or as it is where a client may write it so. */

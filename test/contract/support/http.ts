@@ -36,7 +36,7 @@ export class Caller {
       method: method.toUpperCase() as 'GET',
       dispatcher: this.#agent,
       headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
-      body: raw ? (body as string | Buffer | undefined) : JSON.stringify(body),
+      body: raw ? ((body ?? null) as string | Buffer | null) : JSON.stringify(body),
       headersTimeout: 10_000,
       bodyTimeout: 10_000,
     });

@@ -5,6 +5,7 @@ import type { Policy } from '../../policy/policy.js';
 import type { PortSettings } from '../../policy/settings.js';
 import type { SessionRegistry } from '../../reverse/session-registry.js';
 import { publicAddress } from './sdk.js';
+import { withoutUndefined } from '../../../util/without-undefined.js';
 
 export interface SnapshotParts {
   rootHost: string;
@@ -17,19 +18,19 @@ export interface SnapshotParts {
 export function takeSnapshot({ rootHost, leases, sessions, policy }: SnapshotParts): SuccessData<'getSnapshot'> {
   const standing = (key: string) => {
     const decision = policy.decisionOn(key);
-    return {
+    return withoutUndefined({
       bps: policy.bps(key),
       is_approved: policy.mayServe(key),
       is_banned: decision?.banned ?? false,
       is_denied: decision?.denied ?? false,
-    };
+    });
   };
   return {
     approval_mode: policy.settings.approvalMode,
     landing_page_enabled: policy.settings.landingPageEnabled,
-    leases: Array.from(leases.live(), (lease) => {
+    leases: Array.from(leases.live(), (lease): SuccessData<'getSnapshot'>['leases'][number] => {
       const key = identityKey(lease.identity);
-      return {
+      return withoutUndefined({
         identity_key: key,
         address: lease.identity.address,
         name: lease.identity.name,
@@ -45,7 +46,7 @@ export function takeSnapshot({ rootHost, leases, sessions, policy }: SnapshotPar
         ready: sessions.of(lease).queue.ready,
         ...standing(key),
         is_ip_banned: policy.isIpBanned(lease.clientIp),
-      };
+      });
     }),
     udp: portSettings(policy.settings.udp),
     tcp_port: portSettings(policy.settings.tcpPort),

@@ -166,7 +166,7 @@ function ipIn({ params }: Request): string {
   return ip;
 }
 
-function portSettingsIn(request: Request): { enabled: boolean; maxLeases?: number } {
+function portSettingsIn(request: Request): { enabled: boolean; maxLeases: number | undefined } {
   const { enabled, max_leases: maxLeases } = request.body as RequestBody<'setUdpSettings'>;
   return { enabled, maxLeases };
 }

@@ -13,6 +13,7 @@ import type { RegistrationService } from '../../leases/registration.js';
 import { RateLimit } from '../../limiters/rate-limit.js';
 import type { Handlers } from '../app.js';
 import { portalHeaders } from '../../../protocol/headers.js';
+import { withoutUndefined } from '../../../util/without-undefined.js';
 
 /** The protocol this relay speaks, as `GET /sdk/domain` reports it. */
 const protocolVersion = '5';
@@ -94,21 +95,17 @@ export function sdkHandlers(parts: SdkParts): Handlers {
       policy.assertIpAllowed(clientIp(request));
       refuseWhenDraining(parts.draining);
       const lease = await registration.complete(request.body as RequestBody<'registerLease'>, clientIp(request));
-      const data: SuccessData<'registerLease'> = {
+      const data: SuccessData<'registerLease'> = withoutUndefined({
         identity: lease.identity,
         hostname: lease.hostname,
         expires_at: rfc3339(lease.expiresAt),
         access_token: await tokens.issue(lease),
         sni_port: parts.publicPort(),
-        ...(lease.tcpPort !== undefined && {
-          tcp_enabled: true,
-          tcp_addr: publicAddress(parts.rootHost, lease.tcpPort),
-        }),
-        ...(lease.udpPort !== undefined && {
-          udp_enabled: true,
-          udp_addr: publicAddress(parts.rootHost, lease.udpPort),
-        }),
-      };
+        tcp_enabled: lease.tcpPort === undefined ? undefined : true,
+        tcp_addr: publicAddress(parts.rootHost, lease.tcpPort),
+        udp_enabled: lease.udpPort === undefined ? undefined : true,
+        udp_addr: publicAddress(parts.rootHost, lease.udpPort),
+      });
       response.status(201).json(success(data));
     },
 

@@ -15,7 +15,7 @@ export interface SystemParts {
   sessions: SessionRegistry;
   transcripts: Pick<TranscriptSigner, 'sign'>;
   /** Only where the operator turned digest mode on. */
-  digests?: Pick<DigestSigner, 'sign'>;
+  digests?: Pick<DigestSigner, 'sign'> | undefined;
   policy: Policy;
   draining: AbortSignal;
 }

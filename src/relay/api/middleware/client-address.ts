@@ -1,5 +1,7 @@
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
+import proxyaddr from 'proxy-addr';
 import type { AddressList } from '../../../net/address-list.js';
 import { normalizeIp, parseIp } from '../../../net/ip-address.js';
 
@@ -26,14 +28,16 @@ export class ClientAddresses {
    * @param forwardedFor the header's values, joined by commas
    */
   of(socket: Socket, forwardedFor: string | undefined): string {
-    let address = this.#passedOn.get(socket) ?? normalizeIp(socket.remoteAddress);
-    const hops = forwardedFor?.split(',') ?? [];
-    while (hops.length > 0 && this.isTrustedProxy(address)) {
-      const hop = readHop(hops.pop() as string);
-      if (hop === undefined) break;
-      address = hop;
-    }
-    return address;
+    const remoteAddress = this.#passedOn.get(socket) ?? normalizeIp(socket.remoteAddress);
+    if (forwardedFor === undefined || !this.isTrustedProxy(remoteAddress)) return remoteAddress;
+    const request = { socket: { remoteAddress }, headers: { 'x-forwarded-for': forwardedFor } };
+    const isTrusted = (hop: string) => {
+      const address = readHop(hop);
+      return address !== undefined && this.isTrustedProxy(address);
+    };
+    const hops = proxyaddr.all(request as unknown as IncomingMessage, isTrusted).map(readHop);
+    // What is no address was claimed by the last proxy before it.
+    return hops.findLast((address) => address !== undefined) ?? remoteAddress;
   }
 }
 

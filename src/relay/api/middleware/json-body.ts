@@ -29,7 +29,8 @@ async function read(request: IncomingMessage, limit: number): Promise<string> {
     });
   }
   try {
-    return await getRawBody(request, { length: headers['content-length'], limit, encoding: 'utf8' });
+    const length = headers['content-length'];
+    return await getRawBody(request, { limit, encoding: 'utf8', ...(length !== undefined && { length }) });
   } catch (cause) {
     if ((cause as { status?: number }).status !== 413)
       throw new ApiError('invalid_request', 'the body ended early', { cause });

@@ -8,7 +8,7 @@ import type { SpliceOutcome } from '../upstream/splice-service.js';
 
 export interface HttpOptions {
   /** What the service gets instead of the visitor's Host. */
-  hostHeader?: string;
+  hostHeader?: string | undefined;
 }
 
 export interface HttpVisitor {

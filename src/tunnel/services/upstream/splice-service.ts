@@ -15,7 +15,7 @@ export interface SpliceOutcome {
   received: number;
   sent: number;
   /** What broke the connection, when it did not end by both sides saying their last. */
-  error?: Error;
+  error?: Error | undefined;
 }
 
 /**

@@ -1,0 +1,254 @@
+import { UsageError } from '../../sdk/calls/errors.js';
+import type { ExposeOptions } from '../../tunnel/index.js';
+import { withoutUndefined } from '../../util/without-undefined.js';
+import { readCertificates } from '../support/files.js';
+
+/** A target is a port or an address; `seconds` and `number` are whole. */
+export type SettingKind = 'text' | 'texts' | 'number' | 'seconds' | 'switch' | 'target';
+
+export interface ExposeSetting {
+  kind: SettingKind;
+  /** On the command line: the flag without its dashes. `no-…` turns a switch off that is on by default. */
+  flag?: string;
+  /** What the flag's value is called in the help. */
+  argument?: string;
+  env?: string;
+  /** Where `--config` may say it: only for a service, or also for all of them. Its key is the setting's name. */
+  file?: 'service' | 'anywhere';
+  /** Least value of a number. */
+  least?: number;
+  help: string;
+}
+
+/** Every setting of a service, by its key in the file of `--config`: the one place where a setting is added. */
+export const exposeSettings = {
+  target: { kind: 'target', file: 'service', help: '' },
+  tcp: {
+    kind: 'target',
+    flag: 'tcp',
+    argument: 'TARGET',
+    env: 'PORTAL_TCP',
+    file: 'service',
+    help: 'what a public TCP port leads to, such as 22',
+  },
+  udp: {
+    kind: 'target',
+    flag: 'udp',
+    argument: 'TARGET',
+    env: 'PORTAL_UDP',
+    file: 'service',
+    help: 'what a public UDP port leads to, such as 53',
+  },
+  relays: {
+    kind: 'texts',
+    flag: 'relay',
+    argument: 'URL',
+    env: 'PORTAL_RELAY',
+    file: 'anywhere',
+    help: 'the relay, https://host[:port]; may be given several times, in the environment separated by commas: a public URL on each',
+  },
+  discovery: {
+    kind: 'switch',
+    flag: 'discovery',
+    env: 'PORTAL_DISCOVERY',
+    file: 'anywhere',
+    help: 'also use relays that those know',
+  },
+  max_relays: {
+    kind: 'number',
+    flag: 'max-relays',
+    argument: 'NUMBER',
+    env: 'PORTAL_MAX_RELAYS',
+    file: 'anywhere',
+    least: 1,
+    help: 'on how many relays at once; the others are spares [all that are given; with --discovery 3, if fewer are given]',
+  },
+  allow_private: {
+    kind: 'switch',
+    flag: 'allow-private',
+    file: 'anywhere',
+    help: 'with --discovery, also use relays on loopback and private addresses',
+  },
+  name: {
+    kind: 'text',
+    flag: 'name',
+    argument: 'NAME',
+    env: 'PORTAL_NAME',
+    file: 'service',
+    help: 'first label of the public name [derived from the identity]',
+  },
+  identity: {
+    kind: 'text',
+    flag: 'identity',
+    argument: 'FILE',
+    env: 'PORTAL_IDENTITY',
+    file: 'anywhere',
+    help: 'the identity that leases the name; made when missing [~/.config/portal/identity.json]',
+  },
+  ca: {
+    kind: 'text',
+    flag: 'ca',
+    argument: 'FILE',
+    env: 'PORTAL_CA',
+    file: 'anywhere',
+    help: 'PEM certificates to trust for relays instead of the well-known ones',
+  },
+  carrier: {
+    kind: 'text',
+    flag: 'carrier',
+    argument: 'KIND',
+    env: 'PORTAL_CARRIER',
+    file: 'anywhere',
+    help: 'raw, ws, or auto: raw, and ws where a proxy lets only that through [auto]',
+  },
+  unwrap: {
+    kind: 'switch',
+    flag: 'no-unwrap',
+    env: 'PORTAL_NO_UNWRAP',
+    file: 'anywhere',
+    help: "keep the TLS to the relay around raw sessions, although they only carry visitors' own TLS",
+  },
+  udp_carrier: {
+    kind: 'text',
+    flag: 'udp-carrier',
+    argument: 'KIND',
+    env: 'PORTAL_UDP_CARRIER',
+    file: 'anywhere',
+    help: 'ws, quic, or auto: quic where the relay has it, the package @currentspace/http3 is installed here and UDP gets through, otherwise ws [auto]',
+  },
+  ttl: {
+    kind: 'seconds',
+    flag: 'ttl',
+    argument: 'SECONDS',
+    env: 'PORTAL_TTL',
+    file: 'anywhere',
+    least: 1,
+    help: "how long the lease lasts; it is renewed in time [the relay's default]",
+  },
+  description: {
+    kind: 'text',
+    flag: 'description',
+    argument: 'TEXT',
+    env: 'PORTAL_DESCRIPTION',
+    file: 'service',
+    help: "shown in the relay's listings, like the next four",
+  },
+  owner: { kind: 'text', flag: 'owner', argument: 'TEXT', env: 'PORTAL_OWNER', file: 'anywhere', help: '' },
+  thumbnail: { kind: 'text', flag: 'thumbnail', argument: 'URL', env: 'PORTAL_THUMBNAIL', file: 'service', help: '' },
+  tags: {
+    kind: 'texts',
+    flag: 'tag',
+    argument: 'TEXT',
+    env: 'PORTAL_TAGS',
+    file: 'service',
+    help: 'may be given several times; in the environment, separated by commas',
+  },
+  hide: {
+    kind: 'switch',
+    flag: 'hide',
+    env: 'PORTAL_HIDE',
+    file: 'anywhere',
+    help: 'keep the service out of listings',
+  },
+  http: {
+    kind: 'switch',
+    flag: 'http',
+    env: 'PORTAL_HTTP',
+    file: 'service',
+    help: "forward requests, not bytes: sets X-Forwarded-For, -Host and -Proto, and drops a visitor's own; the default for http:// targets",
+  },
+  host_header: {
+    kind: 'text',
+    flag: 'host-header',
+    argument: 'HOST',
+    env: 'PORTAL_HOST_HEADER',
+    file: 'service',
+    help: 'the Host header sent to the service, for one that checks it; "rewrite" for its own address; implies --http',
+  },
+  proxy_protocol: {
+    kind: 'switch',
+    flag: 'proxy-protocol',
+    env: 'PORTAL_PROXY_PROTOCOL',
+    file: 'service',
+    help: 'begin connections to the service with a PROXY v2 header that names the visitor',
+  },
+  grace: {
+    kind: 'seconds',
+    flag: 'grace',
+    argument: 'SECONDS',
+    env: 'PORTAL_GRACE',
+    file: 'anywhere',
+    least: 0,
+    help: 'how long connections may finish after an interrupt [10]',
+  },
+  probe: {
+    kind: 'switch',
+    flag: 'no-probe',
+    env: 'PORTAL_NO_PROBE',
+    file: 'anywhere',
+    help: "do not check now and then whether visitors' TLS really ends here",
+  },
+  ban_mitm: {
+    kind: 'switch',
+    flag: 'ban-mitm',
+    env: 'PORTAL_BAN_MITM',
+    file: 'anywhere',
+    help: 'leave a relay for good when it does not, instead of only reporting it',
+  },
+} as const satisfies Record<string, ExposeSetting>;
+
+export type SettingKey = keyof typeof exposeSettings;
+type ValueOf<Kind extends SettingKind> = Kind extends 'text'
+  ? string
+  : Kind extends 'texts'
+    ? string[]
+    : Kind extends 'switch'
+      ? boolean
+      : Kind extends 'target'
+        ? string | number
+        : number;
+/** What was said of a service, wherever. */
+export type GivenSettings = { [Key in SettingKey]?: ValueOf<(typeof exposeSettings)[Key]['kind']> | undefined };
+
+export const settingEntries = Object.entries(exposeSettings) as [SettingKey, ExposeSetting][];
+
+export interface ReadContext {
+  /** How a setting is called where it was said. */
+  nameOf(key: SettingKey): string;
+  /** A path as it was written -> one that can be opened. */
+  pathOf(path: string): string;
+}
+
+/** @throws UsageError with one clear line when a value is out of range, or the certificates cannot be read */
+export function toExposeOptions(given: GivenSettings, { nameOf, pathOf }: ReadContext): ExposeOptions {
+  for (const [key, { kind, least = 0 }] of settingEntries) {
+    const value = given[key];
+    if (kind === 'seconds' && typeof value === 'number' && (value < least || value > 86_400))
+      throw new UsageError(`${nameOf(key)} must be a number of seconds from ${least} to 86400`);
+  }
+  const { description, owner, thumbnail, tags, hide } = given;
+  const metadata = withoutUndefined({ description, owner, thumbnail, tags, hide });
+  return {
+    target: given.target,
+    tcp: given.tcp,
+    udp: given.udp,
+    relay: given.relays ?? [],
+    discovery: given.discovery,
+    maxRelays: given.max_relays,
+    allowPrivate: given.allow_private,
+    name: given.name,
+    identityFile: given.identity === undefined ? undefined : pathOf(given.identity),
+    ca: given.ca === undefined ? undefined : readCertificates(pathOf(given.ca), nameOf('ca')),
+    carrier: given.carrier as ExposeOptions['carrier'],
+    unwrap: given.unwrap,
+    udpCarrier: given.udp_carrier as ExposeOptions['udpCarrier'],
+    metadata: Object.keys(metadata).length === 0 ? undefined : metadata,
+    ttl: given.ttl,
+    http: given.http,
+    hostHeader: given.host_header,
+    proxyProtocol: given.proxy_protocol,
+    closeGraceMs: given.grace === undefined ? undefined : given.grace * 1000,
+    probe: given.probe,
+    banMitm: given.ban_mitm,
+  };
+}
