@@ -4,26 +4,16 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  cpSync,
-  existsSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { runProgram } from '../test/support/programs.js';
+import { installInto, nodeIn } from './install.js';
 import { requireTool } from '../test/support/tools.js';
 
 const project = fileURLToPath(new URL('../..', import.meta.url));
 const node = 'node@24';
 const quic = '@currentspace/http3';
-const installTimeoutMs = 300_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'portal-quic-'));
 try {
@@ -40,9 +30,8 @@ async function run(): Promise<number> {
   const { peerDependencies } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8')) as {
     peerDependencies: Record<string, string>;
   };
-  await install(node, `${quic}@${peerDependencies[quic]}`);
-  const program = join(folder, 'node_modules', 'node', 'bin', 'node');
-  if (!existsSync(program)) throw new Error(`npm has installed ${node} without a program`);
+  await installInto(folder, node, `${quic}@${peerDependencies[quic]}`);
+  const program = nodeIn(folder);
   // What is imported is looked for beside the importing file, so that has to lie beneath the folder.
   const copy = join(folder, 'portal');
   cpSync(join(project, 'dist'), join(copy, 'dist'), { recursive: true });
@@ -57,13 +46,4 @@ async function run(): Promise<number> {
   const child = spawn(program, [...options, '--test', ...files.map((file) => join(tests, file))], { stdio: 'inherit' });
   const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
   return signal ? 1 : (code ?? 1);
-}
-
-async function install(...packages: string[]): Promise<void> {
-  writeFileSync(join(folder, 'package.json'), '{"private":true}\n');
-  const args = ['--prefix', folder, 'install', '--no-audit', '--no-fund', ...packages];
-  const { code, stderr } = await runProgram('npm', args, { timeoutMs: installTimeoutMs, cwd: folder });
-  if (code === 0) return;
-  const reason = stderr.split('\n').find((line) => line.includes('error')) ?? `npm ended with ${code}`;
-  throw new Error(`npm does not install ${packages.join(' and ')}: ${reason}`);
 }

@@ -35,7 +35,7 @@ export async function relayCommand(argv: string[]): Promise<number> {
   dropUnreadOutput();
   const logger = createLogger(config.logLevel);
   const signals = new EventEmitter<{ signal: [NodeJS.Signals] }>();
-  const signalled = once(signals, 'signal');
+  const signalled = once(signals, 'signal') as Promise<[NodeJS.Signals]>;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => signals.emit('signal', signal));
   let relay: RelayServer | undefined;
   const removeNet = installLastNet({

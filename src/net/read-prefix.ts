@@ -31,7 +31,7 @@ export function readPrefix<T>(
     };
     const fail = (error: unknown) => {
       settle();
-      reject(error as Error);
+      reject(error instanceof Error ? error : new Error(String(error)));
     };
     const onData = (chunk: Buffer) => {
       try {

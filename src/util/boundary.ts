@@ -106,7 +106,7 @@ export function guard<Args extends unknown[]>(
       fail(name, error, () => close(a, b, c));
     }
   };
-  return guarded as (...args: unknown[]) => void;
+  return guarded as unknown as (...args: Args) => void;
 }
 
 /** Calls a handler every `ms` milliseconds, within its boundary. */

@@ -43,7 +43,7 @@ export function readCommandLine(argv: string[], env: NodeJS.ProcessEnv): Command
     const text = (setting.env && env[setting.env]) || undefined;
     given[key] = readValue(setting, flag, text);
   }
-  return { given: given as GivenSettings, ...command };
+  return { given: given, ...command };
 }
 
 /** @throws UsageError for a number that is none */

@@ -10,6 +10,6 @@ export function parseArguments<Options extends NonNullable<ParseArgsConfig['opti
     return parseArgs({ args, allowPositionals: true, options });
   } catch (error) {
     // Node's first sentence says what is wrong; the rest is advice on quoting.
-    throw new UsageError((error as Error).message.split(/\. |\n/)[0]!, { cause: error });
+    throw new UsageError((error as Error).message.split(/\. |\n/)[0], { cause: error });
   }
 }

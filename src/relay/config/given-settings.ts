@@ -105,7 +105,10 @@ function readFile(path: string | undefined, faults: string[]): Record<string, st
   if (path === undefined) return {};
   try {
     return Object.fromEntries(
-      Object.entries(parseToml(readFileSync(path, 'utf8'))).map(([key, value]) => [key, String(value)]),
+      Object.entries(parseToml(readFileSync(path, 'utf8'))).map(([key, value]) => [
+        key,
+        typeof value === 'object' ? JSON.stringify(value) : String(value),
+      ]),
     );
   } catch (error) {
     faults.push(`--config (PORTAL_CONFIG): ${(error as Error).message.split('\n')[0]}`);

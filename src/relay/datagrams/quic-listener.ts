@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { ApiError } from '../../contract/index.js';
+import { ApiError, isApiError } from '../../contract/index.js';
 import { normalizeIp } from '../../net/ip-address.js';
 import { guardServerErrors } from '../../streams/quic/error-guards.js';
 import { QuicDatagrams, closeQuietly } from '../../streams/quic/quic-datagrams.js';
@@ -172,7 +172,7 @@ export class QuicListener {
         sessions = await this.#options.admit(tokenIn(await readQuicMessage(stream)), clientIp);
       } catch (error) {
         if (!isOpen) return;
-        if (!(error instanceof ApiError)) {
+        if (!isApiError(error)) {
           this.#options.logger.debug({ from: clientIp, reason: (error as Error).message }, 'no QUIC carrier');
           return closeQuietly(session, violated);
         }

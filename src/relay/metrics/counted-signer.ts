@@ -1,4 +1,4 @@
-import { ApiError } from '../../contract/index.js';
+import { isApiError } from '../../contract/index.js';
 import type { ApiResult } from './metrics.js';
 
 type SigningMode = 'transcript' | 'digest';
@@ -21,7 +21,7 @@ export function countedSigner<Args extends unknown[], Signature>(
         counts.signature(mode, 'ok');
         return signature;
       } catch (error) {
-        counts.signature(mode, error instanceof ApiError ? error.code : 'internal');
+        counts.signature(mode, isApiError(error) ? error.code : 'internal');
         throw error;
       }
     },

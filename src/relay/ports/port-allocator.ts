@@ -165,7 +165,7 @@ export class PortAllocator {
     }
     this.reconcile();
     await Promise.all(
-      [...this.#entries.values()].map(({ binding }) => (binding.state === 'binding' ? binding.done : undefined)),
+      [...this.#entries.values()].flatMap(({ binding }) => (binding.state === 'binding' ? [binding.done] : [])),
     );
   }
 

@@ -57,7 +57,7 @@ export class SqliteGovernance implements GovernanceStore {
     const decisions = this.#statements.allDecisions.all() as DecisionRow[];
     const ips = this.#statements.allIps.all() as { ip: string }[];
     return {
-      settings: Object.fromEntries(settings.map(({ name, value }) => [name, JSON.parse(value)])) as SettingsRecord,
+      settings: Object.fromEntries(settings.map(({ name, value }) => [name, JSON.parse(value)])),
       decisions: decisions.map((row) => ({
         name: row.name,
         address: row.address,

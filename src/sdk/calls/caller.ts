@@ -60,6 +60,13 @@ export interface Exchange {
   date: string | null;
 }
 
+/** What openapi-fetch gives, for whichever operation. */
+interface AnyAnswer {
+  data?: unknown;
+  error?: unknown;
+  response: Response;
+}
+
 export interface Caller {
   readonly relay: URL;
   readonly http: Client<paths>;
@@ -94,7 +101,7 @@ export function createCaller(options: PortalClientOptions, maxBytes: number): Ca
     };
     const params = { path: request.path, query: request.query };
     // The types of `send` are those of the contract; openapi-fetch cannot follow them through a variable path.
-    const run = http.request as (method: string, path: string, init: object) => ReturnType<typeof http.request>;
+    const run = http.request as unknown as (method: string, path: string, init: object) => Promise<AnyAnswer>;
     const expired = () => new NetworkError('timeout', `${relay.host} did not answer within ${timeoutMs / 1000} s`);
     return await withDeadline(timeoutMs, signal, expired, async (callSignal) => {
       try {

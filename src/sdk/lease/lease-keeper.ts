@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { ApiError } from '../../contract/errors.js';
+import { isApiError } from '../../contract/errors.js';
 import type { components } from '../../contract/operations.js';
 import { Backoff } from './backoff.js';
 import type { PortalClient } from '../calls/client.js';
@@ -261,7 +261,7 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
 
   /** Gives up a port that was turned off since it was had, if what is left is worth having. At the start that is no way out. */
   #doWithout(error: Error): boolean {
-    const code = error instanceof ApiError ? error.code : undefined;
+    const code = isApiError(error) ? error.code : undefined;
     const protocol = code === 'tcp_port_disabled' ? 'tcp' : code === 'udp_disabled' ? 'udp' : undefined;
     if (protocol === undefined || !this.#hasServed || !this.#ports[protocol]) return false;
     const left = { ...this.#ports, [protocol]: false };

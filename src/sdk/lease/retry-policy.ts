@@ -1,4 +1,4 @@
-import { ApiError } from '../../contract/errors.js';
+import { type ApiError, isApiError } from '../../contract/errors.js';
 import { AnswerError, NetworkError } from '../calls/errors.js';
 
 /** Longest `Retry-After` obeyed: past it the tunnel asks again. */
@@ -26,7 +26,7 @@ const stop: RetryDecision = { do: 'stop' };
  * @param hasServed whether this relay has granted a lease before; what is hopeless at the start may be a passing fault later
  */
 export function retryDecision(error: unknown, during: LeaseCall, hasServed: boolean): RetryDecision {
-  if (error instanceof ApiError) return reactToCode(error, during);
+  if (isApiError(error)) return reactToCode(error, during);
   if (error instanceof NetworkError) {
     return error.reason === 'certificate' && !hasServed ? stop : { do: 'wait', cause: 'network', atLeastMs: 0 };
   }

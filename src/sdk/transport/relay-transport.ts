@@ -51,7 +51,7 @@ export class RelayTransport {
       ...(init as unknown as Parameters<typeof undiciFetch>[1]),
       dispatcher: this.#agent,
     });
-    return answer as unknown as Response;
+    return answer;
   };
 
   /**

@@ -41,20 +41,30 @@ class TrafficKey {
   }
 }
 
-export class RecordSealer {
-  readonly #suite: CipherSuite;
+/** Records of one direction, and the key that they are under. */
+class KeyedRecords {
   #secret: Buffer;
-  #traffic: TrafficKey;
+  protected traffic: TrafficKey;
 
-  constructor(suite: CipherSuite, secret: Buffer) {
-    this.#suite = suite;
+  constructor(
+    protected readonly suite: CipherSuite,
+    secret: Buffer,
+  ) {
     this.#secret = secret;
-    this.#traffic = new TrafficKey(suite, secret);
+    this.traffic = new TrafficKey(suite, secret);
   }
 
+  /** Goes on under the next key, to be called right after a KeyUpdate was sealed or opened. */
+  update(): void {
+    this.#secret = nextTrafficSecret(this.suite.hash, this.#secret);
+    this.traffic = new TrafficKey(this.suite, this.#secret);
+  }
+}
+
+export class RecordSealer extends KeyedRecords {
   /** Records sealed under the key in use. */
   get records(): number {
-    return this.#traffic.sequence;
+    return this.traffic.sequence;
   }
 
   /** Seals content of any length into as many records as it needs and appends their pieces to `out`, in order. */
@@ -62,12 +72,6 @@ export class RecordSealer {
     for (let start = 0; start < content.length; start += maxPlaintextLength) {
       this.#sealRecord(type, content.subarray(start, start + maxPlaintextLength), out);
     }
-  }
-
-  /** Goes on under the next key, to be called right after a KeyUpdate was sealed. */
-  update(): void {
-    this.#secret = nextTrafficSecret(this.#suite.hash, this.#secret);
-    this.#traffic = new TrafficKey(this.#suite, this.#secret);
   }
 
   #sealRecord(type: ProtectedType, fragment: Buffer, out: Buffer[]): void {
@@ -78,9 +82,9 @@ export class RecordSealer {
     header[2] = 3;
     header[3] = length >> 8;
     header[4] = length & 0xff;
-    const traffic = this.#traffic;
+    const { traffic } = this;
     // The three AEADs have different overloads and the same calls; the GCM ones serve for typing.
-    const cipher = createCipheriv(this.#suite.aead as 'aes-128-gcm', traffic.key, traffic.nonce(), aeadOptions);
+    const cipher = createCipheriv(this.suite.aead as 'aes-128-gcm', traffic.key, traffic.nonce(), aeadOptions);
     traffic.sequence++;
     cipher.setAAD(header);
     if (fragment.length < joinBelow) {
@@ -99,17 +103,7 @@ export class RecordSealer {
   }
 }
 
-export class RecordOpener {
-  readonly #suite: CipherSuite;
-  #secret: Buffer;
-  #traffic: TrafficKey;
-
-  constructor(suite: CipherSuite, secret: Buffer) {
-    this.#suite = suite;
-    this.#secret = secret;
-    this.#traffic = new TrafficKey(suite, secret);
-  }
-
+export class RecordOpener extends KeyedRecords {
   /**
    * The content type and content of a record, padding removed; `undefined` when it does not authenticate, which does
    * not count as a record. Throws `TlsAlertError` for one that authenticates and is still against the rules.
@@ -117,8 +111,8 @@ export class RecordOpener {
   open(header: Buffer, body: Buffer): { type: number; content: Buffer } | undefined {
     const sealedLength = body.length - tagLength;
     if (sealedLength < 1) return undefined;
-    const traffic = this.#traffic;
-    const decipher = createDecipheriv(this.#suite.aead as 'aes-128-gcm', traffic.key, traffic.nonce(), aeadOptions);
+    const { traffic } = this;
+    const decipher = createDecipheriv(this.suite.aead as 'aes-128-gcm', traffic.key, traffic.nonce(), aeadOptions);
     decipher.setAAD(header);
     decipher.setAuthTag(body.subarray(sealedLength));
     const inner = decipher.update(body.subarray(0, sealedLength));
@@ -129,12 +123,6 @@ export class RecordOpener {
     }
     traffic.sequence++;
     return splitInner(inner);
-  }
-
-  /** Goes on under the next key, to be called right after the peer's KeyUpdate. */
-  update(): void {
-    this.#secret = nextTrafficSecret(this.#suite.hash, this.#secret);
-    this.#traffic = new TrafficKey(this.#suite, this.#secret);
   }
 }
 

@@ -1,4 +1,4 @@
-import { ApiError } from '../../contract/errors.js';
+import { ApiError, isApiError } from '../../contract/errors.js';
 import { AnswerError, NetworkError } from '../../sdk/calls/errors.js';
 import type { Carrier, DialRequest, OpenedSession } from './carrier.js';
 
@@ -42,7 +42,7 @@ export class AutoCarrier implements Carrier {
 
 /** Whether a failure looks like the work of a proxy: no answer of a relay's, or a request that came to it changed. */
 function mayBeProxy(error: unknown): boolean {
-  if (error instanceof ApiError) {
+  if (isApiError(error)) {
     return ['http11_only', 'hijack_unsupported', 'hijack_failed', 'not_found', 'invalid_request'].includes(error.code);
   }
   return (

@@ -1,5 +1,6 @@
 import type { RelayTransport } from '../../sdk/transport/relay-transport.js';
-import { type DatagramChannel, WebSocketDatagrams } from '../../streams/datagram-channel.js';
+import { WebSocketDatagrams } from '../../streams/websocket-datagrams.js';
+import type { DatagramChannel } from '../../streams/datagram-channel.js';
 import { maxFrameBytes } from '../../protocol/datagram-frame.js';
 import type { DialRequest } from './carrier.js';
 import { sessionSilenceMs } from './carrier.js';

@@ -1,7 +1,7 @@
 import { ApiError, type RequestBody, type SuccessData, success } from '../../../contract/index.js';
 import type { LeaseAuth } from '../../leases/lease-auth.js';
 import type { LeaseRegistry } from '../../leases/lease-registry.js';
-import type { DigestRequest, DigestSigner } from '../../keyless/digest-signer.js';
+import type { DigestSigner } from '../../keyless/digest-signer.js';
 import type { TranscriptRequest, TranscriptSigner } from '../../keyless/transcript-signer.js';
 import type { SessionRegistry } from '../../reverse/session-registry.js';
 import { identityKey } from '../../../contract/lease-identity.js';
@@ -40,12 +40,13 @@ export function systemHandlers(parts: SystemParts): Handlers {
         throw new ApiError('feature_unavailable', 'this relay signs transcripts only', { status: 404 });
       // Nothing ties a digest to a visitor that was routed here.
       parts.policy.assertMayServe(identityKey(lease.identity));
-      response.json(parts.digests.sign(body as DigestRequest));
+      response.json(parts.digests.sign(body));
     },
 
     async getTunnelStatus(request, response) {
       const lease = await parts.auth.lease(credentials(request));
-      const hostname = String(request.query['hostname']).toLowerCase();
+      const { hostname: asked } = request.query as { hostname: string };
+      const hostname = asked.toLowerCase();
       if (hostname !== lease.hostname)
         throw new ApiError('unauthorized', 'the token is of a lease on another hostname');
       const data: SuccessData<'getTunnelStatus'> = {

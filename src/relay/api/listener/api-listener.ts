@@ -283,7 +283,7 @@ export class ApiListener {
     response.once('close', () => {
       if (this.#answering.get(socket) === response) this.#answering.delete(socket);
     });
-    app(request, response as never);
+    app(request, response);
   }
 
   /** Refuses what ends HTTP on a connection, in its turn: responses go out in the order of their requests. */

@@ -8,7 +8,7 @@ import { keepaliveIntervalMs } from '../../reverse/reverse-session.js';
 import type { Datagrams } from '../../datagrams/datagrams.js';
 import type { Logger } from '../../../util/logger.js';
 import type { Admission, ConnectRequest, ReverseAdmission } from '../../reverse/admission.js';
-import { WebSocketDatagrams } from '../../../streams/datagram-channel.js';
+import { WebSocketDatagrams } from '../../../streams/websocket-datagrams.js';
 import { maxFrameBytes } from '../../../protocol/datagram-frame.js';
 import { WebSocketStream, maxWebSocketMessageBytes } from '../../../streams/websocket-stream.js';
 import type { DetachableSocket } from '../../../unwrap/detachable-socket.js';

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { ErrorRequestHandler } from 'express';
-import { ApiError, type OperationId, failure, isDeclared, violationCode } from '../../../contract/index.js';
+import { ApiError, type OperationId, failure, isDeclared, violationCode, isApiError } from '../../../contract/index.js';
 import type { Logger } from '../../../util/logger.js';
 
 /** What express and express-openapi-validator throw. */
@@ -15,7 +15,7 @@ interface LibraryError extends Error {
  * the log and never in the answer.
  */
 export function asApiError(error: unknown, logger: Logger, operationId?: OperationId): ApiError {
-  if (error instanceof ApiError) return error;
+  if (isApiError(error)) return error;
   const { status, errors = [], message } = error as LibraryError;
   if (status === 404) return new ApiError('not_found', 'no such endpoint', { cause: error });
   if (status === 405) return new ApiError('method_not_allowed', 'the endpoint has other methods', { cause: error });

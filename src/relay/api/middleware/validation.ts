@@ -47,10 +47,11 @@ function lookUpOnce(lookUp: Step): Step {
   let found: Parameters<Step>[0]['openapi'];
   return (request, response, next) => {
     if (!found) {
-      return lookUp(request, response, (error) => {
+      lookUp(request, response, (error) => {
         found = request.openapi;
         next(error);
       });
+      return;
     }
     request.openapi = { ...found, pathParams: request.params as Record<string, string> };
     next();

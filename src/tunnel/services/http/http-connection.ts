@@ -161,7 +161,7 @@ export class HttpConnection {
     upstream.on('information', ({ statusCode, headers: { link } }) => {
       if (!speaks11 || response.headersSent) return;
       if (statusCode === 102) response.writeProcessing();
-      if (statusCode === 103 && link !== undefined) earlyHints(response, link as string | string[]);
+      if (statusCode === 103 && link !== undefined) earlyHints(response, link);
     });
     upstream.once('response', (answer) => {
       // Whether the body still comes is the visitor's choice then, and nobody can tell it from the next request.

@@ -1,0 +1,109 @@
+import { EventEmitter } from 'node:events';
+import type { Duplex } from 'node:stream';
+import type { RawData, WebSocket } from 'ws';
+import { maxFrameBytes } from '../protocol/datagram-frame.js';
+import { guard, repeat } from '../util/boundary.js';
+import type { DatagramChannel, DatagramChannelEvents } from './datagram-channel.js';
+import { DatagramQueue } from './datagram-queue.js';
+
+/** Bytes handed to the system and not taken by it yet; as long as there are more, datagrams wait here instead. */
+const maxInFlightBytes = 65_536;
+const unsupportedData = 1003;
+
+export interface ChannelTimes {
+  /** A ping leaves so often, in milliseconds; a peer that answers none of two is gone. Absent: the peer pings. */
+  pingMs?: number;
+  /** Without a word for so long, in milliseconds, the peer is gone. */
+  silenceMs: number;
+}
+
+/** The carrier that gets through everywhere: a WebSocket, one datagram a binary message. */
+export class WebSocketDatagrams extends EventEmitter<DatagramChannelEvents> implements DatagramChannel {
+  readonly maxBytes = maxFrameBytes;
+  /** It takes whatever comes from a UDP socket. */
+  readonly oversized = 0;
+  readonly #socket: WebSocket;
+  readonly #connection: Duplex;
+  readonly #waiting = new DatagramQueue();
+  #inFlightBytes = 0;
+  #corked = false;
+  #heardAt = performance.now();
+  readonly #watch: NodeJS.Timeout;
+  readonly #ping: NodeJS.Timeout | undefined;
+
+  /**
+   * @param socket open, with `maxFrameBytes` as its largest message
+   * @param connection below it
+   */
+  constructor(socket: WebSocket, connection: Duplex, { pingMs, silenceMs }: ChannelTimes) {
+    super();
+    this.#socket = socket;
+    this.#connection = connection;
+    socket.binaryType = 'nodebuffer';
+    const onMessage = (data: RawData, isBinary: boolean) => {
+      this.#heard();
+      if (isBinary) this.emit('datagram', data as Buffer);
+      else socket.close(unsupportedData);
+    };
+    socket.on(
+      'message',
+      guard('websocket datagram', onMessage, () => socket.terminate()),
+    );
+    socket.on('ping', () => this.#heard()).on('pong', () => this.#heard());
+    let failure: Error | undefined;
+    socket.on('error', (error) => (failure = error));
+    socket.once('close', () => {
+      clearInterval(this.#watch);
+      clearInterval(this.#ping);
+      this.#waiting.clear();
+      this.emit('closed', failure);
+    });
+    const check = () => {
+      if (performance.now() - this.#heardAt <= silenceMs) return;
+      failure ??= new Error('the datagram carrier fell silent');
+      socket.terminate();
+    };
+    this.#watch = repeat('datagram carrier check', check, silenceMs / 4);
+    if (pingMs !== undefined) this.#ping = repeat('datagram carrier ping', () => socket.ping(), pingMs);
+  }
+
+  get dropped(): number {
+    return this.#waiting.dropped;
+  }
+
+  send(datagram: Buffer): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    if (this.#inFlightBytes < maxInFlightBytes) this.#write(datagram);
+    else this.#waiting.add(datagram);
+  }
+
+  close(): void {
+    this.#socket.terminate();
+  }
+
+  #heard(): void {
+    this.#heardAt = performance.now();
+  }
+
+  #write(datagram: Buffer): void {
+    // What comes in one turn of the loop leaves as one TLS record.
+    if (!this.#corked) {
+      this.#corked = true;
+      this.#connection.cork();
+      setImmediate(() => {
+        this.#corked = false;
+        this.#connection.uncork();
+      });
+    }
+    const { length } = datagram;
+    this.#inFlightBytes += length;
+    this.#socket.send(datagram, { binary: true }, () => {
+      this.#inFlightBytes -= length;
+      while (this.#inFlightBytes < maxInFlightBytes) {
+        const next = this.#waiting.take();
+        if (!next) break;
+        this.#write(next);
+      }
+    });
+  }
+}
