@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test, type TestContext } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Wallet } from 'ethers';
 import { rateOf } from '../../src/cli/admin/admin-commands.js';
@@ -9,17 +9,13 @@ import { snapshotText } from '../../src/cli/admin/admin-output.js';
 import type { Snapshot } from '../../src/sdk/index.js';
 import { freshWallet, register } from '../support/by-hand.js';
 import { runProgram } from '../support/programs.js';
-import { freePort, startTestRelay, type TestRelay } from '../support/relay.js';
+import { freePort, startTestRelay, type TestRelay, sharedRelay } from '../support/relay.js';
 import { get, openTunnel, startHttpService, statusWhere, temporaryDirectory } from '../support/tunnel.js';
 
 const program = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 const wallet = freshWallet();
 
-let relay: TestRelay;
-before(async () => {
-  relay = await startTestRelay({ adminWallets: [wallet.address] });
-});
-after(() => relay.stop());
+const relay = sharedRelay({ adminWallets: [wallet.address] });
 
 interface Operator {
   /** Where the session is kept. */

@@ -5,20 +5,16 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
-import { after, before, test, type TestContext } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { startInterceptedRelay } from '../support/interceptor.js';
 import { printed } from '../support/programs.js';
-import { startTestRelay, type TestRelay, withPorts } from '../support/relay.js';
+import { startTestRelay, type TestRelay, withPorts, sharedRelay } from '../support/relay.js';
 import { get, open, startHttpService, temporaryDirectory } from '../support/tunnel.js';
 
 const program = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 
-let relay: TestRelay;
-before(async () => {
-  relay = await startTestRelay();
-});
-after(() => relay.stop());
+const relay = sharedRelay();
 
 interface Run {
   child: ChildProcess;

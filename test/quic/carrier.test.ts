@@ -2,29 +2,17 @@ import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { copyFileSync } from 'node:fs';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { WebSocket } from 'ws';
-import type { RelayConfig } from '../../src/relay/config/config.js';
 import { maxQuicHellosPerSource } from '../../src/relay/datagrams/quic-listener.js';
-import type { RelayParts } from '../../src/relay/relay-server.js';
 import { maxQuicMessageBytes } from '../../src/streams/quic/quic-message.js';
 import { adminOf, leasePath } from '../support/admin.js';
 import { call, freshWallet, register } from '../support/by-hand.js';
 import { certificateFiles } from '../support/certificates.js';
 import { connectQuic, hello, openQuicCarrier, say, startUdpPath } from '../support/quic.js';
-import { type TestRelay, freePort, startTestRelay, withPorts } from '../support/relay.js';
+import { type TestRelay, freePort, withPorts, relayFor } from '../support/relay.js';
 import { openPeer } from '../support/udp.js';
 import { until } from '../support/until.js';
-
-async function startRelay(
-  t: TestContext,
-  overrides: Partial<RelayConfig> = {},
-  parts: RelayParts = {},
-): Promise<TestRelay> {
-  const relay = await startTestRelay({ ...(await withPorts(4)), ...overrides }, parts);
-  t.after(() => relay.stop());
-  return relay;
-}
 
 const transportsOf = async (relay: TestRelay) => (await call(relay, 'GET', '/sdk/domain')).body.data.transports;
 const urlOf = (port: number | undefined) => `udp://portal.localhost:${port}`;
@@ -32,7 +20,7 @@ const nextOf = async (socket: ReturnType<typeof createSocket>) =>
   ((await once(socket, 'message')) as [Buffer])[0].toString();
 
 test('datagrams go both ways over QUIC, their borders kept, and an answer reaches the peer that it is for', async (t) => {
-  const relay = await startRelay(t);
+  const relay = await relayFor(t, await withPorts(4));
   assert.deepEqual(await transportsOf(relay), ['raw', 'websocket', 'datagram-websocket', 'quic']);
   const lease = await register(relay, { name: 'udp', udp: true });
   const carrier = await openQuicCarrier(t, relay, lease.token);
@@ -55,19 +43,26 @@ test('datagrams go both ways over QUIC, their borders kept, and an answer reache
 test('quic is listed only while leases can have UDP and the relay listens', async (t) => {
   const { policy, ...ports } = await withPorts(4);
   const off = { ...policy, udp: { enabled: false, maxLeases: 0 } };
-  assert.deepEqual(await transportsOf(await startRelay(t, { ...ports, policy: off })), ['raw', 'websocket']);
+  assert.deepEqual(await transportsOf(await relayFor(t, { ...(await withPorts(4)), ...ports, policy: off })), [
+    'raw',
+    'websocket',
+  ]);
   const without = { loadQuic: () => Promise.reject(new Error('not here')) };
-  assert.deepEqual(await transportsOf(await startRelay(t, {}, without)), ['raw', 'websocket', 'datagram-websocket']);
+  assert.deepEqual(await transportsOf(await relayFor(t, await withPorts(4), without)), [
+    'raw',
+    'websocket',
+    'datagram-websocket',
+  ]);
   const port = await freePort();
   const squatter = createSocket('udp4').bind(port, '127.0.0.1');
   t.after(() => squatter.close());
   await once(squatter, 'listening');
-  const crowded = await startRelay(t, { sniPort: port });
+  const crowded = await relayFor(t, { ...(await withPorts(4)), sniPort: port });
   assert.deepEqual(await transportsOf(crowded), ['raw', 'websocket', 'datagram-websocket']);
 });
 
 test('a token that is none, no token, or one of a lease without UDP is refused by its code, and the connection closed', async (t) => {
-  const relay = await startRelay(t);
+  const relay = await relayFor(t, await withPorts(4));
   const without = await register(relay, { name: 'without' });
   const cases: [string, string][] = [
     [hello('nonsense'), 'unauthorized'],
@@ -84,7 +79,7 @@ test('a token that is none, no token, or one of a lease without UDP is refused b
 });
 
 test('who speaks another protocol, or does not trust the certificate, gets no connection', async (t) => {
-  const relay = await startRelay(t);
+  const relay = await relayFor(t, await withPorts(4));
   await assert.rejects(connectQuic(t, relay, { alpn: 'h3' }));
   await assert.rejects(connectQuic(t, relay, { servername: 'other.example' }));
   const { certPem } = await certificateFiles('portal.localhost');
@@ -92,7 +87,7 @@ test('who speaks another protocol, or does not trust the certificate, gets no co
 });
 
 test('a first stream that is too large, no JSON or a second one, and one who says nothing, end the connection', async (t) => {
-  const relay = await startRelay(t);
+  const relay = await relayFor(t, await withPorts(4));
   const lease = await register(relay, { name: 'odd', ttl: 600, udp: true });
   const silent = await connectQuic(t, relay);
   const timedOut = once(silent, 'close');
@@ -118,7 +113,7 @@ test('a first stream that is too large, no JSON or a second one, and one who say
 });
 
 test('streams that are broken off, known or not, break nothing', async (t) => {
-  const relay = await startRelay(t);
+  const relay = await relayFor(t, await withPorts(4));
   const lease = await register(relay, { name: 'broken', ttl: 600, udp: true });
   // What the library's own streams do not do, and another client may.
   interface Raw {
@@ -148,7 +143,7 @@ test('streams that are broken off, known or not, break nothing', async (t) => {
 });
 
 test('one source has so many connections that have not said who they are, and no more; datagrams before that go nowhere', async (t) => {
-  const relay = await startRelay(t);
+  const relay = await relayFor(t, await withPorts(4));
   const lease = await register(relay, { name: 'one', ttl: 600, udp: true });
   const carrier = await openQuicCarrier(t, relay, lease.token);
   const silent = await Promise.all(Array.from({ length: maxQuicHellosPerSource }, () => connectQuic(t, relay)));
@@ -170,7 +165,7 @@ test('one source has so many connections that have not said who they are, and no
 });
 
 test('packets that are no QUIC, or half of it, do no harm', async (t) => {
-  const relay = await startRelay(t);
+  const relay = await relayFor(t, await withPorts(4));
   const lease = await register(relay, { name: 'calm', ttl: 600, udp: true });
   const carrier = await openQuicCarrier(t, relay, lease.token);
   const stranger = createSocket('udp4');
@@ -199,7 +194,7 @@ test('packets that are no QUIC, or half of it, do no harm', async (t) => {
 });
 
 test('what is too large for the path is dropped and counted, the rest goes through', async (t) => {
-  const relay = await startRelay(t);
+  const relay = await relayFor(t, await withPorts(4));
   const lease = await register(relay, { name: 'large', ttl: 600, udp: true });
   const carrier = await openQuicCarrier(t, relay, lease.token);
   const peer = await openPeer(t, urlOf(lease.udpPort));
@@ -213,7 +208,7 @@ test('what is too large for the path is dropped and counted, the rest goes throu
 
 test('a tunnel that nothing reaches costs no memory without end: what cannot go is counted, and the carrier ends', async (t) => {
   const path = await startUdpPath(t);
-  const relay = await startRelay(t, {}, path.parts);
+  const relay = await relayFor(t, await withPorts(4), path.parts);
   const lease = await register(relay, { name: 'gone', ttl: 600, udp: true });
   const carrier = await openQuicCarrier(t, relay, lease.token);
   const peer = await openPeer(t, urlOf(lease.udpPort));
@@ -234,7 +229,7 @@ test('a tunnel that nothing reaches costs no memory without end: what cannot go 
 });
 
 test('a new carrier takes the place of the old one, whichever kinds they are', async (t) => {
-  const relay = await startRelay(t);
+  const relay = await relayFor(t, await withPorts(4));
   const lease = await register(relay, { name: 'both', ttl: 600, udp: true });
   const webSocket = () =>
     new WebSocket(`wss://127.0.0.1:${relay.apiPort}/sdk/connect`, ['portal.datagram'], {
@@ -258,7 +253,7 @@ test('a new carrier takes the place of the old one, whichever kinds they are', a
 
 test('a carrier ends with its lease: given back, denied, or its address banned', async (t) => {
   const wallet = freshWallet();
-  const relay = await startRelay(t, { adminWallets: [wallet.address] });
+  const relay = await relayFor(t, { ...(await withPorts(4)), adminWallets: [wallet.address] });
   const admin = await adminOf(relay, wallet);
   const [given, denied, banned] = await Promise.all(
     ['given', 'denied', 'banned'].map((name) => register(relay, { name, ttl: 600, udp: true })),
@@ -282,7 +277,7 @@ test('a carrier ends with its lease: given back, denied, or its address banned',
 });
 
 test('a relay that drains ends its carriers and takes no more', async (t) => {
-  const relay = await startRelay(t);
+  const relay = await relayFor(t, await withPorts(4));
   const lease = await register(relay, { name: 'drained', ttl: 600, udp: true });
   const carrier = await openQuicCarrier(t, relay, lease.token);
   const drained = relay.relay.drain(new AbortController().signal);
@@ -296,7 +291,11 @@ test('a certificate that has changed is the one of new connections', async (t) =
   const files = await certificateFiles('portal.localhost');
   const next = await certificateFiles('portal.localhost');
   t.after(() => Promise.all([files.remove(), next.remove()]));
-  const relay = await startRelay(t, { certificateFiles: files, certificateReloadIntervalMs: 50 });
+  const relay = await relayFor(t, {
+    ...(await withPorts(4)),
+    certificateFiles: files,
+    certificateReloadIntervalMs: 50,
+  });
   const lease = await register(relay, { name: 'renewed', ttl: 600, udp: true });
   const carrier = await openQuicCarrier(t, relay, lease.token);
   copyFileSync(next.keyFile, files.keyFile);

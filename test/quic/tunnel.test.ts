@@ -1,20 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type TestContext, test } from 'node:test';
-import { type TestRelay, startTestRelay, withPorts } from '../support/relay.js';
+import { test } from 'node:test';
+import { startTestRelay, withPorts, relayFor } from '../support/relay.js';
 import { runProgram } from '../support/programs.js';
 import { startUdpPath } from '../support/quic.js';
 import { requireTool } from '../support/tools.js';
 import { openTunnel, startTunnel, statusWhere, temporaryDirectory } from '../support/tunnel.js';
 import { ask, echo, openPeer, startDnsmasq, startUdpService, udpPortOf } from '../support/udp.js';
-
-type Parts = Parameters<typeof startTestRelay>[1];
-
-async function startRelay(t: TestContext, overrides: Partial<TestRelay['config']> = {}, parts: Parts = {}) {
-  const relay = await startTestRelay({ ...(await withPorts(4)), ...overrides }, parts);
-  t.after(() => relay.stop());
-  return relay;
-}
 
 const overQuic = ({ message }: { message: string }) => message === 'datagrams go over QUIC now';
 const overWebSocket = ({ message }: { message: string }) => message.startsWith('datagrams go on over WebSocket');
@@ -22,7 +14,7 @@ const quick = { quicLookMs: 50, quicRestMs: 500, quicRestLongestMs: 500 };
 
 test('dig resolves through the tunnel over QUIC, and peers are told apart', async (t) => {
   const dig = await requireTool('dig');
-  const relay = await startRelay(t);
+  const relay = await relayFor(t, await withPorts(4));
   const { port } = await startDnsmasq(t);
   const { url } = await openTunnel(t, relay, undefined, { udp: port, udpCarrier: 'quic' });
   const query = async (name: string) => {
@@ -35,7 +27,7 @@ test('dig resolves through the tunnel over QUIC, and peers are told apart', asyn
 });
 
 test('two hundred peers at once over QUIC: each gets what is its own, and nothing is lost', async (t) => {
-  const relay = await startRelay(t);
+  const relay = await relayFor(t, await withPorts(4));
   const service = await startUdpService(t, echo);
   const { url, hostname } = await openTunnel(t, relay, undefined, { udp: service.port, udpCarrier: 'quic' });
   const peers = await Promise.all(Array.from({ length: 200 }, () => openPeer(t, url)));
@@ -50,7 +42,7 @@ test('two hundred peers at once over QUIC: each gets what is its own, and nothin
 
 test('a tunnel takes QUIC where it is on offer, goes on over the WebSocket when UDP is blocked, and comes back', async (t) => {
   const path = await startUdpPath(t);
-  const relay = await startRelay(t, {}, path.parts);
+  const relay = await relayFor(t, await withPorts(4), path.parts);
   const service = await startUdpService(t, echo);
   const { tunnel } = startTunnel(t, relay, undefined, { udp: service.port, relayTimes: quick });
   let ended = false;
@@ -74,7 +66,7 @@ test('a tunnel takes QUIC where it is on offer, goes on over the WebSocket when 
 test('where UDP was blocked from the start, the WebSocket serves at once', async (t) => {
   const path = await startUdpPath(t);
   path.isOpen = false;
-  const relay = await startRelay(t, {}, path.parts);
+  const relay = await relayFor(t, await withPorts(4), path.parts);
   const service = await startUdpService(t, echo);
   const { url, statuses, tunnel } = await openTunnel(t, relay, undefined, { udp: service.port, relayTimes: quick });
   assert.equal(await ask(await openPeer(t, url), 'served'), 'served');
@@ -110,18 +102,18 @@ test('a relay that begins to offer QUIC, or ceases to, is followed', async (t) =
 });
 
 test('by hand: ws never goes over QUIC; quic does not serve by a relay without', async (t) => {
-  const relay = await startRelay(t);
+  const relay = await relayFor(t, await withPorts(4));
   const service = await startUdpService(t, echo);
   const byWebSocket = await openTunnel(t, relay, undefined, { udp: service.port, udpCarrier: 'ws', relayTimes: quick });
   assert.equal(await ask(await openPeer(t, byWebSocket.url), 'ws'), 'ws');
   assert.equal(byWebSocket.statuses.some(overQuic), false);
-  const without = await startRelay(t, {}, { loadQuic: () => Promise.reject(new Error('not here')) });
+  const without = await relayFor(t, await withPorts(4), { loadQuic: () => Promise.reject(new Error('not here')) });
   const { tunnel } = startTunnel(t, without, undefined, { udp: service.port, udpCarrier: 'quic' });
   await assert.rejects(tunnel.ready(), /does not offer the carrier quic/);
 });
 
 test('a service that answers more than the path takes goes over to the WebSocket, which carries it', async (t) => {
-  const relay = await startRelay(t);
+  const relay = await relayFor(t, await withPorts(4));
   const large = Buffer.alloc(40_000, 'x');
   const service = await startUdpService(t, (_payload, peer, socket) => socket.send(large, peer.port, peer.address));
   const { tunnel } = startTunnel(t, relay, undefined, {
@@ -137,7 +129,7 @@ test('a service that answers more than the path takes goes over to the WebSocket
 });
 
 test('by quic alone, what is too large is dropped, and the rest goes through', async (t) => {
-  const relay = await startRelay(t);
+  const relay = await relayFor(t, await withPorts(4));
   const service = await startUdpService(t, (payload, peer, socket) => {
     socket.send(Buffer.alloc(40_000), peer.port, peer.address);
     socket.send(payload, peer.port, peer.address);

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import type { BrowserContext, Page } from 'playwright-core';
 import { type Challenge, adminOf, auditLines, leasePath } from '../support/admin.js';
 import { freshWallet } from '../support/by-hand.js';
 import { openBrowser } from '../support/trusting-browser.js';
-import { type TestRelay, startTestRelay } from '../support/relay.js';
+import { sharedRelay } from '../support/relay.js';
 import { openTunnel, startHttpService, temporaryDirectory } from '../support/tunnel.js';
 
 // A tenant's page and the relay are one site to a browser: SameSite cookies travel, and cookies can be set for the other.
@@ -15,11 +15,7 @@ const operator = freshWallet();
 const victim = { name: 'victim', address: freshWallet().address };
 const banPath = `/admin${leasePath(victim, 'ban')}`;
 
-let relay: TestRelay;
-before(async () => {
-  relay = await startTestRelay({ adminWallets: [operator.address] });
-});
-after(() => relay.stop());
+const relay = sharedRelay({ adminWallets: [operator.address] });
 
 /** Runs a script in the page; it finds what it is given in `args`. */
 async function inPage<T>(page: Page, script: string, args: object): Promise<T> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { type Admin, adminOf, leasePath } from '../support/admin.js';
 import {
   type HeldLease,
@@ -14,21 +14,18 @@ import {
   register,
   sessionHeaders,
 } from '../support/by-hand.js';
-import { type TestRelay, startTestRelay } from '../support/relay.js';
+import { sharedRelay } from '../support/relay.js';
 import { clientHello, dialPublic, readOpening } from '../support/tenant.js';
 
 // What the operator decides, while bytes flow. The relay splices and knows no more of TLS than a ClientHello, so that these
 // visitors and tunnels say plain words after it.
 
-let relay: TestRelay;
 let admin: Admin;
 const operator = freshWallet();
-
+const relay = sharedRelay({ adminWallets: [operator.address], trustedProxies: ['127.0.0.1'] });
 before(async () => {
-  relay = await startTestRelay({ adminWallets: [operator.address], trustedProxies: ['127.0.0.1'] });
   admin = await adminOf(relay, operator);
 });
-after(() => relay.stop());
 
 const unrecognizedName = Buffer.from([21, 3, 3, 0, 2, 2, 112]);
 const identityOf = ({ name, wallet }: HeldLease) => ({ name, address: wallet.address });

@@ -1,21 +1,18 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { type Admin, adminOf, auditLines, leasePath } from '../support/admin.js';
 import { type Answer, call, freshWallet, openSession, register, sessionHeaders } from '../support/by-hand.js';
 import type { AuditLog } from '../../src/relay/audit/audit-log.js';
 import { Policy } from '../../src/relay/policy/policy.js';
 import type { GovernanceStore, PolicyChange } from '../../src/relay/store/governance-store.js';
-import { type TestRelay, startTestRelay } from '../support/relay.js';
+import { startTestRelay, sharedRelay } from '../support/relay.js';
 
-let relay: TestRelay;
 let admin: Admin;
 const operator = freshWallet();
-
+const relay = sharedRelay({ adminWallets: [operator.address], trustedProxies: ['127.0.0.1'] });
 before(async () => {
-  relay = await startTestRelay({ adminWallets: [operator.address], trustedProxies: ['127.0.0.1'] });
   admin = await adminOf(relay, operator);
 });
-after(() => relay.stop());
 
 const ok = (answer: Answer, data: object = {}) =>
   assert.deepEqual([answer.status, answer.body.data], [200, data], JSON.stringify(answer.body));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { text } from 'node:stream/consumers';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { Agent, request } from 'undici';
 import {
   call,
@@ -12,13 +12,9 @@ import {
   register,
   sessionHeaders,
 } from '../support/by-hand.js';
-import { type TestRelay, startTestRelay } from '../support/relay.js';
+import { sharedRelay } from '../support/relay.js';
 
-let relay: TestRelay;
-before(async () => {
-  relay = await startTestRelay();
-});
-after(() => relay.stop());
+const relay = sharedRelay();
 
 const alive = async (token: string, hostname: string) =>
   (await call(relay, 'GET', `/tunnel/status?hostname=${hostname}`, { token })).body.data.service_alive as boolean;

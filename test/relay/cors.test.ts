@@ -2,17 +2,13 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { listOperations, loadContract } from '../../src/contract/index.js';
 import { openPage, startBrowser } from '../support/browser.js';
 import { call, register } from '../support/by-hand.js';
-import { type TestRelay, startTestRelay } from '../support/relay.js';
+import { sharedRelay } from '../support/relay.js';
 
-let relay: TestRelay;
-before(async () => {
-  relay = await startTestRelay();
-});
-after(() => relay.stop());
+const relay = sharedRelay();
 
 const origin = 'https://dashboard.example';
 const contract = loadContract();

@@ -8,14 +8,8 @@ import { maxFlowsPerSource } from '../../src/relay/datagrams/flows.js';
 import { adminOf, leasePath } from '../support/admin.js';
 import { type HeldLease, call, freshWallet, register } from '../support/by-hand.js';
 import { monotonicClock } from '../support/monotonic-clock.js';
-import { type TestRelay, startTestRelay, withPorts } from '../support/relay.js';
+import { type TestRelay, startTestRelay, withPorts, relayFor } from '../support/relay.js';
 import { until } from '../support/until.js';
-
-async function startRelay(t: TestContext, ...settings: Parameters<typeof withPorts>): Promise<TestRelay> {
-  const relay = await startTestRelay(await withPorts(...settings));
-  t.after(() => relay.stop());
-  return relay;
-}
 
 /** A public peer, which keeps what it was sent. */
 async function openPeer(
@@ -89,7 +83,7 @@ async function refusalOf(socket: WebSocket): Promise<[number, string]> {
 }
 
 test('each peer is a flow; borders are kept, empty datagrams too, and an answer reaches the peer that it is for', async (t) => {
-  const relay = await startRelay(t, 2);
+  const relay = await relayFor(t, await withPorts(2));
   const lease = await register(relay, { name: 'udp', udp: true });
   assert.ok(lease.udpPort !== undefined && lease.tcpPort === undefined);
   const carrier = await openCarrier(t, relay, lease);
@@ -112,7 +106,7 @@ test('each peer is a flow; borders are kept, empty datagrams too, and an answer 
 });
 
 test('what a tunnel sends to nobody goes nowhere, and what is no datagram does not end the carrier', async (t) => {
-  const relay = await startRelay(t, 2);
+  const relay = await relayFor(t, await withPorts(2));
   const lease = await register(relay, { name: 'odd', udp: true });
   const carrier = await openCarrier(t, relay, lease);
   const peer = await openPeer(t, lease.udpPort);
@@ -128,7 +122,7 @@ test('what a tunnel sends to nobody goes nowhere, and what is no datagram does n
 });
 
 test('a text message ends the carrier, and so does one that is too large', async (t) => {
-  const relay = await startRelay(t, 2);
+  const relay = await relayFor(t, await withPorts(2));
   const lease = await register(relay, { name: 'text', udp: true });
   const text = await openCarrier(t, relay, lease);
   text.socket.send('text');
@@ -139,7 +133,7 @@ test('a text message ends the carrier, and so does one that is too large', async
 });
 
 test('a flow whose peer is silent for 30 s ends, answers or not, and its number is not used again', async (t) => {
-  const relay = await startRelay(t, 2);
+  const relay = await relayFor(t, await withPorts(2));
   const lease = await register(relay, { name: 'idle', ttl: 3_600, udp: true });
   const carrier = await openCarrier(t, relay, lease);
   const [peer, other] = [await openPeer(t, lease.udpPort), await openPeer(t, lease.udpPort)];
@@ -161,7 +155,7 @@ test('a flow whose peer is silent for 30 s ends, answers or not, and its number 
 });
 
 test('past the bound for one source its longest silent peer makes room; what has no tunnel is dropped, and counted', async (t) => {
-  const relay = await startRelay(t, 2);
+  const relay = await relayFor(t, await withPorts(2));
   const lease = await register(relay, { name: 'many', ttl: 600, udp: true });
   const early = await openPeer(t, lease.udpPort);
   early.socket.send('nobody takes this');
@@ -192,7 +186,7 @@ test('past the bound for one source its longest silent peer makes room; what has
 });
 
 test('a tunnel that does not read costs the relay no memory without end: the oldest datagrams make room', async (t) => {
-  const relay = await startRelay(t, 2);
+  const relay = await relayFor(t, await withPorts(2));
   const lease = await register(relay, { name: 'slow', ttl: 600, udp: true });
   const carrier = await openCarrier(t, relay, lease);
   const peer = await openPeer(t, lease.udpPort);
@@ -225,7 +219,7 @@ test('a tunnel that does not read costs the relay no memory without end: the old
 });
 
 test('a new carrier takes the place of the old one', async (t) => {
-  const relay = await startRelay(t, 2);
+  const relay = await relayFor(t, await withPorts(2));
   const lease = await register(relay, { name: 'twice', udp: true });
   const old = await openCarrier(t, relay, lease);
   const peer = await openPeer(t, lease.udpPort);
@@ -285,7 +279,7 @@ test('a lease with a bandwidth moves no more datagrams than that, and the others
 });
 
 test('a carrier needs a lease with UDP, a token that is good, and ends with its lease', async (t) => {
-  const relay = await startRelay(t, 2);
+  const relay = await relayFor(t, await withPorts(2));
   const [lease, without] = [
     await register(relay, { name: 'with', udp: true }),
     await register(relay, { name: 'without' }),
@@ -302,20 +296,23 @@ test('a carrier needs a lease with UDP, a token that is good, and ends with its 
 });
 
 test('UDP and TCP of one lease have the same port where that is free; domain says that datagrams are carried', async (t) => {
-  const relay = await startRelay(t, 4);
+  const relay = await relayFor(t, await withPorts(4));
   const lease = await register(relay, { name: 'dns', tcp: true, udp: true });
   assert.equal(lease.udpPort, lease.tcpPort);
   const transports = async (of: TestRelay) => (await call(of, 'GET', '/sdk/domain')).body.data.transports;
   assert.deepEqual(await transports(relay), ['raw', 'websocket', 'datagram-websocket']);
-  assert.deepEqual(await transports(await startRelay(t, 2, { udp: { enabled: false } })), ['raw', 'websocket']);
+  assert.deepEqual(await transports(await relayFor(t, await withPorts(2, { udp: { enabled: false } }))), [
+    'raw',
+    'websocket',
+  ]);
 });
 
 test('no more UDP leases than are allowed, or than there are ports', async (t) => {
   const refused = (code: string) => new RegExp(`"${code}"`);
-  const relay = await startRelay(t, 1);
+  const relay = await relayFor(t, await withPorts(1));
   await register(relay, { name: 'one', udp: true });
   await assert.rejects(register(relay, { name: 'two', udp: true }), refused('udp_port_exhausted'));
-  const capped = await startRelay(t, 3, { udp: { maxLeases: 1 } });
+  const capped = await relayFor(t, await withPorts(3, { udp: { maxLeases: 1 } }));
   await register(capped, { name: 'one', udp: true });
   await assert.rejects(register(capped, { name: 'two', udp: true }), refused('udp_capacity_exceeded'));
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
 import { maxFlows } from '../../src/relay/datagrams/datagrams.js';
 import { maxRequestHeadBytes } from '../../src/relay/api/listener/request-head.js';
@@ -11,17 +11,13 @@ import { LeaseDatagrams } from '../../src/relay/datagrams/lease-datagrams.js';
 import { LeaseSessions } from '../../src/relay/reverse/session-registry.js';
 import { encodeDatagram } from '../../src/protocol/datagram-frame.js';
 import { call, connectTls, ended, openSession, readAll, register, sessionHeaders } from '../support/by-hand.js';
-import { type TestRelay, startTestRelay } from '../support/relay.js';
+import { type TestRelay, startTestRelay, sharedRelay } from '../support/relay.js';
 import { visit } from '../support/tenant.js';
 import { FakeChannel } from '../support/udp.js';
 
 // Bytes that once stopped or ended the whole process. Each test ends by asking the relay something else.
 
-let relay: TestRelay;
-before(async () => {
-  relay = await startTestRelay();
-});
-after(() => relay.stop());
+const relay = sharedRelay();
 
 const assertServes = async () => assert.equal((await call(relay, 'GET', '/healthz')).status, 200);
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { Agent, request } from 'undici';
 import { buffer } from 'node:stream/consumers';
 import { createHash, randomBytes } from 'node:crypto';
@@ -16,17 +16,15 @@ import {
   register,
   sessionHeaders,
 } from '../support/by-hand.js';
-import { type TestRelay, startTestRelay } from '../support/relay.js';
+import { startTestRelay, sharedRelay } from '../support/relay.js';
 import { clientHello, dialPublic, readOpening } from '../support/tenant.js';
 import { until } from '../support/until.js';
 
-let relay: TestRelay;
-let lease: HeldLease;
+const relay = sharedRelay();
 before(async () => {
-  relay = await startTestRelay();
   lease = await register(relay, { name: 'tenant', ttl: 600 });
 });
-after(() => relay.stop());
+let lease: HeldLease;
 
 const dial = () => dialPublic(relay);
 /** A plaintext record with a fatal alert (RFC 8446 6). */

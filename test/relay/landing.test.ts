@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Wallet } from 'ethers';
 import { LandingPage, exposeCommand } from '../../src/relay/landing/landing-page.js';
@@ -9,18 +9,14 @@ import type { Lease } from '../../src/relay/leases/lease.js';
 import { startBrowser } from '../support/trusting-browser.js';
 import { call, freshWallet } from '../support/by-hand.js';
 import { printed, runProgram } from '../support/programs.js';
-import { startTestRelay, type TestRelay } from '../support/relay.js';
+import { startTestRelay, type TestRelay, sharedRelay } from '../support/relay.js';
 import { requireTool } from '../support/tools.js';
 import { get, openTunnel, startHttpService, temporaryDirectory } from '../support/tunnel.js';
 
 const noPorts = { enabled: false, maxLeases: 0 };
 const shown = { approvalMode: 'auto', landingPageEnabled: true, udp: noPorts, tcpPort: noPorts } as const;
 
-let relay: TestRelay;
-before(async () => {
-  relay = await startTestRelay({ policy: shown });
-});
-after(() => relay.stop());
+const relay = sharedRelay({ policy: shown });
 
 interface Page {
   status: number;

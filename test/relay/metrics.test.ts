@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { after, before, test, type TestContext } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { LeaseTraffic, type TrafficSource } from '../../src/relay/metrics/lease-traffic.js';
 import type { Lease } from '../../src/relay/leases/lease.js';
 import { SessionRegistry, type LeaseSessions, type Traffic } from '../../src/relay/reverse/session-registry.js';
@@ -11,16 +11,12 @@ import { call, register } from '../support/by-hand.js';
 import { descriptorOf } from '../support/discovery.js';
 import { runProgram } from '../support/programs.js';
 import { parseScrape, type Scrape } from '../support/prometheus.js';
-import { startTestRelay, type TestRelay, withPorts } from '../support/relay.js';
+import { startTestRelay, withPorts, sharedRelay } from '../support/relay.js';
 import { dialPublic, endVisit, handshake, signCall, visit } from '../support/tenant.js';
 import { requireTool } from '../support/tools.js';
 import { get, openTunnel, startHttpService } from '../support/tunnel.js';
 
-let relay: TestRelay;
-before(async () => {
-  relay = await startTestRelay({ metricsPort: 0 });
-});
-after(() => relay.stop());
+const relay = sharedRelay({ metricsPort: 0 });
 
 const metricsUrl = () => `http://127.0.0.1:${relay.relay.metricsPort}/metrics`;
 

@@ -19,17 +19,11 @@ import {
   sessionHeaders,
 } from '../support/by-hand.js';
 import { adminOf, leasePath } from '../support/admin.js';
-import { type TestRelay, startTestRelay, withPorts } from '../support/relay.js';
+import { type TestRelay, startTestRelay, withPorts, relayFor } from '../support/relay.js';
 import { readOpening, visit } from '../support/tenant.js';
 import { until } from '../support/until.js';
 
 type Settings = Partial<TestRelay['config']>;
-
-async function startRelay(t: TestContext, settings: Settings): Promise<TestRelay> {
-  const relay = await startTestRelay(settings);
-  t.after(() => relay.stop());
-  return relay;
-}
 
 const codeOf = async (registering: Promise<unknown>): Promise<string> =>
   await registering.then(
@@ -85,7 +79,7 @@ async function readStart(socket: Socket): Promise<number> {
 }
 
 test('a session without a binding is claimed for the port, with 0x01 and then the visitor, both ways to their ends', async (t) => {
-  const relay = await startRelay(t, await withPorts(2));
+  const relay = await relayFor(t, await withPorts(2));
   const lease = await register(relay, { name: 'plain', tcp: true });
   const { first, last } = relay.config.portRange!;
   assert.ok(lease.tcpPort! >= first && lease.tcpPort! <= last && lease.udpPort === undefined);
@@ -100,7 +94,7 @@ test('a session without a binding is claimed for the port, with 0x01 and then th
 });
 
 test('with X-Portal-Proxy the header comes right behind 0x01, though the session has a binding', async (t) => {
-  const relay = await startRelay(t, await withPorts(2));
+  const relay = await relayFor(t, await withPorts(2));
   const lease = await register(relay, { name: 'who', tcp: true });
   const { socket: session } = await openSession(relay, { ...sessionHeaders(lease.token), 'X-Portal-Proxy': '2' });
   const visitor = await dial(t, lease.tcpPort, '127.0.0.5');
@@ -116,7 +110,7 @@ test('with X-Portal-Proxy the header comes right behind 0x01, though the session
 });
 
 test('a session without a binding never serves TLS, nor is it let in for a lease without a port', async (t) => {
-  const relay = await startRelay(t, await withPorts(2));
+  const relay = await relayFor(t, await withPorts(2));
   const [lease, without] = [
     await register(relay, { name: 'both', tcp: true }),
     await register(relay, { name: 'without' }),
@@ -135,7 +129,7 @@ test('a session without a binding never serves TLS, nor is it let in for a lease
 });
 
 test('a balancer says who the visitor is on this port as well', async (t) => {
-  const relay = await startRelay(t, { ...(await withPorts(2)), proxyProtocolFrom: ['127.0.0.6'] });
+  const relay = await relayFor(t, { ...(await withPorts(2)), proxyProtocolFrom: ['127.0.0.6'] });
   const lease = await register(relay, { name: 'behind', tcp: true });
   const { socket: session } = await openSession(relay, { ...token(lease), 'X-Portal-Proxy': '2' });
   const visitor = await dial(t, lease.tcpPort, '127.0.0.6');
@@ -151,7 +145,7 @@ test('a balancer says who the visitor is on this port as well', async (t) => {
 });
 
 test('a visitor is reset when the session breaks, and not led to believe that all was said', async (t) => {
-  const relay = await startRelay(t, await withPorts(2));
+  const relay = await relayFor(t, await withPorts(2));
   const lease = await register(relay, { name: 'breaks', tcp: true });
   const { socket: session, opened } = openWebSocket(t, relay, lease);
   await opened;
@@ -164,14 +158,14 @@ test('a visitor is reset when the session breaks, and not led to believe that al
 });
 
 test('visitors count against the limits by lease and by source, and are reset past them', async (t) => {
-  const relay = await startRelay(t, { ...(await withPorts(2)), maxConnectionsPerLease: 1 });
+  const relay = await relayFor(t, { ...(await withPorts(2)), maxConnectionsPerLease: 1 });
   const lease = await register(relay, { name: 'full', tcp: true });
   const { socket: session } = await openSession(relay, token(lease));
   const visitor = await dial(t, lease.tcpPort);
   visitor.write('x');
   await readStart(session);
   assert.equal(await fateOf(t, lease.tcpPort), 'ECONNRESET');
-  const few = await startRelay(t, { ...(await withPorts(2)), maxConnectionsPerSource: 1 });
+  const few = await relayFor(t, { ...(await withPorts(2)), maxConnectionsPerSource: 1 });
   const other = await register(few, { name: 'few', tcp: true });
   await dial(t, other.tcpPort);
   // Each connection of a source counts, whichever public port it is on.
@@ -180,7 +174,7 @@ test('visitors count against the limits by lease and by source, and are reset pa
 });
 
 test('a port is of one lease; the range and the number allowed end it, each by its own code', async (t) => {
-  const relay = await startRelay(t, await withPorts(2));
+  const relay = await relayFor(t, await withPorts(2));
   const [one, two] = [
     await register(relay, { name: 'one', tcp: true }),
     await register(relay, { name: 'two', tcp: true }),
@@ -189,7 +183,7 @@ test('a port is of one lease; the range and the number allowed end it, each by i
   assert.equal(await codeOf(register(relay, { name: 'three', tcp: true })), 'tcp_port_exhausted');
   assert.equal(await codeOf(register(relay, { name: 'three' })), 'none');
 
-  const capped = await startRelay(t, await withPorts(3, { tcp: { maxLeases: 1 } }));
+  const capped = await relayFor(t, await withPorts(3, { tcp: { maxLeases: 1 } }));
   const held = await register(capped, { name: 'held', tcp: true });
   assert.equal(await codeOf(register(capped, { name: 'more', tcp: true })), 'tcp_port_capacity_exceeded');
   // The same identity again takes no more room.
@@ -201,7 +195,7 @@ test('a port is of one lease; the range and the number allowed end it, each by i
 
 test('a relay without ports says so, and one whose ports are turned off says that, before anything is signed', async (t) => {
   const challenge = async (settings: Settings, want: object) => {
-    const relay = await startRelay(t, settings);
+    const relay = await relayFor(t, settings);
     const body = { identity: { name: 'asks', address: freshWallet().address }, ...want };
     const answer = await call(relay, 'POST', '/sdk/register/challenge', { body });
     return [answer.status, answer.body.error.code];
@@ -218,13 +212,13 @@ test('a port that another program has is passed over, and not handed out', async
   const { first } = settings.portRange!;
   await occupy(t, first);
   await occupy(t, first + 2);
-  const relay = await startRelay(t, settings);
+  const relay = await relayFor(t, settings);
   assert.equal((await register(relay, { name: 'lucky', tcp: true })).tcpPort, first + 1);
   assert.equal(await codeOf(register(relay, { name: 'late', tcp: true })), 'tcp_port_exhausted');
 });
 
 test('renewing and registering again keep the port; without asking for it, it goes', async (t) => {
-  const relay = await startRelay(t, await withPorts(3));
+  const relay = await relayFor(t, await withPorts(3));
   const lease = await register(relay, { name: 'stays', tcp: true });
   assert.equal((await call(relay, 'POST', '/sdk/renew', { body: {}, token: lease.token })).status, 200);
   const again = await register(relay, { name: 'stays', wallet: lease.wallet, tcp: true });
@@ -240,7 +234,7 @@ test('renewing and registering again keep the port; without asking for it, it go
 });
 
 test('given back, the port closes at once, is kept for its identity for 5 minutes, and what lives may finish', async (t) => {
-  const relay = await startRelay(t, await withPorts(1));
+  const relay = await relayFor(t, await withPorts(1));
   const lease = await register(relay, { name: 'mine', tcp: true });
   const { socket: session } = await openSession(relay, token(lease));
   const visitor = await dial(t, lease.tcpPort);
@@ -262,7 +256,7 @@ test('given back, the port closes at once, is kept for its identity for 5 minute
 });
 
 test('when the lease expires, its port closes and its connections are cut', async (t) => {
-  const relay = await startRelay(t, await withPorts(2));
+  const relay = await relayFor(t, await withPorts(2));
   const lease = await register(relay, { name: 'brief', ttl: 30, tcp: true });
   const { socket: session } = await openSession(relay, token(lease));
   const visitor = await dial(t, lease.tcpPort);
@@ -288,7 +282,7 @@ test('held and kept ports outlive a restart', async (t) => {
   ];
   await unregister(before, kept);
   await before.stop();
-  const relay = await startRelay(t, { ...settings, sniPort: before.publicPort });
+  const relay = await relayFor(t, { ...settings, sniPort: before.publicPort });
   // Before anybody registers again, the port is the lease's that still lives.
   const { socket: session, status } = await openSession(relay, token(held));
   assert.equal(status, 200);
@@ -312,7 +306,7 @@ test('a port that another program took over a restart comes back when it is free
   ] as const;
   await before.stop();
   const [squatter] = [await occupy(t, leases[0].tcpPort!), await occupy(t, leases[1].tcpPort!)];
-  const relay = await startRelay(t, { ...settings, sniPort: before.publicPort });
+  const relay = await relayFor(t, { ...settings, sniPort: before.publicPort });
   const again = await register(relay, { name: 'two', wallet: leases[1].wallet, tcp: true });
   assert.ok(!leases.some(({ tcpPort }) => tcpPort === again.tcpPort));
   await new Promise((resolve) => squatter.close(resolve));
@@ -333,7 +327,7 @@ async function startAdmin(relay: TestRelay, wallet: Wallet) {
 
 test('an admin turns ports off: they close and their connections are cut at once; on again: leases have theirs back', async (t) => {
   const admin = freshWallet();
-  const relay = await startRelay(t, { ...(await withPorts(2)), adminWallets: [admin.address] });
+  const relay = await relayFor(t, { ...(await withPorts(2)), adminWallets: [admin.address] });
   const { set, snapshot } = await startAdmin(relay, admin);
   const lease = await register(relay, { name: 'switched', tcp: true });
   const { socket: session } = await openSession(relay, token(lease));
@@ -360,7 +354,7 @@ test('an admin turns ports off: they close and their connections are cut at once
 
 test('a ban closes the port of the lease and cuts its connections', async (t) => {
   const admin = freshWallet();
-  const relay = await startRelay(t, { ...(await withPorts(2)), adminWallets: [admin.address] });
+  const relay = await relayFor(t, { ...(await withPorts(2)), adminWallets: [admin.address] });
   const { set } = await startAdmin(relay, admin);
   const lease = await register(relay, { name: 'banned', tcp: true });
   const { socket: session } = await openSession(relay, token(lease));
@@ -375,7 +369,7 @@ test('a ban closes the port of the lease and cuts its connections', async (t) =>
 });
 
 test('a registration that gets only one of two ports leaves the other one free', async (t) => {
-  const relay = await startRelay(t, await withPorts(2, { udp: { maxLeases: 1 } }));
+  const relay = await relayFor(t, await withPorts(2, { udp: { maxLeases: 1 } }));
   await register(relay, { name: 'first', udp: true });
   assert.equal(await codeOf(register(relay, { name: 'second', tcp: true, udp: true })), 'udp_capacity_exceeded');
   await register(relay, { name: 'third', tcp: true });

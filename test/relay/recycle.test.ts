@@ -3,18 +3,16 @@ import { randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { openSession, readBytes, register, sessionHeaders, type HeldLease } from '../support/by-hand.js';
-import { type TestRelay, startTestRelay } from '../support/relay.js';
+import { sharedRelay } from '../support/relay.js';
 import { clientHello, dialPublic, readOpening } from '../support/tenant.js';
 
-let relay: TestRelay;
-let lease: HeldLease;
+const relay = sharedRelay();
 before(async () => {
-  relay = await startTestRelay();
   lease = await register(relay, { name: 'again' });
 });
-after(() => relay.stop());
+let lease: HeldLease;
 
 // The helpers that read by hand leave listeners behind, which are many on a session that lives long.
 EventEmitter.defaultMaxListeners = 100;

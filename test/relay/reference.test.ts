@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { type TLSSocket, connect } from 'node:tls';
 import { gunzipSync } from 'node:zlib';
 import { Agent, request } from 'undici';
@@ -9,14 +9,10 @@ import { contractPath, loadContract } from '../../src/contract/index.js';
 import { openPage, startBrowser } from '../support/browser.js';
 import { call } from '../support/by-hand.js';
 import { residentBytes, startRelayProcess } from '../support/processes.js';
-import { type TestRelay, freePort, startTestRelay } from '../support/relay.js';
+import { freePort, sharedRelay } from '../support/relay.js';
 import { temporaryDirectory } from '../support/tunnel.js';
 
-let relay: TestRelay;
-before(async () => {
-  relay = await startTestRelay();
-});
-after(() => relay.stop());
+const relay = sharedRelay();
 
 async function fetchBytes(path: string, headers: Record<string, string> = {}) {
   const dispatcher = new Agent({ connect: { ca: relay.ca, servername: relay.rootHost } });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { createPublicKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,13 +9,9 @@ import { decodeJwt, decodeProtectedHeader } from 'jose';
 import Database from 'libsql';
 import { SiweMessage } from 'siwe';
 import { call, connectTls, freshWallet, register } from '../support/by-hand.js';
-import { type TestRelay, startTestRelay } from '../support/relay.js';
+import { startTestRelay, sharedRelay } from '../support/relay.js';
 
-let relay: TestRelay;
-before(async () => {
-  relay = await startTestRelay();
-});
-after(() => relay.stop());
+const relay = sharedRelay();
 
 const challengeFor = async (name: string, address: string, more = {}) =>
   await call(relay, 'POST', '/sdk/register/challenge', { body: { identity: { name, address }, ...more } });

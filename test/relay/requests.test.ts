@@ -1,16 +1,12 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { call, freshWallet } from '../support/by-hand.js';
 import { exchangeRaw } from '../contract/support/http.js';
-import { type TestRelay, startTestRelay } from '../support/relay.js';
+import { sharedRelay } from '../support/relay.js';
 
 // What random requests found, once each.
 
-let relay: TestRelay;
-before(async () => {
-  relay = await startTestRelay();
-});
-after(() => relay.stop());
+const relay = sharedRelay();
 
 test('a conditional request is answered in full: 304 is no answer of the contract', async () => {
   const headers = { 'if-none-match': '*', 'if-modified-since': 'Sun, 01 Mar 2099 12:00:00 GMT' };

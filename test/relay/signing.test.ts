@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { X509Certificate, constants, createHash, randomBytes, verify } from 'node:crypto';
 import { once } from 'node:events';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { checkTranscript } from '../../src/relay/keyless/transcript.js';
 import { handshakeType, parseServerHello, splitHandshakeMessages } from '../../src/tls/index.js';
 import { type HeldLease, call, ended, openSession, register, sessionHeaders } from '../support/by-hand.js';
-import { type TestRelay, startTestRelay } from '../support/relay.js';
+import { startTestRelay, sharedRelay } from '../support/relay.js';
 import {
   type SigningCall,
   clientHello,
@@ -17,13 +17,11 @@ import {
 } from '../support/tenant.js';
 import { certificateFiles } from '../support/certificates.js';
 
-let relay: TestRelay;
-let lease: HeldLease;
+const relay = sharedRelay();
 before(async () => {
-  relay = await startTestRelay();
   lease = await register(relay, { name: 'tenant', ttl: 600 });
 });
-after(() => relay.stop());
+let lease: HeldLease;
 
 const honest = ({ body }: SigningCall) => signCall(relay, lease.token, body);
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import {
   type HeldLease,
   call,
@@ -11,17 +11,15 @@ import {
   register,
   sessionHeaders,
 } from '../support/by-hand.js';
-import { type TestRelay, startTestRelay, withPorts } from '../support/relay.js';
+import { startTestRelay, withPorts, sharedRelay } from '../support/relay.js';
 import { clientHello, dialPublic } from '../support/tenant.js';
 import { type UnwrappedPeer, connectWrapped, control, endMark, frame, frames } from '../support/unwrapped-peer.js';
 
-let relay: TestRelay;
-let lease: HeldLease;
+const relay = sharedRelay();
 before(async () => {
-  relay = await startTestRelay();
   lease = await register(relay, { name: 'bare' });
 });
-after(() => relay.stop());
+let lease: HeldLease;
 
 const headersOf = ({ token }: HeldLease) => ({
   ...sessionHeaders(token),

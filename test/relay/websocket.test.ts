@@ -5,22 +5,20 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { chromium } from 'playwright-core';
 import { WebSocket } from 'ws';
 import { type HeldLease, call, ended, openSession, readAll, register, sessionHeaders } from '../support/by-hand.js';
-import { type TestRelay, startTestRelay } from '../support/relay.js';
+import { sharedRelay } from '../support/relay.js';
 import { clientHello, dialPublic } from '../support/tenant.js';
 import { requireTool } from '../support/tools.js';
 import { until } from '../support/until.js';
 
-let relay: TestRelay;
-let lease: HeldLease;
+const relay = sharedRelay();
 before(async () => {
-  relay = await startTestRelay();
   lease = await register(relay, { name: 'tenant', ttl: 600 });
 });
-after(() => relay.stop());
+let lease: HeldLease;
 
 interface Opened {
   socket: WebSocket;

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type TestContext, after, before } from 'node:test';
 import type { RelayConfig } from '../../src/relay/config/config.js';
 import { certificateReloadIntervalMs } from '../../src/relay/config/config.js';
 import { maxLeaseTtlSeconds } from '../../src/relay/config/settings.js';
@@ -83,6 +84,31 @@ export async function startTestRelay(overrides: Partial<RelayConfig> = {}, parts
       removeState();
     },
   };
+}
+
+/** A relay that is stopped when the test is over. */
+export async function relayFor(
+  t: TestContext,
+  overrides: Partial<RelayConfig> = {},
+  parts: RelayParts = {},
+): Promise<TestRelay> {
+  const relay = await startTestRelay(overrides, parts);
+  t.after(() => relay.stop());
+  return relay;
+}
+
+/** One relay for all tests of a file or suite: it is there in `before` hooks that come later, and in tests. */
+export function sharedRelay(
+  overrides: Partial<RelayConfig> | (() => Promise<Partial<RelayConfig>>) = {},
+  parts: RelayParts = {},
+): TestRelay {
+  const shared = {} as TestRelay;
+  before(async () => {
+    const config = typeof overrides === 'function' ? await overrides() : overrides;
+    Object.assign(shared, await startTestRelay(config, parts));
+  });
+  after(() => shared.stop());
+  return shared;
 }
 
 /**

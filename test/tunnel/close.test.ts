@@ -1,15 +1,11 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { after, before, test } from 'node:test';
-import { startTestRelay, type TestRelay } from '../support/relay.js';
+import { test } from 'node:test';
+import { startTestRelay, sharedRelay } from '../support/relay.js';
 import { get, open, openTunnel, startHttpService, statusWhere } from '../support/tunnel.js';
 
-let relay: TestRelay;
-before(async () => {
-  relay = await startTestRelay();
-});
-after(() => relay.stop());
+const relay = sharedRelay();
 
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 

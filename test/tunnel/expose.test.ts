@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { rmSync, statSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { expose, UsageError } from '../../src/tunnel/index.js';
-import { freePort, startTestRelay, type TestRelay } from '../support/relay.js';
+import { freePort, startTestRelay, sharedRelay } from '../support/relay.js';
 import {
   get,
   openTunnel,
@@ -16,11 +16,7 @@ import {
   visitorOptions,
 } from '../support/tunnel.js';
 
-let relay: TestRelay;
-before(async () => {
-  relay = await startTestRelay();
-});
-after(() => relay.stop());
+const relay = sharedRelay();
 
 test('a local service answers under its public name, and is told the name that was asked for', async (t) => {
   const service = await startHttpService(t, (request, response) => {

@@ -1,17 +1,13 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { readAll } from '../support/by-hand.js';
-import { startTestRelay, type TestRelay } from '../support/relay.js';
+import { sharedRelay } from '../support/relay.js';
 import { get, listening, type OpenTunnel, openTunnel, startHttpService, visitTls } from '../support/tunnel.js';
 
 // Requests through `--http` that once ended the tunnel, or reached the service as another request than was seen here.
 
-let relay: TestRelay;
-before(async () => {
-  relay = await startTestRelay();
-});
-after(() => relay.stop());
+const relay = sharedRelay();
 
 async function exchange({ hostname }: OpenTunnel, bytes: string): Promise<string> {
   const visitor = await visitTls(relay, hostname);

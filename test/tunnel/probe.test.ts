@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { after, before, test, type TestContext } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import {
   type ExposeOptions,
   InterceptionError,
@@ -12,14 +12,10 @@ import {
   UsageError,
 } from '../../src/tunnel/index.js';
 import { startInterceptedRelay } from '../support/interceptor.js';
-import { startTestRelay, type TestRelay } from '../support/relay.js';
+import { type TestRelay, sharedRelay } from '../support/relay.js';
 import { get, listening, openTunnel, startTunnel, visitTls } from '../support/tunnel.js';
 
-let relay: TestRelay;
-before(async () => {
-  relay = await startTestRelay();
-});
-after(() => relay.stop());
+const relay = sharedRelay();
 
 /** Every visitor may be followed by a probe at once. */
 const eager: Partial<ExposeOptions> = { probe: { intervalMs: 0, maxDelayMs: 0 } };

@@ -5,11 +5,11 @@ import { once } from 'node:events';
 import { type IncomingMessage, createServer } from 'node:http';
 import { request } from 'node:https';
 import { text } from 'node:stream/consumers';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { WebSocket, WebSocketServer } from 'ws';
 import { lookupWithLoopback } from '../../src/sdk/transport/loopback.js';
 import { readAll } from '../support/by-hand.js';
-import { startTestRelay, type TestRelay } from '../support/relay.js';
+import { sharedRelay } from '../support/relay.js';
 import { requireTool } from '../support/tools.js';
 import {
   get,
@@ -24,11 +24,7 @@ import {
 
 const mebibyte = 1024 * 1024;
 
-let relay: TestRelay;
-before(async () => {
-  relay = await startTestRelay();
-});
-after(() => relay.stop());
+const relay = sharedRelay();
 
 /** Writes `total` bytes that can be told by their hash, at the reader's pace. @returns the hash */
 async function writePatterned(

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { parseProxyHeader } from '../../src/protocol/proxy-protocol.js';
 import type { ConnectionReport } from '../../src/tunnel/index.js';
 import { readAll } from '../support/by-hand.js';
-import { type TestRelay, startTestRelay, withPorts } from '../support/relay.js';
+import { startTestRelay, withPorts, relayFor } from '../support/relay.js';
 import { startSshd } from '../support/sshd.js';
 import {
   get,
@@ -19,15 +19,9 @@ import {
   visitTls,
 } from '../support/tunnel.js';
 
-async function startRelay(t: TestContext, ...settings: Parameters<typeof withPorts>): Promise<TestRelay> {
-  const relay = await startTestRelay(await withPorts(...settings));
-  t.after(() => relay.stop());
-  return relay;
-}
-
 for (const carrier of ['raw', 'ws'] as const) {
   test(`visitor and service talk both ways, and end each on its own (${carrier})`, async (t) => {
-    const relay = await startRelay(t, 4);
+    const relay = await relayFor(t, await withPorts(4));
     const service = await startTcpService(t, (socket) => {
       socket.write('welcome\n');
       void readAll(socket).then((said) => socket.end(`you said ${said.toString()}`));
@@ -43,7 +37,7 @@ for (const carrier of ['raw', 'ws'] as const) {
   });
 
   test(`64 MB each way arrive as they were sent, though one direction ends long before the other (${carrier})`, async (t) => {
-    const relay = await startRelay(t, 4);
+    const relay = await relayFor(t, await withPorts(4));
     const chunk = randomBytes(1 << 20);
     const count = 64;
     const hashOf = (times: number) => {
@@ -79,7 +73,7 @@ for (const carrier of ['raw', 'ws'] as const) {
 }
 
 test('ssh logs in through the tunnel, and what it is given and gives back is whole', async (t) => {
-  const relay = await startRelay(t, 4);
+  const relay = await relayFor(t, await withPorts(4));
   const server = await startSshd(t);
   const { url } = await openTunnel(t, relay, undefined, { tcp: server.port });
   const port = Number(url.split(':').at(-1));
@@ -93,7 +87,7 @@ test('ssh logs in through the tunnel, and what it is given and gives back is who
 });
 
 test('one lease may have a public name and a port, each leading to its own service', async (t) => {
-  const relay = await startRelay(t, 4);
+  const relay = await relayFor(t, await withPorts(4));
   const web = await startHttpService(t, (_request, response) => response.end('web'));
   const other = await startTcpService(t, (socket) => socket.end('other'));
   const { tunnel, hostname } = await openTunnel(t, relay, web.port, { tcp: other.port });
@@ -111,14 +105,14 @@ test('one lease may have a public name and a port, each leading to its own servi
 });
 
 test('where only a port is exposed, visitors of the name are told at once that nobody has it', async (t) => {
-  const relay = await startRelay(t, 4);
+  const relay = await relayFor(t, await withPorts(4));
   const service = await startTcpService(t, (socket) => socket.end());
   const { hostname } = await openTunnel(t, relay, undefined, { tcp: service.port });
   await assert.rejects(visitTls(relay, hostname), /unrecognized.name/i);
 });
 
 test('with --proxy-protocol the service learns who the visitor is', async (t) => {
-  const relay = await startRelay(t, 4);
+  const relay = await relayFor(t, await withPorts(4));
   const service = await startTcpService(t, (socket) => void readAll(socket).then((bytes) => socket.end(bytes)));
   const { url } = await openTunnel(t, relay, undefined, { tcp: service.port, proxyProtocol: true });
   const visitor = await visitPort(t, url, '127.0.0.8');
@@ -132,7 +126,7 @@ test('with --proxy-protocol the service learns who the visitor is', async (t) =>
 });
 
 test('while the service is down a visitor is let go, and that is told', async (t) => {
-  const relay = await startRelay(t, 4);
+  const relay = await relayFor(t, await withPorts(4));
   const service = await startTcpService(t, (socket) => socket.end());
   const { tunnel, url } = await openTunnel(t, relay, undefined, { tcp: service.port });
   await service.stop();
@@ -146,7 +140,7 @@ test('while the service is down a visitor is let go, and that is told', async (t
 test('a relay without TCP ports, or with these turned off, ends the tunnel with the reason', async (t) => {
   const none = await startTestRelay();
   t.after(() => none.stop());
-  const off = await startRelay(t, 2, { tcp: { enabled: false } });
+  const off = await relayFor(t, await withPorts(2, { tcp: { enabled: false } }));
   for (const [relay, code] of [
     [none, 'feature_unavailable'],
     [off, 'tcp_port_disabled'],

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { runProgram } from '../support/programs.js';
 import { UdpService } from '../../src/tunnel/services/udp/udp-service.js';
-import { type TestRelay, freePort, startTestRelay, withPorts } from '../support/relay.js';
+import { freePort, startTestRelay, withPorts, relayFor } from '../support/relay.js';
 import { requireTool } from '../support/tools.js';
 import {
   get,
@@ -19,14 +19,8 @@ import {
 import { readAll } from '../support/by-hand.js';
 import { ask, echo, FakeChannel, openPeer, startDnsmasq, startUdpService, udpPortOf } from '../support/udp.js';
 
-async function startRelay(t: TestContext, overrides: Partial<TestRelay['config']> = {}): Promise<TestRelay> {
-  const relay = await startTestRelay({ ...(await withPorts(4)), ...overrides });
-  t.after(() => relay.stop());
-  return relay;
-}
-
 test('peers are told apart by the service, and each gets its own answers', async (t) => {
-  const relay = await startRelay(t);
+  const relay = await relayFor(t, await withPorts(4));
   const seen = new Map<number, string>();
   const service = await startUdpService(t, (payload, peer, socket) => {
     seen.set(peer.port, payload.toString());
@@ -40,7 +34,7 @@ test('peers are told apart by the service, and each gets its own answers', async
 });
 
 test('one lease may offer a public name, a TCP port and a UDP port of one service together', async (t) => {
-  const relay = await startRelay(t);
+  const relay = await relayFor(t, await withPorts(4));
   const web = await startHttpService(t, (_request, response) => response.end('web'));
   const tcp = await startTcpService(t, (socket) => socket.end('tcp'));
   const udp = await startUdpService(t, echo);
@@ -55,14 +49,14 @@ test('one lease may offer a public name, a TCP port and a UDP port of one servic
 });
 
 test('a service that listens on ::1 alone is found', async (t) => {
-  const relay = await startRelay(t);
+  const relay = await relayFor(t, await withPorts(4));
   const service = await startUdpService(t, echo, { address: '::1' });
   const { url } = await openTunnel(t, relay, undefined, { udp: service.port });
   assert.equal(await ask(await openPeer(t, url), 'six'), 'six');
 });
 
 test('a service that is down is told of, and found again', async (t) => {
-  const relay = await startRelay(t);
+  const relay = await relayFor(t, await withPorts(4));
   const port = await freePort();
   const { tunnel, url } = await openTunnel(t, relay, undefined, { udp: `127.0.0.1:${port}` });
   const down = statusWhere(tunnel, ({ state }) => state === 'target_down');
@@ -118,7 +112,7 @@ test('where the relay has turned a kind of port off meanwhile, the tunnel comes 
 
 test('dig resolves through the tunnel, over UDP and over TCP at the same port', async (t) => {
   const dig = await requireTool('dig');
-  const relay = await startRelay(t);
+  const relay = await relayFor(t, await withPorts(4));
   const { port } = await startDnsmasq(t);
   const { tunnel } = await openTunnel(t, relay, undefined, { tcp: port, udp: port });
   const publicPort = udpPortOf(tunnel.current!.urls[1]);
@@ -135,7 +129,7 @@ test('dig resolves through the tunnel, over UDP and over TCP at the same port', 
 });
 
 test('two hundred peers at once: each gets what is its own', async (t) => {
-  const relay = await startRelay(t);
+  const relay = await relayFor(t, await withPorts(4));
   const service = await startUdpService(t, echo);
   const { url } = await openTunnel(t, relay, undefined, { udp: service.port });
   const peers = await Promise.all(Array.from({ length: 200 }, () => openPeer(t, url)));

@@ -4,13 +4,13 @@ import { createServer, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { WebSocket, WebSocketServer } from 'ws';
 import { parseProxyHeader } from '../../src/protocol/proxy-protocol.js';
 import type { ConnectionReport } from '../../src/tunnel/index.js';
 import { readAll } from '../support/by-hand.js';
 import { runProgram } from '../support/programs.js';
-import { startTestRelay, type TestRelay } from '../support/relay.js';
+import { sharedRelay } from '../support/relay.js';
 import { requireTool } from '../support/tools.js';
 import {
   get,
@@ -24,11 +24,7 @@ import {
   visitTls,
 } from '../support/tunnel.js';
 
-let relay: TestRelay;
-before(async () => {
-  relay = await startTestRelay();
-});
-after(() => relay.stop());
+const relay = sharedRelay();
 
 const rawPairs = ({ rawHeaders }: IncomingMessage) =>
   rawHeaders.flatMap((name, at) => (at % 2 === 0 ? [`${name}: ${rawHeaders[at + 1]}`] : []));
