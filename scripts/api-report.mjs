@@ -21,6 +21,7 @@ for (const [name, entry] of Object.entries(entries)) {
     packageJsonFullPath: join(projectFolder, 'package.json'),
     configObjectFullPath: undefined,
     configObject: {
+      newlineKind: 'lf',
       projectFolder,
       mainEntryPointFilePath: join(projectFolder, `dist/src/${entry}.d.ts`),
       compiler: { tsconfigFilePath: join(projectFolder, 'tsconfig.json') },

@@ -103,7 +103,7 @@ const columns: Column<FoundRelay>[] = [
   { title: 'PORTS', of: ({ facts }) => (facts ? ports(facts) : '-') },
   {
     title: 'ADDRESS',
-    of: ({ facts, fault }) => fault ?? facts?.address ?? 'discovery is off there',
+    of: ({ facts, fault }) => fault ?? facts?.address ?? 'discovery is off on that relay',
     longest: maxFault,
   },
 ];

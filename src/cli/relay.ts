@@ -39,8 +39,7 @@ export async function relayCommand(argv: string[]): Promise<number> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => signals.emit('signal', signal));
   let relay: RelayServer | undefined;
   const removeNet = installLastNet({
-    log: (error, origin) =>
-      logger.fatal({ err: error, origin }, 'a fault that nothing caught: the relay drains and ends'),
+    log: (error, origin) => logger.fatal({ err: error, origin }, 'uncaught error: the relay drains and exits'),
     drain: async (signal) => {
       await relay?.drain(signal);
       await relay?.stop();

@@ -44,12 +44,12 @@ export function readPrefix<T>(
       }
     };
     const onEnd = () => fail(new NoPrefixError('the stream ended too early'));
-    const onError = (cause: Error) => fail(new NoPrefixError('the stream broke', { cause }));
+    const onError = (cause: Error) => fail(new NoPrefixError('the stream failed', { cause }));
     const onAbort = () => fail(signal?.reason);
     const deadline =
       timeoutMs === undefined
         ? undefined
-        : setTimeout(() => fail(new NoPrefixError(`nothing whole within ${timeoutMs} ms`)), timeoutMs);
+        : setTimeout(() => fail(new NoPrefixError(`incomplete after ${timeoutMs} ms`)), timeoutMs);
     if (signal?.aborted) return onAbort();
     signal?.addEventListener('abort', onAbort, { once: true });
     // boundary: whatever `take` throws rejects this promise.

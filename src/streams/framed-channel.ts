@@ -211,7 +211,7 @@ export class FramedChannel extends Duplex implements PooledReadable {
       if (isFrameMark(header.value)) {
         this.#closed(header.value, chunk.subarray(at));
         if (this.#over) return;
-      } else if (header.value > maxFrameBytes) this.#fail(new Error(`a frame of ${header.value} bytes`));
+      } else if (header.value > maxFrameBytes) this.#fail(new Error(`a frame of ${header.value} bytes is too large`));
       else this.#left = header.value;
     }
   }
@@ -236,7 +236,7 @@ export class FramedChannel extends Duplex implements PooledReadable {
       if (!this.destroyed) this.push(null);
     } else {
       if (this.#sent === 'open') this.#close(frameMark.cut);
-      this.destroy(Object.assign(new Error('the other side cut the connection'), { code: 'ECONNRESET' }));
+      this.destroy(Object.assign(new Error('the peer reset the connection'), { code: 'ECONNRESET' }));
     }
     if (this.#sent === 'closed') this.#free(rest);
   }

@@ -142,7 +142,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       if (service === undefined) continue;
       const target = describeTarget(service.target);
       service.on('down', (error) =>
-        this.#status({ state: 'target_down', message: `${target} does not answer; visitors are told so`, error }),
+        this.#status({ state: 'target_down', message: `${target} does not answer: visitors get an error page`, error }),
       );
       service.on('starved', (error) => {
         const message = `too many open files: ${target} could not be reached; raise the limit of this process (ulimit -n)`;
@@ -151,7 +151,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       service.on('up', () => this.#status({ state: 'target_up', message: `${target} answers again` }));
     }
     services.udp?.on('dropped', (datagrams) =>
-      this.#status({ state: 'datagrams_dropped', message: `${datagrams} datagrams were dropped of late` }),
+      this.#status({ state: 'datagrams_dropped', message: `${datagrams} datagrams were dropped recently` }),
     );
   }
 

@@ -226,7 +226,7 @@ export class UnwrappedSession extends Duplex implements ClearFrames, PooledReada
     if (header[0] === clearFrame) {
       const length = header.readUInt32BE(0);
       if (length === 0 || length > maxFrameBytes) return this.#fail(`a frame of ${length} bytes in the clear`);
-      if (this.#sealedFrames < this.#first.receive) return this.#fail('a frame in the clear that was to be sealed');
+      if (this.#sealedFrames < this.#first.receive) return this.#fail('a frame in the clear that must be sealed');
       this.#clearLeft = length;
       return true;
     }

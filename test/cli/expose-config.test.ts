@@ -287,11 +287,11 @@ test('faults in a file are told with where they are', (t) => {
   assert.match(fault(one), /^services\.one: relays: give one/);
   assert.match(fault(relays), /names no services/);
   assert.match(fault('services = 3'), /names no services/);
-  assert.match(fault(`${relays}[services]\none = 3`), /^services\.one: is no table/);
-  assert.match(fault(`${relays}target = 3\n${one}`), /^target: not a setting/);
-  assert.match(fault(`${relays}${one}ports = 3`), /^services\.one: ports: not a setting/);
+  assert.match(fault(`${relays}[services]\none = 3`), /^services\.one: is not a table/);
+  assert.match(fault(`${relays}target = 3\n${one}`), /^target: unknown setting/);
+  assert.match(fault(`${relays}${one}ports = 3`), /^services\.one: ports: unknown setting/);
   assert.match(fault(`${relays}${one}hide = "yes"`), /^services\.one: hide: must be true or false/);
-  assert.match(fault(`relays = "https://a.example"\n${one}`), /^relays: must be a list of texts/);
+  assert.match(fault(`relays = "https://a.example"\n${one}`), /^relays: must be a list of strings/);
   assert.match(fault(`${relays}ttl = 0\n${one}`), /^services\.one: ttl: must be a number of seconds/);
   assert.match(fault(`${relays}ca = "gone.pem"\n${one}`), /^services\.one: ca .*gone\.pem: ENOENT/);
   assert.match(fault(`${relays}${one}target = 2`), /line 4/);

@@ -60,7 +60,7 @@ for (const [what, launch] of Object.entries({ 'an uncaught error': throwing, 'an
 
   test(`tunnel: ${what} is said, the open connections finish, the name is given back, the exit code is 70`, async (t) => {
     const { tunnel, expose, answer, response } = await setUp(t, { tunnel: launch });
-    const said = printed(tunnel, /a fault that nothing caught, closing: Error: a bug/, tunnel.stderr);
+    const said = printed(tunnel, /uncaught error, closing: Error: a bug/, tunnel.stderr);
     tunnel.kill('SIGUSR2');
     await said;
     response.end('to the last byte');

@@ -58,7 +58,7 @@ test('a relay that does not answer is listed with the reason, and the exit code 
   assert.match(one.stdout, new RegExp(`${gone} +- .*cannot reach`));
   const both = await list(['--relay', gone, '--relay', relay.url, '--ca', relay.caFile]);
   assert.equal(both.code, 0);
-  assert.match(both.stdout, /discovery is off there/);
+  assert.match(both.stdout, /discovery is off on that relay/);
 });
 
 test('wrong usage is told in one line with exit code 2', async () => {

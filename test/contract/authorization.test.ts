@@ -301,7 +301,7 @@ test('openReverseSession takes the token from a subprotocol with the same outcom
   }
 });
 
-test('a token in the query is none', async () => {
+test('an access token in the query string is ignored', async () => {
   const { token, hostname } = await bench.lease();
   for (const name of ['access_token', 'X-Portal-Access-Token', 'x-portal-access-token']) {
     const query = `hostname=${hostname}&${name}=${token}`;

@@ -135,7 +135,7 @@ test('an unwrapped session is sealed but for frames in the clear, and holds the 
   ]);
 });
 
-test('a keepalive is one zero byte', () => {
+test('the relay sends a zero byte as keepalive to a waiting session', () => {
   assert.deepEqual([...block('keepalive')], [0]);
 });
 
@@ -260,7 +260,7 @@ test('the example descriptor is signed over the bytes shown, which are the JSON 
   assert.equal(recoverAddress(digest, Signature.from({ yParity, r, s })), descriptor.address);
 });
 
-test('what to do is said for every code', () => {
+test('the contract says for every error code what a caller should do', () => {
   const section = document.slice(
     document.indexOf('## What to do at each error'),
     document.indexOf('## Limits and times'),

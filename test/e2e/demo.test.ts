@@ -157,7 +157,7 @@ test('Chromium shows the page, its event stream, an upload and a WebSocket', asy
   }
 });
 
-test('Ctrl+C stops all of it', async () => {
+test('Ctrl+C stops the demo relay, its tunnel and its service', async () => {
   const exited = once(demo, 'exit');
   demo.kill('SIGINT');
   assert.deepEqual(await exited, [0, null]);

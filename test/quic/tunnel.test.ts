@@ -8,8 +8,8 @@ import { requireTool } from '../support/tools.js';
 import { openTunnel, startTunnel, statusWhere, temporaryDirectory } from '../support/tunnel.js';
 import { ask, echo, openPeer, startDnsmasq, startUdpService, udpPortOf } from '../support/udp.js';
 
-const overQuic = ({ message }: { message: string }) => message === 'datagrams go over QUIC now';
-const overWebSocket = ({ message }: { message: string }) => message.startsWith('datagrams go on over WebSocket');
+const overQuic = ({ message }: { message: string }) => message === 'datagrams now use QUIC';
+const overWebSocket = ({ message }: { message: string }) => message.startsWith('datagrams now use WebSocket');
 const quick = { quicLookMs: 50, quicRestMs: 500, quicRestLongestMs: 500 };
 
 test('dig resolves through the tunnel over QUIC, and peers are told apart', async (t) => {

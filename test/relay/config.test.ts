@@ -27,7 +27,7 @@ test('flags win over the environment, the environment over the file, the file ov
     assert.deepEqual([config.apiPort, config.sniPort, config.maxLeaseTtlSeconds], [3001, 2002, 60]);
     assert.equal(config.digestSigning, false);
     writeFileSync(file, 'portal_url = "https://a.localhost"\nadmin = true\n');
-    assert.match(faultsOf(['--config', file]).join(), /^admin: not a setting/);
+    assert.match(faultsOf(['--config', file]).join(), /^admin: unknown setting/);
     writeFileSync(file, 'portal_url = ');
     assert.equal(faultsOf(['--config', file, '--portal-url', 'https://a.localhost']).length, 1);
   } finally {

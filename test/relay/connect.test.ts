@@ -74,7 +74,7 @@ test('a request without Host, one with an expectation and CONNECT are answered b
   }
 });
 
-test('the head may come a byte at a time', async () => {
+test('a request head that arrives one byte at a time is read', async () => {
   const lease = await register(relay, { name: 'slow-head' });
   const socket = await connectTls(relay);
   const head = `GET /sdk/connect HTTP/1.1\r\nHost: x\r\nX-Portal-Access-Token: ${lease.token}\r\nX-Portal-Binding: 1\r\n\r\n`;
@@ -112,7 +112,7 @@ test('the token is never taken from the query', async () => {
   assert.equal(answer.body.error.code, 'unauthorized');
 });
 
-test('HTTP/1.0 and HTTP/2 are http11_only', async () => {
+test('a reverse session over HTTP/1.0 or HTTP/2 is refused as http11_only', async () => {
   const lease = await register(relay, { name: 'versions' });
   for (const bytes of [
     `GET /sdk/connect HTTP/1.0\r\nX-Portal-Access-Token: ${lease.token}\r\nX-Portal-Binding: 1\r\n\r\n`,

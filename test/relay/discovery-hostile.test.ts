@@ -216,7 +216,7 @@ test('without leave, nothing is sent to loopback or private addresses: not by na
   );
 });
 
-test('stopping a relay ends its visits', async (t) => {
+test('stopping a relay aborts its descriptor fetches', async (t) => {
   const { hostile, victim } = await startVictim(t);
   hostile.answer = () => {};
   const before = hostile.requests;

@@ -229,7 +229,7 @@ test(
   },
 );
 
-test('each direction ends on its own', async () => {
+test('visitor and tunnel half-close independently', async () => {
   const { visitor, tunnel } = await joined();
   visitor.end('last words');
   assert.equal(String(await readAll(tunnel)), 'last words');

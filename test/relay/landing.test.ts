@@ -70,7 +70,7 @@ test('curl gets a page that may run nothing, be framed nowhere, and is kept by n
   assert.deepEqual([head.status, head.text], [200, '']);
 });
 
-test('where the page is off there is none', async (t) => {
+test('without the landing page the root host answers not_found', async (t) => {
   const plain = await startTestRelay();
   t.after(() => plain.stop());
   const { status, text } = await page(plain);
@@ -117,7 +117,7 @@ test('services are listed with their words, those online first; hidden ones are 
   assert.match(text, /state online[^]*aaa\.portal[^]*class="state">\s*away/);
 });
 
-test('who awaits approval is not listed', async (t) => {
+test('a lease that awaits approval is not on the landing page', async (t) => {
   const own = await startTestRelay({ policy: { ...shown, approvalMode: 'manual' } });
   t.after(() => own.stop());
   await lease(own, 'pending', {});

@@ -271,7 +271,7 @@ test('when the lease expires, its port closes and its connections are cut', asyn
   session.destroy();
 });
 
-test('held and kept ports outlive a restart', async (t) => {
+test('allocated and reserved ports survive a restart of the relay', async (t) => {
   const stateDir = mkdtempSync(join(tmpdir(), 'portal-ports-'));
   t.after(() => rmSync(stateDir, { recursive: true, force: true }));
   const settings = { ...(await withPorts(2)), stateDir };

@@ -81,7 +81,7 @@ test('without the header a session serves one connection, unframed, and is close
   await gone(session);
 });
 
-test('another value is invalid_request', async () => {
+test('an X-Portal header with an unknown value is refused as invalid_request', async () => {
   const { status, body } = await openSession(relay, { ...headers(), 'X-Portal-Recycle': '2' });
   assert.equal(status, 400);
   assert.equal(body.error.code, 'invalid_request');

@@ -84,7 +84,7 @@ test('a lease is no longer than the relay allows', async () => {
   assert.ok(lease.expiresAt - Date.now() <= 3_600_000);
 });
 
-test('a challenge is spent by its first use', async () => {
+test('a challenge can be used once', async () => {
   const body = await signedChallenge('once');
   assert.equal((await call(relay, 'POST', '/sdk/register', { body })).status, 201);
   refusedAs(await call(relay, 'POST', '/sdk/register', { body }), 401, 'unauthorized');

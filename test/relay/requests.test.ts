@@ -65,7 +65,7 @@ test('a request target may be a whole URL (RFC 9112 3.2.2)', async () => {
   assert.equal((await raw(`PATCH ${relay.url}/sdk/domain HTTP/1.1`)).allow, 'GET, HEAD');
 });
 
-test('a switch has no HEAD', async () => {
+test('HEAD on an upgrade endpoint is method_not_allowed', async () => {
   const answer = await call(relay, 'HEAD', '/sdk/connect');
   assert.deepEqual([answer.status, answer.headers['allow']], [405, 'GET']);
 });

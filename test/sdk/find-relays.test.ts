@@ -176,7 +176,7 @@ test('no connection is left over from a search, however far it had come', async 
   await closed;
 });
 
-test('what is no relay URL is wrong usage', async () => {
+test('a malformed relay URL is a usage error', async () => {
   await assert.rejects(findRelays({ relays: [] }), UsageError);
   await assert.rejects(findRelays({ relays: ['http://relay.example.com'] }), UsageError);
 });

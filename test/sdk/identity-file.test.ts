@@ -82,7 +82,7 @@ test('what is not a file, or cannot be made, is named', async (t) => {
   await assert.rejects(loadIdentityFile(join(directory, 'dangling')), UsageError);
 });
 
-test('the usual place follows XDG', () => {
+test('the default identity file follows XDG_CONFIG_HOME', () => {
   assert.equal(defaultIdentityFile({ XDG_CONFIG_HOME: '/cfg' }), '/cfg/portal/identity.json');
   const fallback = /\/\.config\/portal\/identity\.json$/;
   assert.match(defaultIdentityFile({}), fallback);

@@ -132,7 +132,7 @@ test('a name that is reserved for a moment is waited for', async (t) => {
   await once(keeper, 'registered');
 });
 
-test('Retry-After is kept to', async (t) => {
+test('a client waits as long as Retry-After says', async (t) => {
   const { relay, keeper, run } = await bench(t);
   relay.next('register', fail('rate_limited', { 'Retry-After': '40' }));
   void run();

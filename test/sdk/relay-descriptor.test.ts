@@ -51,7 +51,7 @@ test('strings are escaped as Go escapes them, and half a surrogate pair becomes 
   assert.equal(goJsonString('a\ud800b\udc00'), '"a\ufffdb\ufffd"');
 });
 
-test('overlay addresses follow from the key', () => {
+test('the overlay address is derived from the WireGuard key', () => {
   for (const [key, address] of Object.entries(vectors.overlay)) assert.equal(overlayAddress(key), address);
 });
 

@@ -74,7 +74,7 @@ test('small frames that come together are given on together, however many, and a
   assert.equal(chunks.find(({ length }) => length === 20_000)?.buffer, large.buffer);
 });
 
-test('frames may come a byte at a time', async () => {
+test('frames that arrive one byte at a time are read', async () => {
   const { session, channel } = open();
   for (const byte of Buffer.from('000000036162630000000164' + '00000000', 'hex')) {
     session.push(Buffer.from([byte]));

@@ -40,6 +40,8 @@ export async function printed(child: ChildProcess, pattern: RegExp, on = child.s
       resolve(text);
     };
     on?.on('data', onData);
-    child.once('exit', (code) => reject(new Error(`it ended with ${code} before it printed ${pattern}: ${text}`)));
+    child.once('exit', (code) =>
+      reject(new Error(`the browser exited with code ${code} before it printed ${pattern}: ${text}`)),
+    );
   });
 }

@@ -54,7 +54,7 @@ test('over WebSocket: requests, and 32 MB each way at once, whole', async (t) =>
   );
 });
 
-test('over WebSocket each direction ends on its own', async (t) => {
+test('visitor and service half-close independently over WebSocket', async (t) => {
   const relay = await relayFor(t);
   const service = await startTcpService(t, (socket) => {
     socket.write('greeting, ');

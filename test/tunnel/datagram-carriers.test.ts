@@ -69,7 +69,7 @@ test('the WebSocket serves first, and QUIC as soon as it is there; the WebSocket
   const quic = await servedBy('ws quic');
   await Promise.resolve();
   assert.deepEqual([served[0]!.isClosed, quic.isClosed], [true, false]);
-  assert.deepEqual(said, ['datagrams go over QUIC now']);
+  assert.deepEqual(said, ['datagrams now use QUIC']);
 });
 
 test('QUIC that is lost is replaced at once, without a word that nobody is served, and tried again after a rest', async (t) => {
@@ -78,9 +78,9 @@ test('QUIC that is lost is replaced at once, without a word that nobody is serve
   await servedBy('ws quic ws quic');
   assert.deepEqual(waits, []);
   assert.deepEqual(said, [
-    'datagrams go over QUIC now',
-    'datagrams go on over WebSocket: fell silent',
-    'datagrams go over QUIC now',
+    'datagrams now use QUIC',
+    'datagrams now use WebSocket: fell silent',
+    'datagrams now use QUIC',
   ]);
 });
 
@@ -109,7 +109,7 @@ test('a service whose datagrams are too large for QUIC stays on the WebSocket', 
   await servedBy('ws quic ws');
   await thrice('looked');
   assert.equal(served.length, 3);
-  assert.equal(said.at(-1), 'datagrams go on over WebSocket: the service sends what is too large for QUIC');
+  assert.equal(said.at(-1), 'datagrams now use WebSocket: the service sends what is too large for QUIC');
 });
 
 test('a service that sends more than QUIC takes goes back to the WebSocket; one burst is no reason to', async (t) => {
@@ -127,7 +127,7 @@ test('a service that sends more than QUIC takes goes back to the WebSocket; one 
   await servedBy('ws quic ws');
   await thrice('looked');
   assert.equal(served.length, 3);
-  assert.equal(said.at(-1), 'datagrams go on over WebSocket: the service sends more than QUIC takes');
+  assert.equal(said.at(-1), 'datagrams now use WebSocket: the service sends more than QUIC takes');
 });
 
 test('a tunnel that is closed leaves nothing behind, whichever carrier it waits for', async (t) => {

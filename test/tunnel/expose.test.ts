@@ -105,7 +105,7 @@ test('a second visit resumes the TLS session without asking the relay to sign', 
   assert.deepEqual(resumed, [false, true]);
 });
 
-test('closing gives the name back at once', async (t) => {
+test('closing a tunnel frees its name at once', async (t) => {
   const service = await startHttpService(t, (_request, response) => response.end('ok'));
   const { tunnel, hostname } = await openTunnel(t, relay, service.port);
   await get(relay, hostname);

@@ -110,7 +110,7 @@ test('one session serves small visits and large ones, and is not opened anew for
   assert.equal(seen.filter(asks).length, before);
 });
 
-test('each direction ends on its own', async (t) => {
+test('visitor and service half-close independently over an unwrapped session', async (t) => {
   const { relay } = await relayAcross(t);
   const service = await startTcpService(t, (socket) => {
     let heard = '';

@@ -91,7 +91,7 @@ async function run(words: string[], settings: Settings): Promise<Result> {
   if (first === undefined) throw new UsageError('give a command (see --help)');
   if (first === 'login' || first === 'status' || first === 'logout') {
     if (words.length > 1) throw new UsageError(`unexpected argument ${JSON.stringify(words[1])} after ${first}`);
-    if (settings.maxLeases !== undefined) throw new UsageError(`--max-leases is not for ${first}`);
+    if (settings.maxLeases !== undefined) throw new UsageError(`--max-leases cannot be used with ${first}`);
     return await { login, status, logout }[first](settings);
   }
   const name = [words.slice(0, 2).join(' '), first].find((each) => Object.hasOwn(adminCommands, each));
@@ -100,8 +100,9 @@ async function run(words: string[], settings: Settings): Promise<Result> {
     throw new UsageError(`no such command: ${JSON.stringify(words.slice(0, 2).join(' '))} (see --help)`);
   }
   const given = words.slice(name.split(' ').length);
-  if (given.length !== wordsOf(command)) throw new UsageError(`it is: portal admin ${name} ${command.usage}`.trimEnd());
-  if (settings.maxLeases !== undefined && !command.limited) throw new UsageError(`--max-leases is not for ${name}`);
+  if (given.length !== wordsOf(command)) throw new UsageError(`usage: portal admin ${name} ${command.usage}`.trimEnd());
+  if (settings.maxLeases !== undefined && !command.limited)
+    throw new UsageError(`--max-leases cannot be used with ${name}`);
   const width = process.stdout.isTTY ? process.stdout.columns : undefined;
   return await signedIn(settings, (client) => command.run(client, given, { 'max-leases': settings.maxLeases, width }));
 }

@@ -36,7 +36,7 @@ export function readExposeConfig(path: string): Map<string, ExposeOptions> {
   const read = new Map<string, ExposeOptions>();
   for (const [key, value] of entries) {
     if (typeof value !== 'object' || value === null || Array.isArray(value))
-      throw new UsageError(`services.${key}: is no table`);
+      throw new UsageError(`services.${key}: is not a table`);
     try {
       const fields = { ...defaults, ...readFields(value as Record<string, unknown>, 'service') };
       const options = asOptions({ name: key, ...fields }, dirname(resolve(path)));
@@ -79,7 +79,7 @@ function readFields(table: Record<string, unknown>, place: 'service' | 'anywhere
   for (const [name, value] of Object.entries(table)) {
     const setting = settingOf(name);
     if (!setting || (place === 'anywhere' && setting.file !== 'anywhere'))
-      throw new UsageError(`${name}: not a setting`);
+      throw new UsageError(`${name}: unknown setting`);
     if (!fits(value, setting.kind)) throw new UsageError(`${name}: must be ${wordFor[setting.kind]}`);
     fields[name] = value;
   }
@@ -91,8 +91,8 @@ function settingOf(name: string): ExposeSetting | undefined {
 }
 
 const wordFor: Record<SettingKind, string> = {
-  text: 'a text',
-  texts: 'a list of texts',
+  text: 'a string',
+  texts: 'a list of strings',
   number: 'a whole number',
   seconds: 'a whole number',
   switch: 'true or false',

@@ -50,7 +50,7 @@ export class ExposeOutput {
     if (json) this.out.write(`${JSON.stringify({ service, url, urls, hostname, relay })}\n`);
     else if (this.out.isTTY) {
       const lines = urls.map((each) => `  ${each}  leads to ${this.#targetOf(each)} on this machine.\n`);
-      this.out.write(`\n${lines.join('')}\n  Ctrl-C ends it.\n\n`);
+      this.out.write(`\n${lines.join('')}\n  Press Ctrl-C to stop.\n\n`);
     } else this.out.write(`${said}\n`);
   }
 
@@ -94,7 +94,7 @@ export class ExposeOutput {
 
   /** A fault of this program, with where it comes from. */
   fault(error: Error): void {
-    this.#event('fault', `a fault that nothing caught, closing: ${error.stack ?? error.message}`, {});
+    this.#event('fault', `uncaught error, closing: ${error.stack ?? error.message}`, {});
   }
 
   #failed(message: string): void {

@@ -84,7 +84,7 @@ export async function exposeServices({ config, json }: ServicesOptions): Promise
     throw error;
   }
   const removeNet = installLastNet({
-    log: (error) => say('fault', `a fault that nothing caught, closing: ${error.stack ?? error.message}`),
+    log: (error) => say('fault', `uncaught error, closing: ${error.stack ?? error.message}`),
     drain: () => group.close(),
     drainMs: closeGraceMs,
   });

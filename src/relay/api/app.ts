@@ -139,7 +139,7 @@ function chooseOperation(here: ContractOperation[]): RequestHandler {
     const operationId = byMethod.get(request.method);
     if (!operationId) {
       response.set('Allow', allow);
-      throw new ApiError('method_not_allowed', `${request.method} is not for this endpoint, ${allow} is`);
+      throw new ApiError('method_not_allowed', `${request.method} is not allowed here: use ${allow}`);
     }
     response.locals['operationId'] = operationId;
     if (request.method === 'HEAD') request.method = 'GET';

@@ -63,7 +63,7 @@ export class CertificateSource {
         refused = '';
       } catch (error) {
         const reason = (error as Error).message;
-        if (reason !== refused) logger.warn({ reason }, 'certificate not reloaded, the one in use stays');
+        if (reason !== refused) logger.warn({ reason }, 'certificate not reloaded: the current one stays in use');
         refused = reason;
       }
       if (this.#timer) this.#timer = setTimeout(lookGuarded, intervalMs);

@@ -187,7 +187,7 @@ function readDiscovery(given: GivenSettings, portalUrl: URL | undefined): Discov
   if (isOn && port !== 443 && port < 1024) {
     given.fault(
       'portalUrl',
-      `other relays visit port 443 and those from 1024 up, not ${port}: discovery would be of no use`,
+      `other relays connect only to port 443 and to ports from 1024 up: discovery cannot work on port ${port}`,
     );
   }
   if (!isOn && bootstraps.length > 0) given.fault('bootstraps', 'is for relays with --discovery (DISCOVERY)');

@@ -31,7 +31,7 @@ export class GivenSettings {
     this.#file = readFile(this.#flags['config'] ?? this.#env['PORTAL_CONFIG'], this.faults);
     const known = new Set(Object.values(relaySettings).map(fileKey));
     for (const key of Object.keys(this.#file))
-      if (!known.has(key)) this.faults.push(`${key}: not a setting (in the configuration file)`);
+      if (!known.has(key)) this.faults.push(`${key}: unknown setting (in the configuration file)`);
   }
 
   fault(name: SettingName, what: string): void {
@@ -69,7 +69,7 @@ export class GivenSettings {
   cidrs(name: SettingName): string[] {
     const items = this.list(name);
     for (const item of items)
-      if (!isCidr(item)) this.fault(name, `${item} is not an address or a CIDR, as 192.0.2.0/24 is`);
+      if (!isCidr(item)) this.fault(name, `${item} is neither an IP address nor a CIDR range such as 192.0.2.0/24`);
     return items;
   }
 

@@ -114,7 +114,7 @@ export class QuicListener {
           disableRetry: false,
         }),
       );
-      server.on('error', (error) => logger.debug({ err: error }, 'the QUIC listener met an error'));
+      server.on('error', (error) => logger.debug({ err: error }, 'the QUIC listener failed'));
       server.on(
         'session',
         guard(
@@ -125,9 +125,12 @@ export class QuicListener {
       );
       await server.listen(this.#port, host);
       this.#server = server;
-      logger.info({ port: this.#port }, 'datagrams are carried over QUIC too');
+      logger.info({ port: this.#port }, 'datagrams can be carried over QUIC');
     } catch (error) {
-      logger.warn({ port: this.#port, err: error }, 'no QUIC: the UDP side of the public port cannot be used');
+      logger.warn(
+        { port: this.#port, err: error },
+        'QUIC is not available: the UDP side of the public port cannot be used',
+      );
     }
   }
 

@@ -149,7 +149,10 @@ export class Discovery {
     } catch (error) {
       if (this.#ended.signal.aborted) return;
       refusalOf(error);
-      this.#logger.warn({ url: peer.url.origin, reason: (error as Error).message }, 'a bootstrap took no announcement');
+      this.#logger.warn(
+        { url: peer.url.origin, reason: (error as Error).message },
+        'a bootstrap refused the announcement',
+      );
     }
   }
 }

@@ -63,7 +63,8 @@ export class Bandwidth {
 
   /** @throws RangeError for what is not above zero */
   set limit(limit: number | undefined) {
-    if (limit !== undefined && !(limit > 0 && limit < Infinity)) throw new RangeError(`no bandwidth: ${limit}`);
+    if (limit !== undefined && !(limit > 0 && limit < Infinity))
+      throw new RangeError(`a bandwidth is a positive number, not ${limit}`);
     if (limit === this.#limit) return;
     if (this.#limit === undefined) this.#credit = 0;
     else this.#count();

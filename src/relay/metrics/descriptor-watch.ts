@@ -38,7 +38,7 @@ export class DescriptorWatch {
       this.logger.error({ open, limit }, `too many open files: new connections are about to be closed; ${remedy}`);
     } else if (this.#isScarce && open < limit * ample) {
       this.#isScarce = false;
-      this.logger.info({ open, limit }, 'enough file descriptors are free again');
+      this.logger.info({ open, limit }, 'file descriptors are available again');
     }
   }
 }

@@ -132,7 +132,7 @@ export class RelayMetrics {
       sum(({ live }) => live.size),
     );
     gauge('portal_public_connections', 'Connections open on the public port.', publicConnections);
-    gauge('portal_udp_flows', 'Peers of public UDP ports that were heard of late.', () => datagrams.flows);
+    gauge('portal_udp_flows', 'Peers of public UDP ports with recent datagrams.', () => datagrams.flows);
     new Counter({
       name: 'portal_log_writes_dropped_total',
       help: 'Writes to stdout or stderr that nobody was there to read.',
@@ -191,7 +191,7 @@ export class RelayMetrics {
     const traffic = new LeaseTraffic(sessions, metricsHostnames);
     new Counter({
       name: 'portal_lease_bytes_total',
-      help: `Bytes by hostname, for the ${metricsHostnames} that moved the most of late; "other" has the rest. up: from visitors.`,
+      help: `Bytes by hostname, for the ${metricsHostnames} with the most recent traffic; "other" has the rest. up: from visitors.`,
       labelNames: ['hostname', 'direction'],
       registers,
       collect() {

@@ -158,7 +158,7 @@ export class Policy extends EventEmitter<PolicyEvents> {
     await this.#inTurn(async () => {
       const kept = this.#bannedIps.get(source);
       if (banned && !kept && this.#bannedIps.size >= maxBannedIps)
-        throw new ApiError('invalid_request', `no more than ${maxBannedIps} addresses can be banned`);
+        throw new ApiError('invalid_request', `at most ${maxBannedIps} addresses can be banned`);
       if (banned) {
         await this.#keep({ kind: 'ip', ip: source, banned }, by, what);
         this.#bannedIps.set(source, [...new Set([...(kept ?? []), source])]);
@@ -206,7 +206,7 @@ export class Policy extends EventEmitter<PolicyEvents> {
     await this.#inTurn(async () => {
       const before = this.#decisions.get(key);
       if (!before && this.#decisions.size >= maxDecisions)
-        throw new ApiError('invalid_request', `no more than ${maxDecisions} identities can be decided about`);
+        throw new ApiError('invalid_request', `at most ${maxDecisions} identities can have a decision`);
       const decision = { name, address, approved: false, denied: false, banned: false, ...before, ...patch() };
       await this.#keep({ kind: 'decision', decision }, by, { action, target: key, value });
       const { approved, denied, banned, bps } = decision;

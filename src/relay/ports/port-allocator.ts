@@ -121,7 +121,7 @@ export class PortAllocator {
       if (maxLeases > 0 && this.#entries.size >= maxLeases) {
         throw new ApiError(
           codes[protocol].full,
-          `${protocol.toUpperCase()} ports for leases: ${maxLeases} at most, and all are taken`,
+          `all ${maxLeases} ${protocol.toUpperCase()} ports for leases are taken`,
         );
       }
       this.#entries.set(key, entry);

@@ -112,7 +112,6 @@ export class ReverseAdmission {
 
 function isOn(request: ConnectRequest, name: string, on: string): boolean {
   const value = request.header(name);
-  if (value !== undefined && value !== on)
-    throw new ApiError('invalid_request', `${name} must be ${on} where it is sent`);
+  if (value !== undefined && value !== on) throw new ApiError('invalid_request', `${name} must be ${on} if it is sent`);
   return value === on;
 }

@@ -31,7 +31,7 @@ export class ReadyQueue {
     // Those that are ready may not be what anyone waits for.
     const used = waiting === 0 ? this.#ready.length + this.#coming : this.#coming - waiting;
     if (used >= readyQueueLimit) {
-      throw new ApiError('rate_limited', `${readyQueueLimit} sessions of this lease are ready already`, {
+      throw new ApiError('rate_limited', `the ready queue of this lease is full: ${readyQueueLimit} sessions wait`, {
         retryAfterSeconds: 1,
       });
     }

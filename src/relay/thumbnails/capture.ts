@@ -45,7 +45,7 @@ async function picture({ chromium: executablePath, url, proxy, trustedKey }: Cap
   if (!response?.ok()) throw new Error(`the page answered ${response?.status() ?? 'nothing'}`);
   // A page that never finishes loading is shown as far as it got.
   await page.waitForLoadState('load', { timeout: pageLoadTimeoutMs }).catch(() => undefined);
-  if (new URL(page.url()).origin !== new URL(url).origin) throw new Error('the page led elsewhere');
+  if (new URL(page.url()).origin !== new URL(url).origin) throw new Error('the page redirected to another host');
   return await page.screenshot({
     type: 'jpeg',
     quality: pictureQuality,

@@ -88,7 +88,8 @@ async function supervised(
   const watch = repeat('browser memory check', watchMemory, memoryCheckIntervalMs);
   try {
     const [code] = (await once(child, 'close')) as [number | null];
-    if (code !== 0 || failure) throw new Error(failure || complaint.split('\n')[0] || `it ended with ${code}`);
+    if (code !== 0 || failure)
+      throw new Error(failure || complaint.split('\n')[0] || `the browser exited with code ${code}`);
     return Buffer.concat(parts);
   } finally {
     clearTimeout(deadline);

@@ -23,7 +23,7 @@ export function errorOfAnswer(
   const error = field(body, 'error');
   const code = field(error, 'code');
   if (field(body, 'ok') !== false || !isErrorCode(code)) {
-    return new AnswerError(`the answer, of status ${status}, is not one of a Portal relay`, status);
+    return new AnswerError(`the response (status ${status}) is not from a Portal relay`, status);
   }
   const message = field(error, 'message');
   return new ApiError(code, typeof message === 'string' && message !== '' ? printable(message, 300) : undefined, {
@@ -129,7 +129,7 @@ function isHostPort(value: unknown): boolean {
 }
 
 function need(condition: boolean, name: string): void {
-  if (!condition) throw new AnswerError(`the relay's answer has no usable ${name}`);
+  if (!condition) throw new AnswerError(`the relay's response has no valid ${name}`);
 }
 
 function field(value: unknown, name: string): unknown {

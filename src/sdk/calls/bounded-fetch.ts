@@ -22,7 +22,7 @@ export function boundedFetch(fetch: Fetch, maxBytes: number): (request: Request)
     });
     if (response.type === 'opaqueredirect' || (response.status >= 300 && response.status < 400)) {
       await response.body?.cancel();
-      throw new AnswerError('the answer is a redirect', response.status);
+      throw new AnswerError('the response is a redirect', response.status);
     }
     const body = await readBounded(response, maxBytes);
     const headers = new Headers({ 'Content-Length': String(body.length) });
@@ -46,7 +46,7 @@ async function readBounded(response: Response, maxBytes: number): Promise<Uint8A
       length += value.length;
       if (length > maxBytes) {
         reader.cancel().catch(() => undefined);
-        throw new AnswerError(`the answer is larger than ${maxBytes} bytes`, response.status);
+        throw new AnswerError(`the response is larger than ${maxBytes} bytes`, response.status);
       }
       chunks.push(value);
     }

@@ -115,7 +115,8 @@ export function createCaller(options: PortalClientOptions, maxBytes: number): Ca
           date: date ?? null,
         };
       } catch (error) {
-        if (error instanceof SyntaxError) throw new AnswerError('the answer is not JSON', undefined, { cause: error });
+        if (error instanceof SyntaxError)
+          throw new AnswerError('the response is not JSON', undefined, { cause: error });
         throw asNetworkError(error, relay.host);
       }
     });
@@ -125,7 +126,7 @@ export function createCaller(options: PortalClientOptions, maxBytes: number): Ca
     const { status, body, retryAfter, date } = await exchange(operationId, request);
     if (status >= 400) throw errorOfAnswer(status, body, retryAfter);
     const data = dataOf(body) as SuccessData<Op> | undefined;
-    if (data === undefined) throw new AnswerError('the answer is not one of a Portal relay', status);
+    if (data === undefined) throw new AnswerError('the response is not from a Portal relay', status);
     return { data, date };
   }
 

@@ -106,7 +106,7 @@ export function createPortalClient(options: PortalClientOptions): PortalClient {
         return { ok: false, status, error: { code: code as FailureCode<Op>, message }, ...adviceOf(error) };
       }
       const data = dataOf(body) as SuccessData<Op> | undefined;
-      if (data === undefined) throw new AnswerError('the answer is not one of a Portal relay', status);
+      if (data === undefined) throw new AnswerError('the response is not from a Portal relay', status);
       return { ok: true, status, data };
     },
 

@@ -120,7 +120,7 @@ export function checkTimes({ wire, issuedAtNano, expiresAtNano }: RelayDescripto
   }
   if (expiresAtNano <= nanoOfMs(nowMs)) throw new DescriptorError('expired', `it expired at ${wire.expires_at}`);
   if (issuedAtNano > nanoOfMs(nowMs + descriptorSkewMs)) {
-    throw new DescriptorError('not_yet_valid', `it is issued at ${wire.issued_at}, which is ahead`);
+    throw new DescriptorError('not_yet_valid', `it is issued in the future: ${wire.issued_at}`);
   }
   if (expiresAtNano - issuedAtNano > nanoOfMs(maxDescriptorLifetimeMs)) {
     throw new DescriptorError('too_long_lived', `it would live longer than ${maxDescriptorLifetimeMs / 1000} s`);
@@ -201,5 +201,5 @@ function apiUrl(text: string): URL {
 }
 
 function malformed(what: string): DescriptorError {
-  return new DescriptorError('malformed', `no usable descriptor: ${what}`);
+  return new DescriptorError('malformed', `invalid descriptor: ${what}`);
 }

@@ -11,7 +11,7 @@ export async function readPrivateFile(path: string, maxBytes: number): Promise<s
     const status = await file.stat();
     if (!status.isFile()) throw new UsageError('not a regular file');
     if (process.platform !== 'win32' && (status.mode & 0o077) !== 0) {
-      throw new UsageError(`others may read it; chmod 600 ${path}`);
+      throw new UsageError(`readable by others: run chmod 600 ${path}`);
     }
     if (status.size > maxBytes) throw new UsageError('too large');
     const { buffer, bytesRead } = await file.read(Buffer.alloc(maxBytes), 0, maxBytes, 0);

@@ -87,7 +87,10 @@ async function established<Connection extends Socket>(
     const onError = (error: Error) => fail(asNetworkError(error, host));
     const onClose = () =>
       fail(
-        asNetworkError(new Error(`closed before ${event === 'connect' ? 'it stood' : 'the handshake was over'}`), host),
+        asNetworkError(
+          new Error(`closed before ${event === 'connect' ? 'it was established' : 'the handshake completed'}`),
+          host,
+        ),
       );
     const onEvent = () => {
       settle();

@@ -86,7 +86,7 @@ function authorization({ username, password }: URL): Record<string, string> {
 function refusal(proxy: URL, authority: string, status: number): NetworkError {
   const message =
     status === 407
-      ? `the proxy ${proxy.host} wants a user and a password: HTTPS_PROXY=http://user:password@host:port (407)`
+      ? `the proxy ${proxy.host} requires a user name and a password: HTTPS_PROXY=http://user:password@host:port (407)`
       : `the proxy ${proxy.host} refuses to connect to ${authority} (${status})`;
   return new NetworkError('unreachable', message);
 }

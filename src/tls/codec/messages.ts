@@ -166,7 +166,7 @@ export function splitHandshakeMessages(bytes: Buffer): Buffer[] {
 
 function messageBody(message: Buffer, type: number, name: string): Reader {
   const reader = new Reader(message);
-  if (reader.uint8() !== type) throw new TlsAlertError('unexpected_message', `the message is no ${name}`);
+  if (reader.uint8() !== type) throw new TlsAlertError('unexpected_message', `the message is not a ${name}`);
   const body = new Reader(reader.vector24());
   reader.end(name);
   return body;

@@ -80,7 +80,7 @@ export class AutoDatagramCarrier implements DatagramCarrier {
           // Not ended by the channel's end: that is what the relay does once it has this one.
           const better = await this.#quic.dial(request);
           this.#watch(better);
-          this.#onChange('datagrams go over QUIC now');
+          this.#onChange('datagrams now use QUIC');
           return better;
         } catch {
           // A relay's no is no worse than silence: what it means for the lease, the WebSocket is told as well.
@@ -120,7 +120,7 @@ export class AutoDatagramCarrier implements DatagramCarrier {
       if (unfit) this.#restsUntil = performance.now() + this.#times.quicRestLongestMs;
       else if (!lasted || failure !== undefined) this.#rest();
       const error = unfit ?? failure;
-      if (error) this.#onChange(`datagrams go on over WebSocket: ${error.message}`, error);
+      if (error) this.#onChange(`datagrams now use WebSocket: ${error.message}`, error);
     });
   }
 }

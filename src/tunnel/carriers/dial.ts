@@ -62,7 +62,7 @@ export async function readRefusal(response: IncomingMessage, host: string): Prom
     for await (const chunk of response) {
       text += chunk as string;
       if (text.length > maxAnswerBytes)
-        return new AnswerError(`the answer is larger than ${maxAnswerBytes} bytes`, status);
+        return new AnswerError(`the response is larger than ${maxAnswerBytes} bytes`, status);
     }
   } catch (error) {
     // It broke off: what the relay meant to say is not known, and another attempt may tell.

@@ -55,9 +55,7 @@ export class Keyless {
     const domain = await this.client.getDomain({ signal });
     this.#refreshedAt = performance.now();
     if (domain.root_host !== this.client.relay.hostname) {
-      throw new AnswerError(
-        `the relay is ${domain.root_host}, not ${this.client.relay.hostname}: use the URL that it has for itself`,
-      );
+      throw new AnswerError(`the relay is ${domain.root_host}, not ${this.client.relay.hostname}: use its own URL`);
     }
     this.#transports = domain.transports;
     if (!this.offers(carrier)) {

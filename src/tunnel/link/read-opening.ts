@@ -58,7 +58,7 @@ export function awaitOpening(stream: Duplex, signal: AbortSignal): Promise<Claim
     // By both clocks: while the machine is suspended only the wall clock goes on, and the session is long gone.
     const checkSilence = () => {
       const silence = Math.max(performance.now() - heardAt, Date.now() - heardAtWall);
-      if (silence > sessionSilenceMs) fail(new Error('the session fell silent'));
+      if (silence > sessionSilenceMs) fail(new Error('the relay sent no keepalive: the session is dead'));
     };
     const watch = repeat('session silence check', checkSilence, silenceCheckIntervalMs);
 

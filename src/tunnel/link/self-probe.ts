@@ -170,7 +170,7 @@ export class SelfProbe<Target extends ProbeTarget> {
       this.#own = exporter;
       this.#witness = undefined;
       if (witness.exporters.has(exporter)) {
-        return { result: 'pass', hostname, message: `TLS for ${hostname} was seen to end in this tunnel` };
+        return { result: 'pass', hostname, message: `TLS for ${hostname} ends in this tunnel` };
       }
       if (witness.overflowed) throw new Error('too many visitors at the same time');
     }
@@ -182,6 +182,6 @@ export class SelfProbe<Target extends ProbeTarget> {
 }
 
 function unknown({ hostname }: ProbeTarget, error: Error): ProbeReport {
-  const message = `no telling where TLS for ${hostname} ends: ${error.message}`;
+  const message = `could not check where TLS for ${hostname} ends: ${error.message}`;
   return { result: 'unknown', hostname, message, error };
 }

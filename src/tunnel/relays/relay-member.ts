@@ -97,7 +97,7 @@ export class RelayMember extends EventEmitter<MemberEvents> {
       times: options.times,
       ask: (timeoutMs, signal) => client.getHealth({ timeoutMs, signal }),
       onChange: (isAlive) => {
-        if (!isAlive) this.#status({ state: 'relay_silent', message: `${relay.host} does not answer any more` });
+        if (!isAlive) this.#status({ state: 'relay_silent', message: `${relay.host} no longer answers` });
         this.#look();
       },
     });
@@ -188,7 +188,11 @@ export class RelayMember extends EventEmitter<MemberEvents> {
     if (carrier === 'raw') return raw;
     if (carrier === 'ws') return webSocket;
     return new AutoCarrier(raw, webSocket, (reason) => {
-      this.#status({ state: 'carrier_changed', message: `going on over WebSocket: ${reason.message}`, error: reason });
+      this.#status({
+        state: 'carrier_changed',
+        message: `falling back to WebSocket: ${reason.message}`,
+        error: reason,
+      });
     });
   }
 
@@ -214,12 +218,12 @@ export class RelayMember extends EventEmitter<MemberEvents> {
     link.on('lost', ({ hostname }, error) => {
       this.#isServing = false;
       this.#look();
-      this.#status({ state: 'lease_lost', message: `${hostname} is lost: ${error.message}`, error });
+      this.#status({ state: 'lease_lost', message: `the lease on ${hostname} is lost: ${error.message}`, error });
     });
     link.on('without', (protocol, error) =>
       this.#status({
         state: 'port_lost',
-        message: `going on without a ${protocol.toUpperCase()} port: ${error.message}`,
+        message: `continuing without a ${protocol.toUpperCase()} port: ${error.message}`,
         error,
       }),
     );

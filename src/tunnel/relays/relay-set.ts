@@ -90,8 +90,7 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
   #search(): void {
     const { relays, discovery, maxRelays } = this.#relays;
     if (discovery || relays.length > maxRelays) {
-      if (this.#members.size === 0)
-        this.emit('status', { state: 'searching', message: 'looking which relays there are' });
+      if (this.#members.size === 0) this.emit('status', { state: 'searching', message: 'looking for relays' });
       const { allowPrivate = false, ca, proxy, times } = this.#options;
       this.#scout = new RelayScout({ relays, discovery, allowPrivate, ca, proxy, times });
       this.#scout.on('looked', () => this.#plan());
@@ -132,7 +131,7 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
       times,
     });
     for (const url of leave) {
-      this.emit('status', { state: 'relay_left', message: `${hostOf(url)} is not needed any more`, relay: url });
+      this.emit('status', { state: 'relay_left', message: `${hostOf(url)} is no longer needed`, relay: url });
       this.#leave(url);
     }
     for (const { url, named, home } of take) this.#take(url, named, home);
@@ -169,7 +168,7 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
     const member = new RelayMember(new URL(url), named || this.#options.allowPrivate === true, this.#options);
     this.#members.set(url, { member, home });
     if (!home) {
-      const message = `taking ${hostOf(url)}, as another relay does not serve`;
+      const message = `using ${hostOf(url)} because another relay is down`;
       this.emit('status', { state: 'spare_taken', message, relay: url });
     }
     member.on('status', (status) => this.emit('status', status));
@@ -211,7 +210,7 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
       if (facts) this.#refused.add(facts.address);
       this.#looksAtRefusal = this.#scout?.looks ?? -1;
       this.#scout?.hurry();
-      const message = `${hostOf(member.url)} is not used any more: ${error.message}`;
+      const message = `${hostOf(member.url)} is no longer used: ${error.message}`;
       if (!this.#isOver && this.#isOneOfMany) {
         this.emit('status', { state: 'relay_refused', message, relay: member.url, error });
       }
@@ -228,7 +227,7 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
     const barred = this.#barred(known);
     if (this.#going.size > 0) return;
     if (known.some(({ url }) => !barred.has(url))) {
-      const message = 'no relay is known that answers and has the ports that are asked for; looking on';
+      const message = 'no known relay answers and offers the requested ports; still looking';
       if (!this.#isTold) this.emit('status', { state: 'searching', message });
       this.#isTold = true;
       return;

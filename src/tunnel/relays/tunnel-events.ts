@@ -22,15 +22,15 @@ export type TunnelState =
   | 'awaiting_approval'
   /** The lease is gone and another is sought. */
   | 'lease_lost'
-  /** Something on the way does not let the raw carrier through; or datagrams go over QUIC now, or do so no more. */
+  /** Something on the way does not let the raw carrier through; or datagrams now use QUIC, or do so no more. */
   | 'carrier_changed'
   /** The relay has turned off a kind of port that it had given; the tunnel goes on without. */
   | 'port_lost'
   /** Another relay does not serve, and this one is taken in its place. */
   | 'spare_taken'
-  /** This relay is not needed any more. */
+  /** This relay is no longer needed. */
   | 'relay_left'
-  /** This relay does not answer any more, though its connections stand. */
+  /** This relay no longer answers, though its connections stand. */
   | 'relay_silent'
   /** This relay is not used again: it refuses, or it reads the traffic. */
   | 'relay_refused'

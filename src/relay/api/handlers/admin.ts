@@ -162,7 +162,7 @@ function fromBase64Url(text: string): string | undefined {
 /** @throws ApiError `invalid_ip` */
 function ipIn({ params }: Request): string {
   const ip = parseIp(String(params['ip']));
-  if (ip === undefined) throw new ApiError('invalid_ip', 'this is neither an IPv4 nor an IPv6 address');
+  if (ip === undefined) throw new ApiError('invalid_ip', 'not an IPv4 or IPv6 address');
   return ip;
 }
 

@@ -21,7 +21,7 @@ export function discoveryHandlers(discovery: Discovery | undefined): Handlers {
     async announceRelay(request, response) {
       const { protocol_version: version = discoveryVersion, descriptor } = request.body as RequestBody<'announceRelay'>;
       if (version !== discoveryVersion) {
-        throw new ApiError('invalid_request', `protocol_version ${discoveryVersion} is spoken here`);
+        throw new ApiError('invalid_request', `only protocol_version ${discoveryVersion} is supported`);
       }
       const accepted = await discovery.announce(descriptor, clientIp(request));
       const data: SuccessData<'announceRelay'> = { protocol_version: discoveryVersion, accepted };

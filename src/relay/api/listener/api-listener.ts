@@ -258,7 +258,7 @@ export class ApiListener {
     if (passedOnFor !== undefined) this.addresses.note(socket, passedOnFor);
     const found = await peekRequest(socket);
     if (found === 'gone') socket.destroy();
-    else if (found === 'http2') refuseWith(socket, new ApiError('http11_only', 'this relay speaks HTTP/1.1'));
+    else if (found === 'http2') refuseWith(socket, new ApiError('http11_only', 'only HTTP/1.1 is supported'));
     else if (found === 'other') {
       this.#http.emit('connection', socket);
       process.nextTick(() => socket.resume());

@@ -28,7 +28,7 @@ export function asApiError(error: unknown, logger: Logger, operationId?: Operati
     if (!fault) return new ApiError('invalid_request', 'the request is malformed', { cause: error });
     const pointer = fault.path ?? '';
     const code = operationId ? violationCode(operationId, pointer) : 'invalid_request';
-    return new ApiError(code, `${pointer.slice(1).replaceAll('/', '.')} ${fault.message ?? 'is wrong'}`, {
+    return new ApiError(code, `${pointer.slice(1).replaceAll('/', '.')} ${fault.message ?? 'is invalid'}`, {
       cause: error,
     });
   }

@@ -16,7 +16,7 @@ const noTrailer = new Set([...hopByHop, 'host', 'content-length', 'trailer', 'ex
 /** @throws UsageError unless it is a host, with or without a port */
 export function checkHostHeader(text: string): string {
   if (/^(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/i.test(text)) return text;
-  throw new UsageError(`the Host header ${JSON.stringify(text)} is no host, with or without a port`);
+  throw new UsageError(`not a valid Host header: ${JSON.stringify(text)} (give host or host:port)`);
 }
 
 /** The headers of a message that go on to the next hop. */

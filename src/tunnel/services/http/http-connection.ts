@@ -142,7 +142,7 @@ export class HttpConnection {
       answerPlainly(
         response,
         421,
-        `This connection is for ${this.facts.hostname}, and the request for another host.\n`,
+        `This connection is for ${this.facts.hostname}, and the request names another host.\n`,
       );
     else return false;
     return true;

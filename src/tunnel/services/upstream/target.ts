@@ -30,7 +30,7 @@ export function parseTarget(text: string | number): Target {
     );
   }
   if (scheme !== undefined && scheme !== 'http')
-    throw new UsageError(`target ${given}: ${scheme}:// is not served; use ${forms}`);
+    throw new UsageError(`target ${given}: ${scheme}:// is not supported: use ${forms}`);
   const authority = scheme === undefined ? given : given.slice('http://'.length).replace(/\/$/, '');
   const match = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::(\d+))?$/i.exec(authority);
   const host = match?.[1] ?? match?.[2];
