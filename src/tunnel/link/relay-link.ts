@@ -18,6 +18,7 @@ import type { Endpoint, ProxiedAddresses } from '../../protocol/proxy-protocol.j
 import { SessionPool } from './session-pool.js';
 import { acceptVisitor } from './tenant-connection.js';
 import type { UdpService } from '../services/udp/udp-service.js';
+import { type Way, Ways } from './ways.js';
 import type { ProbeConnection } from './probe-connection.js';
 
 /** Visitors served at once; past it no sessions are opened, and the relay lets visitors wait. Each takes two sockets. */
@@ -187,64 +188,57 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
   /** Opens what a registration needs; it is online once all of it has opened. */
   #open(registration: Registration): void {
     this.#close();
-    const { carrier, services } = this.#options;
-    const closed = { pool: this.#takesConnections, datagrams: registration.udpAddress !== undefined };
-    let isRejected = false;
-    const opened = (part: keyof typeof closed) => {
-      isRejected = false;
-      this.#keeper.accepted(registration);
-      if (!closed[part]) return;
-      closed[part] = false;
-      if (!closed.pool && !closed.datagrams) this.emit('online', registration);
-    };
-    const events = (part: keyof typeof closed) => ({
-      onReady: () => opened(part),
-      onRefused: (error: Error) => this.#keeper.refused(registration, 'connect', error),
-      onWaiting: (error: Error, delayMs: number) => {
-        closed[part] = true;
-        // Connecting is refused before approval as after a ban: renewing tells which it is.
-        const wasRejected = isRejected;
-        isRejected = error instanceof ApiError && error.code === 'lease_rejected';
-        if (isRejected && !wasRejected) this.#keeper.renewNow();
-        this.emit('waiting', 'connect', error, delayMs);
-      },
+    const { udp } = this.#options.services;
+    const wanted: Way[] = [];
+    if (this.#takesConnections) wanted.push('sessions');
+    if (udp && registration.udpAddress !== undefined) wanted.push('datagrams');
+    const ways = new Ways(wanted, {
+      onOpened: () => this.#keeper.accepted(registration),
+      onOnline: () => this.emit('online', registration),
+      onRefused: (error) => this.#keeper.refused(registration, 'connect', error),
+      // Connecting is refused before approval as after a ban: renewing tells which it is.
+      onRejected: () => this.#keeper.renewNow(),
+      onWaiting: (error, delayMs) => this.emit('waiting', 'connect', error, delayMs),
     });
-    const accessToken = () => registration.accessToken;
-    if (closed.pool) {
-      this.#pool = new SessionPool({
-        ...events('pool'),
-        dial: (signal) => carrier.dial({ accessToken: accessToken(), signal }),
-        onClaim: (claim) => {
-          const served = this.#serve(claim, registration).finally(() => {
-            this.#live.delete(served);
-            if (this.#live.size === maxLiveConnections - 1) this.#pool?.fill();
-          });
-          this.#live.add(served);
-        },
-        hasRoom: () => this.#live.size < maxLiveConnections,
-      });
-      this.#pool.start();
-    }
-    const { udp } = services;
-    if (udp && closed.datagrams) {
-      const datagramCarrier = this.#datagramCarrier;
-      const publicPort = Number(new URL(registration.url).port) || 443;
-      const request = (signal: AbortSignal) => ({
-        // One that waits for a better carrier outlives its token.
-        get accessToken() {
-          return accessToken();
-        },
-        publicPort,
-        signal,
-      });
-      this.#datagrams = new DatagramLink({
-        ...events('datagrams'),
-        dial: (signal) => datagramCarrier.dial(request(signal)),
-        improve: datagramCarrier.improve && ((channel, signal) => datagramCarrier.improve!(channel, request(signal))),
-        serve: (channel) => udp.serve(channel),
-      });
-      this.#datagrams.start();
-    }
+    if (wanted.includes('sessions')) this.#openSessions(registration, ways);
+    if (udp && wanted.includes('datagrams')) this.#openDatagrams(registration, udp, ways);
+  }
+
+  #openSessions(registration: Registration, ways: Ways): void {
+    const { carrier } = this.#options;
+    this.#pool = new SessionPool({
+      ...ways.listeners('sessions'),
+      dial: (signal) => carrier.dial({ accessToken: registration.accessToken, signal }),
+      onClaim: (claim) => {
+        const served = this.#serve(claim, registration).finally(() => {
+          this.#live.delete(served);
+          if (this.#live.size === maxLiveConnections - 1) this.#pool?.fill();
+        });
+        this.#live.add(served);
+      },
+      hasRoom: () => this.#live.size < maxLiveConnections,
+    });
+    this.#pool.start();
+  }
+
+  #openDatagrams(registration: Registration, udp: UdpService, ways: Ways): void {
+    const carrier = this.#datagramCarrier;
+    const publicPort = Number(new URL(registration.url).port) || 443;
+    const request = (signal: AbortSignal) => ({
+      // One that waits for a better carrier outlives its token.
+      get accessToken() {
+        return registration.accessToken;
+      },
+      publicPort,
+      signal,
+    });
+    this.#datagrams = new DatagramLink({
+      ...ways.listeners('datagrams'),
+      dial: (signal) => carrier.dial(request(signal)),
+      improve: carrier.improve && ((channel, signal) => carrier.improve!(channel, request(signal))),
+      serve: (channel) => udp.serve(channel),
+    });
+    this.#datagrams.start();
   }
 
   #close(): void {

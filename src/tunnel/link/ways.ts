@@ -1,0 +1,59 @@
+import { isApiError } from '../../contract/errors.js';
+
+/** How visitors come from the relay: reverse sessions, or a carrier of datagrams. */
+export type Way = 'sessions' | 'datagrams';
+
+export interface WaysEvents {
+  /** A way has opened, for the first time or again. */
+  onOpened(): void;
+  /** All ways are open, for the first time or again. */
+  onOnline(): void;
+  onRefused(error: Error): void;
+  /** The relay refuses the identity, and did not the last time. */
+  onRejected(): void;
+  /** A way could not be opened, and is tried again after so many milliseconds. */
+  onWaiting(error: Error, delayMs: number): void;
+}
+
+/** What a session pool or a datagram link tells of itself. */
+export interface WayListeners {
+  onReady(): void;
+  onRefused(error: Error): void;
+  onWaiting(error: Error, delayMs: number): void;
+}
+
+/** The ways of one registration: a tunnel is online when all that it needs are open. */
+export class Ways {
+  readonly #closed: Set<Way>;
+  /** The last attempt, of whichever way, was refused as `lease_rejected`. */
+  #isRejected = false;
+
+  constructor(
+    wanted: readonly Way[],
+    private readonly events: WaysEvents,
+  ) {
+    this.#closed = new Set(wanted);
+  }
+
+  listeners(way: Way): WayListeners {
+    return {
+      onReady: () => this.#opened(way),
+      onRefused: (error) => this.events.onRefused(error),
+      onWaiting: (error, delayMs) => this.#failed(way, error, delayMs),
+    };
+  }
+
+  #opened(way: Way): void {
+    this.#isRejected = false;
+    this.events.onOpened();
+    if (this.#closed.delete(way) && this.#closed.size === 0) this.events.onOnline();
+  }
+
+  #failed(way: Way, error: Error, delayMs: number): void {
+    this.#closed.add(way);
+    const wasRejected = this.#isRejected;
+    this.#isRejected = isApiError(error, 'lease_rejected');
+    if (this.#isRejected && !wasRejected) this.events.onRejected();
+    this.events.onWaiting(error, delayMs);
+  }
+}
