@@ -1,4 +1,4 @@
-// `npm run dev`: compiles on each change, and runs the demo relay anew once the compiler has written what it made of it.
+// `npm run dev`: compiles on each change, and runs the demo relay again once the compiler has written what it made of it.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 

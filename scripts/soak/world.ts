@@ -11,7 +11,7 @@ import { freePort } from '../../test/support/relay.js';
 
 const ownMain = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 
-/** A `portal` process that is started anew when it ends, which it must not. */
+/** A `portal` process that is started again when it ends, which it must not. */
 class Supervised {
   child!: ChildProcess;
   restarts = 0;

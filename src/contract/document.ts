@@ -25,7 +25,7 @@ export interface ContractOperation {
   path: string;
 }
 
-/** Reads the contract anew at each call. Throws when the file is missing: the package is broken then. */
+/** Reads the contract again at each call. Throws when the file is missing: the package is broken then. */
 export function loadContract(): OpenApiDocument {
   return JSON.parse(readFileSync(contractPath, 'utf8')) as OpenApiDocument;
 }

@@ -20,7 +20,7 @@ export interface ApiErrorOptions {
   status?: number;
   /** Seconds, for `Retry-After`. */
   retryAfterSeconds?: number | undefined;
-  /** Trying again is in vain this time, whatever the catalogue says of the code. */
+  /** Trying again is useless this time, whatever the catalogue says of the code. */
   isFinal?: boolean;
   /** What went wrong underneath. For the log, never for the answer. */
   cause?: unknown;

@@ -94,7 +94,7 @@ interface Slot {
 /**
  * Lets a flowing socket read into buffers that are used again, instead of a new one for each read, whose upkeep costs Node
  * more than the read itself (docs/decisions/pooled-reads.md). Each byte of a buffer belongs to the socket, or to whoever
- * took it; the buffer is filled anew only once the socket has another one and all that was taken is released, however
+ * took it; the buffer is filled again only once the socket has another one and all that was taken is released, however
  * late that is.
  */
 export class PooledReads implements Flushable {

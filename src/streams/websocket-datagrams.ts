@@ -11,9 +11,9 @@ const maxInFlightBytes = 65_536;
 const unsupportedData = 1003;
 
 export interface ChannelTimes {
-  /** A ping leaves so often, in milliseconds; a peer that answers none of two is gone. Absent: the peer pings. */
+  /** A ping is sent at this interval, in milliseconds; a peer that answers none of two is gone. Absent: the peer pings. */
   pingMs?: number;
-  /** Without a word for so long, in milliseconds, the peer is gone. */
+  /** Without a word for this long, in milliseconds, the peer is gone. */
   silenceMs: number;
 }
 

@@ -11,7 +11,7 @@ import type { TunnelEnd } from './relays/tunnel-events.js';
 export interface GroupChange {
   /** Keys of services, each in one of these. */
   started: string[];
-  /** Closed and started anew, with other options. */
+  /** Closed and started again, with other options. */
   restarted: string[];
   /** These use other relays now, and were not touched otherwise. */
   moved: string[];
@@ -90,7 +90,7 @@ export class ServiceGroup extends EventEmitter<GroupEvents> {
       });
       released.push(tunnel.released);
     }
-    // A name is given back before another service, or the same one anew, asks for it.
+    // A name is given back before another service, or the same one again, asks for it.
     await Promise.all(released);
     for (const [key, options] of wanted) {
       if (this.#isOver) break;

@@ -6,7 +6,7 @@ type Callback = (error?: Error | null) => void;
 function ignore(): void {}
 
 /**
- * A TCP connection for TLS to run over, which can be had back when TLS has done its part: Node's TLS does not let go of
+ * A TCP connection for TLS to run over, which can be had back when TLS has done its part: Node's TLS does not release
  * a socket that it was given itself.
  */
 export class DetachableSocket extends Duplex {

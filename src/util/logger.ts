@@ -8,7 +8,7 @@ export type LogLevel = (typeof logLevels)[number];
 
 /**
  * The relay's log: a JSON object a line, or plain lines where a person watches (`pretty`). Whatever is handed to it by
- * name of a credential is blotted out, as the last line of defence; callers do not hand it any.
+ * name of a credential is redacted, as the last line of defence; callers do not hand it any.
  */
 export function createLogger(level: LogLevel, stream: NodeJS.WriteStream = process.stderr): Logger {
   const options = {

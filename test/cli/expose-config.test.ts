@@ -36,7 +36,7 @@ interface Event {
   kept?: string[];
 }
 
-/** `portal expose --config` of a file that can be written anew. */
+/** `portal expose --config` of a file that can be written again. */
 function startServices(t: TestContext) {
   const dir = temporaryDirectory(t);
   const config = join(dir, 'services.toml');

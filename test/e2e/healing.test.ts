@@ -147,7 +147,7 @@ test('nothing is left open by 100 visits, nor by faults', async (t) => {
   await service.stop();
   // Listeners, calls kept alive and at most 8 sessions that wait, whatever came before.
   const bound = 8 + 16 + 8;
-  // Sessions beyond those are let go of one by one, once a while without visitors.
+  // Sessions beyond those are closed of one by one, once a while without visitors.
   const isQuiet = () => openSockets(s.relay.child) <= bound && openSockets(tunnel) <= bound;
   await until(isQuiet, { deadlineMs: 200_000 });
 });

@@ -31,7 +31,7 @@ interface Scene {
   relay: TestRelay;
   process: ChildProcess;
   attacks: Map<string, Attack>;
-  /** Keeps so many connections of one kind open, each begun anew when the relay ends it. */
+  /** Keeps so many connections of one kind open, each begun again when the relay ends it. */
   attack(name: string, port: number, from: string, many: number, act: (socket: Socket) => void): void;
 }
 

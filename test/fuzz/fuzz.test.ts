@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { fuzz } from './run.js';
 import { targets } from './targets.js';
 
-// The corpus, everything that was ever found among it, and some mutations of it. `npm run fuzz` goes on from there.
+// The corpus, everything that was ever found among it, and some mutations of it. `npm run fuzz` continues from there.
 
 const slow = new Set([
   'tls-server',

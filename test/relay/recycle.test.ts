@@ -35,7 +35,7 @@ async function readFrame(socket: TLSSocket): Promise<Buffer | 'end' | 'cut'> {
   return await readBytes(socket, length);
 }
 
-/** Waits until the other side has let go of a connection. */
+/** Waits until the other side has released a connection. */
 async function gone(socket: Duplex): Promise<void> {
   socket.resume();
   await new Promise<void>((resolve) => socket.once('end', resolve).once('close', () => resolve()));

@@ -53,7 +53,7 @@ const isAlive = async () => {
   return (await call(relay, 'GET', path, { token: lease.token })).body.data.service_alive as boolean;
 };
 
-/** Settles when the relay has let go of a session. */
+/** Settles when the relay has released a session. */
 async function closed(socket: Socket): Promise<void> {
   socket.resume();
   if (!socket.destroyed && !socket.readableEnded)

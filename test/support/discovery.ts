@@ -140,7 +140,7 @@ export class HostileRelay {
     return descriptorOf(this.url.origin, this.wallet, changes);
   }
 
-  /** Answers with these descriptors from now on, made anew each time. */
+  /** Answers with these descriptors from now on, made again each time. */
   serve(relays: () => unknown): void {
     this.answer = (_request, response) => {
       const data = { protocol_version: '5', generated_at: new Date().toISOString(), relays: relays() };

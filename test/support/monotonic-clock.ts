@@ -3,7 +3,7 @@ import type { TestContext } from 'node:test';
 /**
  * The monotonic clock (`performance.now`), which a test can let jump ahead.
  * @param isFrozen it stands still unless it is advanced
- * @returns lets so many milliseconds pass
+ * @returns lets this many milliseconds pass
  */
 export function monotonicClock(t: TestContext, isFrozen = false): (ms: number) => void {
   const real = performance.now.bind(performance);

@@ -200,7 +200,7 @@ export class RawClient {
     return encodeFinished(finishedMac(suite.hash, this.#secrets.client, transcriptHash(suite.hash, this.messages)));
   }
 
-  /** Sends Finished and goes on under the application keys. */
+  /** Sends Finished and continues under the application keys. */
   finish(): void {
     const finished = this.finished();
     this.send(contentType.handshake, finished);

@@ -14,7 +14,7 @@ async function relayFor(t: TestContext, overrides: Parameters<typeof startTestRe
   return relay;
 }
 
-/** No system need know names under `localhost`: what tinyproxy is asked for goes on to a proxy that does. */
+/** No system need know names under `localhost`: what tinyproxy is asked for continues to a proxy that does. */
 async function upstreamOf(t: TestContext): Promise<string[]> {
   return [`Upstream http 127.0.0.1:${(await startResolvingProxy(t)).port}`];
 }

@@ -1,7 +1,7 @@
 import { normalizeIp } from '../../net/ip-address.js';
 import { sourceOf } from '../../net/source-network.js';
 
-/** A flow whose peer was silent for so long ends. */
+/** A flow whose peer was silent for this long ends. */
 const datagramFlowIdleMs = 30_000;
 /** Peers of one lease at once, those of one source address among them, and of all leases. */
 const maxFlowsPerLease = 4_096;

@@ -18,7 +18,7 @@ interface Line {
   share: Share;
   /** Of what the channel gave up, the part that is counted already. */
   counted: { dropped: number; oversized: number };
-  /** The bandwidth is used up; until it is told to go on, datagrams are dropped. */
+  /** The bandwidth is used up; until it is told to continue, datagrams are dropped. */
   held: boolean;
 }
 
@@ -57,7 +57,7 @@ export class LeaseDatagrams {
   }
 
   /**
-   * Makes a carrier the lease's, in the place of an earlier one. Flows begin anew, since their numbers are the carrier's.
+   * Makes a carrier the lease's, in the place of an earlier one. Flows begin again, since their numbers are the carrier's.
    * @param from the tunnel's address
    */
   attach(channel: DatagramChannel, sessions: LeaseSessions, from: string): void {

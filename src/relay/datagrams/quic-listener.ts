@@ -71,7 +71,7 @@ export class QuicListener {
     return this.#server !== undefined;
   }
 
-  /** Listens where that is possible. A relay that cannot goes on without, and says why. */
+  /** Listens where that is possible. A relay that cannot continues without, and says why. */
   async start(port: number): Promise<void> {
     this.#port = port;
     try {
@@ -83,7 +83,7 @@ export class QuicListener {
     await this.#steps.run(() => this.#listen());
   }
 
-  /** Takes the certificate in use now. The library knows no other way than to listen anew: carriers end, and tunnels open others. */
+  /** Takes the certificate in use now. The library knows no other way than to listen again: carriers end, and tunnels open others. */
   renew(): void {
     this.#steps
       .run(async () => {
@@ -103,7 +103,7 @@ export class QuicListener {
     const { host, certificate, logger } = this.#options;
     const { chainPem, keyPem } = certificate();
     try {
-      // The library does not let go of a server that could not be bound, and with it the process would not end.
+      // The library does not release a server that could not be bound, and with it the process would not end.
       await assertFree(host, this.#port);
       const server = guardServerErrors(
         this.#package.createQuicServer({

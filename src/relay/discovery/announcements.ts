@@ -21,7 +21,7 @@ const announcesPerSecond = 5 / 60;
 /** By all together: verifying takes milliseconds. */
 const announceTotalBurst = 50;
 const announcesTotalPerSecond = 5;
-/** A URL that did not prove an announcement is not looked at again for so long. */
+/** A URL that did not prove an announcement is not looked at again for this long. */
 const announceRetryMs = 60_000;
 const maxFailedAnnouncements = 1_024;
 

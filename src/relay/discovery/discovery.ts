@@ -18,7 +18,7 @@ const descriptorLifetimeMs = 300_000;
 const fetchBackoff = { firstMs: 5_000, longestMs: 300_000 };
 /** How often this relay tells its bootstraps of itself. */
 const announceIntervalMs = 110_000;
-/** A relay that was silent for so long is forgotten. */
+/** A relay that was silent for this long is forgotten. */
 const forgetPeerAfterMs = 3_600_000;
 /** By source address. */
 const listingBurst = 60;

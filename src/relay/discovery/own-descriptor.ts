@@ -1,7 +1,7 @@
 import { discoveryVersion } from '../../sdk/discovery/relay-descriptor.js';
 import { signDescriptor, type WireDescriptor } from '../../sdk/discovery/relay-descriptor.js';
 
-/** The relay's own descriptor is signed anew when it is asked for and this share of its life is over: 15 seconds. */
+/** The relay's own descriptor is signed again when it is asked for and this share of its life is over: 15 seconds. */
 const descriptorReissueShare = 0.05;
 
 export interface OwnFacts {
@@ -11,7 +11,7 @@ export interface OwnFacts {
   tcp_bps: number;
 }
 
-/** This relay's descriptor, signed anew when the last is too old to say how things are. */
+/** This relay's descriptor, signed again when the last is too old to say how things are. */
 export class OwnDescriptor {
   #held: { descriptor: WireDescriptor; issuedAt: number } | undefined;
 

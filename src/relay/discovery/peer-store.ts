@@ -125,7 +125,7 @@ export class PeerStore {
   }
 
   /**
-   * Goes through what a relay lists. New URLs become candidates; a relay that was given up for dead and has signed anew is due
+   * Goes through what a relay lists. New URLs become candidates; a relay that was given up for dead and has signed again is due
    * at once. Verifying costs milliseconds each, between which others get their turn.
    */
   async hear(teller: Peer, listed: unknown[], signal: AbortSignal): Promise<void> {

@@ -30,7 +30,7 @@ export interface PollerOptions {
   onFetched(peer: Peer, fetched: FetchedDescriptor): Promise<void>;
 }
 
-/** Fetches the descriptors of relays when they are due: one after the other, a few at a time, those that do not answer ever more rarely. */
+/** Fetches the descriptors of relays when they are due: one after the other, a few at a time, those that do not answer at growing intervals. */
 export class Poller {
   readonly #running = new Set<Peer>();
   readonly #options: PollerOptions;

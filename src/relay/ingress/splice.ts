@@ -17,7 +17,7 @@ export interface SpliceMeter {
  * Joins two connections: bytes, end and backpressure of each reach the other, and each direction ends on its own
  * (half-close). When one side breaks, so does the other. Settles, and never rejects, when both are closed.
  * @param bandwidth what the connection shares with others
- * @returns what ended it, when that was not both sides saying their last
+ * @returns what ended it, when that was not both sides ending their directions
  */
 export async function splice(
   a: Duplex,

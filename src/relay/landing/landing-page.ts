@@ -10,7 +10,7 @@ const landingPageBurst = 60;
 const landingPagesPerSecond = 5;
 
 export interface LandingParts extends Pick<LandingView, 'rootHost' | 'releaseVersion' | 'exposeCommand' | 'urlOf'> {
-  /** Whether the operator wants it shown, asked anew each time. */
+  /** Whether the operator wants it shown, asked again each time. */
   enabled(): boolean;
   leases(): Iterable<Lease>;
   /** Whether visitors are routed to the lease. */
@@ -26,7 +26,7 @@ export class LandingPage {
 
   /**
    * @returns the page, or undefined where it is off
-   * @throws ApiError `rate_limited`: each is made anew, from all leases
+   * @throws ApiError `rate_limited`: each is made again, from all leases
    */
   render(clientIp: string): string | undefined {
     if (!this.parts.enabled()) return undefined;

@@ -4,7 +4,7 @@ const bandwidthQuantumBytes = 65_536;
 const bandwidthBurstMs = 25;
 /** Time beyond it that waiting connections are made good for when the process is late. */
 const bandwidthLatenessMs = 250;
-/** Between two looks at who may go on, at least. */
+/** Between two looks at who may continue, at least. */
 const bandwidthTickMs = 4;
 
 /** A flow of bytes that stops when it is told to wait, until this is called. */
@@ -97,7 +97,7 @@ export class Bandwidth {
 
   /**
    * Counts bytes that a flow of a connection has moved.
-   * @returns whether it may go on; if not, it is told when it may
+   * @returns whether it may continue; if not, it is told when it may
    */
   spend(share: Share, flow: Paced, bytes: number): boolean {
     if (this.#limit === undefined) return true;
@@ -113,7 +113,7 @@ export class Bandwidth {
     share.waiting.add(flow);
     if (!share.queued) {
       share.queued = true;
-      // Whose turn was cut short for want of credit goes on with it first.
+      // Whose turn was cut short for lack of credit continues with it first.
       if (share.allowance > 0) this.#queue.unshift(share);
       else this.#queue.push(share);
     } else if (share.allowance <= 0 && this.#queue[0] === share) {

@@ -9,7 +9,7 @@ export interface TrafficSource {
 }
 
 /**
- * Bytes by hostname for a bounded number of hostnames: those that moved the most of late. What all others moved is summed in
+ * Bytes by hostname for a bounded number of hostnames: those that moved the most recently. What all others moved is summed in
  * `others`. Each sum only grows for as long as it is there, so that rates can be had from it: bytes count for a name from the
  * moment that it is among the first, and for the others before.
  */

@@ -10,10 +10,10 @@ import type { Fault } from '../../util/boundary.js';
 import { LeaseTraffic, type TrafficSource } from './lease-traffic.js';
 import type { StoreObserver } from './timed-store.js';
 
-/** Hostnames that have bytes of their own among the metrics: those that moved the most of late. */
+/** Hostnames that have bytes of their own among the metrics: those that moved the most recently. */
 const metricsHostnames = 20;
 
-/** What is read anew at each scrape. */
+/** What is read again at each scrape. */
 export interface MetricsSources {
   releaseVersion: string;
   sessions: TrafficSource;

@@ -169,7 +169,7 @@ export class PortAllocator {
     );
   }
 
-  /** Brings what is bound in line with the settings, and lets go of what was kept long enough. */
+  /** Brings what is bound in line with the settings, and releases what was kept long enough. */
   reconcile(): void {
     const { enabled } = this.options.settings();
     for (const entry of this.#entries.values()) {

@@ -5,7 +5,7 @@ import { Bandwidth } from '../limiters/bandwidth.js';
 import { ReadyQueue } from './ready-queue.js';
 import type { ReverseSession } from './reverse-session.js';
 
-/** How long live connections may go on once their lease was unregistered or replaced. */
+/** How long live connections may continue once their lease was unregistered or replaced. */
 const lingerAfterLeaseMs = 30_000;
 
 /** A public connection that is being served. */
@@ -161,7 +161,7 @@ export class SessionRegistry {
 
   /**
    * Ends all that these leases have open, also what lingers of earlier registrations. The leases stay, and what they open
-   * afterwards counts anew.
+   * afterwards counts again.
    */
   drop(isHit: (lease: Lease) => boolean): void {
     for (const sessions of this.all()) {

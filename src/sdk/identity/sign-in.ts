@@ -22,7 +22,7 @@ export interface SignInExpectation {
  * on another relay's challenge and take its tenant's name there.
  *
  * Nothing is taken from the message but what only the relay can know; with that, the one message that may be signed is written
- * anew and must be the one given, byte for byte. So no parser is needed (nor carried into browsers): reading it serves only to
+ * again and must be the one given, byte for byte. So no parser is needed (nor carried into browsers): reading it serves only to
  * name what is wrong.
  * @throws SigningRefusedError naming what is wrong; NetworkError `clock` when that is only when it was issued
  */

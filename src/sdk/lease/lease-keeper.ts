@@ -109,7 +109,7 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
 
   /**
    * Runs until the signal is aborted, and then returns, the lease still standing.
-   * @throws what made going on pointless: ApiError, NetworkError, AnswerError, SigningRefusedError
+   * @throws what made continuing pointless: ApiError, NetworkError, AnswerError, SigningRefusedError
    */
   async run(signal: AbortSignal): Promise<void> {
     const wakeOnAbort = () => this.#wake.abort();

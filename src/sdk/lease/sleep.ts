@@ -1,9 +1,9 @@
-/** How often a sleeping wait looks at the wall clock, which goes on while the machine is suspended. */
+/** How often a sleeping wait looks at the wall clock, which continues while the machine is suspended. */
 const wallClockCheckMs = 1_000;
 
 /**
  * Waits by whichever clock gets there first: the monotonic one, which the system's time being set does not disturb, or the
- * wall clock, which goes on while the machine is suspended. Returns early, without throwing, once the signal is aborted.
+ * wall clock, which continues while the machine is suspended. Returns early, without throwing, once the signal is aborted.
  */
 export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   const started = performance.now();

@@ -14,7 +14,7 @@ const overheadBytes = 1 + 20 + 4 + 16 + 3;
  */
 const datagramsALook = { empty: 512, filling: 32 };
 const deepQueue = 16;
-/** What was seen of it counts for so long. */
+/** What was seen of it counts for this long. */
 const lookIsGoodForMs = 50;
 /** How soon a queue that was found deep is looked at again. */
 const lookAgainMs = 2;

@@ -4,7 +4,7 @@ import { type ClientHello, type ServerHello } from '../codec/messages.js';
 
 /**
  * What a client may change in its second ClientHello (RFC 8446 4.1.2); each has its own check below or needs none.
- * A client that really encrypts its inner hello encrypts it anew (RFC 9849 6.1.5).
+ * A client that really encrypts its inner hello encrypts it again (RFC 9849 6.1.5).
  */
 const changeable: ReadonlySet<number> = new Set([
   extensionType.keyShare,

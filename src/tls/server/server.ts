@@ -132,7 +132,7 @@ export class TlsServerStream extends Duplex {
     this.#writePieces(this.#outbound.updateKeys(requestPeer));
   }
 
-  /** Also tells a truncated stream its error once the last byte before the cut was read, and goes on after a flood. */
+  /** Also tells a truncated stream its error once the last byte before the cut was read, and continues after a flood. */
   override read(size?: number): unknown {
     const chunk: unknown = super.read(size);
     if (this.readableLength > 0) return chunk;
@@ -386,7 +386,7 @@ export class TlsServerStream extends Duplex {
     return 'handled';
   }
 
-  /** Input goes on being read meanwhile, so that a client that leaves is noticed and the signature called off. */
+  /** Input continues being read meanwhile, so that a client that leaves is noticed and the signature called off. */
   #sign(handshake: ServerHandshake, { scheme, transcript, content }: ToBeSigned): void {
     const controller = (this.#signing = new AbortController());
     const request: SignRequest = {

@@ -9,12 +9,12 @@ export const quicTimes = {
   /** How often to look whether datagrams can go over QUIC: the relay offers it, and it does not rest. */
   quicLookMs: 2_000,
   /**
-   * After a failure QUIC rests for so long; with more of them in a row up to `quicRestLongestMs` more. So long as that it rests when the
+   * After a failure QUIC rests for this long; with more of them in a row up to `quicRestLongestMs` more. So long as that it rests when the
    * service's datagrams are too large for it, or too many.
    */
   quicRestMs: 10_000,
   quicRestLongestMs: 600_000,
-  /** A QUIC carrier that held for so long wipes out earlier failures. */
+  /** A QUIC carrier that held for this long wipes out earlier failures. */
   quicProvenMs: 60_000,
 };
 export type QuicTimes = typeof quicTimes;

@@ -75,7 +75,7 @@ export interface RelayLinkEvents {
   online: [registration: Registration];
   lost: [registration: Registration, error: Error];
   waiting: [call: LeaseCall, error: Error, delayMs: number];
-  /** The relay has turned off a kind of port: the lease goes on without. */
+  /** The relay has turned off a kind of port: the lease continues without. */
   without: [protocol: 'tcp' | 'udp', error: Error];
   connection: [report: ConnectionReport];
   probe: [report: ProbeReport];
@@ -128,7 +128,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       this.#open(registration);
     });
     this.#keeper.on('renewed', () => {
-      // A failure is as good as none: the chain at hand goes on serving, and a renewal comes soon.
+      // A failure is as good as none: the chain at hand continues serving, and a renewal comes soon.
       this.#keyless.refresh(this.#carrierName, this.#leave.signal).catch(() => undefined);
     });
     this.#keeper.on('lost', (registration, error) => {
@@ -145,7 +145,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
 
   /**
    * Serves until `leave`.
-   * @throws what made going on pointless; live connections go on until they end or are `cut`
+   * @throws what made continuing pointless; live connections go on until they end or are `cut`
    */
   async run(): Promise<void> {
     try {

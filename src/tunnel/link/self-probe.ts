@@ -15,7 +15,7 @@ export type ProbeResult = ProbeReport['result'];
  * What came of visiting the tunnel's own public name. docs/probe.md says what it proves.
  * - `pass`: the TLS of that visit ended in this tunnel;
  * - `mismatch`: it ended elsewhere;
- * - `unknown`: there was no telling, for the reason in `error`.
+ * - `unknown`: there was no way to tell, for the reason in `error`.
  */
 export type ProbeReport = {
   hostname: string;

@@ -16,7 +16,7 @@ const maxReadySessions = 8;
 const maxParallelDials = 32;
 /** A session that is claimed this soon after it was opened had a visitor waiting for it. */
 const promptClaimMs = 100;
-/** Without a visitor for so long, the pool halves, and again after each interval. */
+/** Without a visitor for this long, the pool halves, and again after each interval. */
 const poolIdleMs = 60_000;
 const poolShrinkIntervalMs = 30_000;
 

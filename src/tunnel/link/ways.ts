@@ -11,7 +11,7 @@ export interface WaysEvents {
   onRefused(error: Error): void;
   /** The relay refuses the identity, and did not the last time. */
   onRejected(): void;
-  /** A way could not be opened, and is tried again after so many milliseconds. */
+  /** A way could not be opened, and is tried again after this many milliseconds. */
   onWaiting(error: Error, delayMs: number): void;
 }
 

@@ -94,7 +94,7 @@ export interface ExposeOptions extends RelayChoice {
   relayTimes?: Partial<RelayTimes> | undefined;
   /** Aborting closes the tunnel as `close()` does. */
   signal?: AbortSignal | undefined;
-  /** How long live connections may go on after that, in milliseconds; 10 s by default. */
+  /** How long live connections may continue after that, in milliseconds; 10 s by default. */
   closeGraceMs?: number | undefined;
 }
 

@@ -31,7 +31,7 @@ export interface MemberOptions extends Pick<
   identity: Identity;
   name: string;
   services: LinkServices;
-  /** How long live connections may go on when it leaves, unless it is told otherwise, in milliseconds. */
+  /** How long live connections may continue when it leaves, unless it is told otherwise, in milliseconds. */
   closeGraceMs: number;
   /** What `ca` makes trusted, made once for all connections of all members: it takes memory and time. */
   secureContext?: SecureContext | undefined;
@@ -39,15 +39,15 @@ export interface MemberOptions extends Pick<
 }
 
 export interface MemberEvents extends RelayEvents {
-  /** It serves now, or does so no more. */
+  /** It serves now, or no longer does so. */
   changed: [];
-  /** Nothing of it is open any more; what made going on pointless, if anything did. */
+  /** Nothing of it is open any more; what made continuing pointless, if anything did. */
   gone: [error: Error | undefined];
 }
 
 /** One of the relays that a tunnel uses: all that is open between the two. */
 export class RelayMember extends EventEmitter<MemberEvents> {
-  /** Settles when the lease is given back; live connections may go on. */
+  /** Settles when the lease is given back; live connections may continue. */
   readonly released: Promise<void>;
   /** Settles when it is gone. */
   readonly gone: Promise<Error | undefined>;
@@ -228,7 +228,7 @@ export class RelayMember extends EventEmitter<MemberEvents> {
       }),
     );
     link.on('waiting', (call, error, retryInMs) => {
-      // Without a renewal a lease goes on for a while; without sessions nobody is served.
+      // Without a renewal a lease continues for a while; without sessions nobody is served.
       if (call === 'connect') this.#isServing = false;
       this.#look();
       this.#status(waitingStatus(call, error, retryInMs));

@@ -57,7 +57,7 @@ export class RelayScout extends EventEmitter<{ looked: [] }> {
     this.#wake.abort();
   }
 
-  /** Something has changed: looks soon, and again, ever more rarely. */
+  /** Something has changed: looks soon, and again, at growing intervals. */
   hurry(): void {
     this.#intervalMs = this.options.times.scoutSpacingMs;
     this.#wake.abort();

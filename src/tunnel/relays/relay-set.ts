@@ -54,7 +54,7 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
 
   /**
    * Serves until `leave`.
-   * @throws what made going on pointless: the only relay's refusal, or NoRelayLeftError
+   * @throws what made continuing pointless: the only relay's refusal, or NoRelayLeftError
    */
   async run(): Promise<void> {
     if (!this.#isOver) this.#search();

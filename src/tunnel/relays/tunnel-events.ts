@@ -22,9 +22,9 @@ export type TunnelState =
   | 'awaiting_approval'
   /** The lease is gone and another is sought. */
   | 'lease_lost'
-  /** Something on the way does not let the raw carrier through; or datagrams now use QUIC, or do so no more. */
+  /** Something on the way does not let the raw carrier through; or datagrams now use QUIC, or no longer do so. */
   | 'carrier_changed'
-  /** The relay has turned off a kind of port that it had given; the tunnel goes on without. */
+  /** The relay has turned off a kind of port that it had given; the tunnel continues without. */
   | 'port_lost'
   /** Another relay does not serve, and this one is taken in its place. */
   | 'spare_taken'
@@ -53,7 +53,7 @@ export interface TunnelStatus {
 }
 
 export interface TunnelEnd {
-  /** What made going on pointless; absent after `close()` or an abort. */
+  /** What made continuing pointless; absent after `close()` or an abort. */
   error?: Error;
 }
 

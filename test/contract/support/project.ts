@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 /** Root of the project, seen from dist/test/contract/support/. */
 export const projectRoot: string = fileURLToPath(new URL('../../../../', import.meta.url));
 
-/** Whatever the contract is made of and by: enough of the project to generate it anew elsewhere. */
+/** Whatever the contract is made of and by: enough of the project to generate it again elsewhere. */
 const parts = ['openapi', 'generated', 'scripts', 'redocly.yaml', 'package.json'];
 
 export async function copyContract(): Promise<{ root: string; remove(): Promise<void> }> {

@@ -17,7 +17,7 @@ import { withoutUndefined } from '../../../util/without-undefined.js';
 
 /** The protocol this relay speaks, as `GET /sdk/domain` reports it. */
 const protocolVersion = '5';
-/** Tunnels fetch the chain anew at each renewal, and an address may have 256 leases. */
+/** Tunnels fetch the chain again at each renewal, and an address may have 256 leases. */
 const domainBurst = 600;
 const domainCallsPerSecond = 60;
 

@@ -21,7 +21,7 @@ import { peekRequest } from './request-head.js';
 const requestTimeoutMs = 30_000;
 /** How long a peer may take to read a response; what it has not taken is held in memory. */
 const responseTimeoutMs = 20_000;
-/** A connection without requests is kept for so long: tunnels ask for signatures now and then, and each new one is a handshake. */
+/** A connection without requests is kept for this long: tunnels ask for signatures now and then, and each new one is a handshake. */
 const keepAliveTimeoutMs = 60_000;
 /** How often requests under way are held against the two deadlines above. */
 const requestCheckIntervalMs = 2_000;
@@ -132,7 +132,7 @@ export class ApiListener {
       keepAlive: true,
       keepAliveInitialDelay: relayKeepAliveMs,
     });
-    // A client that leaves amid its handshake goes unnoticed on half-open sockets until the handshake's deadline.
+    // A client that leaves in the middle of its handshake goes unnoticed on half-open sockets until the handshake's deadline.
     this.#tls.on(
       'connection',
       guard(

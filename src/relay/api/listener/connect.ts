@@ -20,7 +20,7 @@ import { refuseWith } from './raw-responses.js';
 import type { RequestHead } from './request-head.js';
 import { portalHeaders, reverseProtocol } from '../../../protocol/headers.js';
 
-/** A carrier without a word for so long is dead: its tunnel answers each ping of `keepaliveIntervalMs`. */
+/** A carrier without any data for this long is dead: its tunnel answers each ping of `keepaliveIntervalMs`. */
 const datagramCarrierSilenceMs = 45_000;
 /** From the answer to a tunnel's first word without TLS. */
 const unwrapTimeoutMs = 10_000;

@@ -28,7 +28,7 @@ export function contractValidation(
 }
 
 /**
- * The validator compiles its schemas anew for every `Content-Type` that it meets, and keeps them: no caller may have it do that
+ * The validator compiles its schemas again for every `Content-Type` that it meets, and keeps them: no caller may have it do that
  * without end. Parameters are nothing to it, as `jsonBody` has looked at those of a body; where no body is declared the whole is.
  */
 function oneMediaType(takesBody: boolean): RequestHandler {

@@ -25,7 +25,7 @@ const badRequest = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Len
 const repeatable = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
- * One visitor's connection, and the one connection to the service that its requests share, opened at the first and anew
+ * One visitor's connection, and the one connection to the service that its requests share, opened at the first and again
  * whenever the service has closed it.
  */
 export class HttpConnection {
@@ -96,7 +96,7 @@ export class HttpConnection {
       this.#answering.once('close', () => this.#refuse());
       return;
     }
-    // Node has let go of the connection, so that an ordinary answer is its last.
+    // Node has released the connection, so that an ordinary answer is its last.
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
     response.assignSocket(this.visitor as Socket);
@@ -244,7 +244,7 @@ export class HttpConnection {
     });
   }
 
-  /** Idle visitors, and those who never finish a request's head, are let go. */
+  /** Idle visitors, and those who never finish a request's head, are closed. */
   #awaitRequest(): void {
     this.#idle = setTimeout(() => this.visitor.end(() => this.visitor.destroy()), httpIdleTimeoutMs);
   }

@@ -21,7 +21,7 @@ export interface UdpCounters {
   /** From peers to the service, and back. */
   received: number;
   sent: number;
-  /** Given up, for want of room, because one side was slower than the other, or too large for the carrier. */
+  /** Given up, for lack of room, because one side was slower than the other, or too large for the carrier. */
   dropped: number;
 }
 

@@ -14,7 +14,7 @@ export interface ServiceEvents {
   dropped: [datagrams: number];
 }
 
-/** Whether a service is up, as each connection to it shows anew. */
+/** Whether a service is up, as each connection to it shows again. */
 export class ServiceHealth extends EventEmitter<ServiceEvents> {
   #isDown = false;
   /** When `starved` was told last, by the monotonic clock. */

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { BulkDetector, PooledReads } from '../../../net/pooled-reads.js';
 import { guard } from '../../../util/boundary.js';
 
-/** Where the service has said its last, how long a silent visitor may keep its own direction open. */
+/** Where the service has ended its direction, how long a silent visitor may keep its own direction open. */
 const lingerAfterTargetEndMs = 120_000;
 /** Where the service is gone and its answer is out, how long a visitor who still speaks is listened to. */
 const lingerAfterAnswerMs = 10_000;
@@ -14,7 +14,7 @@ export interface SpliceOutcome {
   /** Bytes from the visitor to the service, and back. */
   received: number;
   sent: number;
-  /** What broke the connection, when it did not end by both sides saying their last. */
+  /** What broke the connection, when it did not end by both sides ending their directions. */
   error?: Error | undefined;
 }
 
