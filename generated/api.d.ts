@@ -31,7 +31,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Tell what the relay is
+         * Get the relay's capabilities
          * @description Where leases live, how handshakes are signed, which carriers are on offer.
          */
         get: operations["getDomain"];
@@ -118,7 +118,7 @@ export interface paths {
         put?: never;
         /**
          * End a lease
-         * @description The hostname stops routing at once; connections that live go on to their end, for a bounded time. The token as in `renewLease`.
+         * @description The hostname stops routing at once; live connections may finish, for a bounded time. The token as in `renewLease`.
          */
         post: operations["unregisterLease"];
         delete?: never;
@@ -205,7 +205,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Tell whether the caller is logged in
+         * Get the login status
          * @description Reads the cookie, if there is one.
          */
         get: operations["getAdminStatus"];
@@ -268,7 +268,7 @@ export interface paths {
         put?: never;
         /**
          * Show or hide the landing page
-         * @description Outlives restarts and beats the configuration.
+         * @description Survives restarts and overrides the configuration.
          */
         post: operations["setLandingPage"];
         delete?: never;
@@ -288,7 +288,7 @@ export interface paths {
         put?: never;
         /**
          * Allow UDP leases, and how many
-         * @description Outlives restarts and beats the configuration. Leases that have their port keep it.
+         * @description Survives restarts and overrides the configuration. Leases that have their port keep it.
          */
         post: operations["setUdpSettings"];
         delete?: never;
@@ -308,7 +308,7 @@ export interface paths {
         put?: never;
         /**
          * Allow raw TCP port leases, and how many
-         * @description Outlives restarts and beats the configuration. Leases that have their port keep it.
+         * @description Survives restarts and overrides the configuration. Leases that have their port keep it.
          */
         post: operations["setTcpPortSettings"];
         delete?: never;
@@ -328,7 +328,7 @@ export interface paths {
         put?: never;
         /**
          * Choose how identities are approved
-         * @description Outlives restarts and beats the configuration.
+         * @description Survives restarts and overrides the configuration.
          */
         post: operations["setApprovalMode"];
         delete?: never;
@@ -364,7 +364,7 @@ export interface paths {
         post: operations["banLease"];
         /**
          * Unban an identity
-         * @description What else was decided about it stays.
+         * @description Other decisions about the identity remain.
          */
         delete: operations["unbanLease"];
         options?: never;
@@ -500,7 +500,7 @@ export interface paths {
         post: operations["banIp"];
         /**
          * Unban a source address
-         * @description SDK calls from it are taken again; of an IPv6 address, from all of its /64.
+         * @description SDK calls from it are accepted again; for an IPv6 address, from all of its /64.
          */
         delete: operations["unbanIp"];
         options?: never;
@@ -516,7 +516,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Tell whether the relay is up
+         * Check the health of the relay
          * @description Answers while the relay takes new work. One that is going down, and only lets live connections finish, is `feature_unavailable`.
          */
         get: operations["getHealth"];
@@ -627,7 +627,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Tell how a tunnel is doing
+         * Get the status of a tunnel
          * @description For the token of the lease on `hostname`; another hostname is `unauthorized`.
          */
         get: operations["getTunnelStatus"];
@@ -647,7 +647,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Give this document
+         * Get this document
          * @description The contract of this release of the relay, in one file, without an envelope.
          */
         get: operations["getOpenapiDocument"];
@@ -667,7 +667,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Show this document
+         * Show this document as a page
          * @description A page that renders `/openapi.json` for people. It loads nothing from anywhere but the relay.
          */
         get: operations["getReference"];
@@ -687,7 +687,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Give the script of the page
+         * Get the script of the reference page
          * @description The renderer that `/docs` loads. The page names its version in the query, so that it may be kept for ever.
          */
         get: operations["getReferenceScript"];
@@ -1728,7 +1728,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The lease goes on. */
+            /** @description The lease is renewed. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1820,29 +1820,29 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Switched, by upgrade. What follows is the reverse session. */
+            /** @description Protocol switched by an upgrade. What follows is the reverse session. */
             101: {
                 headers: {
                     Connection?: "Upgrade";
                     Upgrade?: "portal-reverse" | "websocket";
                     /** @description With a WebSocket, the subprotocol selected, never the one with the token. */
                     "Sec-WebSocket-Protocol"?: "portal.reverse" | "portal.datagram";
-                    /** @description The session is recycled, as was asked for. Absent from relays that do not know this. */
+                    /** @description The session is recycled, as requested. Absent from relays that do not support it. */
                     "X-Portal-Recycle"?: "1";
-                    /** @description Behind this head comes no more TLS, as was asked for. Absent where TLS stays. */
+                    /** @description No TLS follows this response head, as requested. Absent if TLS stays. */
                     "X-Portal-Unwrap"?: "1";
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description Switched, by the plain form. The body is empty; after the head come the bytes of the reverse session. */
+            /** @description Protocol switched in the plain form. The body is empty; after the head come the bytes of the reverse session. */
             200: {
                 headers: {
                     Connection?: "keep-alive";
                     "Content-Length"?: 0;
-                    /** @description The session is recycled, as was asked for. Absent from relays that do not know this. */
+                    /** @description The session is recycled, as requested. Absent from relays that do not support it. */
                     "X-Portal-Recycle"?: "1";
-                    /** @description Behind this head comes no more TLS, as was asked for. Absent where TLS stays. */
+                    /** @description No TLS follows this response head, as requested. Absent if TLS stays. */
                     "X-Portal-Unwrap"?: "1";
                     [name: string]: unknown;
                 };
@@ -2151,7 +2151,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done; also when it was so before. */
+            /** @description Done, or already the case. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2188,7 +2188,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done; also when it was so before. */
+            /** @description Done, or already the case. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2268,7 +2268,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done; also when it was so before. */
+            /** @description Done, or already the case. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2305,7 +2305,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done; also when it was so before. */
+            /** @description Done, or already the case. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2342,7 +2342,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done; also when it was so before. */
+            /** @description Done, or already the case. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2379,7 +2379,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done; also when it was so before. */
+            /** @description Done, or already the case. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2416,7 +2416,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done; also when it was so before. */
+            /** @description Done, or already the case. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2448,7 +2448,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done; also when it was so before. */
+            /** @description Done, or already the case. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2480,7 +2480,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done; also when it was so before. */
+            /** @description Done, or already the case. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2506,7 +2506,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is. */
+            /** @description The relay is up. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2559,7 +2559,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Whether it now counts. */
+            /** @description Whether the announcement was accepted. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2662,7 +2662,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description How it is doing. */
+            /** @description The tunnel's status. */
             200: {
                 headers: {
                     [name: string]: unknown;

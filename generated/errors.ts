@@ -6,7 +6,7 @@ export const errorCatalogue = {
     status: 400,
     meaning: 'The body is not well-formed JSON.',
     retry: 'never',
-    action: 'Mend the request.',
+    action: 'Fix the request.',
   },
   invalid_request: {
     status: 400,
@@ -14,21 +14,21 @@ export const errorCatalogue = {
     meaning:
       'The request breaks its schema or a rule of the operation (413 when the body is too large, 415 when it is not JSON by its media type).',
     retry: 'never',
-    action: 'Mend the request. After a refused signature, fetch the certificate chain anew before the next handshake.',
+    action: 'Fix the request. After a refused signature, fetch the certificate chain again before the next handshake.',
   },
   invalid_address: {
     status: 400,
     meaning: 'Not an Ethereum address of 0x and 40 hex digits.',
     retry: 'never',
-    action: 'Mend the address.',
+    action: 'Fix the address.',
   },
-  invalid_ip: { status: 400, meaning: 'Not an IPv4 or IPv6 address.', retry: 'never', action: 'Mend the address.' },
+  invalid_ip: { status: 400, meaning: 'Not an IPv4 or IPv6 address.', retry: 'never', action: 'Fix the address.' },
   invalid_mode: { status: 400, meaning: 'Not an approval mode.', retry: 'never', action: 'Use `auto` or `manual`.' },
   unauthorized: {
     status: 401,
     meaning: "The credential is missing, is not this relay's, or does not prove what the operation needs.",
     retry: 'reauthenticate',
-    action: 'Register (or log in) afresh once; stop when that is refused too.',
+    action: 'Register (or log in) again once; stop when that is refused too.',
   },
   ip_banned: { status: 403, meaning: 'The operator has banned the source address.', retry: 'never', action: 'Stop.' },
   lease_rejected: {
@@ -60,7 +60,7 @@ export const errorCatalogue = {
   },
   not_found: {
     status: 404,
-    meaning: 'Nothing is here, at this path or under this name.',
+    meaning: 'There is nothing at this path or under this name.',
     retry: 'never',
     action: 'Check the address.',
   },

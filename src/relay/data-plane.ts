@@ -95,7 +95,7 @@ export class DataPlane {
   }
 
   /** Ends every session and connection: listeners that stop wait for these. */
-  cut(): void {
+  destroyConnections(): void {
     this.sessions.close();
     this.bindings.close();
     this.datagrams.stop();

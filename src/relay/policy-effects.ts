@@ -22,7 +22,7 @@ export function applyPolicyEffects(policy: Policy, { leases, sessions, ports }: 
       const key = identityKey(lease.identity);
       if (isHit(key) && policy.isRejected(key)) leases.reject(lease);
     }
-    sessions.drop(({ identity }) => {
+    sessions.reset(({ identity }) => {
       const key = identityKey(identity);
       return isHit(key) && !policy.mayServe(key);
     });
@@ -34,7 +34,7 @@ export function applyPolicyEffects(policy: Policy, { leases, sessions, ports }: 
     reject(() => true);
   });
   policy.on('ip', (ip, banned) => {
-    if (banned) sessions.endFrom((from) => networkOf(from) === ip);
+    if (banned) sessions.resetFrom((from) => networkOf(from) === ip);
   });
   // Decided just before the relay went down.
   reject(() => true);

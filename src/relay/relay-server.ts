@@ -86,7 +86,7 @@ export class RelayServer {
     await this.#data.start();
     await this.#control.start();
     // Listeners that stop wait for their connections.
-    lifecycle.onStop(() => this.#data.cut());
+    lifecycle.onStop(() => this.#data.destroyConnections());
     await this.#operator.start();
     logger.info(
       {

@@ -233,7 +233,7 @@ test('a hostname that was registered anew goes on counting', () => {
 test('bytes of what has ended are kept, and counted once, however it ended', () => {
   const directory = new SessionRegistry();
   const lease = (hostname: string, generation: string) => ({ hostname, generation }) as Lease;
-  const open = { cut: () => {}, drop: () => {}, tunnelIp: '', traffic: { up: 0, down: 0 } };
+  const open = { destroy: () => {}, reset: () => {}, tunnelIp: '', traffic: { up: 0, down: 0 } };
   const all = () => directory.all().reduce((sum, { traffic }) => sum + traffic.up, directory.pastTraffic.up);
 
   const [first, second] = [lease('a', '1'), lease('a', '2')];
@@ -244,13 +244,13 @@ test('bytes of what has ended are kept, and counted once, however it ended', () 
   directory.of(second).traffic.up = 7;
   assert.equal(all(), 12);
   // a ban hits both, one with a connection that has yet to end
-  directory.drop(() => true);
+  directory.reset(() => true);
   earlier.traffic.up += 1;
   assert.equal(all(), 13);
   earlier.release(open);
   for (const generation of ['3', '4']) {
     directory.of(lease('a', generation)).traffic.up = 100;
-    directory.drop(() => true);
+    directory.reset(() => true);
   }
   assert.equal(all(), 213);
   assert.equal(directory.pastTraffic.up, 213);

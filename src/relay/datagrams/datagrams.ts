@@ -34,8 +34,8 @@ export class Datagrams {
     private readonly logger: Logger,
     draining: AbortSignal,
   ) {
-    const closeLines = () => this.#byHostname.forEach(({ datagrams }) => datagrams.closeLine());
-    draining.addEventListener('abort', closeLines, { once: true });
+    const closeCarriers = () => this.#byHostname.forEach(({ datagrams }) => datagrams.closeCarrier());
+    draining.addEventListener('abort', closeCarriers, { once: true });
   }
 
   get flows(): number {
@@ -52,7 +52,7 @@ export class Datagrams {
 
   stop(): void {
     clearInterval(this.#sweeper);
-    for (const { datagrams } of this.#byHostname.values()) datagrams.closeLine();
+    for (const { datagrams } of this.#byHostname.values()) datagrams.closeCarrier();
   }
 
   /** Binds a lease's public port. @throws the system's error */
@@ -89,7 +89,7 @@ export class Datagrams {
   }
 
   #close(socket: Socket, datagrams: LeaseDatagrams): void {
-    datagrams.shut(socket);
+    datagrams.socketClosed(socket);
     socket.close();
   }
 

@@ -11,7 +11,7 @@ import { type FlowRoom, Flows } from './flows.js';
 const maxPublicSendQueueBytes = 1_048_576;
 
 /** A tunnel's carrier, from when it was opened. */
-interface Line {
+interface Carrier {
   channel: DatagramChannel;
   sessions: LeaseSessions;
   connection: LiveConnection;
@@ -26,7 +26,7 @@ interface Line {
 export class LeaseDatagrams {
   readonly flows: Flows;
   #socket: Socket | undefined;
-  #line: Line | undefined;
+  #carrier: Carrier | undefined;
 
   constructor(
     room: FlowRoom,
@@ -37,7 +37,7 @@ export class LeaseDatagrams {
   }
 
   get isUnused(): boolean {
-    return this.#socket === undefined && this.#line === undefined;
+    return this.#socket === undefined && this.#carrier === undefined;
   }
 
   /** Takes what comes in on a bound socket. */
@@ -50,7 +50,7 @@ export class LeaseDatagrams {
   }
 
   /** The socket was closed. */
-  shut(socket: Socket): void {
+  socketClosed(socket: Socket): void {
     if (this.#socket !== socket) return;
     this.#socket = undefined;
     this.flows.clear();
@@ -61,31 +61,31 @@ export class LeaseDatagrams {
    * @param from the tunnel's address
    */
   attach(channel: DatagramChannel, sessions: LeaseSessions, from: string): void {
-    this.#line?.channel.close();
+    this.#carrier?.channel.close();
     this.flows.clear();
     const close = () => channel.close();
-    const line: Line = {
+    const carrier: Carrier = {
       channel,
       sessions,
-      connection: { cut: close, drop: close, tunnelIp: from, traffic: { up: 0, down: 0 } },
+      connection: { destroy: close, reset: close, tunnelIp: from, traffic: { up: 0, down: 0 } },
       share: sessions.bandwidth.join(),
       counted: { dropped: 0, oversized: 0 },
       held: false,
     };
-    this.#line = line;
-    sessions.live.add(line.connection);
+    this.#carrier = carrier;
+    sessions.live.add(carrier.connection);
     sessions.ended.addEventListener('abort', close, { once: true });
     channel.on(
       'datagram',
-      guard('carrier datagram', (frame: Buffer) => this.#fromTunnel(line, frame)),
+      guard('carrier datagram', (frame: Buffer) => this.#fromTunnel(carrier, frame)),
     );
     channel.once('closed', () => {
-      this.#countChannelDrops(line);
+      this.#countChannelDrops(carrier);
       sessions.ended.removeEventListener('abort', close);
-      sessions.bandwidth.leave(line.share);
-      sessions.release(line.connection);
-      if (this.#line !== line) return;
-      this.#line = undefined;
+      sessions.bandwidth.leave(carrier.share);
+      sessions.release(carrier.connection);
+      if (this.#carrier !== carrier) return;
+      this.#carrier = undefined;
       this.flows.clear();
     });
     if (sessions.ended.aborted) close();
@@ -93,32 +93,32 @@ export class LeaseDatagrams {
 
   sweep(now: number): void {
     this.flows.sweep(now);
-    if (this.#line) this.#countChannelDrops(this.#line);
+    if (this.#carrier) this.#countChannelDrops(this.#carrier);
   }
 
-  closeLine(): void {
-    this.#line?.channel.close();
+  closeCarrier(): void {
+    this.#carrier?.channel.close();
   }
 
   #fromPublic(payload: Buffer, peer: RemoteInfo): void {
-    const line = this.#line;
+    const carrier = this.#carrier;
     // Nothing can be sent back to port 0 (RFC 768): the source is forged, or wants no answer.
     if (peer.port === 0) return this.#drop('malformed');
-    if (!line) return this.#drop('no_tunnel');
+    if (!carrier) return this.#drop('no_tunnel');
     const flow = this.flows.heard(peer.address, peer.port, performance.now());
     if (!flow) return this.#drop('too_many_flows');
-    if (!this.#spend(line, 'up', payload.length)) return;
+    if (!this.#spend(carrier, 'up', payload.length)) return;
     for (const counters of this.counters) counters.up++;
-    line.channel.send(encodeDatagram(flow.id, payload));
+    carrier.channel.send(encodeDatagram(flow.id, payload));
   }
 
-  #fromTunnel(line: Line, bytes: Buffer): void {
+  #fromTunnel(carrier: Carrier, bytes: Buffer): void {
     const frame = decodeDatagram(bytes);
     if (!frame) return this.#drop('malformed');
     const socket = this.#socket;
-    const flow = line === this.#line && socket ? this.flows.answered(frame.flow, performance.now()) : undefined;
+    const flow = carrier === this.#carrier && socket ? this.flows.answered(frame.flow, performance.now()) : undefined;
     if (!flow || !socket) return this.#drop('unknown_flow');
-    if (!this.#spend(line, 'down', frame.payload.length)) return;
+    if (!this.#spend(carrier, 'down', frame.payload.length)) return;
     if (socket.getSendQueueSize() > maxPublicSendQueueBytes) return this.#drop('slow_network');
     socket.send(frame.payload, flow.port, flow.address, (error) => {
       if (!error) for (const counters of this.counters) counters.down++;
@@ -127,27 +127,30 @@ export class LeaseDatagrams {
   }
 
   /** Counts bytes for the lease. @returns false when it has no bandwidth left for them: they count as dropped */
-  #spend(line: Line, direction: 'up' | 'down', bytes: number): boolean {
-    const { bandwidth, traffic } = line.sessions;
-    if (line.held) {
+  #spend(carrier: Carrier, direction: 'up' | 'down', bytes: number): boolean {
+    const { bandwidth, traffic } = carrier.sessions;
+    if (carrier.held) {
       this.#drop('bandwidth');
       return false;
     }
-    if (bandwidth.limit !== undefined && !bandwidth.spend(line.share, { resume: () => (line.held = false) }, bytes)) {
-      line.held = true;
+    if (
+      bandwidth.limit !== undefined &&
+      !bandwidth.spend(carrier.share, { resume: () => (carrier.held = false) }, bytes)
+    ) {
+      carrier.held = true;
     }
     traffic[direction] += bytes;
-    line.connection.traffic[direction] += bytes;
+    carrier.connection.traffic[direction] += bytes;
     return true;
   }
 
-  #countChannelDrops(line: Line): void {
-    const { dropped, oversized } = line.channel;
+  #countChannelDrops(carrier: Carrier): void {
+    const { dropped, oversized } = carrier.channel;
     for (const counters of this.counters) {
-      counters.dropped.slow_tunnel += dropped - line.counted.dropped;
-      counters.dropped.too_large += oversized - line.counted.oversized;
+      counters.dropped.slow_tunnel += dropped - carrier.counted.dropped;
+      counters.dropped.too_large += oversized - carrier.counted.oversized;
     }
-    line.counted = { dropped, oversized };
+    carrier.counted = { dropped, oversized };
   }
 
   #drop(reason: DropReason): void {

@@ -63,10 +63,10 @@ export class VisitorForwarder {
         : undefined;
     if (binding) socket.once('close', () => this.bindings.revoke(binding));
     const connection: LiveConnection = {
-      cut: () => socket.destroy(),
-      drop() {
+      destroy: () => socket.destroy(),
+      reset() {
         socket.resetAndDestroy();
-        session.abandon();
+        session.destroy();
       },
       tunnelIp: session.from,
       traffic: { up: 0, down: 0 },

@@ -150,10 +150,10 @@ export class LeaseRegistry {
         if (!this.#table.held(hostname)) this.#assertRoom(terms, lease.lastSeenAt);
         await this.#write(lease);
       } catch (error) {
-        ports.drop();
+        ports.rollback();
         throw error;
       }
-      ports.keep(lease.generation);
+      ports.commit(lease.generation);
       // While this waited for a port, the earlier one may have ended by itself.
       const earlier = this.#table.held(hostname);
       if (earlier) this.#remove(earlier);

@@ -14,8 +14,8 @@ export interface RequestedPorts {
 export interface PortsHold {
   readonly tcpPort?: number | undefined;
   readonly udpPort?: number | undefined;
-  keep(generation: string): void;
-  drop(): void;
+  commit(generation: string): void;
+  rollback(): void;
 }
 
 /** The TCP and UDP ports of leases together. */
@@ -38,10 +38,10 @@ export class LeasePorts {
    * @throws ApiError as `PortAllocator.take`; nothing is held then
    */
   async take(key: string, hostname: string, { tcp, udp }: RequestedPorts): Promise<PortsHold> {
-    const grips: PortHold[] = [];
+    const holds: PortHold[] = [];
     const take = async (allocator: PortAllocator, preferred: number | undefined) => {
       const hold = await allocator.take(key, hostname, preferred);
-      grips.push(hold);
+      holds.push(hold);
       return hold.port;
     };
     try {
@@ -50,11 +50,11 @@ export class LeasePorts {
       return {
         tcpPort,
         udpPort,
-        keep: (generation) => grips.forEach((hold) => hold.keep(generation)),
-        drop: () => grips.forEach((hold) => hold.drop()),
+        commit: (generation) => holds.forEach((hold) => hold.commit(generation)),
+        rollback: () => holds.forEach((hold) => hold.rollback()),
       };
     } catch (error) {
-      for (const hold of grips) hold.drop();
+      for (const hold of holds) hold.rollback();
       throw error;
     }
   }

@@ -58,9 +58,9 @@ interface Entry {
 export interface PortHold {
   readonly port: number;
   /** It is that lease's now. */
-  keep(generation: string): void;
+  commit(generation: string): void;
   /** The registration came to nothing. */
-  drop(): void;
+  rollback(): void;
 }
 
 const codes: Record<PortProtocol, { disabled: ErrorCode; full: ErrorCode; exhausted: ErrorCode }> = {
@@ -197,7 +197,7 @@ export class PortAllocator {
       entry.owner = owner;
       if (entry.owner === undefined && entry.references === 0) this.#release(key, entry);
     };
-    return { port: entry.port, keep: settle, drop: () => settle(entry.owner) };
+    return { port: entry.port, commit: settle, rollback: () => settle(entry.owner) };
   }
 
   /** Binds a port for whoever has none, or one that another program has. */

@@ -76,7 +76,7 @@ export class ReverseSession extends EventEmitter<{ gone: []; recycled: [] }> {
   }
 
   /** Ends it whether it waits or not, and the connection that it was claimed for. */
-  abandon(): void {
+  destroy(): void {
     this.#drop();
     this.stream.destroy();
   }

@@ -11,9 +11,9 @@ const lingerAfterLeaseMs = 30_000;
 /** A public connection that is being served. */
 export interface LiveConnection {
   /** Ends it at once. */
-  cut(): void;
+  destroy(): void;
   /** The same, and what is on its way to the visitor, in this machine's buffers, goes nowhere. */
-  drop(): void;
+  reset(): void;
   /** Address of the tunnel at its other end. */
   readonly tunnelIp: string;
   /** Bytes from the visitor so far, and to it. */
@@ -61,29 +61,29 @@ export class LeaseSessions {
   }
 
   /** Ends all of it, down to the last byte. */
-  drop(): void {
+  reset(): void {
     clearTimeout(this.#linger);
     this.#ended.abort();
     this.queue.close();
-    for (const connection of this.live) connection.drop();
+    for (const connection of this.live) connection.reset();
   }
 
   end(linger: boolean): void {
     this.#ended.abort();
     this.queue.close();
-    if (linger && this.live.size > 0) this.#linger = setTimeout(() => this.cut(), lingerAfterLeaseMs);
-    else this.cut();
+    if (linger && this.live.size > 0) this.#linger = setTimeout(() => this.destroy(), lingerAfterLeaseMs);
+    else this.destroy();
   }
 
   /** Ends the sessions, ready or live, that were opened from these addresses. */
-  endFrom(isHit: (ip: string) => boolean): void {
+  resetFrom(isHit: (ip: string) => boolean): void {
     this.queue.closeFrom(isHit);
-    for (const connection of this.live) if (isHit(connection.tunnelIp)) connection.drop();
+    for (const connection of this.live) if (isHit(connection.tunnelIp)) connection.reset();
   }
 
-  cut(): void {
+  destroy(): void {
     clearTimeout(this.#linger);
-    for (const connection of this.live) connection.cut();
+    for (const connection of this.live) connection.destroy();
   }
 
   release(connection: LiveConnection): void {
@@ -154,7 +154,7 @@ export class SessionRegistry {
     const sessions = this.#byHostname.get(lease.hostname);
     if (sessions?.lease.generation !== lease.generation) return;
     this.#byHostname.delete(lease.hostname);
-    if (ending === 'rejected') sessions.drop();
+    if (ending === 'rejected') sessions.reset();
     else sessions.end(ending !== 'expired');
     this.#release(sessions);
   }
@@ -163,10 +163,10 @@ export class SessionRegistry {
    * Ends all that these leases have open, also what lingers of earlier registrations. The leases stay, and what they open
    * afterwards counts again.
    */
-  drop(isHit: (lease: Lease) => boolean): void {
+  reset(isHit: (lease: Lease) => boolean): void {
     for (const sessions of this.all()) {
       if (!isHit(sessions.lease)) continue;
-      sessions.drop();
+      sessions.reset();
       if (this.#byHostname.get(sessions.lease.hostname) !== sessions) continue;
       this.#byHostname.delete(sessions.lease.hostname);
       this.#release(sessions);
@@ -174,8 +174,8 @@ export class SessionRegistry {
   }
 
   /** Ends every session that was opened from these addresses. */
-  endFrom(isHit: (ip: string) => boolean): void {
-    for (const sessions of this.all()) sessions.endFrom(isHit);
+  resetFrom(isHit: (ip: string) => boolean): void {
+    for (const sessions of this.all()) sessions.resetFrom(isHit);
   }
 
   /** Closes the sessions that wait, and settles when no connection is left, or at the signal. */
@@ -189,7 +189,7 @@ export class SessionRegistry {
   close(): void {
     for (const sessions of this.all()) {
       sessions.end(false);
-      sessions.cut();
+      sessions.destroy();
     }
     this.#byHostname.clear();
     this.#lingering.clear();

@@ -63,7 +63,7 @@ export class EgressProxy {
   /** Ends every connection as well. */
   async stop(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
-    this.#cut();
+    this.#destroy();
     await closed;
   }
 
@@ -76,10 +76,10 @@ export class EgressProxy {
 
   #count(bytes: number): void {
     this.#left -= bytes;
-    if (this.#left < 0) this.#cut();
+    if (this.#left < 0) this.#destroy();
   }
 
-  #cut(): void {
+  #destroy(): void {
     for (const socket of this.#open) socket.destroy();
   }
 }

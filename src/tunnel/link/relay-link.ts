@@ -171,7 +171,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
   }
 
   /** Ends live connections at once. */
-  cut(): void {
+  destroyConnections(): void {
     this.#cut.abort(new Error('the tunnel closes'));
   }
 

@@ -176,7 +176,7 @@ export class RelayMember extends EventEmitter<MemberEvents> {
     const timer = setTimeout(() => this.#hurry?.(), this.#graceMs);
     await Promise.race([this.#link.drained(), hurried]);
     clearTimeout(timer);
-    this.#link.cut();
+    this.#link.destroyConnections();
     await this.#link.drained();
     this.#release();
   }
@@ -239,7 +239,7 @@ export class RelayMember extends EventEmitter<MemberEvents> {
       if (this.#options.banMitm !== true || report.result !== 'mismatch') return;
       // Live connections are spared no time: somebody reads them.
       this.#interception = report.error;
-      link.cut();
+      link.destroyConnections();
       this.leave();
     });
   }
