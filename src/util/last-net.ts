@@ -16,7 +16,7 @@ export interface LastNetOptions {
 /**
  * The last net of a process, below the boundaries of its handlers: an error that nothing caught, or a rejection that nothing
  * handles, is logged with its cause. The process drains, for a bounded time, and ends with `faultExitCode`, so that a supervisor
- * starts it again: what state it is in, nobody knows.
+ * starts it again: its state is unknown.
  * @returns takes the net away
  */
 export function installLastNet({ log, drain, drainMs }: LastNetOptions): () => void {

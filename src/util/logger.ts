@@ -7,7 +7,7 @@ export const logLevels = ['silent', 'error', 'warn', 'info', 'debug', 'trace'] a
 export type LogLevel = (typeof logLevels)[number];
 
 /**
- * The relay's log: a JSON object a line, or plain lines where a person watches (`pretty`). Whatever is handed to it by
+ * The relay's log: a JSON object a line, or plain lines where a person watches (`pretty`). Whatever is logged under the
  * name of a credential is redacted, as the last line of defence; callers do not hand it any.
  */
 export function createLogger(level: LogLevel, stream: NodeJS.WriteStream = process.stderr): Logger {

@@ -31,7 +31,7 @@ export class Announcements {
   readonly #inAll = new RateLimit(announceTotalBurst, announcesTotalPerSecond);
   /** Origins that are being looked at; one fetch answers all that announce the same URL meanwhile. */
   readonly #underWay = new Map<string, Promise<string | undefined>>();
-  /** Origins that have proved nothing, and until when they are not looked at again. */
+  /** Origins that failed, and until when they are not fetched again. */
   readonly #failed = new Map<string, number>();
 
   constructor(

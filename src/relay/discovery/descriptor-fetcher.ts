@@ -12,7 +12,7 @@ import { RateLimit } from '../limiters/rate-limit.js';
 
 /** From lookup to the last byte. */
 const fetchTimeoutMs = 10_000;
-/** Fetches from URLs that never answered, by the address that they lead to: a relay is no tool for knocking on others' doors. */
+/** Fetches from URLs that never answered, by the address that they lead to: a relay must not be usable as a port scanner. */
 const strangerFetchBurst = 10;
 const strangerFetchesPerSecond = 0.2;
 

@@ -56,7 +56,7 @@ export interface DiscoveryReport {
   refused: Partial<Record<Refusal, number>>;
 }
 
-/** Which other relays there are. All of it is in memory: after a restart the bootstraps say it again. */
+/** Finds other relays. Everything is in memory: after a restart the bootstraps are asked again. */
 export class Discovery {
   readonly #ended = new AbortController();
   readonly #peers: PeerStore;
@@ -135,7 +135,7 @@ export class Discovery {
     };
   }
 
-  /** Tells a bootstrap of this relay, at times, and whenever it turns out not to know. */
+  /** Announces this relay to a bootstrap, periodically and whenever the bootstrap does not list it. */
   async #announceTo(peer: Peer, fetched: FetchedDescriptor): Promise<void> {
     if (!peer.isBootstrap) return;
     const own = this.#own.current();

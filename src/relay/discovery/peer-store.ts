@@ -11,16 +11,16 @@ import { nanoOfMs } from '../../sdk/discovery/unix-nano.js';
 import { sourceOf } from '../../net/source-network.js';
 import { RefusalCounts, RefusedError } from './refusals.js';
 
-/** Relays that have shown who they are; bootstraps are beside them. */
+/** Verified relays; bootstraps are not counted. */
 export const maxPeers = 256;
-/** Of these, behind one address of the internet. */
+/** Verified relays behind one public address. */
 export const maxPeersPerSource = 8;
-/** URLs heard of that were not fetched yet or did not answer, in all and from the relays at one address. */
+/** Candidate URLs, in total and from the relays at one address. */
 export const maxCandidates = 256;
 export const maxCandidatesPerTeller = 32;
-/** Descriptors whose signature does not fit, after which the rest of a listing is not looked at. */
+/** After this many invalid signatures the rest of a listing is ignored. */
 export const maxForgedDescriptors = 8;
-/** Entries of a listing that are read in one go, before others get their turn. */
+/** Entries of a listing that are verified before the event loop gets other work. */
 const listedBetweenTurns = 32;
 /** Addresses whose newest descriptor is remembered against replay. */
 const maxRememberedIssues = 4_096;
@@ -33,11 +33,11 @@ export interface Peer {
   /** Who listed it, as `tellerOf` has it; none for bootstraps and for those that announced themselves. */
   readonly toldBy?: string;
   readonly backoff: Backoff;
-  /** What it serves of itself, believed until it expires. */
+  /** The descriptor that it serves, valid until it expires. */
   descriptor?: RelayDescriptor | undefined;
   /** The address that it was last known by, also after its descriptor has expired. Without: a candidate. */
   address?: string;
-  /** Source of the limits that it was reached at. */
+  /** The source, for limits, of the address where it was reached. */
   source?: string | undefined;
   /** When it is to be fetched next, in milliseconds since the epoch. */
   dueAt: number;

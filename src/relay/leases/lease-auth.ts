@@ -21,7 +21,7 @@ export interface TokenSources {
 
 /** The one way from an access token to the lease it stands for: calls, upgrades and raw connections all come here. */
 export class LeaseAuth {
-  /** Telling that a token is forged takes a signature check: who brings many is not listened to for a while. */
+  /** A forged token costs a signature check: a source that sends many is rate limited. */
   readonly #failures = new RateLimit(tokenFailureBurst, tokenFailuresPerSecond);
 
   constructor(

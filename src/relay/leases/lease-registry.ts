@@ -47,7 +47,7 @@ export interface LeaseRegistryOptions {
 }
 
 /**
- * Who holds which hostname. One hostname has one owner; the book in memory answers, the store remembers. Nothing is
+ * Who holds which hostname. One hostname has one owner; memory answers, the store remembers. Nothing is
  * acknowledged before the store has it.
  */
 export class LeaseRegistry {

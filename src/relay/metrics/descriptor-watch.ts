@@ -13,7 +13,7 @@ const [scarce, ample] = [0.9, 0.8];
 
 /**
  * Warns before the limit of open files is reached, where the system tells it (Linux). Past the limit Node closes each new
- * connection without a word, and nothing else would say why visitors are turned away.
+ * connection silently, and nothing else would say why visitors are refused.
  */
 export class DescriptorWatch {
   #timer: NodeJS.Timeout | undefined;

@@ -98,7 +98,7 @@ export class RelayMetrics {
     const { registry } = this;
     const registers = [registry];
     collectDefaultMetrics({ register: registry });
-    // From zero on, or the first of each kind would be no increase.
+    // Starts at zero: otherwise the first event of each kind is not seen as an increase.
     for (const outcome of connectionOutcomes) this.#connections.inc({ outcome }, 0);
     this.#signatures.inc({ mode: 'transcript', result: 'ok' }, 0);
     new Gauge({ name: 'portal_build_info', help: 'Always 1.', labelNames: ['version'], registers }).set(

@@ -32,14 +32,14 @@ export interface PortSettingsChange {
 export interface PolicyEvents {
   /** Settings are new. */
   settings: [settings: PolicySettings];
-  /** Whether this identity may be served may have changed. */
+  /** The standing of this identity may have changed. */
   standing: [identityKey: string];
   /** The identity's limit is new: bytes per second, or none. */
   bps: [identityKey: string, bps: number | undefined];
   ip: [ip: string, banned: boolean];
 }
 
-/** What each decision of the contract, by its operation id, makes of what was decided before. */
+/** What each decision, by its operation id, changes in the record of an identity. */
 const decisions = {
   banLease: { banned: true },
   unbanLease: { banned: false },

@@ -17,7 +17,7 @@ export interface TlsDialOptions {
   addresses?: AddressRule | undefined;
 }
 
-/** What is available of one connection. */
+/** What is known of one connection. */
 export interface TlsDialDetails extends ConnectionOptions {
   allowHalfOpen?: boolean;
   /** What TLS runs over, made of the TCP connection once that stands, instead of the connection itself. */

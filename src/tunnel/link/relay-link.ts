@@ -128,7 +128,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       this.#open(registration);
     });
     this.#keeper.on('renewed', () => {
-      // A failure is as good as none: the chain at hand continues serving, and a renewal comes soon.
+      // A failed refresh does no harm: the current chain continues to serve, and a renewal comes soon.
       this.#keyless.refresh(this.#carrierName, this.#leave.signal).catch(() => undefined);
     });
     this.#keeper.on('lost', (registration, error) => {
@@ -359,7 +359,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       });
     } catch (error) {
       if (error instanceof ApiError) {
-        // Perhaps the chain has changed. This visitor's handshake is past saving: its binding is spent.
+        // The chain may have changed. This handshake is lost: its binding is spent.
         if (error.code === 'invalid_request') {
           this.#keyless.refreshAfterRefusal(this.#carrierName, this.#leave.signal).catch(() => undefined);
         } else if (retryDecision(error, 'sign', true).do !== 'wait') {
@@ -371,7 +371,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
   }
 }
 
-/** Ends a visit that gets nothing but perhaps a last word. */
+/** Closes a visitor's connection, after a last message if there is one. */
 async function dismiss(visitor: Duplex, lastWords?: Buffer): Promise<void> {
   visitor.on('error', () => undefined).resume();
   const closed = new Promise((resolve) => visitor.once('close', resolve));

@@ -29,7 +29,7 @@ export class HealthCheck {
     background('relay health check', () => this.#run(signal));
   }
 
-  /** Whether it is alive is not known from here on, and taken for granted. */
+  /** Stops checking; the relay is assumed to be alive. */
   stop(): void {
     this.#stop?.abort(new Error('not asked any more'));
     this.#stop = undefined;
@@ -40,7 +40,7 @@ export class HealthCheck {
     const { healthCheckIntervalMs, healthCheckTimeoutMs } = this.options.times;
     let misses = 0;
     while (!signal.aborted) {
-      // A single miss is asked about at once.
+      // After a first miss it asks again immediately.
       if (misses !== 1) await pause(healthCheckIntervalMs * (0.75 + Math.random() / 4), signal);
       if (signal.aborted) return;
       const began = performance.now();
@@ -48,7 +48,7 @@ export class HealthCheck {
         await this.options.ask(healthCheckTimeoutMs, signal);
         misses = 0;
       } catch {
-        // This process was held up itself, and knows nothing.
+        // This process was stalled itself: the result says nothing.
         if (performance.now() - began < 2 * healthCheckTimeoutMs) misses++;
       }
       if (!signal.aborted && misses !== 1) this.#set(misses === 0);

@@ -166,7 +166,7 @@ export class RelayMember extends EventEmitter<MemberEvents> {
     return error;
   }
 
-  /** Waits for the wish to leave, then gives back the lease and waits for the live connections, as long as they may. */
+  /** Waits until it is told to leave, then gives the lease back and waits for live connections, for the grace at most. */
   async #leaveWhenAsked(): Promise<void> {
     const { signal } = this.#leaving;
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
@@ -237,7 +237,7 @@ export class RelayMember extends EventEmitter<MemberEvents> {
     link.on('probe', (report) => {
       this.emit('probe', report);
       if (this.#options.banMitm !== true || report.result !== 'mismatch') return;
-      // Live connections are spared no time: somebody reads them.
+      // No grace for live connections: they are intercepted.
       this.#interception = report.error;
       link.destroyConnections();
       this.leave();

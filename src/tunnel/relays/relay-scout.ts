@@ -18,7 +18,7 @@ export interface ScoutOptions {
   times: RelayTimes;
 }
 
-/** Looks now and then which relays there are, how far away, and how busy. */
+/** Searches for relays periodically, and measures their latency and load. */
 export class RelayScout extends EventEmitter<{ looked: [] }> {
   #found: FoundRelay[] = [];
   #isAny = false;

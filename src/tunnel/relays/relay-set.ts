@@ -20,18 +20,18 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
   readonly #members = new Map<string, { member: RelayMember; home: boolean }>();
   /** On their way out; none of these is taken again before it is gone. */
   readonly #going = new Set<RelayMember>();
-  /** What each relay was left for that is not used again. */
+  /** Why each relay that is not used again was left. */
   readonly #refusals = new Map<string, Error>();
   /** Signing addresses of these, as far as they are known: another URL of the same relay is no other relay. */
   readonly #refused = new Set<string>();
   #relays: CheckedRelays;
   #scout: RelayScout | undefined;
-  /** The scout's looks that the last refusal came after. */
+  /** How many searches the scout had done at the last refusal. */
   #looksAtRefusal = -1;
   #review: NodeJS.Timeout | undefined;
   /** More relays serve than are wanted. */
   #hasSurplus = false;
-  /** It has been said that no relay can be used now. */
+  /** It was already reported that no relay can be used. */
   #isTold = false;
   #isOver = false;
   #end!: (error?: Error) => void;
@@ -195,7 +195,7 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
     if (!member) return;
     this.#members.delete(url);
     this.#going.add(member);
-    // That it serves no more is no news.
+    // Its changes no longer matter.
     member.removeAllListeners('changed');
     this.emit('down', url);
     member.leave();

@@ -12,7 +12,7 @@ export interface ServiceOptions {
   proxyProtocol?: boolean | undefined;
   /** Requests are passed on one by one, instead of bytes. */
   http?: HttpOptions;
-  /** Visitors speak who knows what: while the service is down they are cut, instead of shown a page. */
+  /** The protocol is unknown: while the service is down visitors are disconnected instead of shown a page. */
   raw?: true;
 }
 

@@ -4,7 +4,7 @@ import { UsageError } from '../../../sdk/calls/errors.js';
 /** Headers in the order they came, each name with all its values. */
 export type Headers = Map<string, { name: string; values: string[] }>;
 
-/** Said by this proxy alone: a service would believe them. */
+/** Set by this proxy only: a service trusts them. */
 const forwarding = /^(?:forwarded|x-forwarded(?:-.*)?|x-real-ip|x-client-ip|true-client-ip)$/;
 /** About one connection, not about the message (RFC 9110 7.6.1). */
 const hopByHop = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'transfer-encoding', 'upgrade']);
@@ -82,7 +82,7 @@ function pairs(raw: string[]): [string, string][] {
 
 /**
  * Whether a request is for the public name that TLS was made with (RFC 9110 7.4): a service that trusts Host must not be told another.
- * The port is not looked at, which something in front of the relay may have changed.
+ * The port is ignored: something in front of the relay may have changed it.
  */
 export function leadsHere({ headers, httpVersion }: IncomingMessage, hostname: string | undefined): boolean {
   if (hostname === undefined || (headers.host === undefined && httpVersion === '1.0')) return true;

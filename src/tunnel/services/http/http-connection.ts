@@ -21,7 +21,7 @@ export const httpIdleTimeoutMs = 75_000;
 
 const badRequest = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
 
-/** Doing it twice is doing it once (RFC 9110 9.2.2); those without a body that visitors send. */
+/** Idempotent methods (RFC 9110 9.2.2) without a body. */
 const repeatable = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
@@ -216,7 +216,7 @@ export class HttpConnection {
       this.#fail(response, error as Error);
       return;
     }
-    // A long silence may come before the body.
+    // A long pause may come before the body.
     response.flushHeaders();
     answer.once('end', () => {
       const trailers = trailersOf(answer);

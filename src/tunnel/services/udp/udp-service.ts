@@ -56,7 +56,7 @@ export class UdpService extends ServiceHealth {
           if (flows.get(frame.flow) === ended) flows.delete(frame.flow);
         });
       }
-      // Whoever was silent for longest comes first.
+      // The flow that was silent for longest comes first.
       flows.set(frame.flow, flow);
       if (flow.send(frame.payload)) this.counters.received++;
       else this.counters.dropped++;
