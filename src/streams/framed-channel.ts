@@ -89,9 +89,9 @@ export class FramedChannel extends Duplex implements PooledReadable {
     if (!this.#over) this.#session.resume();
   }
 
-  override write(chunk: unknown, ...rest: unknown[]): boolean {
+  override write(chunk: unknown, encoding?: BufferEncoding | Callback, done?: Callback): boolean {
     if (!this.writableEnded && !this.destroyed) this.#inPlace.made();
-    return (super.write as (...args: unknown[]) => boolean).call(this, chunk, ...rest);
+    return super.write(chunk, encoding as BufferEncoding, done);
   }
 
   /** Writes a chunk in whose buffer the `frameHeaderBytes` right before it may be overwritten. */

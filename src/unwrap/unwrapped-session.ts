@@ -133,9 +133,9 @@ export class UnwrappedSession extends Duplex implements ClearFrames, PooledReada
     this.#socket.resume();
   }
 
-  override write(chunk: unknown, ...rest: unknown[]): boolean {
+  override write(chunk: unknown, encoding?: BufferEncoding | Callback, done?: Callback): boolean {
     if (!this.writableEnded && !this.destroyed) this.#kinds.made();
-    return (super.write as (...args: unknown[]) => boolean).call(this, chunk, ...rest);
+    return super.write(chunk, encoding as BufferEncoding, done);
   }
 
   /** @see ClearFrames */
