@@ -150,7 +150,7 @@ export const errorCatalogue = {
     status: 505,
     meaning: 'The operation takes its connection over and therefore needs HTTP/1.1.',
     retry: 'new_connection',
-    action: 'Connect anew and offer only `http/1.1` in ALPN.',
+    action: 'Connect again and offer only `http/1.1` in ALPN.',
   },
 } as const;
 

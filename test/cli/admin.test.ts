@@ -180,7 +180,7 @@ test('wrong usage is one line and exit code 2, before the relay is asked', async
     [['approval-mode', 'off'], /auto or manual/],
     [['udp', 'on', '--max-leases', '-1'], /./],
     [['udp', 'on', '--max-leases', '70000'], /0 to 65535/],
-    [['ban', 'shop', address, '--max-leases', '1'], /not for ban/],
+    [['ban', 'shop', address, '--max-leases', '1'], /cannot be used with ban/],
     [['bps', 'set', 'shop', address, '1.5'], /whole number of bytes/],
     [['status', 'now'], /"now"/],
     [['--nonsense', 'status'], /nonsense/],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import { type Admin, adminOf, leasePath } from '../support/admin.js';
 import {
   type HeldLease,
@@ -22,8 +22,7 @@ import { clientHello, dialPublic, readOpening } from '../support/tenant.js';
 
 let admin: Admin;
 const operator = freshWallet();
-const relay = sharedRelay({ adminWallets: [operator.address], trustedProxies: ['127.0.0.1'] });
-before(async () => {
+const relay = sharedRelay({ adminWallets: [operator.address], trustedProxies: ['127.0.0.1'] }, async () => {
   admin = await adminOf(relay, operator);
 });
 

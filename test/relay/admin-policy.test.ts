@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import { type Admin, adminOf, auditLines, leasePath } from '../support/admin.js';
 import { type Answer, call, freshWallet, openSession, register, sessionHeaders } from '../support/by-hand.js';
 import type { AuditLog } from '../../src/relay/audit/audit-log.js';
@@ -9,8 +9,7 @@ import { startTestRelay, sharedRelay } from '../support/relay.js';
 
 let admin: Admin;
 const operator = freshWallet();
-const relay = sharedRelay({ adminWallets: [operator.address], trustedProxies: ['127.0.0.1'] });
-before(async () => {
+const relay = sharedRelay({ adminWallets: [operator.address], trustedProxies: ['127.0.0.1'] }, async () => {
   admin = await adminOf(relay, operator);
 });
 

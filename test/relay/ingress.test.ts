@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import { Agent, request } from 'undici';
 import { buffer } from 'node:stream/consumers';
 import { createHash, randomBytes } from 'node:crypto';
@@ -20,8 +20,7 @@ import { startTestRelay, sharedRelay } from '../support/relay.js';
 import { clientHello, dialPublic, readOpening } from '../support/tenant.js';
 import { until } from '../support/until.js';
 
-const relay = sharedRelay();
-before(async () => {
+const relay = sharedRelay({}, async () => {
   lease = await register(relay, { name: 'tenant', ttl: 600 });
 });
 let lease: HeldLease;

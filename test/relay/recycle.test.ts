@@ -3,13 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import { openSession, readBytes, register, sessionHeaders, type HeldLease } from '../support/by-hand.js';
 import { sharedRelay } from '../support/relay.js';
 import { clientHello, dialPublic, readOpening } from '../support/tenant.js';
 
-const relay = sharedRelay();
-before(async () => {
+const relay = sharedRelay({}, async () => {
   lease = await register(relay, { name: 'again' });
 });
 let lease: HeldLease;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { X509Certificate, constants, createHash, randomBytes, verify } from 'node:crypto';
 import { once } from 'node:events';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import { checkTranscript } from '../../src/relay/keyless/transcript.js';
 import { handshakeType, parseServerHello, splitHandshakeMessages } from '../../src/tls/index.js';
 import { type HeldLease, call, ended, openSession, register, sessionHeaders } from '../support/by-hand.js';
@@ -17,8 +17,7 @@ import {
 } from '../support/tenant.js';
 import { certificateFiles } from '../support/certificates.js';
 
-const relay = sharedRelay();
-before(async () => {
+const relay = sharedRelay({}, async () => {
   lease = await register(relay, { name: 'tenant', ttl: 600 });
 });
 let lease: HeldLease;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import {
   type HeldLease,
   call,
@@ -15,8 +15,7 @@ import { startTestRelay, withPorts, sharedRelay } from '../support/relay.js';
 import { clientHello, dialPublic } from '../support/tenant.js';
 import { type UnwrappedPeer, connectWrapped, control, endMark, frame, frames } from '../support/unwrapped-peer.js';
 
-const relay = sharedRelay();
-before(async () => {
+const relay = sharedRelay({}, async () => {
   lease = await register(relay, { name: 'bare' });
 });
 let lease: HeldLease;

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import { chromium } from 'playwright-core';
 import { WebSocket } from 'ws';
 import { type HeldLease, call, ended, openSession, readAll, register, sessionHeaders } from '../support/by-hand.js';
@@ -14,8 +14,7 @@ import { clientHello, dialPublic } from '../support/tenant.js';
 import { requireTool } from '../support/tools.js';
 import { until } from '../support/until.js';
 
-const relay = sharedRelay();
-before(async () => {
+const relay = sharedRelay({}, async () => {
   lease = await register(relay, { name: 'tenant', ttl: 600 });
 });
 let lease: HeldLease;

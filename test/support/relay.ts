@@ -97,15 +97,19 @@ export async function relayFor(
   return relay;
 }
 
-/** One relay for all tests of a file or suite: it is there in `before` hooks that come later, and in tests. */
+/**
+ * One relay for all tests of a file or suite: to be used in tests, and in `setUp`.
+ * @param setUp runs once the relay is up. A `before` hook of its own would not wait for it: those of a file run side by side
+ */
 export function sharedRelay(
   overrides: Partial<RelayConfig> | (() => Promise<Partial<RelayConfig>>) = {},
-  parts: RelayParts = {},
+  setUp: () => Promise<void> = async () => {},
 ): TestRelay {
   const shared = {} as TestRelay;
   before(async () => {
     const config = typeof overrides === 'function' ? await overrides() : overrides;
-    Object.assign(shared, await startTestRelay(config, parts));
+    Object.assign(shared, await startTestRelay(config));
+    await setUp();
   });
   after(() => shared.stop());
   return shared;
