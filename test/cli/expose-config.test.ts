@@ -225,7 +225,7 @@ test('at the start a wrong file is one line on stderr and exit code 2, and other
     [['--config', config], /^portal expose: .*services\.toml: services\.x: target https:\/\/x: visitors' TLS ends/],
     [['--config', join(dir, 'nowhere.toml')], /nowhere\.toml: ENOENT\n$/],
     [['--config', config, '3000'], /--config cannot be combined with "3000"/],
-    [['--config', config, '--name', 'x'], /--config cannot be combined with "name"/],
+    [['--config', config, '--name', 'x'], /--config cannot be combined with --name/],
   ] as const) {
     const child = startPortal(t, ['expose', ...args]);
     const [said, [code]] = await Promise.all([text(child.stderr!), once(child, 'exit')]);

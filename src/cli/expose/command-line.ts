@@ -18,18 +18,18 @@ export interface CommandLine {
 
 /** Reads flags, and the environment where a flag is not given. @throws UsageError with one clear line */
 export function readCommandLine(argv: string[], env: NodeJS.ProcessEnv): CommandLine {
-  const flags: Record<string, { type: 'string' | 'boolean'; multiple?: true }> = Object.fromEntries(
+  const settingFlags: Record<string, { type: 'string' | 'boolean'; multiple?: true }> = Object.fromEntries(
     settingEntries.flatMap(([, setting]) => flagOf(setting)),
   );
-  const { values: parsed, positionals } = parseArguments(argv, { ...flags, ...commandFlags });
+  const { values: parsed, positionals } = parseArguments(argv, { ...settingFlags, ...commandFlags });
   const values: Record<string, string | boolean | (string | boolean)[] | undefined> = parsed;
   const config = values['config'] as string | undefined;
   const command = { config, json: values['json'] === true, help: values['help'] === true };
   if (command.help) return { given: {}, ...command };
   if (config !== undefined) {
-    const [other] = [...positionals, ...Object.keys(values).filter((flag) => !Object.hasOwn(commandFlags, flag))];
-    if (other !== undefined)
-      throw new UsageError(`--config cannot be combined with ${JSON.stringify(other)}: put it into the file`);
+    const flags = Object.keys(values).filter((flag) => !Object.hasOwn(commandFlags, flag));
+    const [other] = [...positionals.map((word) => JSON.stringify(word)), ...flags.map((flag) => `--${flag}`)];
+    if (other !== undefined) throw new UsageError(`--config cannot be combined with ${other}: put it into the file`);
     return { given: {}, ...command };
   }
   const [target, more] = positionals;
