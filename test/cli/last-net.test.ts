@@ -48,7 +48,7 @@ async function setUp(t: TestContext, launches: { relay?: object; tunnel?: object
 for (const [what, launch] of Object.entries({ 'an uncaught error': throwing, 'an unhandled rejection': rejecting })) {
   test(`relay: ${what} is logged, the open connections finish, and the exit code is 70`, async (t) => {
     const { relay, answer, response } = await setUp(t, { relay: launch });
-    const logged = printed(relay, /a fault that nothing caught/, relay.stderr);
+    const logged = printed(relay, /uncaught error: the relay drains/, relay.stderr);
     relay.kill('SIGUSR2');
     const [line] = (await logged).split('\n').filter((each) => each.includes('nothing caught'));
     const { level, err } = JSON.parse(line!) as { level: string; err: { message: string } };

@@ -42,7 +42,7 @@ test(
     for (let count = 0; count < 150; count++)
       held.push(connect(visited.publicPort, '127.0.0.1').on('error', () => undefined));
     await said;
-    const free = printed(relay, /enough file descriptors are free again/, relay.stderr);
+    const free = printed(relay, /file descriptors are available again/, relay.stderr);
     held.forEach((socket) => socket.destroy());
     await free;
     assert.equal((await get(visited, 'crowded.portal.localhost')).body, 'here');

@@ -92,7 +92,7 @@ test('balancers and proxies are addresses and CIDRs; each that is none is told',
   assert.equal(faults.length, wrong.length + 1, faults.join('\n'));
   assert.match(
     faults.join('\n'),
-    /--trusted-proxies \(TRUSTED_PROXY_CIDRS\): 10\.0\.0\.0\/33 is not an address or a CIDR/,
+    /--trusted-proxies \(TRUSTED_PROXY_CIDRS\): 10\.0\.0\.0\/33 is neither an IP address nor a CIDR/,
   );
 });
 
@@ -168,5 +168,5 @@ test('discovery is off unless it is turned on; its bootstraps are relay URLs', (
   );
   const noPem = fileURLToPath(import.meta.url);
   assert.match(faultsOf([...url, '--discovery', '--discovery-ca', noPem]).join(), /no PEM certificate/);
-  assert.match(faultsOf(['--portal-url', 'https://a.localhost:444', '--discovery']).join(), /not 444/);
+  assert.match(faultsOf(['--portal-url', 'https://a.localhost:444', '--discovery']).join(), /on port 444/);
 });
