@@ -50,7 +50,7 @@ for (const [what, launch] of Object.entries({ 'an uncaught error': throwing, 'an
     const { relay, answer, response } = await setUp(t, { relay: launch });
     const logged = printed(relay, /uncaught error: the relay drains/, relay.stderr);
     relay.kill('SIGUSR2');
-    const [line] = (await logged).split('\n').filter((each) => each.includes('nothing caught'));
+    const [line] = (await logged).split('\n').filter((each) => each.includes('uncaught error'));
     const { level, err } = JSON.parse(line!) as { level: string; err: { message: string } };
     assert.deepEqual([level, err.message], ['fatal', 'a bug']);
     response.end('to the last byte');

@@ -41,7 +41,7 @@ export async function printed(child: ChildProcess, pattern: RegExp, on = child.s
     };
     on?.on('data', onData);
     child.once('exit', (code) =>
-      reject(new Error(`the browser exited with code ${code} before it printed ${pattern}: ${text}`)),
+      reject(new Error(`it exited with code ${code} before it printed ${pattern}: ${text}`)),
     );
   });
 }
