@@ -256,7 +256,7 @@ test('a session that falls silent is dropped, one that has keepalives is not', a
   // The wall clock alone jumps, as when a machine wakes up.
   t.mock.timers.enable({ apis: ['setInterval', 'Date'] });
   const [silent, kept] = [new PassThrough(), new PassThrough()];
-  const dropped = assert.rejects(awaitOpening(silent, open), /silent/);
+  const dropped = assert.rejects(awaitOpening(silent, open), /no keepalive/);
   const leaving = new AbortController();
   const left = assert.rejects(awaitOpening(kept, leaving.signal), /enough/);
   for (let seconds = 0; seconds < 60; seconds += 15) {
