@@ -274,7 +274,7 @@ test('where no relay has the ports that are asked for, the tunnel says so and lo
   const options = { relay: urlsOf(sites), maxRelays: 1, udp: 53, relayTimes };
   const { tunnel, statuses } = startTunnel(t, { url: '', ca }, undefined, options);
   const says = ({ message }: { message: string }) =>
-    message.includes('no relay is known that answers and has the ports');
+    message.includes('no known relay answers and offers the requested ports');
   await statusWhere(tunnel, says);
   await tunnel.close();
   assert.equal(statuses.filter(says).length, 1);
