@@ -17,12 +17,16 @@ test('dig resolves through the tunnel over QUIC, and peers are told apart', asyn
   const relay = await relayFor(t, await withPorts(4));
   const { port } = await startDnsmasq(t);
   const { url } = await openTunnel(t, relay, undefined, { udp: port, udpCarrier: 'quic' });
-  const query = async (name: string) => {
-    const { stdout } = await runProgram(dig, ['@127.0.0.1', '-p', String(udpPortOf(url)), '+short', '+tries=4', name]);
+  // An address for each: dig binds with SO_REUSEPORT, so that two of them may have one port, and get each other's answers.
+  const query = async (name: string, from = '127.0.0.1') => {
+    const args = ['@127.0.0.1', '-b', from, '-p', String(udpPortOf(url)), '+short', '+tries=4', name];
+    const { stdout } = await runProgram(dig, args);
     return stdout.toString().trim();
   };
   assert.equal(await query('portal.example'), '192.0.2.7');
-  const answers = await Promise.all(Array.from({ length: 20 }, (_, index) => query(`host${index}.portal.example`)));
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, (_, index) => query(`host${index}.portal.example`, `127.0.0.${index + 2}`)),
+  );
   assert.deepEqual(new Set(answers), new Set(['192.0.2.7']));
 });
 
