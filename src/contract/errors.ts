@@ -45,7 +45,10 @@ export class ApiError<Code extends ErrorCode = ErrorCode> extends Error {
   }
 }
 
-/** Whether something thrown is a failure that the contract names, with one of these codes where any are given. `instanceof` would lose the type of the code. */
+/**
+ * Whether something thrown is a failure that the contract names, with one of these codes where any are given. `instanceof` would lose
+ * the type of the code.
+ */
 export function isApiError<Code extends ErrorCode = ErrorCode>(
   error: unknown,
   ...codes: readonly Code[]

@@ -7,13 +7,17 @@ export function normalizeIp(address: string | undefined): string {
   return parseIp(plain) ?? '';
 }
 
+/** `::192.0.2.1`, deprecated (RFC 4291 2.5.5.1): ipaddr.js takes it for the IPv4-mapped `::ffff:192.0.2.1`, which is another address. */
+const ipv4Compatible = /^::\d+\./;
+
 /**
  * Reads an address that somebody wrote, in its one spelling (RFC 5952 for IPv6).
- * @returns undefined for what is none, a zone included
+ * @returns undefined for what is none, a zone and an IPv4-compatible IPv6 address included
  */
 export function parseIp(text: string): string | undefined {
   if (isIPv4(text)) return text;
-  return isIPv6(text) && !text.includes('%') ? ipaddr.process(text).toString() : undefined;
+  if (!isIPv6(text) || text.includes('%') || ipv4Compatible.test(text)) return undefined;
+  return ipaddr.process(text).toString();
 }
 
 /** The 4 bytes of an IPv4 address or the 16 of an IPv6 address, which must be well-formed. */

@@ -1,6 +1,7 @@
 /**
  * What some of a stream's writes were made with. Writes leave a stream's queue in the order in which they were made, so that
- * the n-th that `_write` is given is the n-th that `write` took.
+ * the n-th that `_write` is given is the n-th that `write` took. A last chunk that is given to `end` is not counted, since nothing
+ * comes after it.
  */
 export class WriteTags<Tag> {
   readonly #tags = new Map<number, Tag>();

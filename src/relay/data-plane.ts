@@ -88,7 +88,11 @@ export class DataPlane {
     lifecycle.onStop(() => this.datagrams.stop());
     await lifecycle.start(
       () => listen(this.publicListener.server, { host: config.host, port: config.sniPort }),
-      () => this.publicListener.stop(),
+      async () => {
+        // It waits for its connections, and may not have been the last part that was to start.
+        this.connections.close();
+        await this.publicListener.stop();
+      },
     );
     if (config.portRange) await this.quic.start(this.publicPort);
     lifecycle.onStop(() => this.quic.stop());

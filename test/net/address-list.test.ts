@@ -34,7 +34,8 @@ test('an address has one spelling (RFC 5952)', () => {
   assert.equal(normalizeIp('::ffff:192.0.2.1'), '192.0.2.1');
   assert.equal(normalizeIp(undefined), '');
   assert.equal(parseIp('2001:DB8:0:0:1:0:0:1'), '2001:db8::1:0:0:1');
-  for (const text of ['192.0.2', '010.0.0.1', '0x7f.1', 'fe80::1%eth0', '::g']) assert.equal(parseIp(text), undefined);
+  for (const text of ['192.0.2', '010.0.0.1', '0x7f.1', 'fe80::1%eth0', '::192.0.2.1', '::g'])
+    assert.equal(parseIp(text), undefined);
   assert.equal(ipBytes('2001:db8::1').toString('hex'), '20010db8000000000000000000000001');
   assert.equal(ipOfBytes(ipBytes('2001:db8::1')), '2001:db8::1');
   assert.equal(ipOfBytes(Buffer.from('00000000000000000000ffffc0000201', 'hex')), '192.0.2.1');
