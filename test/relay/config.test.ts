@@ -35,6 +35,19 @@ test('flags win over the environment, the environment over the file, the file ov
   }
 });
 
+test('a list in the file may be a TOML array, or a text with commas', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'portal-config-'));
+  try {
+    const file = join(dir, 'relay.toml');
+    for (const list of ['["10.0.0.0/8", "2001:db8::/32"]', '"10.0.0.0/8,2001:db8::/32"']) {
+      writeFileSync(file, `portal_url = "https://a.localhost"\ntrusted_proxies = ${list}\n`);
+      assert.deepEqual(readRelayConfig(['--config', file], {}).trustedProxies, ['10.0.0.0/8', '2001:db8::/32']);
+    }
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+});
+
 test('a variable set to nothing counts as not set', () => {
   const names = ['API_PORT', 'SNI_PORT', 'STATE_DIR', 'HOST', 'LOG_LEVEL', 'DIGEST_SIGNING', 'PORTAL_CONFIG'];
   const argv = ['--portal-url', 'https://a.localhost'];

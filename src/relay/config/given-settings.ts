@@ -105,13 +105,15 @@ function readFile(path: string | undefined, faults: string[]): Record<string, st
   if (path === undefined) return {};
   try {
     return Object.fromEntries(
-      Object.entries(parseToml(readFileSync(path, 'utf8'))).map(([key, value]) => [
-        key,
-        typeof value === 'object' ? JSON.stringify(value) : String(value),
-      ]),
+      Object.entries(parseToml(readFileSync(path, 'utf8'))).map(([key, value]) => [key, textOf(value)]),
     );
   } catch (error) {
     faults.push(`--config (PORTAL_CONFIG): ${(error as Error).message.split('\n')[0]}`);
     return {};
   }
+}
+
+/** A value of the file as a variable would have it: a list is its items, separated by commas. */
+function textOf(value: unknown): string {
+  return Array.isArray(value) ? value.map(textOf).join(',') : `${value as string}`;
 }
