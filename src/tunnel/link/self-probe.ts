@@ -170,7 +170,7 @@ export class SelfProbe<Target extends ProbeTarget> {
       this.#own = exporter;
       this.#witness = undefined;
       if (witness.exporters.has(exporter)) {
-        return { result: 'pass', hostname, message: `TLS for ${hostname} ends in this tunnel` };
+        return { result: 'pass', hostname, message: `TLS for ${hostname} ended in this tunnel when it was checked` };
       }
       if (witness.overflowed) throw new Error('too many visitors at the same time');
     }
