@@ -4,7 +4,7 @@ import { parseArguments } from './support/arguments.js';
 import { readCertificates } from './support/files.js';
 import { type Column, table } from './support/table.js';
 
-/** Characters of a URL, which is there to be copied, and of what is wrong with a relay, that are printed. */
+/** Most characters printed of a URL, and of the reason why a relay cannot be used. */
 const maxUrl = 300;
 const maxFault = 160;
 
@@ -31,7 +31,7 @@ export async function listCommand(argv: string[]): Promise<number> {
       process.stdout.write(help);
       return 0;
     }
-    // Late, for it brings much along: wrong usage should be told at once.
+    // Imported late because it loads many modules: a usage error should be reported at once.
     const { findRelays } = await import('../sdk/discovery/find-relays.js');
     const found = await findRelays(options);
     process.stdout.write(options.json ? `${JSON.stringify({ relays: found.map(asJson) })}\n` : table(columns, found));

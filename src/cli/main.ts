@@ -16,7 +16,7 @@ Puts a service on your machine on a public HTTPS name, through a relay that cann
 Each command explains itself with --help.
 `;
 
-/** Runs one command. @returns the exit code: 0 done, 1 failed, 2 used wrongly */
+/** Runs one command. @returns the exit code: 0 success, 1 failure, 2 usage error */
 async function main([command, ...rest]: string[]): Promise<number> {
   switch (command) {
     case 'expose':
@@ -46,7 +46,7 @@ async function main([command, ...rest]: string[]): Promise<number> {
   }
 }
 
-/** From dist/src/cli/ the root of the package is three up. */
+/** The package root is three directories above dist/src/cli/. */
 function packageVersion(): string {
   const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
   return (JSON.parse(text) as { version: string }).version;

@@ -16,8 +16,8 @@ ${relaySettingsHelp()}
 `;
 
 /**
- * `portal relay`: runs until SIGINT or SIGTERM, and then lets live connections finish, for a bounded time.
- * @returns the exit code: 0 stopped, 1 could not start, 2 wrong configuration; 70 when the last net caught a fault
+ * `portal relay`: runs until SIGINT or SIGTERM, then waits a bounded time for live connections to finish.
+ * @returns the exit code: 0 stopped, 1 could not start, 2 invalid configuration; 70 after an uncaught error
  */
 export async function relayCommand(argv: string[]): Promise<number> {
   if (argv.includes('--help') || argv.includes('-h')) {

@@ -9,7 +9,7 @@ const methods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'tr
 
 export type HttpMethod = (typeof methods)[number];
 
-/** As much of an OpenAPI document as this program looks at by itself. */
+/** The parts of an OpenAPI document that this program reads itself. */
 export interface OpenApiDocument {
   openapi: string;
   info: { title: string; version: string; [field: string]: unknown };
@@ -25,7 +25,7 @@ export interface ContractOperation {
   path: string;
 }
 
-/** Reads the contract again at each call. Throws when the file is missing: the package is broken then. */
+/** Reads the contract from disk on every call. Throws when the file is missing, which means a broken package. */
 export function loadContract(): OpenApiDocument {
   return JSON.parse(readFileSync(contractPath, 'utf8')) as OpenApiDocument;
 }

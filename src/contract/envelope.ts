@@ -6,7 +6,7 @@ export type Failure = components['schemas']['Failure'];
 /** Longest `error.message` that the contract allows, in characters. */
 const maxMessageLength = 1024;
 
-/** The envelope of an answer. `error` is left out, though the contract would allow null. */
+/** The envelope of a success. `error` is omitted, although the contract also allows null. */
 export function success<Data>(data: Data): { ok: true; data: Data } {
   return { ok: true, data };
 }

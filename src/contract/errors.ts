@@ -3,7 +3,7 @@ import type { OperationId } from './operations.js';
 
 export { errorCatalogue, operationErrors, violationCodes, type ErrorCode } from '../../generated/errors.js';
 
-/** What a caller can hope for by trying again; the contract's `ErrorCode` says what each word means. */
+/** What a retry can achieve; the contract's `ErrorCode` defines each word. */
 export type Retry = (typeof errorCatalogue)[ErrorCode]['retry'];
 
 interface CatalogueEntry {
@@ -16,17 +16,17 @@ interface CatalogueEntry {
 }
 
 export interface ApiErrorOptions {
-  /** HTTP status, where the operation gives the code another one than the catalogue. */
+  /** HTTP status, where the operation overrides the catalogue's status. */
   status?: number;
   /** Seconds, for `Retry-After`. */
   retryAfterSeconds?: number | undefined;
-  /** Trying again is useless this time, whatever the catalogue says of the code. */
+  /** A retry is useless this time, whatever the catalogue says about the code. */
   isFinal?: boolean;
-  /** What went wrong underneath. For the log, never for the answer. */
+  /** The underlying error. It is logged and never sent. */
   cause?: unknown;
 }
 
-/** A failure that the contract names. Whatever else is thrown is a bug and surfaces as `internal`. */
+/** A failure that the contract defines. Anything else that is thrown is a bug and becomes `internal`. */
 export class ApiError<Code extends ErrorCode = ErrorCode> extends Error {
   override readonly name = 'ApiError';
   readonly code: Code;
@@ -34,7 +34,7 @@ export class ApiError<Code extends ErrorCode = ErrorCode> extends Error {
   readonly retry: Retry;
   readonly retryAfterSeconds?: number | undefined;
 
-  /** @param message what the caller is told; by default the meaning of the code */
+  /** @param message message for the caller; by default the code's meaning in the catalogue */
   constructor(code: Code, message?: string, options: ApiErrorOptions = {}) {
     const entry: CatalogueEntry = errorCatalogue[code];
     super(message ?? entry.meaning, options.cause === undefined ? undefined : { cause: options.cause });
@@ -46,8 +46,8 @@ export class ApiError<Code extends ErrorCode = ErrorCode> extends Error {
 }
 
 /**
- * Whether something thrown is a failure that the contract names, with one of these codes where any are given. `instanceof` would lose
- * the type of the code.
+ * Whether a thrown value is an `ApiError`, with one of these codes if any are given. `instanceof` would lose the
+ * code's type.
  */
 export function isApiError<Code extends ErrorCode = ErrorCode>(
   error: unknown,
@@ -56,7 +56,7 @@ export function isApiError<Code extends ErrorCode = ErrorCode>(
   return error instanceof ApiError && (codes.length === 0 || codes.includes(error.code as Code));
 }
 
-/** Whether a word, of an answer for example, is a code of the catalogue. */
+/** Whether a string is a code of the catalogue. */
 export function isErrorCode(word: unknown): word is ErrorCode {
   return typeof word === 'string' && Object.hasOwn(errorCatalogue, word);
 }

@@ -1,4 +1,4 @@
-/** Whose lease it is: a name, and the Ethereum account that it belongs to (`identity` in the contract). */
+/** The owner of a lease: a name and an Ethereum account (`identity` in the contract). */
 export interface LeaseIdentity {
   /** One DNS label, lower case. */
   name: string;
@@ -6,7 +6,7 @@ export interface LeaseIdentity {
   address: string;
 }
 
-/** `name:address` in lower case: what tokens, policy and reservations go by. */
+/** `name:address` in lower case: the key of tokens, policy and reservations. */
 export function identityKey(identity: LeaseIdentity): string {
   return `${identity.name}:${identity.address}`.toLowerCase();
 }

@@ -23,7 +23,7 @@ export type SuccessBody<Op extends OperationId> = JsonContent<
 /** `data` of a successful answer. For `signHandshake` that of transcript mode: the digest answer has no envelope. */
 export type SuccessData<Op extends OperationId> = DataOf<Extract<SuccessBody<Op>, { ok: true }>>;
 
-/** Codes that an operation can fail with; the last two are a relay's that does not have the operation. */
+/** Codes that an operation can fail with; the last two come from a relay that lacks the operation. */
 export type FailureCode<Op extends OperationId> =
   keyof (typeof operationErrors)[Op] | 'not_found' | 'method_not_allowed';
 

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
-/** Addresses that the operator named. */
+/** A set of addresses and ranges set by the operator. */
 export type AddressList = (ip: string) => boolean;
 type Range = [ipaddr.IPv4 | ipaddr.IPv6, number];
 

@@ -1,7 +1,10 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
-/** One spelling for one address (RFC 5952): IPv4-mapped IPv6 becomes IPv4, a zone is dropped. '' for what is no address. */
+/**
+ * The canonical spelling of an address (RFC 5952): IPv4-mapped IPv6 becomes IPv4, a zone is dropped. '' when it is
+ * not an address.
+ */
 export function normalizeIp(address: string | undefined): string {
   const [plain = ''] = (address ?? '').split('%', 1);
   return parseIp(plain) ?? '';
@@ -11,8 +14,8 @@ export function normalizeIp(address: string | undefined): string {
 const ipv4Compatible = /^::\d+\./;
 
 /**
- * Reads an address that somebody wrote, in its one spelling (RFC 5952 for IPv6).
- * @returns undefined for what is none, a zone and an IPv4-compatible IPv6 address included
+ * Parses an address and returns its canonical spelling (RFC 5952 for IPv6).
+ * @returns undefined when it is not an address, has a zone, or is an IPv4-compatible IPv6 address
  */
 export function parseIp(text: string): string | undefined {
   if (isIPv4(text)) return text;
@@ -25,7 +28,7 @@ export function ipBytes(address: string): Buffer {
   return Buffer.from(ipaddr.parse(address).toByteArray());
 }
 
-/** The address that 4 or 16 bytes stand for, in its one spelling. */
+/** The canonical spelling of the address in 4 or 16 bytes. */
 export function ipOfBytes(bytes: Buffer): string {
   return ipaddr.process(ipaddr.fromByteArray([...bytes]).toString()).toString();
 }

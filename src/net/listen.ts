@@ -1,6 +1,6 @@
 import type { AddressInfo, ListenOptions, Server } from 'node:net';
 
-/** Binds a server's address. @throws the system's error when it cannot be bound */
+/** Binds a server to an address. @throws the system's error when that fails */
 export async function listen(server: Server, options: ListenOptions): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -11,7 +11,7 @@ export async function listen(server: Server, options: ListenOptions): Promise<vo
   });
 }
 
-/** The port of a server that listens. */
+/** The port of a listening server. */
 export function portOf(server: Server): number {
   return (server.address() as AddressInfo).port;
 }

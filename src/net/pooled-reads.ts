@@ -2,17 +2,17 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 
-/** Bytes of a buffer; no single read brings more. */
+/** Size of a buffer in bytes, and so the most that one read returns. */
 const bufferBytes = 65_536;
-/** What TLS gives at once: with less room than that a buffer has had its last read (RFC 8446 5.1). */
+/** Most bytes that TLS delivers at once (RFC 8446 5.1). A buffer with less free space is full. */
 const recordBytes = 16_384;
-/** After a read of less the next one gets a small buffer, so that a connection that has fallen quiet keeps no large one. */
+/** After a smaller read the next read gets a small buffer, so that an idle connection holds no large one. */
 const shrinkBelow = 2_048;
 const smallBufferBytes = 4_096;
 /** Buffers kept for the next read beside the one in use. */
 const maxSpareBuffers = 2;
 
-/** What net.Socket holds of `onread`, an option of net.connect that accepted sockets are not offered. */
+/** The internal state of `onread` in net.Socket, an option of net.connect that accepted sockets do not have. */
 interface OnRead {
   handle: { useUserBuffer(buffer: Uint8Array): void };
   buffer: symbol;
@@ -23,7 +23,7 @@ type Fields = Record<symbol, unknown>;
 
 /**
  * Finds, on this socket, what this version of Node keeps `onread` in (lib/net.js of Node 20, 22 and 24).
- * @returns undefined where anything is not as it is known, or in use already
+ * @returns undefined when the internals look different or are already in use
  */
 function onReadOf(socket: Duplex): OnRead | undefined {
   if (!(socket instanceof Socket)) return undefined;
@@ -38,20 +38,20 @@ function onReadOf(socket: Duplex): OnRead | undefined {
 }
 
 /**
- * Takes bytes that were read; the chunk is its own until it calls `release`, and the next read's from then on.
- * @param hasHeadroom the `headroomBytes` right before the chunk in its buffer are the taker's as well
+ * Receives the bytes of a read. It owns the chunk until it calls `release`; after that the buffer is reused.
+ * @param hasHeadroom the receiver also owns the `headroomBytes` before the chunk in its buffer
  */
 export type TakePooled = (chunk: Buffer, release: () => void, hasHeadroom: boolean) => void;
 
 /** Room before a chunk, so that a frame's header can be put there without copying. */
 export const headroomBytes = 4;
 
-/** Bytes after which a direction is read into pooled buffers: for less they are not worth their making. */
+/** Bytes after which a direction uses pooled buffers: for fewer they cost more than they save. */
 const bulkAfterBytes = 262_144;
-/** Nor are they for a connection that says much, but little at a time. */
+/** The same for the size of one chunk: many small chunks do not gain from pooled buffers. */
 export const bulkChunkBytes = 8_192;
 
-/** Tells when one direction of a connection has become a bulk transfer. */
+/** Detects when one direction of a connection becomes a bulk transfer. */
 export class BulkDetector {
   #bytes = 0;
 
@@ -65,29 +65,31 @@ export class BulkDetector {
 }
 
 export interface Flushable {
-  /** Gives out what is still being joined. */
+  /** Delivers the chunks that are still being joined. */
   flush(): void;
 }
 
-/** A stream that can have what is below it read into reused buffers. */
+/** A stream whose underlying socket can use pooled reads. */
 export interface PooledReadable {
   reuse(take: TakePooled): Flushable | undefined;
 }
 
-/** Starts reused reads on whatever can have them. */
+/** Starts pooled reads on the socket below, where that is supported. */
 export function reuse(stream: Duplex, take: TakePooled): Flushable | undefined {
   const { reuse: own } = stream as Partial<PooledReadable>;
   return own ? own.call(stream, take) : PooledReads.start(stream, take);
 }
 
-/** A buffer, and whose it is: up to `taken` of whoever took that, then of nobody yet, from `filled` on of the socket. */
+/**
+ * A buffer and the owner of its parts: up to `taken` the receivers, up to `filled` nobody yet, after that the socket.
+ */
 interface Slot {
   readonly buffer: Buffer<ArrayBuffer>;
   taken: number;
   filled: number;
-  /** Chunks of it that were not released yet. */
+  /** Number of its chunks not yet released. */
   lent: number;
-  /** The socket has another one now. */
+  /** The socket uses another buffer now. */
   retired: boolean;
 }
 
@@ -101,7 +103,7 @@ export class PooledReads implements Flushable {
   readonly #spare: Buffer<ArrayBuffer>[] = [];
   /** TLS gives a record at a time, several in a row: they are taken together. */
   readonly #joins: boolean;
-  /** Where reads begin. Joined chunks follow one another and leave no room between. */
+  /** Offset where reads begin. Joined chunks are adjacent, without headroom between them. */
   readonly #begin: number;
   #slot: Slot;
   #flushing = false;
@@ -124,16 +126,16 @@ export class PooledReads implements Flushable {
   }
 
   /**
-   * From here on the socket's bytes come to `take` and no longer as `data`, except those that it holds already: these come
-   * first, as `data` still. After `pause` some may still come. `flush` belongs before what `end` does.
-   * @returns undefined where it cannot be had: all stays as it was
+   * From here on the socket's bytes come to `take` and no longer as `data`, except those that it holds already: these
+   * come first, as `data` still. After `pause` some may still come. `flush` belongs before what `end` does.
+   * @returns undefined when that is not supported; nothing has changed then
    */
   static start(socket: Duplex, take: TakePooled): PooledReads | undefined {
     const fields = onReadOf(socket);
     return fields && new PooledReads(socket as Socket, fields, take);
   }
 
-  /** Gives out what is still being joined. */
+  /** Delivers the chunks that are still being joined. */
   flush(): void {
     const slot = this.#slot;
     if (slot.taken === slot.filled) return;
@@ -149,7 +151,7 @@ export class PooledReads implements Flushable {
 
   #read(length: number, into: Uint8Array): boolean {
     const slot = this.#slot;
-    // What the stream holds from before goes first, and so this has to queue behind it.
+    // The stream still holds earlier bytes, so these must queue behind them.
     if (this.socket.readableLength > 0) return this.socket.push(Buffer.from(into.subarray(0, length)));
     slot.filled += length;
     if (!this.#joins || slot.buffer.length - slot.filled < recordBytes) {
@@ -167,7 +169,7 @@ export class PooledReads implements Flushable {
     return true;
   }
 
-  /** Where the socket puts its next bytes. */
+  /** The memory for the socket's next read. */
   #room(): Buffer {
     const { buffer, filled } = this.#slot;
     return filled === 0 ? buffer : buffer.subarray(filled);

@@ -19,7 +19,10 @@ const notPublic4 = [
   ['240.0.0.0', 4], // reserved, broadcast
 ] as const;
 
-/** Of 2000::/3, which alone is global unicast (RFC 4291 2.4), what is not to be had from everywhere or wraps an IPv4 address. */
+/**
+ * Parts of 2000::/3, the global unicast range (RFC 4291 2.4), that are not reachable from everywhere or embed an IPv4
+ * address.
+ */
 const notPublic6 = [
   ['2001::', 23], // protocol assignments, Teredo, ORCHID
   ['2001:db8::', 32], // documentation
@@ -34,8 +37,8 @@ const globalUnicast = new BlockList();
 globalUnicast.addSubnet('2000::', 3, 'ipv6');
 
 /**
- * Whether an address leads to the public internet, and so not into this machine's or its operator's network. IPv6 addresses that
- * stand for IPv4 ones (mapped, NAT64) never do: what they lead to is for whoever translates them.
+ * Whether an address is on the public internet, so that it does not reach this machine's or its operator's network.
+ * IPv6 addresses that embed IPv4 ones (mapped, NAT64) never count as public: the translator decides where they lead.
  */
 export function isPublicAddress(ip: string): boolean {
   if (isIPv4(ip)) return !special.check(ip, 'ipv4');

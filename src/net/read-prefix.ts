@@ -1,19 +1,19 @@
 import type { Readable } from 'node:stream';
 
-/** Why there is no prefix: the stream ended, closed, broke (`cause`), or took too long. */
+/** The prefix could not be read: the stream ended, closed, failed (`cause`) or took too long. */
 export class NoPrefixError extends Error {
   override name = 'NoPrefixError';
 }
 
 export interface ReadPrefixOptions {
-  /** Milliseconds until the prefix has to be whole; no end by default. */
+  /** Deadline for the whole prefix in milliseconds; none by default. */
   timeoutMs?: number;
   signal?: AbortSignal;
 }
 
 /**
- * Reads what a stream begins with, chunk by chunk, and leaves it paused behind the chunk that completed it. To put back what that
- * brought too much is the caller's, who knows it.
+ * Reads the first bytes of a stream, chunk by chunk, and pauses it after the chunk that completed the prefix. The
+ * caller puts back the surplus bytes of that chunk.
  * @param take returns undefined while more is needed; bounds what it keeps
  * @throws what `take` throws; the signal's reason; `NoPrefixError`. The stream is the caller's to destroy
  */

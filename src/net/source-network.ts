@@ -1,12 +1,15 @@
 import { isIPv6 } from 'node:net';
 import { ipBytes, ipOfBytes } from './ip-address.js';
 
-/** What counts as one source in limits: an IPv4 address, or the /64 of an IPv6 address, where addresses cost nothing. */
+/**
+ * One source for rate and concurrency limits: an IPv4 address, or the /64 of an IPv6 address, since a host can use a
+ * whole /64.
+ */
 export function sourceOf(ip: string): string {
   return isIPv6(ip) ? `${ipBytes(ip).toString('hex', 0, 8)}/64` : ip;
 }
 
-/** The address that stands for a source where one has to be written: an IPv4 address, or the first of an IPv6 /64. */
+/** The address to show for a source: the IPv4 address, or the first address of the IPv6 /64. */
 export function networkOf(ip: string): string {
   return isIPv6(ip) ? ipOfBytes(Buffer.concat([ipBytes(ip).subarray(0, 8), Buffer.alloc(8)])) : ip;
 }

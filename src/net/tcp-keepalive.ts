@@ -1,4 +1,6 @@
-/** A relay's connection that is idle for this long is probed by TCP: a peer that vanished would hold it for ever. */
+/**
+ * TCP keepalive interval of a relay's idle connections: without it a vanished peer would hold a connection for ever.
+ */
 export const relayKeepAliveMs = 60_000;
-/** The same for a tunnel's connections, which often pass a NAT that forgets idle ones. */
+/** The same for a tunnel's connections, which often pass a NAT with a short idle timeout. */
 export const tunnelKeepAliveMs = 30_000;

@@ -1,20 +1,19 @@
 /**
- * What some of a stream's writes were made with. Writes leave a stream's queue in the order in which they were made, so that
- * the n-th that `_write` is given is the n-th that `write` took. A last chunk that is given to `end` is not counted, since nothing
- * comes after it.
+ * Tags for individual writes of a stream. A stream's queue keeps its order, so the n-th call of `_write` has the
+ * chunk of the n-th call of `write`. A last chunk passed to `end` is not counted, since nothing follows it.
  */
 export class WriteTags<Tag> {
   readonly #tags = new Map<number, Tag>();
   #made = 0;
   #taken = 0;
 
-  /** To be called for each write that the stream takes. */
+  /** Call this for each write that the stream accepts. */
   made(tag?: Tag): void {
     if (tag !== undefined) this.#tags.set(this.#made, tag);
     this.#made++;
   }
 
-  /** To be called for each chunk that the stream is given to write. */
+  /** Call this for each chunk that `_write` receives. */
   take(): Tag | undefined {
     const index = this.#taken++;
     if (this.#tags.size === 0) return undefined;

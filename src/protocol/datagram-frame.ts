@@ -1,8 +1,8 @@
-/** Of a UDP payload over IPv4: 65,535 less the two headers. */
+/** Largest UDP payload over IPv4: 65,535 bytes less the two headers. */
 export const maxPayloadBytes = 65_507;
-/** Longest flow number taken: 56 bits, which a number holds exactly up to 53. */
+/** Longest flow number accepted, in bytes of LEB128; values above 2^53 are refused. */
 const maxNumberBytes = 8;
-/** A datagram on its carrier, at most. */
+/** Most bytes of a datagram on its carrier. */
 export const maxFrameBytes = maxNumberBytes + maxPayloadBytes;
 
 export interface DatagramFrame {
@@ -10,11 +10,11 @@ export interface DatagramFrame {
   payload: Buffer;
 }
 
-/** A datagram as a carrier takes it: the flow's number in unsigned LEB128, then the payload (docs/protocol.md). */
+/** The frame of one datagram: the flow number in unsigned LEB128, then the payload (docs/protocol.md). */
 export function encodeDatagram(flow: number, payload: Buffer): Buffer {
   const number: number[] = [];
   let rest = flow;
-  // No bit operations: these would cut it to 32 bits.
+  // Arithmetic instead of bit operations, which are limited to 32 bits.
   for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) number.push((rest % 0x80) | 0x80);
   number.push(rest);
   const frame = Buffer.allocUnsafe(number.length + payload.length);
@@ -23,7 +23,7 @@ export function encodeDatagram(flow: number, payload: Buffer): Buffer {
   return frame;
 }
 
-/** @returns undefined for what is no datagram: its number does not end, is too large, or the payload is */
+/** @returns undefined for an invalid frame: the flow number is truncated or too large, or the payload is too large */
 export function decodeDatagram(frame: Buffer): DatagramFrame | undefined {
   let flow = 0;
   let scale = 1;

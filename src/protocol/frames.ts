@@ -6,16 +6,16 @@ export const frameHeaderBytes = 4;
 export const maxFrameBytes = 1 << 20;
 
 export const frameMark = {
-  /** Nothing more comes in this direction. */
+  /** End of this direction. */
   end: 0,
-  /** As `end`, and the session will take no further connection. */
+  /** Like `end`; the session will serve no further connection. */
   last: 0xffff_fffe,
-  /** The connection broke, and so does the other direction. */
+  /** The connection was cut: both directions end. */
   cut: 0xffff_ffff,
 } as const;
 export type FrameMark = (typeof frameMark)[keyof typeof frameMark];
 
-/** Whether what stands in a header is a mark, and no length. */
+/** Whether a header is a mark and not a length. */
 export function isFrameMark(header: number): header is FrameMark {
   return header === frameMark.end || header >= frameMark.last;
 }
@@ -27,7 +27,7 @@ export function frameHeader(value: number): Buffer {
   return bytes;
 }
 
-/** Whether bytes are a row of frames with content, whole from the first to the last. */
+/** Whether the bytes are a sequence of complete frames, each with content. */
 export function holdsWholeFrames(bytes: Buffer): boolean {
   let at = 0;
   while (at + frameHeaderBytes <= bytes.length) {

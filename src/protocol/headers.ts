@@ -1,4 +1,4 @@
-/** Names that relay and tunnel send each other in HTTP and TLS (docs/protocol.md). */
+/** Header and protocol names that relay and tunnel use in HTTP and TLS (docs/protocol.md). */
 export const portalHeaders = {
   accessToken: 'X-Portal-Access-Token',
   /** `1`: a binding follows the marker of tenant TLS. */

@@ -5,7 +5,7 @@ import { ipBytes, ipOfBytes, parseIp } from '../net/ip-address.js';
 
 /** A version 1 line, with its end. */
 export const maxProxyV1Bytes = 107;
-/** A version 2 header: 16 bytes, then addresses and TLVs for as much as the standard wants any receiver to take. */
+/** A version 2 header: 16 bytes, then addresses and TLVs up to the size that every receiver must accept. */
 export const maxProxyV2Bytes = 16 + 536;
 
 const signature = Buffer.from('0d0a0d0a000d0a515549540a', 'hex');
@@ -25,7 +25,7 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** Who dialled whom; absent where the header says nothing of it (`LOCAL`, `UNKNOWN`): the connection's own ends count. */
+/** Source and destination; absent for `LOCAL` and `UNKNOWN`, where the connection's own addresses count. */
 export interface ProxiedAddresses {
   readonly source: Endpoint;
   readonly destination: Endpoint;
@@ -37,14 +37,14 @@ export interface ProxyHeader {
   addresses?: ProxiedAddresses;
 }
 
-/** The bytes are no PROXY header, or none of TCP. */
+/** The bytes are not a PROXY header for TCP. */
 export class ProxyProtocolError extends Error {
   override readonly name = 'ProxyProtocolError';
 }
 
 /**
- * A version 2 header for a TCP connection: 28 bytes for IPv4, 52 for IPv6; `LOCAL` with no addresses (16 bytes) where they
- * are not known or not of one family.
+ * A version 2 header for a TCP connection: 28 bytes for IPv4, 52 for IPv6; `LOCAL` without addresses (16 bytes) when
+ * they are unknown or of different families.
  */
 export function proxyHeader(addresses: ProxiedAddresses | undefined): Buffer {
   const both = (test: (address: string) => unknown) =>
@@ -80,7 +80,7 @@ function parseV2(bytes: Buffer): ProxyHeader | undefined {
   if (command !== local && command !== proxy) throw new ProxyProtocolError('no command of version 2');
   const length = fixedBytes + bytes.readUInt16BE(14);
   if (length > maxProxyV2Bytes) throw new ProxyProtocolError('the PROXY header is too long');
-  // What LOCAL says of addresses is to be skipped; so is what has no family.
+  // Addresses of LOCAL and of an unspecified family are skipped.
   const known = command === proxy && family !== unspecified;
   const size = addressBytes.get(family);
   if (known && (size === undefined || length < fixedBytes + 2 * size + 4)) {

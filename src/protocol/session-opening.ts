@@ -2,15 +2,15 @@ import { type ProxiedAddresses, parseProxyHeader, proxyHeader } from './proxy-pr
 
 // What a relay writes into a reverse session before a visitor's own bytes (docs/protocol.md).
 
-/** The first byte from the relay: nothing yet, or what kind of visitor comes. */
+/** The first byte from the relay: a keepalive, or the kind of connection that follows. */
 export const marker = { keepalive: 0x00, rawTcp: 0x01, tenantTls: 0x02 } as const;
-/** A binding that follows the marker of tenant TLS: it stands for one request to `/v1/sign`. */
+/** The binding after the marker of tenant TLS: it authorizes one request to `/v1/sign`. */
 export const bindingBytes = 16;
 
 export interface SessionOpening {
   /** Present for tenant TLS, where the tunnel asked for it. */
   readonly binding?: Buffer | undefined;
-  /** Who dialled whom; absent where the relay cannot tell. */
+  /** Source and destination; absent where the relay does not know them. */
   readonly addresses?: ProxiedAddresses | undefined;
 }
 
@@ -28,9 +28,9 @@ export function encodeOpening({ kind, binding, addresses, withAddresses }: Encod
 }
 
 /**
- * Reads an opening that has a PROXY header, and a binding where it is of tenant TLS.
+ * Parses an opening: a PROXY header, preceded by a binding for tenant TLS.
  * @returns undefined while more bytes are needed; `length` is the number of bytes of the opening
- * @throws Error for anything else, keepalives included
+ * @throws Error for anything else, including keepalives
  */
 export function parseOpening(bytes: Buffer): (SessionOpening & { length: number }) | undefined {
   if (bytes.length === 0) return undefined;
@@ -47,7 +47,7 @@ export function parseOpening(bytes: Buffer): (SessionOpening & { length: number 
   };
 }
 
-/** The bytes behind the keepalives that they begin with. */
+/** The bytes after the leading keepalives. */
 export function skipKeepalives(bytes: Buffer): Buffer {
   const first = bytes.findIndex((byte) => byte !== marker.keepalive);
   return first === -1 ? Buffer.alloc(0) : bytes.subarray(first);

@@ -2,7 +2,7 @@ import type { AdminClient, LeaseDecision, LeaseIdentity } from '../../sdk/admin/
 import { UsageError } from '../../sdk/calls/errors.js';
 import { bpsText, onOff, portsText, snapshotText } from './admin-output.js';
 
-/** What a command found or did: for scripts, and in words. */
+/** The result of a command: as JSON for scripts, as text for people. */
 export interface Result {
   data: object;
   text: string;
@@ -10,15 +10,15 @@ export interface Result {
 
 export interface CommandOptions {
   'max-leases'?: string | undefined;
-  /** Columns of the terminal that the words are for. */
+  /** Width of the terminal in columns. */
   width?: number | undefined;
 }
 
 interface AdminCommand {
-  /** The words after its name, for help. */
+  /** Usage: the arguments after the command's name, for the help text. */
   usage: string;
   help: string;
-  /** Takes `--max-leases`. */
+  /** Whether the command accepts `--max-leases`. */
   limited?: true;
   run(client: AdminClient, words: string[], options: CommandOptions): Promise<Result>;
 }
@@ -51,7 +51,7 @@ function ports(method: 'setUdpSettings' | 'setTcpPortSettings', what: string): A
   };
 }
 
-/** Everything that needs a session, by its words on the command line. */
+/** Every command that needs an admin session, by its name on the command line. */
 export const adminCommands: Record<string, AdminCommand> = {
   snapshot: {
     usage: '',
@@ -114,7 +114,7 @@ export const adminCommands: Record<string, AdminCommand> = {
   },
 };
 
-/** Words that a command takes: those of its usage, options left out. */
+/** The positional arguments of a command, taken from its usage line. */
 export function wordsOf({ usage }: AdminCommand): number {
   return usage.split(' [', 1)[0]!.split(' ').filter(Boolean).length;
 }

@@ -12,7 +12,7 @@ interface Standing {
   is_ip_banned?: boolean;
 }
 
-/** The snapshot for people: settings, and a table each of leases, decisions and banned addresses. */
+/** The snapshot as text: the settings, then one table each for leases, decisions and banned addresses. */
 export function snapshotText(snapshot: Snapshot, now: number, width?: number): string {
   const { leases, identities, banned_ips: banned } = snapshot;
   const settings = [
@@ -63,7 +63,7 @@ const decisionColumns: Column<Decided>[] = [
   { title: 'LIMIT', of: ({ bps }) => bpsText(bps), right: true },
 ];
 
-/** Why an identity is not served, if it is not. */
+/** Why an identity is not served; undefined when it is served. */
 function standing(one: Standing): string | undefined {
   if (one.is_banned) return 'banned';
   if (one.is_denied) return 'denied';

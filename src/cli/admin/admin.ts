@@ -50,7 +50,7 @@ const options = {
   help: { type: 'boolean', short: 'h' },
 } as const;
 
-/** Nobody is signed in. */
+/** No admin session is stored. */
 class SignedOutError extends Error {}
 
 interface Settings {
@@ -131,7 +131,7 @@ async function status(settings: Settings): Promise<Result> {
 async function logout(settings: Settings): Promise<Result> {
   return await signedIn(settings, async (client, { relay }) => {
     await client.logoutAdmin().catch((error: unknown) => {
-      // It has ended there already.
+      // The relay has already ended the session.
       if (!isUnauthorized(error)) throw error;
     });
     await forgetAdminSession(settings.sessionFile);
@@ -139,7 +139,7 @@ async function logout(settings: Settings): Promise<Result> {
   });
 }
 
-/** @throws SignedOutError when no session is kept, or it is over */
+/** @throws SignedOutError when no session is stored, or the stored one has ended */
 async function signedIn(
   { relay, caFile, sessionFile }: Settings,
   work: (client: AdminClient, session: KeptSession) => Promise<Result>,
@@ -182,7 +182,7 @@ function described({ relay, walletAddress, expiresAt }: KeptSession, how: string
 
 const isUnauthorized = (error: unknown): boolean => error instanceof ApiError && error.code === 'unauthorized';
 
-/** One line on stderr. @returns the exit code that says the same */
+/** Prints one error line on stderr. @returns the matching exit code */
 function report(error: Error, json: boolean): number {
   const [exitCode, code] = kindOf(error);
   const hint = error instanceof SignedOutError ? ': portal admin login' : '';

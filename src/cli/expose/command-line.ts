@@ -2,7 +2,7 @@ import { UsageError } from '../../sdk/calls/errors.js';
 import { parseArguments } from '../support/arguments.js';
 import { type ExposeSetting, type GivenSettings, type SettingKey, exposeSettings, settingEntries } from './settings.js';
 
-/** Flags that are about the command and not about the service. */
+/** Flags of the command itself, not of the service. */
 const commandFlags = {
   config: { type: 'string' },
   json: { type: 'boolean' },
@@ -16,7 +16,7 @@ export interface CommandLine {
   help: boolean;
 }
 
-/** Reads flags, and the environment where a flag is not given. @throws UsageError with one clear line */
+/** Reads the flags, then the environment for every flag that is absent. @throws UsageError with one clear line */
 export function readCommandLine(argv: string[], env: NodeJS.ProcessEnv): CommandLine {
   const settingFlags: Record<string, { type: 'string' | 'boolean'; multiple?: true }> = Object.fromEntries(
     settingEntries.flatMap(([, setting]) => flagOf(setting)),
@@ -46,7 +46,7 @@ export function readCommandLine(argv: string[], env: NodeJS.ProcessEnv): Command
   return { given: given, ...command };
 }
 
-/** @throws UsageError for a number that is none */
+/** @throws UsageError when the value is not a number */
 function readValue(setting: ExposeSetting, flag: string | string[] | boolean | undefined, text: string | undefined) {
   switch (setting.kind) {
     case 'switch': {
@@ -80,7 +80,7 @@ function isOn(text: string): boolean {
   return ['1', 'true', 'yes', 'on'].includes(text.toLowerCase());
 }
 
-/** How a setting is called on the command line. */
+/** The flag of a setting. */
 export function flagName(key: SettingKey): string {
   const { flag }: ExposeSetting = exposeSettings[key];
   return flag === undefined ? key : `--${flag}`;

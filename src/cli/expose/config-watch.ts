@@ -3,8 +3,8 @@ import { systemCode } from '../../sdk/calls/errors.js';
 import { guard } from '../../util/boundary.js';
 
 /**
- * Looks at a file again and again, and tells when it has changed and nobody has written to it since the last look: who writes
- * in place is given time to finish. Looking, not watching: this sees through symbolic links, renames and mounts.
+ * Polls a file and reports a change once two polls in a row see the same content, so that a writer has time to
+ * finish. It polls instead of using fs.watch because polling works with symbolic links, renames and mounts.
  */
 export class ConfigWatch {
   #timer: NodeJS.Timeout | undefined;
@@ -16,7 +16,7 @@ export class ConfigWatch {
     private readonly onChange: () => void,
   ) {}
 
-  /** What the file is like now counts as known. */
+  /** Takes the file's current state as the known one. */
   async start(): Promise<void> {
     const known = await this.#look();
     this.#next(known, known);
@@ -49,7 +49,7 @@ export class ConfigWatch {
   async #look(): Promise<string> {
     try {
       const { ino, dev, size, mtimeNs, mode, uid, gid } = await stat(this.path, { bigint: true });
-      // Who may read it counts, too: a file that could not be read is mended by that alone.
+      // The mode counts too: changing it may make an unreadable file readable.
       return [dev, ino, size, mtimeNs, mode, uid, gid].join();
     } catch (error) {
       return systemCode(error) ?? 'unreadable';

@@ -16,12 +16,12 @@ import {
 } from './settings.js';
 
 const maxConfigBytes = 1_048_576;
-/** One process serves so many at most: each takes a few connections to each of its relays. */
+/** Most services in one process: each takes a few connections to each of its relays. */
 const maxServices = 256;
 
 /**
- * Reads what `portal expose --config` serves. Paths in it are seen from where it is.
- * @returns what to expose by the services' keys
+ * Reads the file of `portal expose --config`. Relative paths in it start at the file's directory.
+ * @returns the options of each service, by its key
  * @throws UsageError with one clear line
  */
 export function readExposeConfig(path: string): Map<string, ExposeOptions> {
@@ -73,7 +73,7 @@ function readToml(path: string): Record<string, unknown> {
   }
 }
 
-/** @param place of a service itself, or outside of all, where what is said counts for each */
+/** @param place in the file: inside one service, or at the top level, whose values apply to every service */
 function readFields(table: Record<string, unknown>, place: 'service' | 'anywhere'): GivenSettings {
   const fields: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(table)) {
@@ -126,7 +126,7 @@ function pathFrom(directory: string, path: string): string {
   return path.startsWith('~/') ? join(homedir(), path.slice(2)) : resolve(directory, path);
 }
 
-/** Two services of one name would take it from each other, or one of them would be refused. */
+/** Two services with one name would replace each other's lease, or one would be refused. */
 function refuseTwins(services: Map<string, ExposeOptions>): void {
   const seen = new Map<string, { key: string; options: ExposeOptions }[]>();
   for (const [key, options] of services) {
@@ -142,7 +142,7 @@ function refuseTwins(services: Map<string, ExposeOptions>): void {
   }
 }
 
-/** However they are spelled: with a slash, without a scheme, with the port that goes without saying. */
+/** The same relay may be written with a slash, without a scheme, or with its default port. */
 function originsOf({ relay }: ExposeOptions): string[] {
   return (relay as string[]).map((url) => parseRelayUrl(url).origin);
 }

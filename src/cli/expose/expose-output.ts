@@ -11,18 +11,18 @@ import type {
 
 export interface OutputOptions {
   json: boolean;
-  /** Which of many services it is. */
+  /** The service's key, when there are several services. */
   service?: string;
-  /** There may be several relays, so that it has to be said which. */
+  /** There may be several relays, so each line names its relay. */
   manyRelays: boolean;
 }
 
 /**
- * What `portal expose` says. On stdout the public URLs and nothing else: a bare line each, one line of JSON, or, for a person at a
- * terminal, with a word around it. Everything else goes to stderr.
+ * The output of `portal expose`. stdout has only the public URLs: one per line, as JSON lines, or with a short label
+ * on a terminal. Everything else goes to stderr.
  */
 export class ExposeOutput {
-  /** By relay, as the next two: what was said of it last. */
+  /** The last message about each relay. The next two maps are also keyed by relay. */
   readonly #announced = new Map<string, string>();
   readonly #lastFailure = new Map<string | undefined, string | undefined>();
   readonly #lastProbe = new Map<string, string>();
@@ -55,7 +55,7 @@ export class ExposeOutput {
   }
 
   status({ state, message, relay, error, retryInMs }: TunnelStatus): void {
-    // A relay that is away for an hour is told once, unless to a program.
+    // A relay that is down for an hour is reported once, except in JSON output.
     const repeated = state === 'retrying' && error?.message === this.#lastFailure.get(relay);
     if (relay !== undefined || state === 'retrying')
       this.#lastFailure.set(relay, state === 'retrying' ? error?.message : undefined);
@@ -65,7 +65,7 @@ export class ExposeOutput {
     this.#event(state, isNamed ? message : `${new URL(relay).host}: ${message}`, fields);
   }
 
-  /** Only those that broke: the service logs the rest. */
+  /** Only connections that broke: the service logs the others itself. */
   connection({ error, visitor, received, sent }: ConnectionReport): void {
     if (error !== undefined)
       this.#event('connection_broken', `a connection broke: ${error.message}`, {
@@ -75,7 +75,7 @@ export class ExposeOutput {
       });
   }
 
-  /** To people a result only when it is new to them; an interception each time. */
+  /** On a terminal a probe result is printed only when it changed; an interception is printed every time. */
   probe({ result, message, hostname }: ProbeReport): void {
     const known = message === this.#lastProbe.get(hostname) && result !== 'mismatch';
     this.#lastProbe.set(hostname, message);
@@ -83,7 +83,7 @@ export class ExposeOutput {
     this.#event('probe', result === 'mismatch' ? `WARNING: ${message}` : message, { result, hostname });
   }
 
-  /** Says what a tunnel has ended with. @returns the exit code for it */
+  /** Prints why a tunnel ended. @returns the exit code for it */
   ended(error: Error): number {
     const reasons = error.name === 'NoRelayLeftError' ? [...(error as NoRelayLeftError).refusals.values()] : [error];
     const isIntercepted = reasons.some(({ name }) => name === 'InterceptionError');
@@ -92,7 +92,7 @@ export class ExposeOutput {
     return error instanceof UsageError ? 2 : 1;
   }
 
-  /** A fault of this program, with where it comes from. */
+  /** A bug in this program, with its stack. */
   fault(error: Error): void {
     this.#event('fault', `uncaught error, closing: ${error.stack ?? error.message}`, {});
   }

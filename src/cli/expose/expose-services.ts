@@ -9,7 +9,7 @@ import { readExposeConfig } from './expose-config.js';
 import { ExposeOutput } from './expose-output.js';
 import { Mutex } from '../../util/mutex.js';
 
-/** How often the configuration is looked at. */
+/** How often the configuration file is polled. */
 const lookIntervalMs = 1_000;
 
 export interface ServicesOptions {
@@ -19,9 +19,9 @@ export interface ServicesOptions {
 }
 
 /**
- * `portal expose --config`: serves what a file names until it is interrupted, and follows its changes.
+ * `portal expose --config`: serves the services of a file until it is interrupted, and applies changes of the file.
  * @returns the exit code
- * @throws UsageError in one line when the file is wrong at the start
+ * @throws UsageError in one line when the file is invalid at the start
  */
 export async function exposeServices({ config, json }: ServicesOptions): Promise<number> {
   dropUnreadOutput();
@@ -69,7 +69,7 @@ export async function exposeServices({ config, json }: ServicesOptions): Promise
       throw new UsageError(`${config}: ${error.message.replace(/\s+/g, ' ')}`, { cause: error });
     }
   };
-  // One after the other, however fast they come.
+  // One change at a time, however fast they come.
   const reading = new Mutex();
   const reload = () => {
     reading.run(read).catch((error: Error) => say('config_refused', `${error.message}; the services go on as before`));

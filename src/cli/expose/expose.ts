@@ -41,7 +41,7 @@ export async function exposeCommand(argv: string[]): Promise<number> {
     return 2;
   }
 
-  // Late, for it brings much along: wrong usage should be told at once.
+  // Imported late because it loads many modules: a usage error should be reported at once.
   const { expose } = await import('../../tunnel/index.js');
   dropUnreadOutput();
   const output = new ExposeOutput(process.stdout, process.stderr, options);
@@ -55,10 +55,10 @@ export async function exposeCommand(argv: string[]): Promise<number> {
 
   let interrupts = 0;
   const interrupt = () => {
-    // Errors are in `closed`.
+    // Errors are reported through `closed`.
     tunnel.close(++interrupts > 1 ? 0 : undefined).catch(() => undefined);
   };
-  // A terminal that was closed ends the tunnel as an interrupt does, and the name is given back.
+  // SIGHUP (a closed terminal) ends the tunnel like SIGINT: the name is released.
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt).on('SIGHUP', interrupt);
   const { error } = await tunnel.closed;
   process.off('SIGINT', interrupt).off('SIGTERM', interrupt).off('SIGHUP', interrupt);

@@ -3,19 +3,21 @@ import type { ExposeOptions } from '../../tunnel/index.js';
 import { withoutUndefined } from '../../util/without-undefined.js';
 import { readCertificates } from '../support/files.js';
 
-/** A target is a port or an address; `seconds` and `number` are whole. */
+/** A target is a port or an address; `seconds` and `number` are integers. */
 export type SettingKind = 'text' | 'texts' | 'number' | 'seconds' | 'switch' | 'target';
 
 export interface ExposeSetting {
   kind: SettingKind;
-  /** On the command line: the flag without its dashes. `no-…` turns a switch off that is on by default. */
+  /** The flag without its dashes. `no-…` turns off a switch that is on by default. */
   flag?: string;
-  /** What the flag's value is called in the help. */
+  /** Name of the flag's value in the help text. */
   argument?: string;
   env?: string;
-  /** Where `--config` may say it: only for a service, or also for all of them. Its key is the setting's name. */
+  /**
+   * Where the `--config` file may set it: only in a service, or also at the top level. Its key is the setting's name.
+   */
   file?: 'service' | 'anywhere';
-  /** Least value of a number. */
+  /** Smallest value of a number. */
   least?: number;
   help: string;
 }
@@ -207,15 +209,15 @@ type ValueOf<Kind extends SettingKind> = Kind extends 'text'
       : Kind extends 'target'
         ? string | number
         : number;
-/** What was said of a service, wherever. */
+/** The settings of one service, from whatever source. */
 export type GivenSettings = { [Key in SettingKey]?: ValueOf<(typeof exposeSettings)[Key]['kind']> | undefined };
 
 export const settingEntries = Object.entries(exposeSettings) as [SettingKey, ExposeSetting][];
 
 export interface ReadContext {
-  /** How a setting is called where it was said. */
+  /** The setting's name in the source it came from. */
   nameOf(key: SettingKey): string;
-  /** A path as it was written -> one that can be opened. */
+  /** Maps a path as written to a path that can be opened. */
   pathOf(path: string): string;
 }
 

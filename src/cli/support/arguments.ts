@@ -9,7 +9,7 @@ export function parseArguments<Options extends NonNullable<ParseArgsConfig['opti
   try {
     return parseArgs({ args, allowPositionals: true, options });
   } catch (error) {
-    // Node's first sentence says what is wrong; the rest is advice on quoting.
+    // The first sentence of Node's message names the fault; the rest is advice on quoting.
     throw new UsageError((error as Error).message.split(/\. |\n/)[0], { cause: error });
   }
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { systemCode, UsageError } from '../../sdk/calls/errors.js';
 
-/** PEM certificates that a setting names. @throws UsageError with one clear line */
+/** Reads the PEM certificates of a setting's file. @throws UsageError with one clear line */
 export function readCertificates(path: string, setting = '--ca'): Buffer {
   let pem: Buffer;
   try {

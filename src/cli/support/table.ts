@@ -4,15 +4,15 @@ export interface Column<Row> {
   title: string;
   of(row: Row): string;
   right?: boolean;
-  /** Characters of a cell; whoever wants more asks for JSON. */
+  /** Most characters of a cell; JSON output has the whole value. */
   longest?: number;
 }
 
 const defaultLongest = 64;
 
 /**
- * Rows under their titles, in columns two blanks apart. Where a terminal is narrower than that, columns are left out from the right.
- * Whatever a terminal would obey in a cell is replaced.
+ * A table with a header row and two spaces between columns. On a narrow terminal, columns are dropped from the right.
+ * Control characters in a cell are replaced.
  */
 export function table<Row>(columns: Column<Row>[], rows: Row[], terminalWidth = Infinity): string {
   const cells = columns.map(({ title, of, longest = defaultLongest }) => [

@@ -22,11 +22,11 @@ const maxJsonBodyBytes = 65_536;
 /** A transcript of 64 KiB is 88 KiB in base64; the rest is the other fields. */
 const maxSignBodyBytes = 98_304;
 
-/** Answers one operation of the contract; what it throws becomes the error envelope. */
+/** Handles one operation of the contract; a thrown error becomes the error envelope. */
 export type Handler = (request: Request, response: Response) => Promise<void> | void;
 export type Handlers = Partial<Record<OperationId, Handler>>;
 
-/** Those that take a body under a lease's access token. Signing has it in the header alone. */
+/** Operations whose body needs a lease's access token. For signing the token is in the header only. */
 const leaseOperations: ReadonlySet<OperationId> = new Set(['signHandshake', 'renewLease', 'unregisterLease']);
 
 export type AnswerObserver = (operation: OperationId | undefined, result: ErrorCode | 'ok') => void;
@@ -36,12 +36,12 @@ export interface AppOptions {
   addresses: ClientAddresses;
   /** Checks the access token in a request's header. @throws ApiError */
   authenticate(request: Request): Promise<void>;
-  /** Stands in front of all of `/admin`. */
+  /** Guards every path under `/admin`. */
   adminGuard: RequestHandler;
   logger: Logger;
-  /** Told of each answer: its operation, where the path and method have one, and `ok` or the code of its error. */
+  /** Called for each response with its operation, if any, and `ok` or the error code. */
   onAnswer?: AnswerObserver | undefined;
-  /** Holds answers against the contract as well: for tests, as it costs time. */
+  /** Also validates responses against the contract. For tests, since it costs time. */
   validateResponses: boolean;
 }
 
@@ -63,19 +63,19 @@ export function createApp({
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
-  // One path has one spelling, as the contract has it; CORS and upgrades go by it as well.
+  // Paths match exactly as the contract spells them; CORS and upgrades use the same rule.
   app.enable('case sensitive routing');
   app.enable('strict routing');
-  // No answer has a validator, yet express would take `If-None-Match: *` for met and answer 304.
+  // No response has a validator (ETag), yet express would answer `If-None-Match: *` with 304.
   Object.defineProperty(app.request, 'fresh', { value: false });
-  // Instead of express's own reading, so that calls and upgrades have one.
+  // Replaces express's own parser, so that calls and upgrades share one.
   Object.defineProperty(app.request, 'ip', { value: undefined, writable: true });
   app.use((request: Request, _response, next) => {
     (request as { ip: string }).ip = addresses.of(request.socket, request.get('x-forwarded-for'));
     next();
   });
   if (logger.isLevelEnabled('debug')) app.use(logRequests(logger));
-  // Before all that answers by itself, so that pages of other origins can read refusals as well.
+  // Runs before anything that responds, so that pages of other origins can read refusals too.
   app.use(allowOrigins(contract));
   if (onAnswer) app.use(observeAnswers(onAnswer));
   app.use('/admin', adminHeaders);
@@ -83,7 +83,7 @@ export function createApp({
   const validation = contractValidation(contract, validateResponses);
   for (const path of new Set(operations.map((operation) => operation.path))) {
     const here = operations.filter((operation) => operation.path === path);
-    // All that a request meets stands on the one route of its path, so that no other is tried again.
+    // All middleware of a request is on its path's one route, so that express tries no other route.
     const route = app.route(expressPath(path)).all(chooseOperation(here));
     for (const { method, operationId } of here) {
       const handler = handlers[operationId];
@@ -92,11 +92,11 @@ export function createApp({
         continue;
       }
       const { requestBody } = contract.paths[path]?.[method] as { requestBody?: unknown };
-      // Where none is declared a body means nothing (RFC 9110 9.3), and is not read.
+      // Where no body is declared, a body has no meaning (RFC 9110 9.3) and is not read.
       const takesBody = requestBody !== undefined;
       const limit = path === '/v1/sign' ? maxSignBodyBytes : maxJsonBodyBytes;
       if (path.startsWith('/admin/')) route[method](adminGuard);
-      // Strangers do not get to have their bodies held, where the credential is in a header.
+      // With the credential in a header, no body of an unauthenticated caller is buffered.
       if (leaseOperations.has(operationId))
         route[method](async (request, _response, next) => {
           if (operationId === 'signHandshake' || request.get(portalHeaders.accessToken)) await authenticate(request);
@@ -106,7 +106,7 @@ export function createApp({
       route[method](validation(takesBody), handler);
     }
   }
-  // What is not there is not told apart before the guard.
+  // The guard runs first, so that an unauthenticated caller cannot learn which paths exist.
   app.use('/admin', adminGuard);
   app.use(() => {
     throw new ApiError('not_found', 'no such endpoint');
@@ -115,7 +115,7 @@ export function createApp({
   return (request, response) => {
     // A request target may be a whole URL (RFC 9112 3.2.2), of which only the path matters here.
     request.url = request.url?.replace(/^https?:\/\/[^/?#]+\/?/i, '/');
-    // Express routes nothing whose target has no path (`http://`), and would answer it with a page of its own.
+    // Express does not route a target without a path (`http://`) and would answer with its own page.
     app(request as Request, response as Response, () => {
       const error = new ApiError('invalid_request', 'the request target has no path');
       response.statusCode = error.status;
@@ -125,13 +125,13 @@ export function createApp({
   };
 }
 
-/** The first to look at a request to one of the contract's paths: notes which operation of the path it is for. */
+/** First middleware of a path: finds the operation of the request. */
 function chooseOperation(here: ContractOperation[]): RequestHandler {
   const byMethod = new Map<string, OperationId>();
   for (const { method, operationId } of here) {
     byMethod.set(method.toUpperCase(), operationId);
-    // The contract has no HEAD: it is a GET whose body Node leaves out (RFC 9110 9.3.2). What switches protocols has no
-    // answer that could go without its body.
+    // The contract has no HEAD: it is a GET whose body Node leaves out (RFC 9110 9.3.2). An operation that switches
+    // protocols has no response that could be sent without a body.
     if (method === 'get' && operationId !== 'openReverseSession') byMethod.set('HEAD', operationId);
   }
   const allow = [...byMethod.keys()].join(', ');
@@ -172,7 +172,7 @@ function logRequests(logger: Logger): RequestHandler {
     const from = request.ip;
     response.once('finish', () => {
       const ms = Math.round(performance.now() - began);
-      // The route, not the path: what a client writes there is not ours to keep.
+      // Log the route, not the path: the client controls the path.
       const { openapi } = request as { openapi?: { openApiRoute?: string } };
       const route = openapi?.openApiRoute ?? '(none)';
       logger.debug({ from, method: request.method, route, status: response.statusCode, ms }, 'request');

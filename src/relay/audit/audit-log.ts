@@ -4,27 +4,29 @@ import type { AuditEntry, GovernanceStore, NumberedEntry } from '../store/govern
 import { Mutex } from '../../util/mutex.js';
 
 const maxAuditFileBytes = 16 * 1024 * 1024;
-/** The audit log and its predecessors. */
+/** The audit log and its rotated files. */
 const auditFiles = 8;
-/** Entries moved into the audit log at once. */
+/** Entries written to the audit log in one batch. */
 const auditBatch = 256;
-/** Longer than any line of the audit log. */
+/** An upper bound for the length of a line. */
 const auditTailBytes = 65_536;
-/** Refused attempts that are written, of all sources together: 2 MB a day at most. */
+/** Rate limit for refused attempts that are logged, over all sources: 2 MB a day at most. */
 const refusedAuditBurst = 100;
 const refusedAuditsPerSecond = 0.1;
 
 /**
- * What admins did, as a file of JSON lines that is only ever appended to. The store takes each entry in the transaction of
- * the change that it tells of; from there it comes here, once, also when the relay was killed in between.
+ * The audit log: an append-only file of JSON lines. Each entry is stored in the transaction of its change and then
+ * copied to the file exactly once, even if the relay is killed in between.
  */
 export class AuditLog {
   #file: FileHandle | undefined;
   #size = 0;
-  /** Of the last line that is in the file. */
+  /** Sequence number of the last line in the file. */
   #lastSeq = 0;
   readonly #flushes = new Mutex();
-  /** Strangers can be refused without end: past this their attempts are only counted, so that they push nothing out. */
+  /**
+   * Refused attempts have no bound: past this rate they are only counted, so that they cannot push out other entries.
+   */
   readonly #refusals = new RateLimit(refusedAuditBurst, refusedAuditsPerSecond);
   #notWritten = 0;
 

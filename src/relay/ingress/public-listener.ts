@@ -42,7 +42,7 @@ export class PublicListener {
         (socket) => socket.destroy(),
       ),
     );
-    // Such as a lack of file descriptors, which passes.
+    // For example EMFILE, which is temporary.
     this.#server.on('error', () => {});
   }
 

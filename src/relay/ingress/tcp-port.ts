@@ -42,7 +42,7 @@ export class TcpPort implements BoundPort {
     const port = new TcpPort(options, connections, forwarder);
     const server = port.#server;
     await listen(server, { host: options.host, port: options.port, exclusive: true });
-    // Such as a lack of file descriptors, which passes.
+    // For example EMFILE, which is temporary.
     server.on('error', () => {});
     return port;
   }

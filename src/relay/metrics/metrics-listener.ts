@@ -28,7 +28,7 @@ export class MetricsListener {
         ({ socket }) => socket.destroy(),
       ),
     );
-    // Such as a lack of file descriptors, which passes.
+    // For example EMFILE, which is temporary.
     this.server.on('error', () => {});
     this.server.maxConnections = maxMetricsConnections;
   }

@@ -14,7 +14,7 @@ export interface SnapshotParts {
   policy: Policy;
 }
 
-/** The relay's state at this moment, as the contract shows it. */
+/** The relay's current state in the contract's form. */
 export function takeSnapshot({ rootHost, leases, sessions, policy }: SnapshotParts): SuccessData<'getSnapshot'> {
   const standing = (key: string) => {
     const decision = policy.decisionOn(key);

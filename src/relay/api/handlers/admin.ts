@@ -19,11 +19,11 @@ export interface AdminParts extends SnapshotParts {
   audit: AuditLog;
 }
 
-/** `/admin/*`: what the operator decides. `adminGuard` stands in front of it. */
+/** `/admin/*`: the operator's decisions, behind `adminGuard`. */
 export function adminHandlers(parts: AdminParts): Handlers {
   const { adminAuth, audit, policy } = parts;
 
-  /** A handler that changes something for a logged-in admin. What comes to nothing is noted as well. */
+  /** A handler that changes something for a logged-in admin. Failed attempts are audited too. */
   const change =
     (operationId: OperationId, make: (request: Request, by: Actor) => Promise<object>) =>
     async (request: Request, response: Response) => {
@@ -131,7 +131,7 @@ export function adminHandlers(parts: AdminParts): Handlers {
   };
 }
 
-/** @throws ApiError `unauthorized` for one who is not logged in */
+/** @throws ApiError `unauthorized` when the caller is not logged in */
 function actor(request: Request, response: Response): Actor {
   const [session] = admitted(response).sessions;
   if (!session) throw new ApiError('unauthorized', 'log in first');
@@ -151,7 +151,7 @@ function identityIn({ params }: Request): LeaseIdentity {
   return parseIdentity({ name, address });
 }
 
-/** @returns undefined for what is not the one base64url of some bytes, padded or not */
+/** @returns undefined unless it is canonical base64url, padded or not */
 function fromBase64Url(text: string): string | undefined {
   const bytes = Buffer.from(text, 'base64url');
   const bare = bytes.toString('base64url');

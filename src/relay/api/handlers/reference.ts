@@ -12,7 +12,9 @@ const compressedFile = new URL('./reference/redoc.js.gz', import.meta.url);
 const shortLived = 'public, max-age=300';
 const immutable = 'public, max-age=31536000, immutable';
 
-/** Own script and own data alone. Redoc writes its styles into the page, and searches in a worker that it makes of a blob. */
+/**
+ * Only the relay's own script and data. Redoc writes inline styles and runs its search in a worker made from a blob.
+ */
 const policy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -33,7 +35,7 @@ interface Script {
   version: string;
 }
 
-/** `/openapi.json`, `/docs` and its script: the contract for programs and for people. */
+/** `/openapi.json`, `/docs` and its script: the contract for programs and people. */
 export function referenceHandlers(contract: OpenApiDocument): Handlers {
   const document = Buffer.from(JSON.stringify(contract));
   let held: Script | undefined;
@@ -68,7 +70,10 @@ function readScript(): Script {
   return { plain, compressed: readFileSync(compressedFile), version };
 }
 
-/** In pieces, each once the one before has left: a reader that stops makes the relay hold one of them, not the whole. */
+/**
+ * Written in pieces, each after the one before has been sent: a slow reader makes the relay hold one piece, not the
+ * whole.
+ */
 function send(request: Request, response: Response, body: Buffer, caching: string): void {
   response.set({
     'Cache-Control': caching,
@@ -76,7 +81,7 @@ function send(request: Request, response: Response, body: Buffer, caching: strin
     'Content-Length': String(body.length),
   });
   if (request.method === 'HEAD') return void response.end();
-  // A visitor that leaves early is no fault.
+  // A client that disconnects early is not an error.
   pipeline(Readable.from(pieces(body)), response, () => undefined);
 }
 

@@ -32,21 +32,21 @@ export interface SdkParts {
   tokens: AccessTokens;
   auth: LeaseAuth;
   policy: Policy;
-  /** Whether leases can have UDP ports now. */
+  /** Whether leases can currently get UDP ports. */
   udpOffered(): boolean;
-  /** Whether their datagrams can come over QUIC now. */
+  /** Whether QUIC carriers are currently available. */
   quicOffered(): boolean;
   draining: AbortSignal;
 }
 
-/** What `createApp` has put there: the address that counts, or none when the client is gone. */
+/** The client address that `createApp` has set; undefined when the client is gone. */
 export const clientIp = (request: Request) => request.ip ?? '';
 export const credentials = (request: Request, body?: string) => ({
   header: request.get(portalHeaders.accessToken),
   body,
   clientIp: clientIp(request),
 });
-/** Of a lease's own port: it is the relay's, whatever its name. */
+/** The public host of a lease's own port: the relay's host, whatever the lease's name. */
 export const publicAddress = (rootHost: string, port: number | undefined) =>
   port === undefined ? undefined : `${rootHost}:${port}`;
 export const rfc3339 = (ms: number) => new Date(ms).toISOString();

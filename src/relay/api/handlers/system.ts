@@ -14,7 +14,7 @@ export interface SystemParts {
   leases: LeaseRegistry;
   sessions: SessionRegistry;
   transcripts: Pick<TranscriptSigner, 'sign'>;
-  /** Only where the operator turned digest mode on. */
+  /** Present only when the operator has turned on digest signing. */
   digests?: Pick<DigestSigner, 'sign'> | undefined;
   policy: Policy;
   draining: AbortSignal;
@@ -38,7 +38,7 @@ export function systemHandlers(parts: SystemParts): Handlers {
       }
       if (!parts.digests)
         throw new ApiError('feature_unavailable', 'this relay signs transcripts only', { status: 404 });
-      // Nothing ties a digest to a visitor that was routed here.
+      // A digest cannot be tied to a connection that this relay routed.
       parts.policy.assertMayServe(identityKey(lease.identity));
       response.json(parts.digests.sign(body));
     },

@@ -19,11 +19,11 @@ import { closeSoon, refuseWith } from './raw-responses.js';
 import { peekRequest } from './request-head.js';
 
 const requestTimeoutMs = 30_000;
-/** How long a peer may take to read a response; what it has not taken is held in memory. */
+/** How long a peer may take to read a response, whose unread rest is held in memory. */
 const responseTimeoutMs = 20_000;
 /** A connection without requests is kept for this long: tunnels ask for signatures now and then, and each new one is a handshake. */
 const keepAliveTimeoutMs = 60_000;
-/** How often requests under way are held against the two deadlines above. */
+/** How often the two deadlines above are checked. */
 const requestCheckIntervalMs = 2_000;
 const tlsHandshakeTimeoutMs = 10_000;
 /** A tunnel needs a few to register, sign and open sessions, however low the limit of connections. */
@@ -32,11 +32,11 @@ const maxApiConnections = 100_000;
 
 const connectPath = /^\/sdk\/connect(?:\?|$)/;
 
-/** What is known of a connection that was accepted elsewhere. */
+/** Facts about a connection that was accepted elsewhere. */
 export interface AcceptedConnection {
-  /** The address that counts, where the connection's other end only passes it on. */
+  /** The client's address, where the connection comes from a balancer. */
   passedOnFor?: string | undefined;
-  /** Protocols that its ClientHello offers. */
+  /** ALPN protocols of its ClientHello. */
   alpn?: readonly string[] | undefined;
   /** Called when the connection has become a reverse session. */
   onReverseSession(): void;
@@ -51,16 +51,16 @@ export class ApiListener {
   readonly #tls;
   /** TCP connections, from before their handshake on. */
   readonly #open = new Set<Socket>();
-  /** Connections to the API's own port that are no reverse sessions (yet). */
+  /** Connections to the API's own port that are not reverse sessions, or not yet. */
   readonly #bySource: ConcurrencyLimiter;
   /** The last response not done yet of each connection that HTTP serves. */
   readonly #answering = new Map<Duplex, ServerResponse>();
-  /** Responses that were handed to the connection and not taken by the peer, and since when. */
+  /** Responses written to the connection that the peer has not read, and since when. */
   readonly #unread = new WeakMap<ServerResponse, number>();
   #sweeper: NodeJS.Timeout | undefined;
-  /** By the ends of the connection: TLS makes another socket of each. */
+  /** Keyed by the connection's addresses and ports, since TLS wraps each socket in another. */
   readonly #arrivals = new Map<string, AcceptedConnection>();
-  /** Connections of which TLS may be taken off. */
+  /** Connections that may be unwrapped (TLS taken off). */
   readonly #wrapped = new WeakMap<Duplex, Wrapped & { arrival: AcceptedConnection }>();
   /** TCP connections of these. */
   readonly #wrappedSockets = new WeakSet<Socket>();
@@ -80,7 +80,7 @@ export class ApiListener {
       requestTimeout: requestTimeoutMs,
       keepAliveTimeout: keepAliveTimeoutMs,
       connectionsCheckingInterval: requestCheckIntervalMs,
-      // Node would answer for itself, without an envelope; nothing here depends on Host.
+      // Node would answer a missing Host itself, without an envelope; nothing here depends on Host.
       requireHostHeader: false,
     };
     this.#http = createServer(limits);
@@ -114,7 +114,7 @@ export class ApiListener {
       guard(
         'api client error',
         (error: NodeJS.ErrnoException, socket: Duplex) => {
-          // Nothing may come between the parts of a response that is still on its way.
+          // Nothing may be written between the parts of an unfinished response.
           if (socket.writable && !this.#answering.has(socket)) refuseWith(socket, malformed(error));
           else socket.destroy();
         },
@@ -142,7 +142,7 @@ export class ApiListener {
       ),
     );
     this.#tls.on('secureConnection', this.#serveGuarded);
-    // Such as a lack of file descriptors, which passes.
+    // For example EMFILE, which is temporary.
     this.#tls.on('error', () => {});
     this.#tls.on('tlsClientError', (_error, socket) => socket.destroy());
   }
@@ -153,13 +153,13 @@ export class ApiListener {
 
   /** Listens, and keeps deadlines from now on. @throws the system's error when the port cannot be bound */
   async start(options: ListenOptions): Promise<void> {
-    // This server never listens by itself, yet only from `listening` on does it keep its deadlines.
+    // This server never listens itself, but Node enforces its deadlines only after `listening`.
     this.#http.emit('listening');
     this.#sweeper = repeat('response sweep', () => this.#sweep(performance.now()), requestCheckIntervalMs);
     await listen(this.#tls, options);
   }
 
-  /** Uses another certificate for the handshakes to come. */
+  /** Uses another certificate for new handshakes. */
   setCertificate(certificate: Certificate): void {
     this.#tls.setSecureContext(secureContext(certificate));
     this.#unwrappable = unwrappableContext(certificate);
@@ -174,7 +174,7 @@ export class ApiListener {
     this.#tls.emit('connection', socket);
   }
 
-  /** Stops listening and ends what is open, reverse sessions included. */
+  /** Stops listening and closes all connections, reverse sessions included. */
   async stop(): Promise<void> {
     clearInterval(this.#sweeper);
     const closed = new Promise((resolve) => this.#tls.close(resolve));
@@ -203,7 +203,7 @@ export class ApiListener {
       if (isCounted) this.#bySource.remove(source);
       isCounted = false;
     };
-    // From then on its lease's limits hold for it.
+    // From then on the lease's limits apply.
     this.#arrivals.set(ends, { onReverseSession: uncount });
     socket.once('close', () => {
       uncount();
@@ -212,7 +212,7 @@ export class ApiListener {
     return true;
   }
 
-  /** Ends connections whose peer does not read its response: what it has yet to take is held in memory. */
+  /** Closes connections whose peer does not read its response, since the unread rest is held in memory. */
   #sweep(now: number): void {
     for (const [socket, response] of this.#answering) {
       if (!response.writableEnded) continue;
@@ -253,7 +253,7 @@ export class ApiListener {
 
   async #serve(socket: TLSSocket): Promise<void> {
     socket.on('error', () => socket.destroy());
-    // Of a connection with something between TLS and TCP the ends are not to be had, and all is noted.
+    // A connection with something between TLS and TCP has no known addresses, so every connection is recorded.
     const passedOnFor = this.#wrapped.has(socket) ? undefined : this.#arrivals.get(endsOf(socket))?.passedOnFor;
     if (passedOnFor !== undefined) this.addresses.note(socket, passedOnFor);
     const found = await peekRequest(socket);
@@ -276,7 +276,8 @@ export class ApiListener {
   #answer(app: RequestListener, request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
     this.#answering.set(socket, response);
-    // Refused before its body had come: Node would read on, however much that is, until the request's deadline.
+    // Refused before its body arrived: Node would otherwise read the body until the request's deadline, whatever its
+    // size.
     response.once('finish', () => {
       if (!request.complete) closeSoon(socket);
     });
@@ -286,7 +287,7 @@ export class ApiListener {
     app(request, response);
   }
 
-  /** Refuses what ends HTTP on a connection, in its turn: responses go out in the order of their requests. */
+  /** Refuses an upgrade after the responses before it: responses go out in the order of their requests. */
   #refuseAfterAnswers(_request: IncomingMessage, socket: Duplex, error: ApiError): void {
     const earlier = this.#answering.get(socket);
     if (earlier) earlier.once('close', () => refuseWith(socket, error));
@@ -314,7 +315,7 @@ export class ApiListener {
   }
 }
 
-/** No two open connections have both ends in common. */
+/** The addresses and ports of both ends identify an open connection. */
 function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
   return [remoteAddress, remotePort, localAddress, localPort].join(' ');
 }
@@ -323,7 +324,7 @@ function secureContext(certificate: Certificate) {
   return { cert: certificate.chainPem, key: certificate.keyPem };
 }
 
-/** For a client that knows `reverseProtocol`, and so TLS 1.3. */
+/** For a client that offers `reverseProtocol`, which implies TLS 1.3. */
 function unwrappableContext(certificate: Certificate): SecureContext {
   return createSecureContext({ ...secureContext(certificate), minVersion: 'TLSv1.3' });
 }

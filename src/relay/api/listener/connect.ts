@@ -20,9 +20,9 @@ import { refuseWith } from './raw-responses.js';
 import type { RequestHead } from './request-head.js';
 import { portalHeaders, reverseProtocol } from '../../../protocol/headers.js';
 
-/** A carrier without any data for this long is dead: its tunnel answers each ping of `keepaliveIntervalMs`. */
+/** Idle timeout of a carrier: its tunnel answers each ping of `keepaliveIntervalMs`. */
 const datagramCarrierSilenceMs = 45_000;
-/** From the answer to a tunnel's first word without TLS. */
+/** Deadline from the response to the tunnel's first unwrapped byte. */
 const unwrapTimeoutMs = 10_000;
 
 const streamProtocol = 'portal.reverse';
@@ -34,7 +34,7 @@ const switchedProtocols = `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgra
 const recycles = `${portalHeaders.recycle}: 1`;
 const unwraps = `${portalHeaders.unwrap}: 1`;
 
-/** The connection of a request, as far as TLS can be taken off it. */
+/** The connection of a request, if it can be unwrapped. */
 export interface Wrapped {
   tls: TLSSocket;
   transport: DetachableSocket;
@@ -47,7 +47,7 @@ export class ConnectEndpoint {
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: maxWebSocketMessageBytes,
-    // Never another one that was offered: a browser's token is among them.
+    // Select only this subprotocol: one of the others carries a browser's token.
     handleProtocols: () => streamProtocol,
   });
   readonly #datagramWebSockets = new WebSocketServer({
@@ -66,10 +66,10 @@ export class ConnectEndpoint {
     private readonly onAnswer?: AnswerObserver,
   ) {
     this.#webSockets.on('headers', (headers, request) => {
-      // Admission has seen to it that the header says 1 where it is sent.
+      // Admission has already checked that the header is absent or 1.
       if (request.headers[portalHeaders.recycle.toLowerCase()] !== undefined) headers.push(recycles);
     });
-    // What is no WebSocket handshake (RFC 6455 4.2.1).
+    // Not a valid WebSocket handshake (RFC 6455 4.2.1).
     for (const server of [this.#webSockets, this.#datagramWebSockets]) {
       server.on('wsClientError', (error, socket) =>
         this.#refuse(socket, new ApiError('invalid_request', error.message)),
@@ -77,7 +77,10 @@ export class ConnectEndpoint {
     }
   }
 
-  /** The raw carrier: a plain GET, the first request of its connection. @returns whether it is a reverse session now */
+  /**
+   * The raw carrier: a plain GET, the first request of its connection. @returns whether it has become a reverse
+   * session
+   */
   async plain(socket: Socket, head: RequestHead, wrapped?: Wrapped): Promise<boolean> {
     const header = (name: string) => head.headers.get(name.toLowerCase());
     const clientIp = this.addresses.of(socket, header('x-forwarded-for'));
@@ -176,7 +179,7 @@ export class ConnectEndpoint {
 
   /** What the tunnel sends once it has the answer comes without TLS. */
   async #openUnwrapped(admission: Admission, { tls, transport }: Wrapped, answer: string): Promise<boolean> {
-    // Until the greeting it is not ready, yet there must be room for it then.
+    // It is ready only after the greeting, so its place in the queue is reserved.
     const release = admission.sessions.queue.hold();
     try {
       transport.hold();
@@ -199,7 +202,10 @@ export class ConnectEndpoint {
   }
 }
 
-/** Settles when TCP has taken the answer, or the connection is gone. Nothing is read meanwhile that would tell of its end. */
+/**
+ * Settles when TCP has accepted the response or the connection is closed. Nothing is read meanwhile, so its end would
+ * go unnoticed.
+ */
 async function written(tls: TLSSocket, answer: string): Promise<void> {
   await new Promise<void>((resolve) => {
     const deadline = setTimeout(() => tls.destroy(), unwrapTimeoutMs);
@@ -212,7 +218,7 @@ async function written(tls: TLSSocket, answer: string): Promise<void> {
   });
 }
 
-/** @throws ApiError `hijack_failed` when the connection lets itself be switched no more */
+/** @throws ApiError `hijack_failed` when the connection can no longer be switched */
 function takeOver(switchOver: () => void): void {
   try {
     switchOver();
@@ -222,7 +228,7 @@ function takeOver(switchOver: () => void): void {
 }
 
 /**
- * A browser cannot set headers, so it says the same by the subprotocols it offers. What came as a header goes first.
+ * A browser cannot set headers, so it sends the same values as subprotocols. Headers take precedence.
  * @throws ApiError `invalid_request` when token header and subprotocol differ
  */
 function withSubprotocols(request: ConnectRequest, offered: string[]): ConnectRequest {

@@ -2,11 +2,11 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type ApiError, failure } from '../../../contract/index.js';
 
-/** How long, and how much, a peer that was refused may still send before its connection is destroyed. */
+/** Time and bytes that a refused peer may still send before its connection is destroyed. */
 const lingerAfterRefusalMs = 2_000;
 const maxBytesAfterRefusal = 1_048_576;
 
-/** An error envelope as a whole HTTP response, for connections that no HTTP server serves. */
+/** An error envelope as a complete HTTP response, for connections without an HTTP server. */
 export function errorResponse(error: ApiError): string {
   const body = JSON.stringify(failure(error));
   const head = [
@@ -19,7 +19,7 @@ export function errorResponse(error: ApiError): string {
   return `${head.join('\r\n')}\r\n\r\n${body}`;
 }
 
-/** Answers with the error and closes, without waiting long for a peer that does not read. */
+/** Sends the error and closes the connection; a peer that does not read is given a short time. */
 export function refuseWith(socket: Duplex, error: ApiError): void {
   closeSoon(socket, errorResponse(error));
 }

@@ -4,12 +4,12 @@ import { NoPrefixError, readPrefix } from '../../../net/read-prefix.js';
 export const maxRequestHeadBytes = 16_384;
 export const requestHeadTimeoutMs = 10_000;
 
-/** The head of a plain `GET /sdk/connect`, read before any HTTP parser sees the connection. */
+/** The head of a plain `GET /sdk/connect`, parsed before any HTTP parser sees the connection. */
 export interface RequestHead {
   version: string;
-  /** Lower-case names; a name that comes twice has both values, joined by a comma. */
+  /** Lower-case names; repeated headers are joined by a comma. */
   headers: Map<string, string>;
-  /** Bytes that came behind the head. */
+  /** Bytes after the head. */
   rest: Buffer;
 }
 
@@ -22,9 +22,9 @@ const headerValue = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 type Peeked = RequestHead | 'http2' | 'other';
 
-/** Reads the head of a first request as it comes. */
+/** Reads the head of a first request incrementally. */
 export class RequestHeadReader {
-  /** All that has come. */
+  /** All bytes received. */
   bytes: Buffer = Buffer.alloc(0);
 
   /** @returns undefined while more is needed */
@@ -32,7 +32,7 @@ export class RequestHeadReader {
     const bytes = (this.bytes = this.bytes.length === 0 ? chunk : Buffer.concat([this.bytes, chunk]));
     if (startsLike(bytes, http2Preface)) return bytes.length >= http2Preface.length ? 'http2' : undefined;
     if (!startsLike(bytes, prefix)) return 'other';
-    // One chunk may bring far more than a head may have: no more than that is looked at.
+    // A chunk may be larger than the largest head: only that many bytes are examined.
     const end = bytes.subarray(0, maxRequestHeadBytes).indexOf(headEnd);
     if (end >= 0) return parseHead(bytes.toString('latin1', 0, end), bytes.subarray(end + headEnd.length)) ?? 'other';
     return bytes.length >= maxRequestHeadBytes ? 'other' : undefined;
@@ -64,7 +64,7 @@ function startsLike(bytes: Buffer, wanted: Buffer): boolean {
   return bytes.compare(wanted, 0, length, 0, length) === 0;
 }
 
-/** @returns undefined for what is malformed, another path, or wants an upgrade: the HTTP server has the answers to those */
+/** @returns undefined for a malformed request, another path or an upgrade, which the HTTP server handles */
 function parseHead(text: string, rest: Buffer): RequestHead | undefined {
   const [first, ...lines] = text.split('\r\n');
   const version = requestLine.exec(first ?? '')?.[1];
@@ -87,7 +87,7 @@ function parseHead(text: string, rest: Buffer): RequestHead | undefined {
   return { version, headers, rest };
 }
 
-/** A header's value without the blanks around it (RFC 9110 5.5), each of which is looked at once. */
+/** A header value without surrounding whitespace (RFC 9110 5.5), in linear time. */
 function withoutBlanks(line: string, from: number): string {
   let [begin, end] = [from, line.length];
   while (begin < end && isBlank(line[begin])) begin++;

@@ -4,16 +4,16 @@ import type { AuditLog } from '../../audit/audit-log.js';
 import type { AdminAuth } from '../../auth/admin-auth.js';
 import type { AdminSessionRecord } from '../../store/governance-store.js';
 
-/** Of which operations the caller need not be logged in. */
+/** Operations that need no login. */
 const openOperations: OperationId[] = ['createAdminChallenge', 'loginAdmin', 'getAdminStatus'];
 
-/** What the guard found, for the handlers: without it there is no handling. */
+/** What the guard found. Handlers refuse to run without it. */
 interface Admitted {
-  /** The sessions that the request's cookies name; one at least, unless the operation is open. */
+  /** The sessions of the request's cookies: at least one, unless the operation is open. */
   sessions: AdminSessionRecord[];
 }
 
-/** Nothing of `/admin` is kept by caches, shown in frames or embedded by other pages; refusals and errors no exception. */
+/** No response under `/admin` may be cached, framed or embedded by other pages, refusals and errors included. */
 export const adminHeaders: RequestHandler = (_request, response, next) => {
   response.set({
     'Cache-Control': 'no-store',
@@ -58,8 +58,8 @@ export function admitted(response: Response): Admitted {
 }
 
 /**
- * Tenants' pages are same-site with the relay, so that SameSite cookies come along with what they send. A browser says where a
- * request comes from; a program that is no browser says nothing, and carries nobody's cookies but its own.
+ * Tenants' pages are same-site with the relay, so SameSite cookies are sent with their requests. A browser names the
+ * origin of a request; other programs do not, and send only their own cookies.
  */
 function isOwn(request: Request, origin: string): boolean {
   const from = request.get('origin');

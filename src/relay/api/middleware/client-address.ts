@@ -5,19 +5,19 @@ import proxyaddr from 'proxy-addr';
 import type { AddressList } from '../../../net/address-list.js';
 import { normalizeIp, parseIp } from '../../../net/ip-address.js';
 
-/** Whose address counts for a call to the API: of its connection, or what trusted proxies in front say. */
+/** The client address of an API call: the connection's own, or the one that trusted proxies report. */
 export class ClientAddresses {
-  /** Of connections that a balancer passed on: the address that its PROXY header gave. */
+  /** The address in the PROXY header of a connection from a balancer. */
   readonly #passedOn = new WeakMap<Duplex, string>();
 
   constructor(private readonly isTrustedProxy: AddressList) {}
 
-  /** Whether the operator trusts this address to pass on others' requests. */
+  /** Whether the operator trusts this address as a proxy. */
   isProxy(address: string): boolean {
     return this.isTrustedProxy(address);
   }
 
-  /** Says who is behind a connection whose other end only passes it on. */
+  /** Records the client address behind a balancer's connection. */
   note(socket: Duplex, address: string): void {
     this.#passedOn.set(socket, address);
   }
@@ -36,12 +36,12 @@ export class ClientAddresses {
       return address !== undefined && this.isTrustedProxy(address);
     };
     const hops = proxyaddr.all(request as unknown as IncomingMessage, isTrusted).map(readHop);
-    // What is no address was claimed by the last proxy before it.
+    // An invalid entry is treated as unknown: the last valid proxy's address counts.
     return hops.findLast((address) => address !== undefined) ?? remoteAddress;
   }
 }
 
-/** An address, which some proxies write with its port. */
+/** An address, optionally with a port, as some proxies write it. */
 function readHop(text: string): string | undefined {
   const [, bracketed, withPort] = /^\[([^\]]+)\](?::\d+)?$|^([\d.]+):\d+$/.exec(text.trim()) ?? [];
   return parseIp(bracketed ?? withPort ?? text.trim());

@@ -2,16 +2,16 @@ import type { RequestHandler } from 'express';
 import { type OpenApiDocument, listOperations } from '../../../contract/index.js';
 import { portalHeaders } from '../../../protocol/headers.js';
 
-/** How long a browser may go by the answer to a preflight. */
+/** How long a browser may cache a preflight response. */
 const preflightMaxAgeSeconds = 600;
 
-/** What an answer may show to a page besides its body. `Date` is the clock that `expires_at` goes by. */
+/** Response headers that a page may read. `Date` is the clock behind `expires_at`. */
 const exposed = 'Retry-After, Date';
 const allowedHeaders = `Content-Type, ${portalHeaders.accessToken}`;
 
 /**
- * Lets pages of any origin call the operations that the contract marks with `x-cors`, and no other. They take no credential that a
- * browser would send by itself, so none is allowed (Fetch 3.3), and any origin is as good as another.
+ * CORS for the operations that the contract marks with `x-cors`. They use no credential that a browser sends by
+ * itself, so credentials are not allowed (Fetch 3.3) and every origin is.
  */
 export function allowOrigins(contract: OpenApiDocument): RequestHandler {
   const methods = new Map<string, string>();

@@ -3,7 +3,7 @@ import type { ErrorRequestHandler } from 'express';
 import { ApiError, type OperationId, failure, isDeclared, violationCode, isApiError } from '../../../contract/index.js';
 import type { Logger } from '../../../util/logger.js';
 
-/** What express and express-openapi-validator throw. */
+/** The errors of express and express-openapi-validator. */
 interface LibraryError extends Error {
   status?: number;
   headers?: Record<string, string>;
@@ -11,8 +11,8 @@ interface LibraryError extends Error {
 }
 
 /**
- * Brings whatever was thrown into the catalogue. What is no fault of the caller becomes `internal`, with its cause in
- * the log and never in the answer.
+ * Maps any thrown value to a catalogue error. Faults that are not the caller's become `internal`: the cause is logged
+ * and never sent.
  */
 export function asApiError(error: unknown, logger: Logger, operationId?: OperationId): ApiError {
   if (isApiError(error)) return error;
@@ -37,11 +37,12 @@ export function asApiError(error: unknown, logger: Logger, operationId?: Operati
 }
 
 /**
- * The last handler of the application: every error leaves as its envelope.
- * @param declaredOnly turns an error that the contract does not declare for the operation into `internal`: it is a bug
+ * The application's last handler: sends every error as an envelope.
+ * @param declaredOnly turns an error that the contract does not declare for the operation into `internal`: it is a
+ * bug
  */
 export function answerErrors(logger: Logger, declaredOnly: boolean): ErrorRequestHandler {
-  // Express tells error handlers by their four parameters.
+  // Express recognizes error handlers by their four parameters.
   return (thrown: unknown, request, response, _next) => {
     // express-openapi-validator puts the operation it found on the request.
     const { openapi } = request as { openapi?: { schema?: { operationId?: OperationId } } };

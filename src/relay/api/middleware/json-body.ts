@@ -6,8 +6,8 @@ import { ApiError } from '../../../contract/index.js';
 const jsonInUtf8 = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 
 /**
- * Reads a JSON body into `request.body`. Unlike express.json, which reads a body that is too large to its end before it
- * says so, this refuses as soon as that shows; and a body of another media type is refused, not passed over.
+ * Reads a JSON body into `request.body`. Unlike express.json, it refuses an oversized body at once instead of reading
+ * it to its end, and refuses other media types instead of ignoring them.
  * @param limit in bytes
  */
 export function jsonBody(limit: number): RequestHandler {

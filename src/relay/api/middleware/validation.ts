@@ -5,8 +5,8 @@ import type { OpenApiDocument } from '../../../contract/index.js';
 type Step = ReturnType<typeof middleware>[number];
 
 /**
- * Holds requests against the contract, and answers as well where that is wished.
- * @returns gives what stands in front of the handler of one operation, and of that one alone
+ * Validates requests, and optionally responses, against the contract.
+ * @returns makes the validation middleware of one operation
  */
 export function contractValidation(
   contract: OpenApiDocument,
@@ -16,9 +16,9 @@ export function contractValidation(
     apiSpec: contract as never,
     validateRequests: { allowUnknownQueryParameters: true },
     validateResponses,
-    // Credentials are read by src/relay/auth alone, for upgrades and calls alike.
+    // Only src/relay/auth reads credentials, for upgrades and calls alike.
     validateSecurity: false,
-    // No operation takes a form.
+    // No operation accepts form data.
     fileUploader: false,
   });
   return (takesBody) => [
@@ -28,8 +28,9 @@ export function contractValidation(
 }
 
 /**
- * The validator compiles its schemas again for every `Content-Type` that it meets, and keeps them: no caller may have it do that
- * without end. Parameters are nothing to it, as `jsonBody` has looked at those of a body; where no body is declared the whole is.
+ * The validator compiles and caches its schemas for every distinct `Content-Type`, which a caller could repeat
+ * without bound. So the header is normalized: `jsonBody` has already checked its parameters, and where no body is
+ * declared it is removed.
  */
 function oneMediaType(takesBody: boolean): RequestHandler {
   return ({ headers }, _response, next) => {
@@ -40,8 +41,8 @@ function oneMediaType(takesBody: boolean): RequestHandler {
 }
 
 /**
- * To find the operation of a request, the validator compiles the patterns of all paths one by one until one fits: a third of all
- * that a small request costs. Behind the route of one operation it finds the same each time, so that once is enough.
+ * To find the operation of a request the validator compiles path patterns one by one until one matches, a third of
+ * the cost of a small request. Behind one operation's route the result is always the same, so it is cached.
  */
 function lookUpOnce(lookUp: Step): Step {
   let found: Parameters<Step>[0]['openapi'];
