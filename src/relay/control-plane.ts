@@ -25,7 +25,7 @@ import { countedSigner } from './metrics/counted-signer.js';
 import { applyPolicyEffects } from './policy-effects.js';
 import { ReverseAdmission } from './reverse/admission.js';
 
-/** What answers calls: leases, tokens, signatures, the operator's decisions, and the API in front of them. */
+/** The control plane: leases, tokens, signatures, the operator's decisions, and the API in front of them. */
 export class ControlPlane {
   readonly leases: LeaseRegistry;
   readonly admission: ReverseAdmission;
@@ -34,7 +34,7 @@ export class ControlPlane {
   readonly #foundation: Foundation;
   readonly #data: DataPlane;
 
-  /** @param otherHandlers of the operator's parts */
+  /** @param otherHandlers handlers of the operator plane */
   constructor(foundation: Foundation, data: DataPlane, otherHandlers: Handlers, wrapHandlers: Wrap<Handlers>) {
     const { config, logger, policy, store, audit, certificates, metrics, rootHost, releaseVersion } = foundation;
     const draining = foundation.draining.signal;
@@ -108,7 +108,7 @@ export class ControlPlane {
     return portOf(this.api.server);
   }
 
-  /** Brings back what was decided and leased before. @throws Error when the store or the audit log cannot be used */
+  /** Restores decisions and leases. @throws Error when the store or the audit log cannot be used */
   async restore(): Promise<void> {
     const { lifecycle, audit, policy } = this.#foundation;
     await lifecycle.start(
@@ -124,7 +124,7 @@ export class ControlPlane {
     applyPolicyEffects(policy, { leases: this.leases, sessions: this.#data.sessions, ports: this.#data.ports });
   }
 
-  /** Listens, and follows changes of the certificate's files. @throws the system's error when the port cannot be bound */
+  /** Listens, and polls the certificate's files. @throws the system's error when the port cannot be bound */
   async start(): Promise<void> {
     const { lifecycle, config, certificates, rootHost, logger } = this.#foundation;
     lifecycle.onStop(() => this.api.stop());
@@ -139,7 +139,7 @@ export class ControlPlane {
 
 export type Wrap<Part> = (part: Part) => Part;
 
-/** The first labels of those hosts that are names directly under another. */
+/** The first labels of the hosts that are direct subdomains of another host. */
 function namesUnder(rootHost: string, hosts: string[]): string[] {
   const suffix = `.${rootHost}`;
   return hosts.filter((host) => host.endsWith(suffix)).map((host) => host.slice(0, -suffix.length));

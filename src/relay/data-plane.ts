@@ -16,13 +16,13 @@ import { type BoundPort, PortAllocator } from './ports/port-allocator.js';
 import { SessionRegistry } from './reverse/session-registry.js';
 import type { PortProtocol } from './store/store.js';
 
-/** What the data plane asks of the control plane. */
+/** What the data plane needs from the control plane. */
 export interface DataPlaneCalls extends Pick<PublicListenerOptions, 'toApi'>, Pick<QuicListenerOptions, 'admit'> {
-  /** By default the optional package, where it is installed. */
+  /** By default the optional package, if it is installed. */
   loadQuic?: (() => Promise<QuicPackage>) | undefined;
 }
 
-/** What carries visitors' bytes: public ports, reverse sessions, and what joins them. */
+/** The data plane: public ports, reverse sessions, and what connects them. */
 export class DataPlane {
   readonly sessions: SessionRegistry;
   readonly bindings = new Bindings();
@@ -89,7 +89,7 @@ export class DataPlane {
     await lifecycle.start(
       () => listen(this.publicListener.server, { host: config.host, port: config.sniPort }),
       async () => {
-        // It waits for its connections, and may not have been the last part that was to start.
+        // Stopping a listener waits for its connections, so these are ended first.
         this.connections.close();
         await this.publicListener.stop();
       },
@@ -98,7 +98,7 @@ export class DataPlane {
     lifecycle.onStop(() => this.quic.stop());
   }
 
-  /** Ends every session and connection: listeners that stop wait for these. */
+  /** Ends every session and connection, which stopping listeners wait for. */
   destroyConnections(): void {
     this.sessions.close();
     this.bindings.close();

@@ -18,7 +18,7 @@ import { makePrivateDir } from './store/state-dir.js';
 import { lockStateDir } from './store/state-lock.js';
 import type { Store } from './store/store.js';
 
-/** What every part of a relay stands on. */
+/** What every part of a relay is built on. */
 export interface Foundation {
   config: RelayConfig;
   logger: Logger;
@@ -31,20 +31,20 @@ export interface Foundation {
   certificates: CertificateSource;
   /** PEM file of the development CA, where one is in use. */
   caFile: string | undefined;
-  /** Where metrics are on. */
+  /** Present when metrics are on. */
   metrics: RelayMetrics | undefined;
   store: Store;
   audit: AuditLog;
   policy: Policy;
   leases: LeaseTable;
-  /** Aborted once the relay takes no new work. */
+  /** Aborted once the relay accepts no new work. */
   draining: AbortController;
   onStoreFault(error: unknown): void;
 }
 
 /**
  * Locks the state directory, and opens what is in it: the relay's key, its certificate, the store, the audit log.
- * @throws Error in one line when the state directory or the certificate is not to be had
+ * @throws Error in one line when the state directory or the certificate cannot be used
  */
 export async function layFoundation(
   config: RelayConfig,

@@ -39,7 +39,7 @@ export function readCommandLine(argv: string[], env: NodeJS.ProcessEnv): Command
   for (const [key, setting] of settingEntries) {
     if (setting.flag === undefined) continue;
     const flag = values[setting.flag] as string | string[] | boolean | undefined;
-    // A variable that is set to nothing, as compose files do, is not set.
+    // An empty variable, as compose files set it, counts as unset.
     const text = (setting.env && env[setting.env]) || undefined;
     given[key] = readValue(setting, flag, text);
   }

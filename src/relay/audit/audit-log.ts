@@ -50,7 +50,7 @@ export class AuditLog {
     this.#file = undefined;
   }
 
-  /** Notes an attempt that came to nothing. */
+  /** Records a refused attempt. */
   async refused(entry: Omit<AuditEntry, 'at' | 'result'>): Promise<void> {
     try {
       this.#refusals.take('');
@@ -65,8 +65,8 @@ export class AuditLog {
   }
 
   /**
-   * Settles once what the store has is in the file. Where the file cannot be written the entries stay in the store, and
-   * come with a later call: they are safe there, and what they tell of has happened.
+   * Settles once the store's entries are in the file. If the file cannot be written, the entries stay in the store
+   * and are written by a later call.
    */
   async flush(): Promise<void> {
     await this.#flushes.run(() => this.#write()).catch(this.onFault);
@@ -91,7 +91,7 @@ export class AuditLog {
     }
   }
 
-  /** Takes off a line that was cut short: its entry is still in the store. */
+  /** Removes a partial last line: its entry is still in the store. */
   async #open(): Promise<void> {
     this.#file = await open(this.path, 'a+', 0o600);
     await this.#file.chmod(0o600);
@@ -135,7 +135,7 @@ async function readTail(file: FileHandle, size: number): Promise<Buffer> {
   return buffer.subarray(0, bytesRead);
 }
 
-/** Of the last whole line. */
+/** Sequence number of the last complete line. */
 function seqOf(tail: Buffer): number | undefined {
   const whole = tail.subarray(0, tail.lastIndexOf('\n') + 1).toString();
   const last = whole.trimEnd().split('\n').at(-1);

@@ -8,7 +8,7 @@ import type { AdminSessions } from './admin-sessions.js';
 
 const adminChallengeBurst = 60;
 const adminChallengesPerSecond = 1;
-/** Logins that came to nothing, by source address. */
+/** Rate limit for failed logins, by source address. */
 const loginFailureBurst = 20;
 const loginFailuresPerSecond = 0.2;
 
@@ -18,7 +18,7 @@ export interface LoginAnswer {
   siwe_signature: string;
 }
 
-/** Lets the operator's wallets in: challenge, signature, session (EIP-4361). */
+/** Authenticates the operator's wallets: challenge, signature, session (EIP-4361). */
 export class AdminAuth {
   readonly #challenges: AdminChallenges;
   readonly #challengesBySource = new RateLimit(adminChallengeBurst, adminChallengesPerSecond);
@@ -34,21 +34,21 @@ export class AdminAuth {
     this.#challenges = new AdminChallenges(portalUrl);
   }
 
-  /** Whether there is anybody to let in. */
+  /** Whether any admin wallet is configured. */
   get isOn(): boolean {
     return this.wallets.size > 0;
   }
 
-  /** @param address EIP-55 checksum form, of anybody @throws ApiError `rate_limited` */
+  /** @param address EIP-55 checksum form, of any account @throws ApiError `rate_limited` */
   challenge(address: string, ip: string): AdminChallenge {
     this.#challengesBySource.take(sourceOf(ip));
     return this.#challenges.issue(address);
   }
 
   /**
-   * @returns whose session it is, and its token
-   * @throws ApiError `unauthorized` for a challenge that is spent, unknown or expired, a signature of another account, and a
-   * wallet that is not the operator's; `rate_limited` after too many of these
+   * @returns the session's wallet and token
+   * @throws ApiError `unauthorized` for a spent, unknown or expired challenge, a signature of another account, or a
+   * wallet that is not an admin's; `rate_limited` after too many of these
    */
   async login(answer: LoginAnswer, ip: string): Promise<{ wallet: string; token: string }> {
     const source = sourceOf(ip);
@@ -72,7 +72,7 @@ export class AdminAuth {
     return { wallet: signer, token };
   }
 
-  /** Ends the sessions for good. */
+  /** Ends the sessions, also in the store. */
   async logout(sessions: AdminSessionRecord[], ip: string): Promise<void> {
     const entry = { at: Date.now(), wallet: sessions[0]?.wallet, ip, action: 'logoutAdmin', result: 'done' } as const;
     await this.sessions.end(sessions, entry);

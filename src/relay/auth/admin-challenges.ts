@@ -19,13 +19,13 @@ const macLength = 16;
 const macStart = randomLength + timeLength + addressLength;
 
 /**
- * Challenges that only their signer's address can answer. Anybody may ask for one, for any address, so none is kept: its id
- * says what it is and bears a MAC, and the message follows from the id. What is kept are those that were answered well, which
- * only admins can add to. The key lives with the process: challenges of before a restart are void, and so cannot come twice.
+ * Stateless login challenges, each for one address. Anybody may ask for one, so none is stored: the id carries its
+ * data and a MAC, and the message is derived from the id. Only spent ids are stored, which only admins can add. The
+ * MAC key lives as long as the process, so a restart voids all challenges and none can be replayed.
  */
 export class AdminChallenges {
   readonly #key = randomBytes(32);
-  /** id -> its end. */
+  /** Spent ids, each with its expiry. */
   readonly #spent = new Map<string, number>();
 
   constructor(private readonly portalUrl: URL) {}
@@ -40,8 +40,8 @@ export class AdminChallenges {
   }
 
   /**
-   * Checks an answer, and spends the challenge when it is good.
-   * @returns the address that signed: that of the challenge
+   * Verifies a signed challenge and marks it as spent.
+   * @returns the address that signed, which is the challenge's
    * @throws ApiError `unauthorized`
    */
   answer(answer: { id: string; message: string; signature: string }, now = Date.now()): string {

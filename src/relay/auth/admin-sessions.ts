@@ -2,28 +2,28 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { AdminSessionRecord, AuditEntry, GovernanceStore } from '../store/governance-store.js';
 
 export const adminSessionTtlMs = 86_400_000;
-/** The oldest of a wallet ends when it opens one more. */
+/** Sessions per wallet; one more ends the oldest. */
 const maxAdminSessionsPerWallet = 64;
-/** Session cookies of one request that are looked at: more do not fit into `maxRequestHeadBytes`. */
+/** Session cookies examined per request: more do not fit into `maxRequestHeadBytes`. */
 const maxSessionCookies = 300;
 
 export const sessionCookieName = 'portal_admin';
 const tokenForm = /^[A-Za-z0-9_-]{43}$/;
 
 /**
- * Who is logged in. The store and the memory hold a session's SHA-256 alone: its token is random, so that nothing is gained by
- * a slower hash.
+ * The admin sessions. Store and memory hold only the SHA-256 of a token: tokens are random, so a slower hash adds
+ * nothing.
  */
 export class AdminSessions {
   readonly #byHash = new Map<string, AdminSessionRecord>();
 
-  /** @param wallets whose sessions count, EIP-55 checksum form */
+  /** @param wallets the wallets that may have sessions, EIP-55 checksum form */
   constructor(
     private readonly wallets: ReadonlySet<string>,
     private readonly store: GovernanceStore,
   ) {}
 
-  /** Brings back those that still count. The rest ends for good: a wallet that is listed again must log in again. */
+  /** Restores the valid sessions and deletes the others: a wallet that is listed again must log in again. */
   async start(now = Date.now()): Promise<void> {
     const sessions = await this.store.loadSessions();
     for (const session of sessions) if (this.#counts(session, now)) this.#byHash.set(session.tokenHash, session);
@@ -31,7 +31,7 @@ export class AdminSessions {
     if (ended.length > 0) await this.store.deleteSessions(ended.map(({ tokenHash }) => tokenHash));
   }
 
-  /** @returns the token, which only the caller has from now on */
+  /** @returns the token, which is not kept here */
   async open(wallet: string, entry: AuditEntry, now = Date.now()): Promise<string> {
     const token = randomBytes(32).toString('base64url');
     const session = { tokenHash: hashOf(token), wallet, expiresAt: now + adminSessionTtlMs };
@@ -42,8 +42,8 @@ export class AdminSessions {
   }
 
   /**
-   * The sessions that a Cookie header names, each of which would do alone. Tenants can set cookies of this name for the root
-   * host, in front of the true one; more of them than are looked at do not fit into a request's head.
+   * The valid sessions of a Cookie header; any one of them is enough. Tenants can set cookies of this name for the
+   * root host ahead of the real one, but not more than are examined, since more do not fit into a request's head.
    */
   named(cookieHeader: string | undefined, now = Date.now()): AdminSessionRecord[] {
     const tokens = (cookieHeader ?? '')
@@ -70,7 +70,7 @@ export class AdminSessions {
     return expiresAt > now && this.wallets.has(wallet);
   }
 
-  /** Forgets what has expired, and the oldest sessions of a wallet that has too many. */
+  /** Removes expired sessions, and the oldest ones of a wallet with too many. */
   async #makeRoom(wallet: string, now: number): Promise<void> {
     const all = [...this.#byHash.values()];
     const own = all.filter((session) => session.wallet === wallet && session.expiresAt > now);

@@ -6,19 +6,19 @@ export interface KeyPair {
   publicKey: KeyObject;
 }
 
-/** The relay's own secp256k1 identity, and what is derived from it. */
+/** The relay's secp256k1 identity and the keys derived from it. */
 export interface RelayKey {
-  /** EIP-55 address, which names the relay to others. */
+  /** EIP-55 address that identifies the relay to others. */
   address: string;
-  /** Of the identity itself (secp256k1): it signed the access tokens of releases before 0.2. */
+  /** The identity's public key (secp256k1), which verified access tokens before release 0.2. */
   publicKey: KeyObject;
-  /** Ed25519: it signs access tokens. */
+  /** Ed25519 key that signs access tokens. */
   tokenKey: KeyPair;
 }
 
 /** Separates the derived key from any other use of the identity (RFC 5869 3.2). */
 const tokenKeyInfo = 'portal-relay access tokens Ed25519';
-/** Of a PKCS #8 structure that holds the 32 bytes of an Ed25519 private key (RFC 8410 7). */
+/** PKCS #8 prefix of a 32-byte Ed25519 private key (RFC 8410 7). */
 const ed25519Prefix = Buffer.from('302e020100300506032b657004220420', 'hex');
 
 /** @param privateKey 0x and 64 hex digits */

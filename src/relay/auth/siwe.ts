@@ -7,19 +7,19 @@ export const challengeTtlMs = 120_000;
 export interface SignInRequest {
   /** EIP-55 address that must sign. */
   address: string;
-  /** Ties the message to the challenge it was made for. */
+  /** Binds the message to its challenge. */
   requestId: string;
   /** Milliseconds since the epoch. */
   issuedAt: number;
   expiresAt: number;
-  /** Alphanumeric; made here by default. */
+  /** Alphanumeric; random by default. */
   nonce?: string;
 }
 
 /**
- * The EIP-4361 text of one sign-in. Domain and URI come from the relay's configured URL, never from a request's Host, so
- * that what is signed here is of no use elsewhere.
- * @param path of the endpoint that will spend the signature
+ * The EIP-4361 text of one sign-in. Domain and URI come from the relay's configured URL, never from the Host header,
+ * so that a signature is useless elsewhere.
+ * @param path path of the endpoint that accepts the signature
  */
 export function signInMessage(portalUrl: URL, path: string, request: SignInRequest): string {
   return new SiweMessage({
@@ -36,7 +36,7 @@ export function signInMessage(portalUrl: URL, path: string, request: SignInReque
 }
 
 /**
- * Checks a personal_sign signature (EIP-191) of a plain account over a message that was issued here, to the letter.
+ * Verifies a personal_sign signature (EIP-191) of an externally owned account over the exact message that was issued.
  * @throws ApiError `unauthorized`
  */
 export function verifySignIn(message: string, signature: string, address: string): void {

@@ -5,12 +5,12 @@ import { type LeaseIdentity, identityKey } from '../../contract/lease-identity.j
 import type { RelayKey } from './relay-key.js';
 
 const maxTokenBytes = 4_096;
-/** Access tokens whose signature need not be verified again; a few hundred bytes each. */
+/** Size of the cache of verified access tokens; a few hundred bytes each. */
 const maxRememberedTokens = 10_000;
 
 const audience = 'portal-sdk';
 
-/** What a token says of its lease. */
+/** The claims of a token. */
 export interface LeaseClaims {
   readonly identity: LeaseIdentity;
   readonly generation: string;
@@ -26,9 +26,9 @@ export interface AccessTokenClaims {
   expiresAt: number;
 }
 
-/** Issues and reads lease access tokens: JWT, EdDSA by a key that is derived from the relay's identity. */
+/** Issues and verifies lease access tokens: JWT with EdDSA, by a key derived from the relay's identity. */
 export class AccessTokens {
-  /** What tokens read lately say, by their SHA-256: a tunnel shows the same one for every connection. */
+  /** Cache of verified claims by the token's SHA-256: a tunnel sends the same token for every connection. */
   readonly #read = new Map<string, AccessTokenClaims>();
 
   constructor(
@@ -36,7 +36,7 @@ export class AccessTokens {
     private readonly issuer: string,
   ) {}
 
-  /** A token that lives as long as the lease does now. */
+  /** A token with the lease's current expiry. */
   async issue(lease: LeaseClaims, now = Date.now()): Promise<string> {
     return await new SignJWT({ identity: lease.identity, generation: lease.generation })
       .setProtectedHeader({ alg: 'EdDSA', typ: 'JWT', kid: this.key.address })
@@ -51,8 +51,8 @@ export class AccessTokens {
   }
 
   /**
-   * Reads a token of ours. One that has expired is still read: whether that matters is the lease's to say.
-   * @throws ApiError `unauthorized` for anything this relay did not sign for this purpose
+   * Verifies a token of this relay. An expired token still verifies: the lease decides whether that matters.
+   * @throws ApiError `unauthorized` for anything that this relay did not sign as an access token
    */
   async read(token: string): Promise<AccessTokenClaims> {
     if (token.length > maxTokenBytes) throw new ApiError('unauthorized', 'the access token is not valid');
@@ -64,30 +64,32 @@ export class AccessTokens {
     }
     const claims = { identityKey: sub, generation, expiresAt: exp * 1000 };
     const digest = digestOf(token);
-    // A signature that was good stays good: whether the lease is still there is asked each time.
+    // A valid signature stays valid: whether the lease still exists is checked each time.
     if (this.#read.size >= maxRememberedTokens) this.#read.delete(this.#read.keys().next().value as string);
     this.#read.set(digest, claims);
     return claims;
   }
 
-  /** What a token says that was read lately, and is known to be ours. */
+  /** The claims of a token in the cache. */
   known(token: string): AccessTokenClaims | undefined {
     return token.length > maxTokenBytes ? undefined : this.#read.get(digestOf(token));
   }
 
-  /** What a token says of its lease, whoever signed it. */
+  /** The claims of a token, without verifying its signature. */
   claimed(token: string): Pick<AccessTokenClaims, 'identityKey' | 'generation'> | undefined {
     if (token.length > maxTokenBytes) return undefined;
     try {
       const { sub, generation } = decodeJwt(token);
       if (typeof sub === 'string' && typeof generation === 'string') return { identityKey: sub, generation };
     } catch {
-      // It is no JWT.
+      // Not a JWT.
     }
     return undefined;
   }
 
-  /** Reads a token of a release before 0.2 (RFC 8812 3.2): its lease may have been renewed just before the update. */
+  /**
+   * Verifies a token of a release before 0.2 (RFC 8812 3.2): its lease may have been renewed just before the update.
+   */
   #verifyEs256k(token: string): JWTPayload {
     const [head = '', body = '', signature = '', ...more] = token.split('.');
     const key = { key: this.key.publicKey, dsaEncoding: 'ieee-p1363' } as const;
@@ -113,7 +115,7 @@ export class AccessTokens {
   }
 }
 
-/** @throws Error for what the relay did not sign */
+/** @throws Error when the relay did not sign it */
 function assert(condition: boolean): asserts condition {
   if (!condition) throw new Error('the token does not verify');
 }

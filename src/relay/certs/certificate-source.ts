@@ -3,7 +3,7 @@ import type { Logger } from '../../util/logger.js';
 import { guard } from '../../util/boundary.js';
 import { type Certificate, coversTenants, parseCertificatePem } from './certificate.js';
 
-/** How long a replaced certificate still signs. */
+/** How long a replaced certificate can still sign. */
 const oldCertificateGraceMs = 600_000;
 
 export interface CertificateFiles {
@@ -27,7 +27,8 @@ export async function loadCertificate(files: CertificateFiles, rootHost: string)
 }
 
 /**
- * The certificate in use, and for a while those before it: handshakes that began with an old chain can still be signed.
+ * The certificate in use and, for a while, its predecessors: handshakes that began with an old chain can still be
+ * signed.
  */
 export class CertificateSource {
   #former: { certificate: Certificate; until: number }[] = [];
@@ -39,15 +40,15 @@ export class CertificateSource {
     return this.certificate;
   }
 
-  /** Those that may sign now, the current one first. */
+  /** The certificates that may sign now, the current one first. */
   usable(now = Date.now()): Certificate[] {
     this.#former = this.#former.filter(({ until }) => until > now);
     return [this.certificate, ...this.#former.map(({ certificate }) => certificate)];
   }
 
   /**
-   * Reads the files again every `intervalMs`, and takes a pair over once it is whole and valid. Reading, not watching:
-   * this sees through symbolic links, renames and mounts.
+   * Reads the files every `intervalMs` and uses a new pair once it is complete and valid. It polls instead of using
+   * fs.watch because polling works with symbolic links, renames and mounts.
    */
   watch(files: CertificateFiles, rootHost: string, intervalMs: number, logger: Logger, onChange: () => void): void {
     let refused = '';

@@ -1,10 +1,10 @@
 import { X509Certificate, createHash, createPrivateKey, type KeyObject } from 'node:crypto';
 import { schemesForKey } from '../../tls/codec/schemes.js';
 
-/** The only signing key there is, in both signing modes. */
+/** The key that signs in both signing modes. */
 export const signingKeyId = 'relay-cert';
 
-/** A certificate chain with its key, in every form the relay needs. */
+/** A certificate chain with its key, in the forms that the relay needs. */
 export interface Certificate {
   /** DER, leaf first. */
   chain: Buffer[];
@@ -46,7 +46,10 @@ export function coversTenants(certificate: Certificate, rootHost: string): boole
   );
 }
 
-/** Base64 of the SHA-256 of the leaf's public key: how browsers are told of one key that they may trust (RFC 7469 2.4). */
+/**
+ * Base64 of the SHA-256 of the leaf's public key: the form in which a browser is told to trust one key (RFC 7469
+ * 2.4).
+ */
 export function keyPin({ chainPem }: Certificate): string {
   const { publicKey } = new X509Certificate(chainPem);
   return createHash('sha256')

@@ -17,8 +17,8 @@ const localhostOnly = Buffer.concat([Buffer.from('300fa00d300b8209', 'hex'), Buf
 export const developmentCaFile = (stateDir: string) => join(stateDir, 'development-ca.pem');
 
 /**
- * A certificate for a root host under `localhost`, from a CA that is made once in the state registry. The CA is
- * constrained to `localhost` names (RFC 5280 4.2.1.10): trusting it gives nobody any other site.
+ * A certificate for a root host under `localhost`, from a CA that is created once in the state directory. The CA is
+ * constrained to `localhost` names (RFC 5280 4.2.1.10), so trusting it affects no other site.
  */
 export async function developmentCertificate(stateDir: string, rootHost: string): Promise<Certificate> {
   const files = {

@@ -12,26 +12,28 @@ import type { PortRange } from '../ports/port-allocator.js';
 import { ConfigError, GivenSettings } from './given-settings.js';
 
 export const certificateReloadIntervalMs = 10_000;
-/** How many leases may have a port, as the contract bounds it. */
+/** Most leases with a port, as the contract bounds it. */
 const maxPortLeases = 65_535;
 
-/** What a relay is started with. */
+/** The configuration of a relay. */
 export interface RelayConfig {
-  /** Where the API is reached by others; its host is the root host. */
+  /** Public URL of the API; its host is the root host. */
   portalUrl: URL;
   stateDir: string;
-  /** Address that both listeners bind. */
+  /** Address that both listeners bind to. */
   host: string;
   apiPort: number;
   /** The public TLS port, routed by SNI. */
   sniPort: number;
-  /** Where leases get TCP and UDP ports of their own; none: nowhere. */
+  /** Port range for the TCP and UDP ports of leases; absent: leases get no ports. */
   portRange?: PortRange | undefined;
-  /** Further names under which the public port leads to the API; the certificate should be valid for them. */
+  /** Additional names that the public port routes to the API; the certificate should cover them. */
   apiHosts: string[];
-  /** Balancers in front of the public port, as addresses and ranges: their connections begin with a PROXY header. */
+  /**
+   * Load balancers in front of the public port, as addresses and ranges: their connections begin with a PROXY header.
+   */
   proxyProtocolFrom: string[];
-  /** Proxies in front of the API, likewise, whose X-Forwarded-For is believed. */
+  /** Trusted proxies in front of the API, whose X-Forwarded-For counts. */
   trustedProxies: string[];
   /** Absent: a development certificate, for root hosts under `localhost` only. */
   certificateFiles?: CertificateFiles | undefined;
@@ -43,23 +45,23 @@ export interface RelayConfig {
   /** Public connections open at once. */
   maxConnectionsPerSource: number;
   maxConnectionsPerLease: number;
-  /** Sign any digest for any lease holder, as older Portal v2 clients ask for it. */
+  /** Sign any digest for any lease holder, as older Portal v2 clients need it. */
   digestSigning: boolean;
-  /** Ethereum addresses, with checksum, that may log in to /admin; with none, that is off. */
+  /** Ethereum addresses, with checksum, that may log in to /admin; without any, /admin is off. */
   adminWallets: string[];
-  /** What counts until an admin sets something else. */
+  /** Settings that apply until an admin changes them. */
   policy: PolicySettings;
-  /** A Chromium's executable, for thumbnails; none are taken without. */
+  /** Executable of a Chromium for thumbnails; without it there are none. */
   chromium?: string | undefined;
-  /** How long live connections may finish once the relay is told to stop. */
+  /** How long live connections may continue once the relay is told to stop. */
   drainTimeoutSeconds: number;
-  /** Where Prometheus reads metrics, on 127.0.0.1; absent: nowhere. */
+  /** Port for Prometheus metrics, on 127.0.0.1; absent: no metrics. */
   metricsPort?: number | undefined;
   /** Absent: discovery is off. */
   discovery?: DiscoverySettings | undefined;
   logLevel: LogLevel;
   certificateReloadIntervalMs: number;
-  /** Hold every answer against the contract. */
+  /** Validate every response against the contract. */
   validateResponses: boolean;
 }
 

@@ -4,7 +4,7 @@ import { parse as parseToml } from 'smol-toml';
 import { isCidr } from '../../net/address-list.js';
 import { type Setting, type SettingName, fileKey, relaySettings } from './settings.js';
 
-/** All that is wrong with a configuration, a line each. */
+/** All faults of a configuration, one per line. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 
@@ -14,8 +14,8 @@ export class ConfigError extends Error {
 }
 
 /**
- * Settings as they were given: flags win over the environment, the environment over the file (`--config`, TOML), the file
- * over the defaults. Whatever is wrong with one is noted, so that all faults can be told at once.
+ * The given settings: flags take precedence over the environment, the environment over the file (`--config`, TOML),
+ * the file over the defaults. Faults are collected, so that all can be reported at once.
  */
 export class GivenSettings {
   readonly faults: string[] = [];
@@ -23,10 +23,10 @@ export class GivenSettings {
   readonly #env: NodeJS.ProcessEnv;
   readonly #file: Record<string, string | undefined>;
 
-  /** @throws ConfigError when the flags cannot be understood at all */
+  /** @throws ConfigError when the flags cannot be parsed */
   constructor(argv: string[], env: NodeJS.ProcessEnv) {
     this.#flags = readFlags(argv);
-    // A variable that is set to nothing, as compose files do, is not set: '' would be port 0 and the working directory.
+    // An empty variable, as compose files set it, counts as unset: '' would mean port 0 and the working directory.
     this.#env = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
     this.#file = readFile(this.#flags['config'] ?? this.#env['PORTAL_CONFIG'], this.faults);
     const known = new Set(Object.values(relaySettings).map(fileKey));
@@ -43,7 +43,7 @@ export class GivenSettings {
     return this.#flags[setting.flag] ?? this.#env[setting.env] ?? this.#file[fileKey(setting)] ?? setting.fallback;
   }
 
-  /** Whole, and within the bounds. */
+  /** An integer within the bounds. */
   number(name: SettingName, min: number, max: number): number {
     const value = Number(this.text(name));
     if (Number.isInteger(value) && value >= min && value <= max) return value;
@@ -57,7 +57,7 @@ export class GivenSettings {
     return ['true', '1', 'on'].includes(value);
   }
 
-  /** Between commas, in lower case. */
+  /** A comma-separated list, in lower case. */
   list(name: SettingName): string[] {
     return (this.text(name) as string)
       .split(',')
@@ -80,7 +80,7 @@ export class GivenSettings {
     return choices[0] as Choice;
   }
 
-  /** A file that is there, and can be looked at. */
+  /** A file that exists. */
   file(name: SettingName): string | undefined {
     const path = this.text(name);
     if (path && !(existsSync(path) && statSync(path).isFile()))
@@ -113,7 +113,7 @@ function readFile(path: string | undefined, faults: string[]): Record<string, st
   }
 }
 
-/** A value of the file as a variable would have it: a list is its items, separated by commas. */
+/** A value of the file in the form of a variable: a list becomes its items, separated by commas. */
 function textOf(value: unknown): string {
   return Array.isArray(value) ? value.map(textOf).join(',') : `${value as string}`;
 }

@@ -3,14 +3,14 @@ import { logLevels } from '../../util/logger.js';
 const defaultApiPort = 4017;
 const defaultPublicPort = 443;
 export const maxLeaseTtlSeconds = 3_600;
-/** How long live connections may finish once the relay is told to stop. */
+/** How long live connections may continue once the relay is told to stop. */
 const defaultDrainTimeoutSeconds = 30;
 const defaultMaxConnectionsPerSource = 1_024;
 const defaultMaxConnectionsPerLease = 2_048;
 const defaultMaxLeasesPerSource = 256;
 /** By Ethereum address. */
 const defaultMaxLeasesPerWallet = 64;
-/** Names that software looks up by itself, or that visitors would take for the relay's own. */
+/** Names that software looks up by itself, or that people would take for the relay's own. */
 const defaultReservedNames = [
   '_acme-challenge',
   'account',

@@ -1,20 +1,20 @@
-/** Why a datagram was given up. */
+/** Why a datagram was dropped. */
 export type DropReason =
-  /** No tunnel was there to take it. */
+  /** No tunnel was connected. */
   | 'no_tunnel'
-  /** Its peer is new, and other leases have all the flows that there may be. */
+  /** The peer is new and the relay's flows are used up by other leases. */
   | 'too_many_flows'
-  /** The path to the tunnel is slower than what comes in. */
+  /** The path to the tunnel is slower than the source. */
   | 'slow_tunnel'
-  /** The path to the tunnel does not carry any so large. */
+  /** Too large for the path to the tunnel. */
   | 'too_large'
-  /** The system does not take more for the public. */
+  /** The system's send queue for the public port is full. */
   | 'slow_network'
-  /** The lease's bandwidth is used up. */
+  /** The lease has used up its bandwidth. */
   | 'bandwidth'
-  /** An answer to a peer that is not there, or not any more. */
+  /** A response to an unknown or expired flow. */
   | 'unknown_flow'
-  /** The tunnel sent what is no datagram, or one that the public side cannot carry. */
+  /** The tunnel sent an invalid frame, or a datagram too large for the public side. */
   | 'malformed';
 
 export const dropReasons = [
@@ -28,9 +28,9 @@ export const dropReasons = [
   'malformed',
 ] as const satisfies readonly DropReason[];
 
-/** Datagrams since the beginning, as the public sees them. */
+/** Datagrams since the start, as the public sees them. */
 export class DatagramCounters {
-  /** From the public, passed on to a tunnel; and back. */
+  /** Passed on from the public to a tunnel, and back. */
   up = 0;
   down = 0;
   readonly dropped = Object.fromEntries(dropReasons.map((reason) => [reason, 0])) as Record<DropReason, number>;

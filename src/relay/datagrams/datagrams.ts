@@ -11,25 +11,25 @@ import { LeaseDatagrams } from './lease-datagrams.js';
 
 const datagramSweepIntervalMs = 2_000;
 export const maxFlows = 100_000;
-/** Of a public UDP port, for what comes while the relay is busy; the system may give less (net.core.rmem_max). */
+/** Receive buffer of a public UDP port; the system may give less (net.core.rmem_max). */
 const publicReceiveBufferBytes = 524_288;
 
 interface Entry {
   datagrams: LeaseDatagrams;
   counters: DatagramCounters;
-  /** Drops that the log has told of. */
+  /** Drops already logged. */
   told: number;
 }
 
-/** Every lease's datagrams, between public UDP ports and the carriers of tunnels. */
+/** The datagrams of all leases, between public UDP ports and the carriers of tunnels. */
 export class Datagrams {
-  /** Of the whole relay. */
+  /** Counters of the whole relay. */
   readonly totals = new DatagramCounters();
   readonly #byHostname = new Map<string, Entry>();
   readonly #room = { left: maxFlows };
   #sweeper: NodeJS.Timeout | undefined;
 
-  /** @param draining closes carriers, so that tunnels move on, and takes no more */
+  /** @param draining closes carriers, so that tunnels reconnect elsewhere, and accepts no more */
   constructor(
     private readonly logger: Logger,
     draining: AbortSignal,
@@ -71,7 +71,7 @@ export class Datagrams {
     return { close: () => this.#close(socket, datagrams) };
   }
 
-  /** Makes a carrier that a tunnel has opened the lease's. @param from the tunnel's address */
+  /** Attaches a carrier that a tunnel has opened to its lease. @param from the tunnel's address */
   attach(sessions: LeaseSessions, channel: DatagramChannel, from: string): void {
     const { hostname } = sessions.lease;
     this.#of(hostname).datagrams.attach(channel, sessions, from);

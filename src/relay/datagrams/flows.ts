@@ -3,37 +3,40 @@ import { sourceOf } from '../../net/source-network.js';
 
 /** A flow whose peer was silent for this long ends. */
 const datagramFlowIdleMs = 30_000;
-/** Peers of one lease at once, those of one source address among them, and of all leases. */
+/** Most flows of one lease, of one source address within it, and of all leases. */
 const maxFlowsPerLease = 4_096;
 export const maxFlowsPerSource = 1_024;
 
-/** A public address and port that sent something, and where its answers go. */
+/** A public address and port that has sent something, and where responses to it go. */
 export interface Flow {
   readonly id: number;
   readonly address: string;
   readonly port: number;
   /** What counts as one source in limits. */
   readonly source: string;
-  /** When it was last heard, in milliseconds of the monotonic clock. Answers do not count: who was silent for long is not there. */
+  /**
+   * When the peer last sent something, in milliseconds of the monotonic clock. Responses do not count: a silent peer
+   * is gone.
+   */
   heardAt: number;
 }
 
-/** How many flows there may be on the whole relay. */
+/** The limit of flows on the whole relay. */
 export interface FlowRoom {
   left: number;
 }
 
 /**
- * The flows of one carrier, each with a number that is not used again on it. Their number is bounded, since sources can be
- * made up, and what asks once from a new port each time, as DNS does, leaves many behind: past a bound one makes room that
- * the service has never answered, or else the one that was silent for longest.
+ * The flows of one carrier, each with a number that is not reused on it. They are bounded, since source addresses can
+ * be forged, and clients that use a new port for each query, as DNS does, leave many flows behind. Past a bound the
+ * oldest flow that the service never answered is evicted, or else the one silent for longest.
  */
 export class Flows {
-  /** Each of these with whoever was silent for longest first. */
+  /** Each ordered by silence, longest first. */
   readonly #byPeer = new Map<string, Flow>();
   readonly #bySource = new Map<string, Set<Flow>>();
   readonly #byId = new Map<number, Flow>();
-  /** Never answered, oldest first. */
+  /** Flows never answered, oldest first. */
   readonly #unanswered = new Set<Flow>();
   #lastId = 0;
 
@@ -44,8 +47,8 @@ export class Flows {
   }
 
   /**
-   * The flow of a peer that was heard just now.
-   * @returns undefined when there is no room for one more: other leases have taken all of it
+   * The flow of a peer that has just sent something.
+   * @returns undefined when the relay's limit is used up by other leases
    */
   heard(address: string, port: number, now: number): Flow | undefined {
     const peer = peerKey(address, port);
@@ -71,7 +74,7 @@ export class Flows {
     return this.#begin(peer, { id: ++this.#lastId, address, port, source, heardAt: now });
   }
 
-  /** The flow that an answer is for, while it lives. */
+  /** The live flow with this number. */
   answered(id: number, now: number): Flow | undefined {
     const flow = this.#byId.get(id);
     if (!flow || now - flow.heardAt >= datagramFlowIdleMs) return undefined;
@@ -79,7 +82,7 @@ export class Flows {
     return flow;
   }
 
-  /** Ends those that were silent for too long. */
+  /** Ends flows that were silent for too long. */
   sweep(now: number): void {
     for (const flow of this.#byPeer.values()) {
       if (now - flow.heardAt < datagramFlowIdleMs) return;

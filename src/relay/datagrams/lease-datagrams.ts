@@ -7,7 +7,7 @@ import type { LeaseSessions, LiveConnection } from '../reverse/session-registry.
 import type { DatagramCounters, DropReason } from './counters.js';
 import { type FlowRoom, Flows } from './flows.js';
 
-/** Bytes that wait in the system's queue of a public UDP port; past it answers are dropped. */
+/** Most bytes in the system's send queue of a public UDP port; past it responses are dropped. */
 const maxPublicSendQueueBytes = 1_048_576;
 
 /** A tunnel's carrier, from when it was opened. */
@@ -16,13 +16,16 @@ interface Carrier {
   sessions: LeaseSessions;
   connection: LiveConnection;
   share: Share;
-  /** Of what the channel gave up, the part that is counted already. */
+  /** The part of the channel's drops that is already counted. */
   counted: { dropped: number; oversized: number };
-  /** The bandwidth is used up; until it is told to continue, datagrams are dropped. */
+  /** The bandwidth is used up: datagrams are dropped until it resumes. */
   held: boolean;
 }
 
-/** The datagrams of one hostname: its public UDP socket on one side, its tunnel's carrier on the other, as far as they are there. */
+/**
+ * The datagrams of one hostname: its public UDP socket on one side, its tunnel's carrier on the other. Either may be
+ * absent.
+ */
 export class LeaseDatagrams {
   readonly flows: Flows;
   #socket: Socket | undefined;
@@ -30,7 +33,7 @@ export class LeaseDatagrams {
 
   constructor(
     room: FlowRoom,
-    /** Its own, and the relay's. */
+    /** The lease's own counters, and the relay's. */
     private readonly counters: DatagramCounters[],
   ) {
     this.flows = new Flows(room);
@@ -40,7 +43,7 @@ export class LeaseDatagrams {
     return this.#socket === undefined && this.#carrier === undefined;
   }
 
-  /** Takes what comes in on a bound socket. */
+  /** Starts receiving on a bound socket. */
   open(socket: Socket): void {
     this.#socket = socket;
     socket.on(
@@ -57,7 +60,7 @@ export class LeaseDatagrams {
   }
 
   /**
-   * Makes a carrier the lease's, in the place of an earlier one. Flows begin again, since their numbers are the carrier's.
+   * Attaches a carrier, replacing an earlier one. Flows start over, since their numbers belong to the carrier.
    * @param from the tunnel's address
    */
   attach(channel: DatagramChannel, sessions: LeaseSessions, from: string): void {
@@ -102,7 +105,7 @@ export class LeaseDatagrams {
 
   #fromPublic(payload: Buffer, peer: RemoteInfo): void {
     const carrier = this.#carrier;
-    // Nothing can be sent back to port 0 (RFC 768): the source is forged, or wants no answer.
+    // Nothing can be sent back to port 0 (RFC 768): the source is forged or wants no response.
     if (peer.port === 0) return this.#drop('malformed');
     if (!carrier) return this.#drop('no_tunnel');
     const flow = this.flows.heard(peer.address, peer.port, performance.now());
@@ -126,7 +129,7 @@ export class LeaseDatagrams {
     });
   }
 
-  /** Counts bytes for the lease. @returns false when it has no bandwidth left for them: they count as dropped */
+  /** Counts bytes for the lease. @returns false when no bandwidth is left: the bytes count as dropped */
   #spend(carrier: Carrier, direction: 'up' | 'down', bytes: number): boolean {
     const { bandwidth, traffic } = carrier.sessions;
     if (carrier.held) {

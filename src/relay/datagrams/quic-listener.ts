@@ -23,55 +23,58 @@ import type { LeaseSessions } from '../reverse/session-registry.js';
 import { ConcurrencyLimiter } from '../limiters/concurrency-limiter.js';
 import type { Datagrams } from './datagrams.js';
 
-/** QUIC connections in all, those whose handshake is under way among them. Each lease has one at most. */
+/** Most QUIC connections, including those in their handshake. Each lease has one at most. */
 const maxQuicConnections = 8_192;
-/** Of these, those that have not shown a good token yet, by source address and in all. */
+/** Most of these without a valid token yet, by source address and in all. */
 export const maxQuicHellosPerSource = 32;
 const maxQuicHellos = 1_024;
-/** From the end of a handshake to a good token. */
+/** Deadline from the end of the handshake to a valid token. */
 const quicHelloTimeoutMs = 5_000;
-/** How long one that was refused may take to read why. */
+/** How long a refused client may take to read the reason. */
 const quicRefusalLingerMs = 1_000;
 
 export interface QuicListenerOptions {
   host: string;
-  /** @throws Error in one line where the optional package is not to be had */
+  /** @throws Error in one line when the optional package is missing */
   load(): Promise<QuicPackage>;
   certificate(): Certificate;
-  /** @throws ApiError when this token does not open a carrier from there */
+  /** @throws ApiError when the token may not open a carrier from this address */
   admit(accessToken: string | undefined, clientIp: string): Promise<LeaseSessions>;
   datagrams: Pick<Datagrams, 'attach'>;
   logger: Logger;
 }
 
-/** Application error codes of a connection that is closed, for whoever looks at it with a tool (docs/protocol.md). */
+/** Application error codes for closing a connection (docs/protocol.md). */
 const refused = 1;
 const violated = 2;
 
-/** The UDP side of the public port: QUIC connections, each a carrier of one lease's datagrams once its token is good. */
+/**
+ * The UDP side of the public port: QUIC connections, each the datagram carrier of one lease once its token is
+ * verified.
+ */
 export class QuicListener {
   readonly #options: QuicListenerOptions;
   readonly #sessions = new Set<QuicSession>();
-  /** Connections that have not been admitted yet, by source. */
+  /** Connections not yet admitted, by source. */
   readonly #hellos = new ConcurrencyLimiter(maxQuicHellosPerSource);
   #helloCount = 0;
   #package: QuicPackage | undefined;
   #server: QuicServer | undefined;
   #port = 0;
   #isStopped = false;
-  /** Starts and stops come one after the other. */
+  /** Serializes starts and stops. */
   readonly #steps = new Mutex();
 
   constructor(options: QuicListenerOptions) {
     this.#options = options;
   }
 
-  /** Whether carriers can be opened now. */
+  /** Whether carriers can currently be opened. */
   get isOffered(): boolean {
     return this.#server !== undefined;
   }
 
-  /** Listens where that is possible. A relay that cannot continues without, and says why. */
+  /** Listens if possible. Otherwise the relay runs without QUIC and logs why. */
   async start(port: number): Promise<void> {
     this.#port = port;
     try {
@@ -83,7 +86,10 @@ export class QuicListener {
     await this.#steps.run(() => this.#listen());
   }
 
-  /** Takes the certificate in use now. The library knows no other way than to listen again: carriers end, and tunnels open others. */
+  /**
+   * Switches to the current certificate. The library can only do that by listening again: carriers end and tunnels
+   * open new ones.
+   */
   renew(): void {
     this.#steps
       .run(async () => {
@@ -103,7 +109,7 @@ export class QuicListener {
     const { host, certificate, logger } = this.#options;
     const { chainPem, keyPem } = certificate();
     try {
-      // The library does not release a server that could not be bound, and with it the process would not end.
+      // The library does not release a server that failed to bind, which would keep the process alive.
       await assertFree(host, this.#port);
       const server = guardServerErrors(
         this.#package.createQuicServer({
@@ -141,7 +147,7 @@ export class QuicListener {
     await server?.close();
   }
 
-  /** A connection whose handshake is done: its address is its own, and it has not said for which lease it is. */
+  /** A connection after its handshake: its address is verified, its lease not yet known. */
   #greet(session: QuicSession): void {
     const clientIp = normalizeIp(session.remoteAddress);
     const source = sourceOf(clientIp);
@@ -166,8 +172,8 @@ export class QuicListener {
     timer = setTimeout(() => closeQuietly(session, violated), quicHelloTimeoutMs);
     const closeViolated = () => closeQuietly(session, violated);
     const onStream = async (stream: Duplex & { readonly id: number }) => {
-      // Streams there are no others: the client's first one, and after that datagrams.
-      // boundary: closeQuietly() takes whatever the package throws.
+      // The client's first stream is the only one; after it come datagrams. boundary: closeQuietly() takes whatever
+      // the package throws.
       session.on('stream', closeViolated);
       if (stream.id !== 0) return closeQuietly(session, violated);
       let sessions: LeaseSessions;
@@ -181,7 +187,7 @@ export class QuicListener {
         }
         stream.end(JSON.stringify({ ok: false, error: error.code }));
         clearTimeout(timer);
-        // The answer first; whoever is refused closes by itself.
+        // Send the response first: a refused client closes by itself.
         timer = setTimeout(() => closeQuietly(session, refused), quicRefusalLingerMs);
         return;
       }
@@ -194,7 +200,7 @@ export class QuicListener {
   }
 }
 
-/** @throws the system's error when the UDP port is another's */
+/** @throws the system's error when the UDP port is in use */
 async function assertFree(host: string, port: number): Promise<void> {
   const probe = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
   try {
@@ -205,7 +211,7 @@ async function assertFree(host: string, port: number): Promise<void> {
   }
 }
 
-/** @throws ApiError `invalid_request` for a message that is not the protocol's */
+/** @throws ApiError `invalid_request` for an invalid message */
 function tokenIn(message: unknown): string | undefined {
   const token = typeof message === 'object' && message !== null ? (message as Record<string, unknown>) : undefined;
   if (token === undefined || (token['access_token'] !== undefined && typeof token['access_token'] !== 'string'))

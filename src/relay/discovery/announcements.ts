@@ -18,20 +18,20 @@ const maxAnnouncedFetches = 4;
 /** By source address. */
 const announceBurst = 10;
 const announcesPerSecond = 5 / 60;
-/** By all together: verifying takes milliseconds. */
+/** Rate limit for all sources together: verifying takes milliseconds. */
 const announceTotalBurst = 50;
 const announcesTotalPerSecond = 5;
-/** A URL that did not prove an announcement is not looked at again for this long. */
+/** How long a URL that did not confirm an announcement is not fetched again. */
 const announceRetryMs = 60_000;
 const maxFailedAnnouncements = 1_024;
 
-/** Descriptors that relays hand in themselves. */
+/** Descriptors that relays announce themselves. */
 export class Announcements {
   readonly #bySource = new RateLimit(announceBurst, announcesPerSecond);
   readonly #inAll = new RateLimit(announceTotalBurst, announcesTotalPerSecond);
-  /** Origins that are being looked at; one fetch answers all that announce the same URL meanwhile. */
+  /** Fetches under way, by origin: one fetch serves all announcements of the same URL. */
   readonly #underWay = new Map<string, Promise<string | undefined>>();
-  /** Origins that failed, and until when they are not fetched again. */
+  /** Origins that failed, each with the time before which it is not fetched again. */
   readonly #failed = new Map<string, number>();
 
   constructor(
@@ -42,9 +42,10 @@ export class Announcements {
   ) {}
 
   /**
-   * @param ip where it comes from
-   * @returns whether the descriptor counts now
-   * @throws ApiError `rate_limited`; `invalid_request` for one that is not valid; `unauthorized` for one that is not signed
+   * @param ip source address of the announcement
+   * @returns whether the descriptor is accepted
+   * @throws ApiError `rate_limited`; `invalid_request` for an invalid descriptor; `unauthorized` for a wrong
+   * signature
    */
   async take(raw: unknown, ip: string): Promise<boolean> {
     this.#bySource.take(sourceOf(ip));
@@ -79,12 +80,12 @@ export class Announcements {
     }
   }
 
-  /** @throws RefusedError, or what went wrong on the way */
+  /** @throws RefusedError, or the error of the fetch */
   async #prove(descriptor: RelayDescriptor): Promise<boolean> {
     const { origin } = descriptor.url;
     const held = this.peers.at(descriptor.url);
     if (held?.descriptor && held.address === descriptor.address && held.backoff.failures === 0) {
-      // Its URL was seen to serve this address, and answers.
+      // Its URL is known to serve this address and answers.
       this.peers.believe(held, descriptor, undefined);
       return true;
     }
@@ -97,7 +98,7 @@ export class Announcements {
     throw new RefusedError('not_served', `${origin} serves another address`);
   }
 
-  /** Fetches the URL and believes what it serves. @returns the address that it serves */
+  /** Fetches the URL and accepts the descriptor it serves. @returns that descriptor's address */
   async #lookAt(url: URL, isStranger: boolean): Promise<string | undefined> {
     const underWay = this.#underWay.get(url.origin);
     if (underWay) return await underWay;

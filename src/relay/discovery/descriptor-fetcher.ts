@@ -10,31 +10,35 @@ import { isPublicAddress } from '../../net/public-address.js';
 import { sourceOf } from '../../net/source-network.js';
 import { RateLimit } from '../limiters/rate-limit.js';
 
-/** From lookup to the last byte. */
+/** Deadline from the DNS lookup to the last byte. */
 const fetchTimeoutMs = 10_000;
-/** Fetches from URLs that never answered, by the address that they lead to: a relay must not be usable as a port scanner. */
+/**
+ * Rate limit for fetches from URLs that never answered, by resolved address: a relay must not be usable as a port
+ * scanner.
+ */
 const strangerFetchBurst = 10;
 const strangerFetchesPerSecond = 0.2;
 
 export interface DescriptorFetchRules {
-  /** Visit loopback, private and other special addresses too: for tests and closed networks. */
+  /** Also connect to loopback, private and other special addresses: for tests and closed networks. */
   allowPrivate: boolean;
-  /** PEM certificates trusted beside the well-known ones. */
+  /** PEM certificates trusted in addition to the well-known ones. */
   ca?: string | undefined;
   timeoutMs?: number | undefined;
 }
 
 /**
- * How this relay reaches others: directly, over verified TLS, where the rules let it go. A name is looked up once a fetch, and the
- * connection goes to what was found. Lookups that hang keep to a part of the thread pool (libuv), and fetches are few.
+ * How this relay fetches from others: directly, over verified TLS, to allowed addresses only. A name is resolved once
+ * per fetch, and the connection goes to that address. Hanging lookups occupy only a part of libuv's thread pool,
+ * since fetches are few.
  */
 export class DescriptorFetcher {
   readonly #strangers = new RateLimit(strangerFetchBurst, strangerFetchesPerSecond);
   readonly #rules: DescriptorFetchRules;
-  /** Once for all fetches: reading that many certificates takes a while. */
+  /** Created once for all fetches: parsing that many certificates takes a while. */
   readonly #secureContext: SecureContext;
 
-  /** @param signal ends fetches under way */
+  /** @param signal aborts fetches under way */
   constructor(
     rules: DescriptorFetchRules,
     private readonly signal: AbortSignal,
@@ -68,7 +72,7 @@ export class DescriptorFetcher {
 
   #options(addresses: (ip: string) => boolean): FetchDescriptorOptions {
     const { timeoutMs = fetchTimeoutMs } = this.#rules;
-    // A proxy would look names up by itself.
+    // A proxy would resolve names itself.
     return { secureContext: this.#secureContext, proxy: false, addresses, timeoutMs, signal: this.signal };
   }
 }

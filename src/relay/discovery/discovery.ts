@@ -16,9 +16,9 @@ import { DescriptorFetcher, type DescriptorFetchRules } from './descriptor-fetch
 const descriptorLifetimeMs = 300_000;
 /** First and longest wait for a relay that does not answer. */
 const fetchBackoff = { firstMs: 5_000, longestMs: 300_000 };
-/** How often this relay tells its bootstraps of itself. */
+/** How often this relay announces itself to its bootstraps. */
 const announceIntervalMs = 110_000;
-/** A relay that was silent for this long is forgotten. */
+/** How long a relay may be silent before it is forgotten. */
 const forgetPeerAfterMs = 3_600_000;
 /** By source address. */
 const listingBurst = 60;
@@ -32,31 +32,31 @@ export interface DiscoveryTimes extends PollTimes {
 }
 
 export interface DiscoverySettings extends DescriptorFetchRules {
-  /** Relays that are asked first, and told of this one. */
+  /** Bootstrap relays: fetched first, and told about this relay. */
   bootstraps: URL[];
   times?: Partial<DiscoveryTimes>;
 }
 
 export interface DiscoveryOptions extends DiscoverySettings {
   portalUrl: URL;
-  /** Who this relay is, and 0x and 64 hex digits of its key. */
+  /** This relay's identity; the key is 0x and 64 hex digits. */
   identity: { address: string; privateKey: string };
   load: () => Load;
-  /** What this relay can allot now. */
+  /** What this relay can currently offer. */
   ports: () => { udp: boolean; tcp: boolean };
   logger: Logger;
 }
 
-/** What is known and what was refused, for whoever watches the relay. */
+/** Counts of known relays and of refusals, for monitoring. */
 export interface DiscoveryReport {
-  /** URLs of the other relays that are believed now. */
+  /** URLs of the other relays that are currently accepted. */
   believed: string[];
-  /** URLs held in all: believed, silent, and not fetched yet. */
+  /** All stored URLs: accepted, silent, and not fetched yet. */
   held: number;
   refused: Partial<Record<Refusal, number>>;
 }
 
-/** Finds other relays. Everything is in memory: after a restart the bootstraps are asked again. */
+/** Finds other relays. Everything is in memory: a restart begins with the bootstraps again. */
 export class Discovery {
   readonly #ended = new AbortController();
   readonly #peers: PeerStore;
@@ -68,7 +68,7 @@ export class Discovery {
   readonly #listings = new RateLimit(listingBurst, listingsPerSecond);
   readonly #times: DiscoveryTimes;
   readonly #logger: Logger;
-  /** When each bootstrap took this relay's descriptor last. */
+  /** When each bootstrap last accepted this relay's descriptor. */
   readonly #announcedAt = new WeakMap<Peer, number>();
 
   constructor(options: DiscoveryOptions) {
@@ -113,7 +113,7 @@ export class Discovery {
   }
 
   /**
-   * This relay's descriptor, then those that it believes.
+   * This relay's descriptor, then the accepted ones of others.
    * @param ip who asks
    * @throws ApiError `rate_limited`
    */

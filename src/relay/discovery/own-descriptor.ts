@@ -1,7 +1,7 @@
 import { discoveryVersion } from '../../sdk/discovery/relay-descriptor.js';
 import { signDescriptor, type WireDescriptor } from '../../sdk/discovery/relay-descriptor.js';
 
-/** The relay's own descriptor is signed again when it is asked for and this share of its life is over: 15 seconds. */
+/** Share of its lifetime after which the relay's own descriptor is signed again on request: 15 seconds. */
 const descriptorReissueShare = 0.05;
 
 export interface OwnFacts {
@@ -11,7 +11,7 @@ export interface OwnFacts {
   tcp_bps: number;
 }
 
-/** This relay's descriptor, signed again when the last is too old to say how things are. */
+/** This relay's descriptor, signed again when the last one is too old. */
 export class OwnDescriptor {
   #held: { descriptor: WireDescriptor; issuedAt: number } | undefined;
 
@@ -32,7 +32,7 @@ export class OwnDescriptor {
     const held = this.#held;
     const isFresh = held && now >= held.issuedAt && now - held.issuedAt < lifetimeMs * descriptorReissueShare;
     if (isFresh) return held.descriptor;
-    // Others take only what is newer, also when the clock was set back.
+    // Others accept only a newer descriptor, so time never goes back, even when the clock does.
     const issuedAt = Math.max(now, (held?.issuedAt ?? 0) + 1);
     const fields = {
       address,

@@ -22,26 +22,26 @@ export const maxCandidatesPerTeller = 32;
 export const maxForgedDescriptors = 8;
 /** Entries of a listing that are verified before the event loop gets other work. */
 const listedBetweenTurns = 32;
-/** Addresses whose newest descriptor is remembered against replay. */
+/** Addresses whose newest descriptor is remembered, to detect replays. */
 const maxRememberedIssues = 4_096;
 
-/** Another relay, or a URL that is said to be one. */
+/** Another relay, or a candidate URL. */
 export interface Peer {
   readonly url: URL;
   /** Named by the operator: never forgotten. */
   readonly isBootstrap: boolean;
-  /** Who listed it, as `tellerOf` has it; none for bootstraps and for those that announced themselves. */
+  /** The relay that listed it, by `tellerOf`; absent for bootstraps and for relays that announced themselves. */
   readonly toldBy?: string;
   readonly backoff: Backoff;
   /** The descriptor that it serves, valid until it expires. */
   descriptor?: RelayDescriptor | undefined;
-  /** The address that it was last known by, also after its descriptor has expired. Without: a candidate. */
+  /** Its last known address, kept after its descriptor expires. Absent for a candidate. */
   address?: string;
-  /** The source, for limits, of the address where it was reached. */
+  /** The source (for limits) of the address where it was reached. */
   source?: string | undefined;
   /** When it is to be fetched next, in milliseconds since the epoch. */
   dueAt: number;
-  /** When it answered last, or was heard of first. */
+  /** When it last answered, or was first listed. */
   seenAt: number;
 }
 
@@ -51,18 +51,18 @@ export interface PeerStoreOptions {
   backoff: { firstMs: number; longestMs: number };
   /** How long a relay may be silent before it is forgotten. */
   forgetAfterMs: number;
-  /** Whether several relays behind one address are one too many: so for addresses of the internet. */
+  /** Whether the limit of relays behind one address applies: it does for public addresses. */
   isCrowdable(ip: string): boolean;
 }
 
 /**
- * Which relays are known, by URL. A listing only says where to look: what is believed of a relay is what its own URL serves.
- * So nobody can speak for another, and what all others say together is worth no more than the room for it.
+ * The known relays, by URL. A listing only provides candidates: a relay is accepted only by what its own URL serves.
+ * So no relay can speak for another, and the listings of others can only use up their bounded share of the table.
  */
 export class PeerStore {
   readonly refused = new RefusalCounts();
   readonly #peers = new Map<string, Peer>();
-  /** The newest that each address has signed, kept for as long as something older could still be valid. */
+  /** The newest descriptor of each address, kept as long as an older one could still be valid. */
   readonly #newest = new Map<string, { issuedAtNano: bigint; until: number }>();
   readonly #options: PeerStoreOptions;
 
@@ -81,30 +81,30 @@ export class PeerStore {
     return [...this.#peers.values()];
   }
 
-  /** Those whose descriptor is valid now. */
+  /** The relays whose descriptor is valid now. */
   believed(now = Date.now()): (Peer & { descriptor: RelayDescriptor })[] {
     this.#sweep(now);
     return this.all().filter((peer): peer is Peer & { descriptor: RelayDescriptor } => peer.descriptor !== undefined);
   }
 
-  /** Whether the address has signed something newer. */
+  /** Whether the address has signed a newer descriptor. */
   isOlder({ address, issuedAtNano }: RelayDescriptor): boolean {
     return issuedAtNano < (this.#newest.get(address)?.issuedAtNano ?? issuedAtNano);
   }
 
-  /** @throws RefusedError for what claims to be this relay */
+  /** @throws RefusedError for a descriptor that claims to be this relay */
   refuseSelf(descriptor: RelayDescriptor): void {
     if (this.#isSelf(descriptor)) throw new RefusedError('self', 'it is this relay');
   }
 
-  /** For a relay that announced itself; held once it is believed. */
+  /** An entry for a relay that announced itself; stored once it is accepted. */
   draft(url: URL, now = Date.now()): Peer {
     return { url, isBootstrap: false, backoff: new Backoff(this.#options.backoff), dueAt: now, seenAt: now };
   }
 
   /**
-   * Takes over what a relay's own URL serves.
-   * @param ip where it was reached, unless it handed the descriptor in itself
+   * Accepts the descriptor that a relay's own URL serves.
+   * @param ip where it was reached; undefined when it announced itself
    * @throws RefusedError `self`, `older`, `no_room`
    */
   believe(peer: Peer, descriptor: RelayDescriptor, ip: string | undefined, now = Date.now()): void {
@@ -113,7 +113,7 @@ export class PeerStore {
     const source = ip === undefined ? peer.source : this.#options.isCrowdable(ip) ? sourceOf(ip) : undefined;
     if (!peer.isBootstrap) this.#needRoom(peer, source);
     for (const other of this.#peers.values()) {
-      // It has moved: what is said of the former URL no longer holds.
+      // The relay has moved: its former URL is no longer valid.
       if (other !== peer && other.address === descriptor.address) other.descriptor = undefined;
     }
     peer.descriptor = descriptor;
@@ -125,8 +125,8 @@ export class PeerStore {
   }
 
   /**
-   * Goes through what a relay lists. New URLs become candidates; a relay that was given up for dead and has signed again is due
-   * at once. Verifying costs milliseconds each, between which others get their turn.
+   * Processes a relay's listing. New URLs become candidates; a silent relay with a newer descriptor is fetched at
+   * once. Verifying takes milliseconds each, so the loop yields in between.
    */
   async hear(teller: Peer, listed: unknown[], signal: AbortSignal): Promise<void> {
     let forged = 0;
@@ -156,7 +156,7 @@ export class PeerStore {
     }
   }
 
-  /** The one to be fetched first, of those that `isFree` lets through. */
+  /** The next relay to fetch, of those that `isFree` accepts. */
   next(isFree: (peer: Peer) => boolean, now = Date.now()): Peer | undefined {
     this.#sweep(now);
     let first: Peer | undefined;
@@ -174,7 +174,7 @@ export class PeerStore {
   #notice(teller: Peer, descriptor: RelayDescriptor, now = Date.now()): void {
     const held = this.at(descriptor.url);
     if (held) {
-      // Once for each descriptor: the newest one seen counts, believed or not.
+      // Once per descriptor: the newest one seen counts, accepted or not.
       if (isDeadAndBack(held, descriptor) && !this.#isKnown(descriptor)) {
         this.#remember(descriptor, now);
         held.dueAt = now;
@@ -224,15 +224,18 @@ export class PeerStore {
   }
 }
 
-/** Relays behind one address of the internet are one teller: else a single host that runs several could take all the room. */
+/**
+ * Relays behind one public address count as one teller: otherwise a single host with several relays could fill the
+ * table.
+ */
 function tellerOf({ source, url }: Peer): string {
   return source ?? url.origin;
 }
 
-/** Lets whatever else waits go first. */
+/** Yields to other work of the event loop. */
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** Whether a relay that does not answer has signed a descriptor lately, as somebody else was told. */
+/** Whether another relay has seen a recent descriptor of a relay that does not answer here. */
 function isDeadAndBack(peer: Peer, descriptor: RelayDescriptor): boolean {
   return peer.backoff.failures > 0 && peer.address === descriptor.address;
 }

@@ -8,11 +8,11 @@ import type { DescriptorFetcher } from './descriptor-fetcher.js';
 /** How often the descriptor of a known relay is fetched, give or take `pollJitterShare`. */
 export const pollIntervalMs = 60_000;
 const pollJitterShare = 0.25;
-/** Between one fetch and the next, whoever is due. */
+/** Smallest interval between two fetches. */
 export const fetchSpacingMs = 500;
-/** Fetches under way at once by turn, and beside them those that announcements bring about. */
+/** Most scheduled fetches under way at once; fetches for announcements are not counted. */
 const maxFetches = 4;
-/** Of those by turn, to relays that never answered or did not the last time. */
+/** Most of these to relays that never answered or failed the last time. */
 export const maxDoubtfulFetches = 2;
 
 export interface PollTimes {
@@ -26,11 +26,14 @@ export interface PollerOptions {
   times: PollTimes;
   logger: Logger;
   signal: AbortSignal;
-  /** After a descriptor was fetched and is believed. */
+  /** Called after a descriptor was fetched and accepted. */
   onFetched(peer: Peer, fetched: FetchedDescriptor): Promise<void>;
 }
 
-/** Fetches the descriptors of relays when they are due: one after the other, a few at a time, those that do not answer at growing intervals. */
+/**
+ * Fetches the descriptors of relays when they are due, a few at a time, with exponential backoff for those that do
+ * not answer.
+ */
 export class Poller {
   readonly #running = new Set<Peer>();
   readonly #options: PollerOptions;
@@ -41,7 +44,7 @@ export class Poller {
     this.#options = options;
   }
 
-  /** Sets the clock for the next fetch; also for when somebody else has changed the peer store. */
+  /** Sets the timer for the next fetch. Call it again after the peer store was changed. */
   plan(): void {
     clearTimeout(this.#timer);
     const { peers, times, signal } = this.#options;
@@ -50,7 +53,7 @@ export class Poller {
     if (!peer) return;
     const waitMs = Math.max(peer.dueAt - Date.now(), this.#lastStartAt + times.fetchSpacingMs - performance.now(), 0);
     const fetchDue = () => {
-      // The first may be another by now, or not be due any more.
+      // Another relay may be first by now, or none may be due.
       const due = peers.next((other) => this.#mayFetch(other));
       if (due && due.dueAt <= Date.now()) this.#fetchGuarded(due);
     };
@@ -68,12 +71,15 @@ export class Poller {
     clearTimeout(this.#timer);
   }
 
-  /** A moment from now that is as good as another for the next fetch. */
+  /** A random time for the next fetch. */
   nextFetchAt(now = Date.now()): number {
     return now + this.#options.times.pollIntervalMs * (1 + pollJitterShare * (2 * Math.random() - 1));
   }
 
-  /** Those that may never answer take a part of the fetches only: else they would keep it from all that do, until these expire. */
+  /**
+   * Relays that may never answer get only a part of the fetches: otherwise they would delay the others until those
+   * expire.
+   */
   #mayFetch(peer: Peer): boolean {
     if (this.#running.has(peer)) return false;
     return !isDoubtful(peer) || [...this.#running].filter(isDoubtful).length < maxDoubtfulFetches;
@@ -117,7 +123,9 @@ export class Poller {
   }
 }
 
-/** Whether it has yet to answer, or did not the last time. Bootstraps are few, and the operator's choice. */
+/**
+ * Whether it never answered or failed the last time. Bootstraps are exempt: they are few and chosen by the operator.
+ */
 function isDoubtful({ isBootstrap, address, backoff }: Peer): boolean {
   return !isBootstrap && (address === undefined || backoff.failures > 0);
 }

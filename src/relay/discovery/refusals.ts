@@ -5,19 +5,19 @@ import { DescriptorError, type DescriptorFault } from '../../sdk/discovery/relay
 
 export type Refusal =
   | DescriptorFault
-  /** Than what the same address has signed before. */
+  /** Older than an earlier descriptor of the same address. */
   | 'older'
   /** Claims this relay's own URL or address. */
   | 'self'
   | 'no_room'
-  /** Announces a URL that has proved nothing a moment ago. */
+  /** Announces a URL whose confirmation has just failed. */
   | 'too_soon'
-  /** Leads to no address that may be connected to. */
+  /** Resolves to no allowed address. */
   | 'address'
-  /** Lookup or connection failed, or there was no answer in time. */
+  /** The lookup or connection failed, or timed out. */
   | 'unreachable'
   | 'certificate'
-  /** Redirects, answers that are too large, errors, and what is no answer of a relay. */
+  /** Redirects, oversized responses, errors, and responses that are not a relay's. */
   | 'answer';
 
 const all: Record<Refusal, true> = {
@@ -39,7 +39,7 @@ const all: Record<Refusal, true> = {
 };
 export const refusals = Object.keys(all) as Refusal[];
 
-/** Why something was not believed, in its own words. */
+/** Why a descriptor was refused. */
 export class RefusedError extends Error {
   override readonly name = 'RefusedError';
 
@@ -51,7 +51,7 @@ export class RefusedError extends Error {
   }
 }
 
-/** @throws the error itself when it is none that others can bring about */
+/** @throws the error itself when it is not caused by another relay */
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof RefusedError) return error.refusal;
   if (error instanceof DescriptorError) return error.fault;
@@ -62,7 +62,7 @@ export function refusalOf(error: unknown): Refusal {
   throw error;
 }
 
-/** What was refused since the start, by kind. */
+/** Refusals since the start, by kind. */
 export class RefusalCounts {
   readonly #counts = new Map<Refusal, number>();
 

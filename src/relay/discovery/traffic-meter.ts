@@ -1,13 +1,13 @@
 import { repeat } from '../../util/boundary.js';
 
 const trafficSampleMs = 5_000;
-/** Samples that throughput is taken over: half a minute. */
+/** Samples in the window: half a minute. */
 const trafficSamples = 7;
 
 export interface Load {
   /** Public connections served now. */
   connections: number;
-  /** Bytes passed since the start, both ways, never falling. */
+  /** Bytes passed since the start, both ways; never decreases. */
   bytes: number;
 }
 
@@ -39,7 +39,7 @@ export class TrafficMeter {
   read(): { connections: number; bps: number } {
     const { connections, bytes } = this.load();
     const oldest = this.#samples[0];
-    // Less than a second says nothing about a rate.
+    // Less than a second is too short for a rate.
     const seconds = oldest ? Math.max(1, (this.now() - oldest.at) / 1000) : 1;
     return { connections, bps: Math.max(0, Math.round((bytes - (oldest?.bytes ?? bytes)) / seconds)) };
   }

@@ -1,4 +1,4 @@
-/** What becomes of a connection of the public: `routed` and `api` are served, all others refused. */
+/** The outcome of a public connection: `routed` and `api` are served, all others refused. */
 export const connectionOutcomes = [
   'routed',
   'api',
@@ -12,5 +12,5 @@ export const connectionOutcomes = [
 ] as const;
 export type ConnectionOutcome = (typeof connectionOutcomes)[number];
 
-/** Told of each connection once, as soon as it is clear. */
+/** Called once per connection, as soon as the outcome is known. */
 export type OutcomeObserver = (outcome: ConnectionOutcome) => void;

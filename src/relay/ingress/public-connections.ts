@@ -12,7 +12,7 @@ import { readProxyHeader } from './read-proxy-header.js';
 const maxPublicConnections = 50_000;
 const maxHelloWaits = 8_192;
 
-/** How every listener of the public takes its connections. */
+/** How every public listener accepts connections. */
 export const publicTcpOptions = {
   allowHalfOpen: true,
   noDelay: true,
@@ -20,15 +20,15 @@ export const publicTcpOptions = {
   keepAliveInitialDelay: relayKeepAliveMs,
 };
 
-/** A connection that was let in. */
+/** A connection that was accepted. */
 export interface Visitor {
-  /** Who it is, as far as is known here. */
+  /** The client's address, as far as it is known here. */
   addresses: ProxiedAddresses;
-  /** The same, where a balancer said it. */
+  /** The client's address from a balancer's PROXY header. */
   passedOn?: ProxiedAddresses | undefined;
   /** What counts as one source in limits. */
   source: string;
-  /** Counts the connection no longer against its source. */
+  /** Releases the connection from its source's limit. */
   uncount(): void;
 }
 
@@ -39,7 +39,7 @@ export interface PublicConnectionLimits {
   onOutcome?: OutcomeObserver | undefined;
 }
 
-/** The connections of the public, on whichever port: how many there are, in all and by source. */
+/** The public connections on all ports, counted in all and by source. */
 export class PublicConnections {
   readonly #open = new Set<Socket>();
   readonly #bySource: ConcurrencyLimiter;
@@ -55,7 +55,7 @@ export class PublicConnections {
     return this.#open.size;
   }
 
-  /** Counts a connection in. @returns undefined when it is over a limit, or gone: it is closed then */
+  /** Admits a connection. @returns undefined when it exceeds a limit or is already closed; it is closed then */
   async admit(socket: Socket): Promise<Visitor | undefined> {
     socket.on('error', () => {});
     // No alert: it would cost more than the connection that is not served.
@@ -83,8 +83,8 @@ export class PublicConnections {
   }
 
   /**
-   * Waits for the first bytes of a connection. When too many are waited for, the oldest of the source that has most is closed, and
-   * counted.
+   * Waits for the first bytes of a connection. When too many connections wait, the oldest of the source with the most
+   * is closed and counted.
    */
   async awaiting<T>(
     socket: Socket,
@@ -115,7 +115,7 @@ export class PublicConnections {
     socket.destroy();
   }
 
-  /** Ends what is open. */
+  /** Closes all connections. */
   close(): void {
     for (const socket of this.#open) socket.destroy();
   }

@@ -12,12 +12,12 @@ import { type PublicConnections, type Visitor, publicTcpOptions } from './public
 const maxHelloWaitsPerSource = 256;
 
 export interface PublicListenerOptions {
-  /** Names that lead to the API: the root host, and what the operator added. */
+  /** Names that are routed to the API: the root host and those added by the operator. */
   apiHosts: ReadonlySet<string>;
   routing: Pick<Routing, 'leaseAt'>;
   /**
-   * Takes over a connection to the API, its ClientHello still to be read.
-   * @param onReverseSession to be called when it has become one: its lease's limits hold for it then, not its source's
+   * Takes over a connection to the API, starting at its ClientHello.
+   * @param onReverseSession called when it becomes a reverse session: its lease's limits apply then, not its source's
    */
   toApi(socket: Socket, visitor: Visitor, hello: ClientHello, onReverseSession: () => void): void;
   onOutcome?: OutcomeObserver | undefined;
@@ -50,7 +50,7 @@ export class PublicListener {
     return this.#server;
   }
 
-  /** Stops listening. Settles when its connections are closed as well, which is for their owner to do. */
+  /** Stops listening. Settles when its connections are closed too, which their owner does. */
   async stop(): Promise<void> {
     await new Promise((resolve) => this.#server.close(resolve));
   }

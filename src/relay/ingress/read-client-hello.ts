@@ -8,8 +8,10 @@ export const maxClientHelloBytes = 16_384;
 const clientHelloTimeoutMs = 10_000;
 
 /**
- * Reads the ClientHello of a connection without answering it, puts every byte read back, and leaves the socket paused.
- * @returns undefined when there is none to be had: the connection is then closed, with an alert where it speaks TLS
+ * Reads the ClientHello of a connection without answering it, puts every byte read back, and leaves the socket
+ * paused.
+ * @returns undefined when there is no valid ClientHello: the connection is closed then, with an alert if it speaks
+ * TLS
  */
 export async function readClientHello(socket: Socket): Promise<ClientHello | undefined> {
   const reader = new ClientHelloReader(maxClientHelloBytes);
@@ -25,7 +27,7 @@ export async function readClientHello(socket: Socket): Promise<ClientHello | und
   }
 }
 
-/** Answers a handshake that goes nowhere with an alert (RFC 8446 6.2), and closes. */
+/** Sends a fatal alert (RFC 8446 6.2) and closes the connection. */
 export function refuse(socket: Socket, alert: Parameters<typeof plaintextAlertRecord>[0]): void {
   socket.on('error', () => socket.destroy());
   socket.end(plaintextAlertRecord(alert), () => socket.destroySoon());

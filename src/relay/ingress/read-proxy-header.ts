@@ -2,13 +2,13 @@ import type { Socket } from 'node:net';
 import { type ProxyHeader, ProxyProtocolError, parseProxyHeader } from '../../protocol/proxy-protocol.js';
 import { NoPrefixError, readPrefix } from '../../net/read-prefix.js';
 
-/** A balancer says whom it passes on before anything else. */
+/** Deadline for a balancer's PROXY header. */
 const proxyHeaderTimeoutMs = 5_000;
 
 /**
- * Takes the PROXY header, of either version, off a connection of a balancer that must send one; what follows is put back,
- * and the socket left paused.
- * @returns undefined when there is none to be had in time: the connection is then closed
+ * Reads the PROXY header (version 1 or 2) of a balancer's connection; the bytes after it are put back and the socket
+ * is left paused.
+ * @returns undefined when there is no valid header in time: the connection is closed then
  */
 export async function readProxyHeader(socket: Socket): Promise<ProxyHeader | undefined> {
   let bytes: Buffer = Buffer.alloc(0);

@@ -4,20 +4,20 @@ import { BulkDetector, type Flushable, bulkChunkBytes, reuse } from '../../net/p
 import { FramedChannel } from '../../streams/framed-channel.js';
 import type { Bandwidth, Paced, Share } from '../limiters/bandwidth.js';
 
-/** Bytes that one direction of a connection may hold back for a side that does not take them. */
+/** Most bytes that one direction buffers for a slow side. */
 const maxUnwrittenBytes = 131_072;
 
-/** Told of bytes as they pass: from `a` to `b`, or back. */
+/** Called for bytes as they pass: from `a` to `b`, or back. */
 export interface SpliceMeter {
   forward(bytes: number): void;
   backward(bytes: number): void;
 }
 
 /**
- * Joins two connections: bytes, end and backpressure of each reach the other, and each direction ends on its own
- * (half-close). When one side breaks, so does the other. Settles, and never rejects, when both are closed.
- * @param bandwidth what the connection shares with others
- * @returns what ended it, when that was not both sides ending their directions
+ * Connects two streams: bytes, end and backpressure of each reach the other, and each direction ends on its own
+ * (half-close). When one side fails, the other is destroyed. Settles, and never rejects, when both are closed.
+ * @param bandwidth the lease's bandwidth, shared with its other connections
+ * @returns the error, unless both directions ended regularly
  */
 export async function splice(
   a: Duplex,
@@ -39,11 +39,11 @@ export async function splice(
   return broken;
 }
 
-/** Moves what `from` reads into `to`, no faster than `to` takes it and the bandwidth allows. */
+/** Copies from `from` to `to`, no faster than `to` accepts it and the bandwidth allows. */
 class Flow implements Paced {
   /** `to` has to drain. */
   #blocked = false;
-  /** There is no bandwidth left. */
+  /** Waiting for bandwidth. */
   #held = false;
   readonly #bulk = new BulkDetector();
   #reads: Flushable | undefined;
@@ -99,7 +99,7 @@ class Flow implements Paced {
 
   #account(bytes: number): void {
     this.count(bytes);
-    // Not before: who is made to wait at each chunk is busy waiting.
+    // Only past this size: waiting at each chunk would be busy waiting.
     if (this.to.writableNeedDrain && this.to.writableLength >= maxUnwrittenBytes) this.#blocked = true;
     if (this.bandwidth.limit !== undefined && !this.bandwidth.spend(this.share, this, bytes)) this.#held = true;
     if (this.#blocked || this.#held) this.from.pause();
@@ -116,7 +116,7 @@ class Flow implements Paced {
   }
 }
 
-/** Settles at `close`; a stream that closes before both its sides have ended takes the other with it. */
+/** Settles at `close`; a stream that closes before both directions ended destroys the other. */
 async function closed(stream: Duplex, fail: (error: Error | undefined) => void): Promise<void> {
   await new Promise<void>((resolve) => {
     const done = () => {

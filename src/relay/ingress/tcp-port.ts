@@ -13,7 +13,7 @@ export interface TcpPortOptions {
   lease(): Lease | undefined;
 }
 
-/** A lease's own port for raw TCP: every connection to it is its tunnel's, from the first byte on. */
+/** A lease's own port for raw TCP: every connection goes to its tunnel, from the first byte on. */
 export class TcpPort implements BoundPort {
   readonly #server: Server;
   readonly #open = new Set<Socket>();
@@ -60,7 +60,7 @@ export class TcpPort implements BoundPort {
     const lease = this.options.lease();
     const joined =
       lease !== undefined && (await this.forwarder.forward({ socket, addresses: visitor.addresses }, lease));
-    // Nobody is there: what a visitor meets is as near to a port that refuses as can be.
+    // No tunnel: reset the connection, the closest to a closed port.
     if (!joined && !socket.destroyed) socket.resetAndDestroy();
   }
 }

@@ -13,7 +13,7 @@ import { encodeOpening } from '../../protocol/session-opening.js';
 const claimTimeoutMs = 10_000;
 
 export interface VisitorForwarderOptions {
-  /** Sessions that take no binding may be claimed for TLS: digest signing is on. */
+  /** Sessions without a binding may be claimed for TLS: digest signing is on. */
   unboundSessions: boolean;
   maxConnectionsPerLease: number;
   onOutcome?: OutcomeObserver | undefined;
@@ -23,11 +23,11 @@ export interface VisitorForwarderOptions {
 export interface VisitorConnection {
   socket: Socket;
   addresses: ProxiedAddresses;
-  /** Of tenant TLS, as the visitor sent it; none on a port for raw TCP. */
+  /** The ClientHello of tenant TLS; absent on a raw TCP port. */
   clientHello?: Buffer;
 }
 
-/** Joins public connections to reverse sessions of the lease that they are for. */
+/** Connects public connections to reverse sessions of their lease. */
 export class VisitorForwarder {
   constructor(
     private readonly options: VisitorForwarderOptions,
@@ -38,11 +38,11 @@ export class VisitorForwarder {
 
   /**
    * Claims a reverse session for the connection and splices the two until both are done.
-   * @returns false when no session was to be had: the connection is the caller's to refuse, where it is still there
+   * @returns false when there was no session: the caller refuses the connection, if it is still open
    */
   async forward({ socket, addresses, clientHello }: VisitorConnection, lease: Lease): Promise<boolean> {
     const sessions = this.registry.of(lease);
-    // Those that wait for a session count as well: once they have one, nobody asks again.
+    // Connections waiting for a session count too, since the limit is not checked again.
     if (sessions.live.size + sessions.waiting >= this.options.maxConnectionsPerLease) {
       this.options.onOutcome?.('lease_over_limit');
       return false;
@@ -74,7 +74,7 @@ export class VisitorForwarder {
     sessions.live.add(connection);
     const kind = clientHello ? 'tenantTls' : 'rawTcp';
     const stream = session.claim(encodeOpening({ kind, binding, addresses, withAddresses: session.options.proxy }));
-    // TLS tells by itself when it was cut short; raw TCP would end as if all had been said.
+    // TLS detects truncation by itself; raw TCP would look like a regular end.
     if (!clientHello) resetWhenCut(socket, stream);
     const error = await splice(socket, stream, meter(connection.traffic, sessions.traffic), sessions.bandwidth);
     sessions.release(connection);
@@ -100,7 +100,7 @@ export class VisitorForwarder {
     sessions.ended.addEventListener('abort', giveUp, { once: true });
     try {
       const session = await sessions.queue.claim(accepts, gone.signal);
-      // The visitor may have left in the moment between: the session is unused, but no longer in the queue.
+      // The client may have disconnected meanwhile: the session is unused, but no longer in the queue.
       if (session && socket.destroyed) session.close();
       return socket.destroyed ? undefined : session;
     } finally {
@@ -112,7 +112,7 @@ export class VisitorForwarder {
   }
 }
 
-/** Resets the visitor's connection when the session breaks. To be called before others listen to the session. */
+/** Resets the visitor's connection when the session breaks. Call this before others listen to the session. */
 function resetWhenCut(socket: Socket, stream: Duplex): void {
   const cut = () => {
     if (!socket.destroyed && !(stream.readableEnded && stream.writableFinished)) socket.resetAndDestroy();

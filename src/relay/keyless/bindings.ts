@@ -4,7 +4,7 @@ import { bindingBytes } from '../../protocol/session-opening.js';
 
 const bindingTtlMs = 30_000;
 
-/** What a binding ties together: a routed public connection, the lease it was routed to, and its ClientHello. */
+/** What a binding stands for: a routed public connection, its lease and its ClientHello. */
 export interface RoutedConnection {
   hostname: string;
   generation: string;
@@ -13,8 +13,8 @@ export interface RoutedConnection {
 }
 
 /**
- * Bindings given out and not yet spent. Each allows one signature, for one connection, for at most 30 seconds, and none
- * once that connection is closed.
+ * Unspent bindings. Each allows one signature, for one connection, for at most 30 seconds, and none once that
+ * connection is closed.
  */
 export class Bindings {
   readonly #open = new Map<string, { connection: RoutedConnection; timer: NodeJS.Timeout }>();
@@ -32,9 +32,9 @@ export class Bindings {
   }
 
   /**
-   * Takes the binding out, whatever becomes of the signature.
+   * Spends the binding, whatever the result of the signature.
    * @param binding base64
-   * @throws ApiError `invalid_request` when unknown, spent, expired, or of another lease (which it stays good for)
+   * @throws ApiError `invalid_request` when unknown, spent, expired, or of another lease (which can still use it)
    */
   spend(binding: string, lease: { hostname: string; generation: string }): RoutedConnection {
     const held = this.#open.get(binding);

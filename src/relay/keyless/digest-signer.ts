@@ -36,16 +36,16 @@ const digestInfo: Record<Hash, string> = {
 const curves: Record<string, Pick<typeof p256, 'sign'>> = { prime256v1: p256, secp384r1: p384, secp521r1: p521 };
 
 /**
- * Signs any digest for any lease holder, as older clients ask for it. That makes the relay an oracle for its own
+ * Signs any digest for any lease holder, as older clients need it. That makes the relay a signing oracle for its
  * certificate: off unless the operator turns it on.
  */
 export class DigestSigner {
-  /** Nonces seen, with the second after which their timestamp is refused anyway. */
+  /** Nonces seen, each with the second after which its timestamp is refused anyway. */
   readonly #nonces = new Map<string, number>();
 
   constructor(private readonly certificates: CertificateSource) {}
 
-  /** @throws ApiError `invalid_request` (stale, repeated, or of another kind of key), `rate_limited` */
+  /** @throws ApiError `invalid_request` (stale, replayed, or for another kind of key), `rate_limited` */
   sign(request: DigestRequest, nowSeconds = Math.floor(Date.now() / 1000)): DigestSignature {
     if (request.key_id !== signingKeyId) throw refused('key_id is not a key of this relay');
     const [, kind, bits] = /^(ECDSA|RSA_PSS|RSA_PKCS1V15)_SHA(256|384|512)$/.exec(request.algorithm) ?? [];

@@ -23,14 +23,14 @@ export interface TranscriptSignature {
   signature: string;
 }
 
-/** Signs the handshake of a connection that this relay routed, once, and nothing else. */
+/** Signs the handshake of a connection that this relay routed: once, and nothing else. */
 export class TranscriptSigner {
   constructor(
     private readonly certificates: CertificateSource,
     private readonly bindings: Bindings,
   ) {}
 
-  /** @throws ApiError `invalid_request` for whatever is not exactly that handshake */
+  /** @throws ApiError `invalid_request` for anything but exactly that handshake */
   sign(request: TranscriptRequest, lease: Lease): TranscriptSignature {
     if (request.key_id !== signingKeyId) throw new ApiError('invalid_request', 'key_id is not a key of this relay');
     const connection = this.bindings.spend(request.binding, lease);

@@ -15,17 +15,17 @@ import { certificateVerifyContent, transcriptHash } from '../../tls/codec/transc
 const maxTranscriptBytes = 65_536;
 
 export interface ExpectedHandshake {
-  /** The ClientHello that was routed, as its visitor sent it. */
+  /** The routed ClientHello, as received. */
   clientHello: Buffer;
   hostname: string;
-  /** IANA number of the scheme asked for. */
+  /** IANA number of the requested signature scheme. */
   scheme: number;
 }
 
 export interface CheckedHandshake {
   /** What CertificateVerify signs (RFC 8446 4.4.3). */
   content: Buffer;
-  /** DER, leaf first, as the tenant showed it. */
+  /** DER, leaf first, from the transcript's Certificate message. */
   chain: Buffer[];
 }
 
@@ -34,7 +34,8 @@ const allowedAlpn = 'http/1.1';
 
 /**
  * Checks that a transcript is the beginning of the one handshake that may be signed: the routed ClientHello answered
- * over TLS 1.3, unresumed, up to the Certificate, and nothing else. What is signed is built here, never taken over.
+ * over TLS 1.3, unresumed, up to the Certificate, and nothing else. The signed content is built here, never taken
+ * from the request.
  * @throws ApiError `invalid_request`, naming the first rule that is broken
  */
 export function checkTranscript(transcript: Buffer, expected: ExpectedHandshake): CheckedHandshake {

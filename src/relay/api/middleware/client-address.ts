@@ -36,7 +36,7 @@ export class ClientAddresses {
       return address !== undefined && this.isTrustedProxy(address);
     };
     const hops = proxyaddr.all(request as unknown as IncomingMessage, isTrusted).map(readHop);
-    // An invalid entry is treated as unknown: the last valid proxy's address counts.
+    // An entry that is not an address is skipped: the last valid one counts.
     return hops.findLast((address) => address !== undefined) ?? remoteAddress;
   }
 }
