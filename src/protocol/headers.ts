@@ -5,9 +5,9 @@ export const portalHeaders = {
   binding: 'X-Portal-Binding',
   /** `2`: a PROXY protocol v2 header comes before the visitor's bytes. */
   proxy: 'X-Portal-Proxy',
-  /** `1`: connections come in frames, one after the other. */
+  /** `1`: the session serves several connections in turn, in frames. */
   recycle: 'X-Portal-Recycle',
-  /** `1`: TLS may be taken off the session. */
+  /** `1`: the session may be unwrapped (TLS taken off). */
   unwrap: 'X-Portal-Unwrap',
 } as const;
 

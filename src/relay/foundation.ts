@@ -29,7 +29,7 @@ export interface Foundation {
   /** 0x and 64 hex digits. */
   privateKey: string;
   certificates: CertificateSource;
-  /** PEM file of the development CA, where one is in use. */
+  /** PEM file of the development CA, if one is in use. */
   caFile: string | undefined;
   /** Present when metrics are on. */
   metrics: RelayMetrics | undefined;

@@ -14,10 +14,10 @@ import { MetricsListener } from './metrics/metrics-listener.js';
 import { dialOwn } from './thumbnails/dial-own.js';
 import { Thumbnails } from './thumbnails/thumbnails.js';
 
-/** What a relay would route without: discovery, thumbnails, the landing page, metrics. */
+/** Parts that a relay could route without: discovery, thumbnails, the landing page, metrics. */
 export class OperatorPlane {
   readonly discovery: Discovery | undefined;
-  /** Of the operations that these parts answer. */
+  /** Handlers of the operations of these parts. */
   readonly handlers: Handlers;
   readonly #thumbnails: Thumbnails | undefined;
   readonly #metricsListener: MetricsListener | undefined;
@@ -67,7 +67,7 @@ export class OperatorPlane {
     this.#descriptors = new DescriptorWatch(logger);
   }
 
-  /** On 127.0.0.1, where metrics are on. */
+  /** Port of the metrics on 127.0.0.1; undefined when they are off. */
   get metricsPort(): number | undefined {
     return this.#metricsListener && portOf(this.#metricsListener.server);
   }

@@ -12,9 +12,9 @@ export interface AffectedParts {
 }
 
 /**
- * Makes what is decided count for what is alive, within the call that decides it: leases of identities that are refused end,
- * sessions and connections of those that may not be served are dropped, and so are sessions from banned addresses; bandwidth
- * limits and port settings take effect. Every effect of a decision is wired here.
+ * Applies policy decisions to live leases and connections, within the call that decides: leases of refused identities
+ * end, sessions and connections of identities that may not be served and sessions from banned addresses are dropped,
+ * bandwidth limits and port settings take effect. Every effect of a decision is wired here.
  */
 export function applyPolicyEffects(policy: Policy, { leases, sessions, ports }: AffectedParts): void {
   const reject = (isHit: (key: string) => boolean) => {
@@ -36,6 +36,6 @@ export function applyPolicyEffects(policy: Policy, { leases, sessions, ports }: 
   policy.on('ip', (ip, banned) => {
     if (banned) sessions.resetFrom((from) => networkOf(from) === ip);
   });
-  // Decided just before the relay went down.
+  // The decision was made just before the relay stopped.
   reject(() => true);
 }

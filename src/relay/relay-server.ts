@@ -10,13 +10,13 @@ import { type Foundation, layFoundation } from './foundation.js';
 import { OperatorPlane } from './operator-plane.js';
 import type { Store } from './store/store.js';
 
-/** Takes the place of parts: another store, or one that fails, as tests need it. */
+/** Replaces parts of the relay, such as the store, for tests. */
 export interface RelayParts extends Pick<DataPlaneCalls, 'loadQuic'> {
   wrapStore?(store: Store): Store;
   wrapHandlers?(handlers: Handlers): Handlers;
 }
 
-/** A relay that is running. Made by `startRelay`. */
+/** A running relay. Created by `startRelay`. */
 export class RelayServer {
   readonly #foundation: Foundation;
   readonly #data: DataPlane;
@@ -53,7 +53,7 @@ export class RelayServer {
     return this.#data.publicPort;
   }
 
-  /** On 127.0.0.1, where metrics are on. */
+  /** Port of the metrics on 127.0.0.1; undefined when they are off. */
   get metricsPort(): number | undefined {
     return this.#operator.metricsPort;
   }
@@ -63,17 +63,17 @@ export class RelayServer {
     return this.#foundation.key.address;
   }
 
-  /** PEM file of the development CA, where one is in use. */
+  /** PEM file of the development CA, if one is in use. */
   get developmentCaFile(): string | undefined {
     return this.#foundation.caFile;
   }
 
-  /** What is counted of UDP. */
+  /** Counters of datagrams. */
   get datagrams(): Pick<Datagrams, 'totals' | 'flows' | 'countersOf'> {
     return this.#data.datagrams;
   }
 
-  /** Where discovery is on: what it knows and what it has refused. */
+  /** Counts of known relays and refusals, when discovery is on. */
   get discovery(): (() => DiscoveryReport) | undefined {
     const { discovery } = this.#operator;
     return discovery && (() => discovery.report());
@@ -85,7 +85,7 @@ export class RelayServer {
     await this.#control.restore();
     await this.#data.start();
     await this.#control.start();
-    // Listeners that stop wait for their connections.
+    // Stopping a listener waits for its connections.
     lifecycle.onStop(() => this.#data.destroyConnections());
     await this.#operator.start();
     logger.info(
@@ -103,8 +103,8 @@ export class RelayServer {
   }
 
   /**
-   * Takes no new work: visitors, registrations and reverse sessions are refused, sessions that wait are closed, so that
-   * tunnels move on. Settles when no connection is left, or at the signal.
+   * Stops accepting new work: connections, registrations and reverse sessions are refused and idle sessions closed,
+   * so that tunnels reconnect elsewhere. Settles when no connection is left, or when the signal is aborted.
    */
   async drain(signal: AbortSignal): Promise<void> {
     this.#foundation.draining.abort();
@@ -119,7 +119,7 @@ export class RelayServer {
 
 /**
  * Starts a relay: store, certificate, the API listener and the public one.
- * @throws Error in one line when the state directory, the certificate or a port is not to be had
+ * @throws Error in one line when the state directory, the certificate or a port cannot be used
  */
 export async function startRelay(config: RelayConfig, logger: Logger, parts: RelayParts = {}): Promise<RelayServer> {
   const lifecycle = new Lifecycle((error) => logger.error({ err: error }, 'a part of the relay could not be stopped'));
@@ -128,7 +128,7 @@ export async function startRelay(config: RelayConfig, logger: Logger, parts: Rel
     await relay.start();
     return relay;
   } catch (error) {
-    // What could not be stopped is in the log; what kept it from starting counts.
+    // Errors of stopping are logged; the error of the start is thrown.
     await lifecycle.stop().catch(() => undefined);
     throw error;
   }

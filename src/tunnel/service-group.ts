@@ -36,7 +36,7 @@ interface Service {
 export class ServiceGroup extends EventEmitter<GroupEvents> {
   readonly #services = new Map<string, Service>();
   readonly #closing = new Set<Tunnel>();
-  /** Changes are made one after the other. */
+  /** Serializes changes. */
   readonly #changes = new Mutex();
   #isOver = false;
 

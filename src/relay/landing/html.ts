@@ -1,11 +1,13 @@
-/** Markup, told apart from text by its type: only what `html` made goes into a page as it is. */
+/** Markup, distinguished from text by its type: only the result of `html` goes into a page unescaped. */
 export class Html {
   constructor(readonly text: string) {}
 }
 
 type Part = Html | string | number | undefined | Part[];
 
-/** Puts values into markup. Whatever is not markup itself becomes text: escaped, and without what could pose as more. */
+/**
+ * Inserts values into markup. Anything that is not markup is escaped as text and stripped of misleading characters.
+ */
 export function html(markup: TemplateStringsArray, ...parts: Part[]): Html {
   return new Html(markup.map((piece, index) => piece + (index < parts.length ? render(parts[index]) : '')).join(''));
 }
@@ -23,8 +25,8 @@ function escape(text: string): string {
 }
 
 /**
- * Text that stays in its place: what reorders the text around it (Unicode's Bidi_Control), breaks lines, controls, or is no
- * character at all becomes U+FFFD.
+ * Text that cannot affect the text around it: bidirectional controls (Unicode's Bidi_Control), line breaks, control
+ * characters and noncharacters become U+FFFD.
  */
 export function asPlainText(text: string): string {
   return text.replace(/[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, '\ufffd');

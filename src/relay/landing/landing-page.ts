@@ -3,14 +3,14 @@ import type { Lease } from '../leases/lease.js';
 import { RateLimit } from '../limiters/rate-limit.js';
 import { type LandingView, type ListedService, renderLandingPage } from './page.js';
 
-/** Services that the page lists; of the others it tells the number. */
+/** Most services listed on the page; the others are only counted. */
 const landingPageServices = 200;
 /** By source address. */
 const landingPageBurst = 60;
 const landingPagesPerSecond = 5;
 
 export interface LandingParts extends Pick<LandingView, 'rootHost' | 'releaseVersion' | 'exposeCommand' | 'urlOf'> {
-  /** Whether the operator wants it shown, asked again each time. */
+  /** Whether the operator wants the page shown; read for each request. */
   enabled(): boolean;
   leases(): Iterable<Lease>;
   /** Whether visitors are routed to the lease. */
@@ -18,7 +18,7 @@ export interface LandingParts extends Pick<LandingView, 'rootHost' | 'releaseVer
   isAlive(lease: Lease): boolean;
 }
 
-/** What the root host shows to people: what this relay is, and which of its services want to be seen. */
+/** The landing page of the root host: what this relay is, and its listed services. */
 export class LandingPage {
   readonly #perSource = new RateLimit(landingPageBurst, landingPagesPerSecond);
 
@@ -26,7 +26,7 @@ export class LandingPage {
 
   /**
    * @returns the page, or undefined where it is off
-   * @throws ApiError `rate_limited`: each is made again, from all leases
+   * @throws ApiError `rate_limited`: each page is built anew from all leases
    */
   render(clientIp: string): string | undefined {
     if (!this.parts.enabled()) return undefined;
@@ -35,7 +35,7 @@ export class LandingPage {
     return renderLandingPage({ ...this.parts, services, more });
   }
 
-  /** The first services by name, those online before those away. */
+  /** The first services by name, online ones before offline ones. */
   #listed(): { services: ListedService[]; more: number } {
     const [online, away] = [new FirstByName(landingPageServices), new FirstByName(landingPageServices)];
     for (const lease of this.parts.leases()) {
@@ -53,11 +53,11 @@ export class LandingPage {
   }
 }
 
-/** The first few of many leases, without sorting them all. */
+/** The first few of many leases, without a full sort. */
 class FirstByName {
   count = 0;
   #held: Lease[] = [];
-  /** Names beyond this one are not among the first. */
+  /** Names after this one are not among the first. */
   #last: string | undefined;
 
   constructor(private readonly limit: number) {}
@@ -80,7 +80,10 @@ function listed({ hostname, metadata: { description, owner, tags } }: Lease, onl
   return { hostname, online, description, owner, tags };
 }
 
-/** What a shell takes to expose a service through a relay. @param caFile where no well-known CA vouches for the relay */
+/**
+ * The shell command that exposes a service through a relay. @param caFile set when the relay's certificate is not
+ * from a well-known CA
+ */
 export function exposeCommand(relay: string, caFile: string | undefined): string {
   const words = ['portal', 'expose', '3000', '--relay', relay, ...(caFile === undefined ? [] : ['--ca', caFile])];
   return words.map((word) => (/^[\w./:@-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(' ');

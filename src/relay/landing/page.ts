@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { Html, html } from './html.js';
 import { landingStyle } from './style.js';
 
-/** A tenant's service as the page shows it. All but the hostname is in the tenant's own words. */
+/** A tenant's service as the page shows it. All fields but the hostname are the tenant's own text. */
 export interface ListedService {
   hostname: string;
-  /** Somebody answers there now. */
+  /** The service is online. */
   online: boolean;
   description?: string | undefined;
   owner?: string | undefined;
@@ -15,20 +15,20 @@ export interface ListedService {
 export interface LandingView {
   rootHost: string;
   releaseVersion: string;
-  /** What exposes a service through this relay, to be pasted into a shell. */
+  /** The shell command that exposes a service through this relay. */
   exposeCommand: string;
   /** The URL of a hostname on the public port. */
   urlOf(hostname: string): string;
   services: ListedService[];
-  /** Services that are not among these, for there are too many. */
+  /** Number of services that are not listed. */
   more: number;
 }
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('base64');
 
 /**
- * Nothing may run, nothing be fetched, nothing be sent: the page is text, links and one style. Tenants' pictures are not
- * shown, for they would tell whoever keeps them who looks at this page.
+ * No scripts, no fetches, no forms: the page is text, links and one style. Tenants' images are not shown, since their
+ * hosts would learn who views this page.
  */
 export const landingPolicy = [
   "default-src 'none'",
@@ -39,7 +39,7 @@ export const landingPolicy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** As one piece: the hash covers every byte between the tags. */
+/** Inserted as one piece: the hash covers every byte between the tags. */
 const styleElement = new Html(`<style>${landingStyle}</style>`);
 
 const mark =
@@ -48,7 +48,7 @@ const icon = `data:image/svg+xml,${encodeURIComponent(
   `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24">${mark.replace('STROKE', '#3a4bd0')}</svg>`,
 )}`;
 
-/** The page as a whole. It needs no script, and whatever a tenant chose is text in it. */
+/** The whole page. It has no script, and everything a tenant chose is escaped text. */
 export function renderLandingPage(view: LandingView): string {
   const { rootHost, releaseVersion, exposeCommand } = view;
   return html`<!doctype html>

@@ -1,4 +1,7 @@
-/** The page's only style. It is part of the page, named by its hash in the policy, so that nothing else can bring one in. */
+/**
+ * The page's only style. It is inline and allowed by its hash in the Content-Security-Policy, so that no other style
+ * can be injected.
+ */
 export const landingStyle = `
 :root{color-scheme:light dark;--ground:#faf9f7;--card:#fff;--ink:#1c1b22;--soft:#5d5b66;--line:#e3e0da;--accent:#3a4bd0;--on:#177245}
 @media(prefers-color-scheme:dark){:root{--ground:#131318;--card:#1c1c23;--ink:#ecebf2;--soft:#a5a3b1;--line:#32323c;--accent:#a3b1ff;--on:#6fd3a0}}

@@ -9,7 +9,7 @@ import type { AccessTokenClaims, AccessTokens } from '../auth/tokens.js';
 const tokenFailureBurst = 100;
 const tokenFailuresPerSecond = 5;
 
-/** A call's access token, where it may be, and where the call came from. */
+/** The places of a call's access token, and the call's source. */
 export interface TokenSources {
   /** Client address. */
   clientIp: string;
@@ -19,9 +19,9 @@ export interface TokenSources {
   body?: string | undefined;
 }
 
-/** The one way from an access token to the lease it stands for: calls, upgrades and raw connections all come here. */
+/** The only way from an access token to its lease, for calls, upgrades and raw connections. */
 export class LeaseAuth {
-  /** A forged token costs a signature check: a source that sends many is rate limited. */
+  /** Rate limit for invalid tokens by source: each costs a signature check. */
   readonly #failures = new RateLimit(tokenFailureBurst, tokenFailuresPerSecond);
 
   constructor(
@@ -31,8 +31,9 @@ export class LeaseAuth {
   ) {}
 
   /**
-   * @throws ApiError `ip_banned`, `lease_rejected` (denied or banned), `unauthorized` (none, or not ours), `invalid_request` (two that differ), `lease_not_found` (expired
-   * or gone), `hostname_conflict` (superseded by a later registration), `rate_limited` (too many that were not ours)
+   * @throws ApiError `ip_banned`, `lease_rejected` (denied or banned), `unauthorized` (missing or invalid token),
+   * `invalid_request` (two different tokens), `lease_not_found` (expired or gone), `hostname_conflict` (superseded by
+   * a later registration), `rate_limited` (too many invalid tokens)
    */
   async lease({ header, body, clientIp }: TokenSources): Promise<Lease> {
     this.policy.assertIpAllowed(clientIp);
@@ -46,8 +47,8 @@ export class LeaseAuth {
   }
 
   /**
-   * A good token must never wait for a limit that strangers behind the same address fill. A registration's generation is random and
-   * known to the relay and the tunnel alone: a token that bears that of a live lease counts against this lease.
+   * A valid token must not be limited by others behind the same address. A registration's generation is random and
+   * known only to relay and tunnel, so a token with a live lease's generation counts against that lease.
    */
   async #verify(token: string, clientIp: string): Promise<AccessTokenClaims> {
     const claimed = this.tokens.claimed(token);

@@ -19,7 +19,7 @@ const renewalBurst = 20;
 /** By lease. */
 const renewalsPerSecond = 1;
 
-/** `rejected`: its identity was denied or banned. */
+/** `rejected`: the identity was denied or banned. */
 export type LeaseEnding = 'unregistered' | 'replaced' | 'expired' | 'rejected';
 
 export interface LeaseTerms {
@@ -34,32 +34,32 @@ export interface LeaseTerms {
 export interface LeaseRegistryOptions {
   rootHost: string;
   maxTtlSeconds: number;
-  /** Names that nobody can lease. */
+  /** Reserved names. */
   reservedNames: ReadonlySet<string>;
-  /** Filled here, and read by whoever routes. */
+  /** Filled here; routing reads it. */
   table: LeaseTable;
   policy: Pick<Policy, 'assertNotRejected'>;
   store: Store;
   ports: LeasePorts;
   onEnded(lease: Lease, ending: LeaseEnding): void;
-  /** Told when the store fails. */
+  /** Called when the store fails. */
   onFault(error: unknown): void;
 }
 
 /**
- * Who holds which hostname. One hostname has one owner; memory answers, the store remembers. Nothing is
- * acknowledged before the store has it.
+ * Which identity holds which hostname. A hostname has one owner. Reads come from memory, and nothing is acknowledged
+ * before the store has it.
  */
 export class LeaseRegistry {
   readonly #options: LeaseRegistryOptions;
   readonly #table: LeaseTable;
-  /** hostname -> whose it was, and until when (milliseconds) nobody else may take it. */
+  /** Reserved hostnames, each with its last owner and the end of the reservation in milliseconds. */
   readonly #reserved = new Map<string, { key: string; generation: string; until: number }>();
-  /** Calls that change one hostname run one after the other. */
+  /** Serializes changes of one hostname. */
   readonly #byHostname = new KeyedMutex();
   readonly #renewals = new RateLimit(renewalBurst, renewalsPerSecond);
   #sweeper: NodeJS.Timeout | undefined;
-  /** Renewed in memory while the store failed: written as soon as it can be. */
+  /** Leases renewed in memory while the store failed; written once the store works again. */
   readonly #unwritten = new Set<Lease>();
   #rewriting = false;
 
@@ -68,7 +68,7 @@ export class LeaseRegistry {
     this.#table = options.table;
   }
 
-  /** Brings back what was alive at the last write, for one fresh TTL, and starts ending what expires. */
+  /** Restores the leases that were alive at the last write, each for one new TTL, and starts expiring leases. */
   async start(freshTtlSeconds: number): Promise<void> {
     const now = Date.now();
     const { leases, lastWriteAt } = await this.#options.store.loadLeases();
@@ -115,8 +115,8 @@ export class LeaseRegistry {
   }
 
   /**
-   * @throws ApiError `lease_rejected` for an identity that was denied or banned, `hostname_conflict` while the name is held
-   * by, or kept for, another identity, or for nobody
+   * @throws ApiError `lease_rejected` for an identity that was denied or banned, `hostname_conflict` while the name
+   * is held by or reserved for another identity, or reserved by configuration
    */
   assertFree(identity: LeaseIdentity, now = Date.now()): void {
     const hostname = this.hostnameOf(identity.name);
@@ -146,7 +146,7 @@ export class LeaseRegistry {
       const ports = await this.#options.ports.take(identityKey(terms.identity), hostname, terms.ports);
       const lease = this.#leaseOf(terms, ports);
       try {
-        // Others may have taken the room while this waited for a port.
+        // The limit may have been reached while this waited for a port.
         if (!this.#table.held(hostname)) this.#assertRoom(terms, lease.lastSeenAt);
         await this.#write(lease);
       } catch (error) {
@@ -154,7 +154,7 @@ export class LeaseRegistry {
         throw error;
       }
       ports.commit(lease.generation);
-      // While this waited for a port, the earlier one may have ended by itself.
+      // The earlier lease may have ended while this waited for a port.
       const earlier = this.#table.held(hostname);
       if (earlier) this.#remove(earlier);
       this.#table.add(lease);
@@ -167,7 +167,7 @@ export class LeaseRegistry {
   async #write(lease: Lease): Promise<void> {
     await this.#options.store.putLeases([recordFromLease(lease)], lease.lastSeenAt);
     try {
-      // It may have been decided while the store wrote.
+      // The identity may have been banned while the store wrote.
       this.#options.policy.assertNotRejected(identityKey(lease.identity));
     } catch (error) {
       await this.#options.store.deleteLease(lease.hostname, lease.generation, lease.lastSeenAt);
@@ -197,7 +197,10 @@ export class LeaseRegistry {
     };
   }
 
-  /** Gives the lease a new expiry. @throws ApiError `lease_not_found`, `hostname_conflict` when it ended meanwhile, `rate_limited` */
+  /**
+   * Extends the lease. @throws ApiError `lease_not_found`, `hostname_conflict` when it ended meanwhile,
+   * `rate_limited`
+   */
   async renew(
     lease: Lease,
     terms: { ttlSeconds: number; metadata?: Metadata | undefined; clientIp: string; reportedIp?: string | undefined },
@@ -217,19 +220,19 @@ export class LeaseRegistry {
         reportedIp: terms.reportedIp ?? lease.reportedIp,
       };
       const isWritten = await this.#tryWrite(renewed, now);
-      // It may have ended while the store wrote.
+      // The lease may have ended while the store wrote.
       this.#assertCurrent(lease, now);
       Object.assign(lease, renewed);
       if (!isWritten) this.#unwritten.add(lease);
     });
   }
 
-  /** Live leases that were renewed while the store failed, and are not written yet. */
+  /** Number of live leases renewed while the store failed and not written yet. */
   get unwritten(): number {
     return this.#unwritten.size;
   }
 
-  /** A lease that is served must not end because the disk is full: the store is told of the first fault of an outage. */
+  /** A lease in use must not end because the disk is full. Only the first fault of an outage is reported. */
   async #tryWrite(lease: Lease, now: number): Promise<boolean> {
     try {
       await this.#options.store.putLeases([recordFromLease(lease)], now);
@@ -240,7 +243,7 @@ export class LeaseRegistry {
     }
   }
 
-  /** Writes what could not be written, until that fails again. */
+  /** Writes the pending leases, until a write fails again. */
   async #rewrite(): Promise<void> {
     if (this.#rewriting) return;
     this.#rewriting = true;
@@ -258,7 +261,7 @@ export class LeaseRegistry {
     }
   }
 
-  /** Gives the hostname back at once, to anybody. */
+  /** Releases the hostname at once, without a reservation. */
   async unregister(lease: Lease): Promise<void> {
     await this.#byHostname.run(lease.hostname, async () => {
       const now = Date.now();
@@ -271,8 +274,8 @@ export class LeaseRegistry {
   }
 
   /**
-   * Ends a lease whose identity was denied or banned, at once: the store follows. Its name stays reserved for it, as after an
-   * expiry, so that it comes back to it when the decision is lifted.
+   * Ends the lease of a denied or banned identity at once; the store is updated afterwards. The name stays reserved
+   * as after an expiry, so that the identity gets it back when the decision is lifted.
    */
   reject(lease: Lease, now = Date.now()): void {
     if (this.#table.held(lease.hostname) !== lease) return;
@@ -286,8 +289,8 @@ export class LeaseRegistry {
   }
 
   /**
-   * The live lease that a token stands for.
-   * @throws ApiError `lease_not_found` when it is gone or the token has expired, `hostname_conflict` when the same
+   * The live lease of a token's claims.
+   * @throws ApiError `lease_not_found` when it is gone or the token has expired, `hostname_conflict` when the
    * identity has registered again since
    */
   forToken(claims: AccessTokenClaims, now = Date.now()): Lease {
@@ -295,12 +298,12 @@ export class LeaseRegistry {
     const lease = this.at(this.hostnameOf(name), now);
     if (!lease || identityKey(lease.identity) !== claims.identityKey) throw notFound();
     if (lease.generation !== claims.generation) throw superseded();
-    // The last token lives as long as the lease does.
+    // The last token has the lease's expiry.
     if (claims.expiresAt <= now && claims.expiresAt < lease.tokenExpiresAt) throw notFound();
     return lease;
   }
 
-  /** Whether the claims name the live registration of an identity. */
+  /** Whether the claims are of an identity's live registration. */
   isCurrent({ identityKey: key, generation }: Pick<AccessTokenClaims, 'identityKey' | 'generation'>): boolean {
     const lease = this.at(this.hostnameOf(key.slice(0, Math.max(key.indexOf(':'), 0))));
     return lease !== undefined && identityKey(lease.identity) === key && lease.generation === generation;
@@ -312,7 +315,7 @@ export class LeaseRegistry {
     if (held.generation !== lease.generation) throw superseded();
   }
 
-  /** A replaced lease leaves as much room as it had taken, so only new names are counted. */
+  /** Replacing a lease does not change the counts, so only new names are checked. */
   #assertRoom({ identity, clientIp }: LeaseTerms, now: number): void {
     const full = () => this.#table.isFull(clientIp, identity.address);
     if (full()) this.#sweep(now);
@@ -364,7 +367,7 @@ const superseded = () =>
   new ApiError('hostname_conflict', 'this identity has registered again: the token is superseded');
 const notFound = () => new ApiError('lease_not_found', 'the lease has expired or was given back');
 
-/** Expiries are whole seconds, as a token's `exp` is. */
+/** Expiries are whole seconds, like a token's `exp`. */
 function wholeSeconds(now: number, ttlSeconds: number): number {
   return Math.floor(now / 1000 + ttlSeconds) * 1000;
 }

@@ -5,12 +5,12 @@ import type { Lease } from './lease.js';
 const maxLeases = 50_000;
 
 export interface LeaseTableLimits {
-  /** Live leases by source address, and by Ethereum address: both cost next to nothing. */
+  /** Live leases by source address, and by Ethereum address: since both are cheap to create. */
   perSource: number;
   perWallet: number;
 }
 
-/** Leases by hostname, in memory: what routing reads, and `LeaseRegistry` alone changes. */
+/** The in-memory table of leases by hostname. Routing reads it; only `LeaseRegistry` changes it. */
 export class LeaseTable {
   readonly #leases = new Map<string, Lease>();
   readonly #bySource: ConcurrencyLimiter;
@@ -21,7 +21,7 @@ export class LeaseTable {
     this.#byWallet = new ConcurrencyLimiter(limits.perWallet);
   }
 
-  /** Leases held, those included that have expired and were not removed yet. */
+  /** Number of leases, including expired ones not yet removed. */
   get size(): number {
     return this.#leases.size;
   }
@@ -47,7 +47,7 @@ export class LeaseTable {
     return this.#leases.values();
   }
 
-  /** Whether a new lease for this wallet, registered from there, would be over a limit. */
+  /** Whether a new lease for this wallet from this source would exceed a limit. */
   isFull(clientIp: string, wallet: string): boolean {
     return (
       this.#leases.size >= maxLeases ||

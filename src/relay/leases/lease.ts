@@ -15,10 +15,10 @@ export interface Lease {
   readonly generation: string;
   /** Milliseconds since the epoch, whole seconds. */
   expiresAt: number;
-  /** The expiry that the last token issued bears: earlier than the lease's own where that outlived a restart. */
+  /** The expiry in the last issued token: earlier than the lease's own after a restart. */
   tokenExpiresAt: number;
   metadata: Metadata;
-  /** Public ports, where it has them. */
+  /** Public ports, if the lease has any. */
   readonly tcpPort?: number | undefined;
   readonly udpPort?: number | undefined;
   readonly firstSeenAt: number;
@@ -30,22 +30,23 @@ export interface Lease {
   reportedIp?: string | undefined;
 }
 
-/** The fields that the contract knows; others, which nothing bounds, are not kept. */
+/** Only the contract's fields: others have no bounds and are dropped. */
 export function knownMetadata({ description, owner, thumbnail, tags, hide }: Metadata): Metadata {
   return withoutUndefined({ description, owner, thumbnail, tags, hide });
 }
 
 const label = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
-/** Whether an `xn--` label stands for a name that browsers would write the same way (UTS 46). */
+/** Whether an `xn--` label round-trips as browsers convert it (UTS 46). */
 function isValidIdna(name: string): boolean {
   const unicode = domainToUnicode(name);
   return unicode !== name && domainToASCII(unicode) === name;
 }
 
 /**
- * Brings an identity as a client wrote it into its one form.
- * @throws ApiError `invalid_request` for a name that is no DNS label or no valid internationalized one, `invalid_address` for no Ethereum address
+ * Normalizes an identity sent by a client.
+ * @throws ApiError `invalid_request` for a name that is not a DNS label or not a valid internationalized one,
+ * `invalid_address` for an invalid Ethereum address
  */
 export function parseIdentity(raw: { name: string; address: string }): LeaseIdentity {
   const name = raw.name.toLowerCase();

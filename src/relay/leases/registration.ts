@@ -36,7 +36,7 @@ interface Asked {
   ports: RequestedPorts;
 }
 
-/** Proves an identity and gives it its lease: challenge, signature, registration (EIP-4361). */
+/** Verifies an identity and grants its lease: challenge, signature, registration (EIP-4361). */
 export class RegistrationService {
   readonly #perSource = new RateLimit(challengeBurst, challengesPerSecond);
 
@@ -78,9 +78,9 @@ export class RegistrationService {
   }
 
   /**
-   * Spends a challenge, whatever comes of it, and takes the lease that it asked for.
-   * @throws ApiError `unauthorized` for a spent, unknown or expired challenge, another message than the one issued, or a
-   * signature of another account; `hostname_conflict`, `rate_limited`; for ports also `tcp_port_*`,
+   * Spends a challenge, whatever the result, and creates the lease that was requested with it.
+   * @throws ApiError `unauthorized` for a spent, unknown or expired challenge, a different message than the one
+   * issued, or a signature of another account; `hostname_conflict`, `rate_limited`; for ports also `tcp_port_*`,
    * `udp_*`
    */
   async complete(

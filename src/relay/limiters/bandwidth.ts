@@ -1,22 +1,22 @@
-/** What a connection may move before the others have their turn, and the least that a pause saves up. */
+/** Quantum: bytes of one connection's turn, and the least that a pause accumulates. */
 const bandwidthQuantumBytes = 65_536;
-/** Time whose bytes a pause saves up: with less, a fast lease falls short of its limit. */
+/** Least duration of a pause, as bytes at the limit: shorter pauses would keep a fast lease below its limit. */
 const bandwidthBurstMs = 25;
-/** Time beyond it that waiting connections are made good for when the process is late. */
+/** Additional time that is credited to waiting connections when the process is late. */
 const bandwidthLatenessMs = 250;
-/** Between two looks at who may continue, at least. */
+/** Least interval between two scheduling runs. */
 const bandwidthTickMs = 4;
 
-/** A flow of bytes that stops when it is told to wait, until this is called. */
+/** Resumes a flow that was told to wait. */
 export interface Paced {
   resume(): void;
 }
 
-/** Where time comes from. */
+/** The clock and timers in use; replaceable in tests. */
 export interface Clock {
-  /** Milliseconds, never going back. */
+  /** Monotonic time in milliseconds. */
   now(): number;
-  /** @returns what calls it off */
+  /** @returns cancels it */
   after(ms: number, callback: () => void): () => void;
 }
 
@@ -28,22 +28,22 @@ const machineClock: Clock = {
   },
 };
 
-/** One connection's part in a bandwidth. */
+/** One connection's share of a bandwidth. */
 export interface Share {
-  /** Bytes it may still move before others have their turn. */
+  /** Bytes left of the connection's turn (deficit counter). */
   allowance: number;
   readonly waiting: Set<Paced>;
   queued: boolean;
 }
 
 /**
- * What all connections of a lease may move together, both directions counted. Bytes are debited once they have passed, and
- * a debt is allowed, so that no chunk need be cut: who has moved bytes while nothing is left waits, in turn with the
- * others, until time has paid the debt.
+ * The bandwidth of all connections of a lease together, both directions: a token bucket with deficit round robin.
+ * Bytes are debited after they have passed and the bucket may go negative, so that no chunk is split. A connection
+ * that passes bytes with an empty bucket waits, in turn with the others, until the bucket is positive again.
  */
 export class Bandwidth {
   #limit: number | undefined;
-  /** Bytes that may pass now; below zero, what was passed too early. */
+  /** Tokens in bytes; negative when bytes have passed early. */
   #credit = 0;
   #countedAt = 0;
   #queue: Share[] = [];
@@ -56,12 +56,12 @@ export class Bandwidth {
     this.limit = limit;
   }
 
-  /** Bytes a second; undefined for no limit. A change counts from now on, for live connections as well. */
+  /** Bytes per second; undefined for no limit. A change applies at once, also to live connections. */
   get limit(): number | undefined {
     return this.#limit;
   }
 
-  /** @throws RangeError for what is not above zero */
+  /** @throws RangeError when it is not above zero */
   set limit(limit: number | undefined) {
     if (limit !== undefined && !(limit > 0 && limit < Infinity))
       throw new RangeError(`a bandwidth is a positive number, not ${limit}`);
@@ -74,13 +74,13 @@ export class Bandwidth {
     this.#cancelTick = undefined;
     if (limit === undefined) for (const share of this.#queue.splice(0)) release(share);
     else {
-      // What was saved up or owed under another limit is none of this one's.
+      // Tokens of the former limit do not carry over.
       this.#credit = Math.min(Math.max(this.#credit, -bandwidthQuantumBytes), burst(limit));
       this.#awaitCredit();
     }
   }
 
-  /** For one connection, to be given back by `leave`. */
+  /** A share for one connection; return it with `leave`. */
   join(): Share {
     return { allowance: bandwidthQuantumBytes, waiting: new Set(), queued: false };
   }
@@ -96,8 +96,8 @@ export class Bandwidth {
   }
 
   /**
-   * Counts bytes that a flow of a connection has moved.
-   * @returns whether it may continue; if not, it is told when it may
+   * Debits bytes that one direction of a connection has moved.
+   * @returns whether it may continue; if not, it is resumed later
    */
   spend(share: Share, flow: Paced, bytes: number): boolean {
     if (this.#limit === undefined) return true;
@@ -106,31 +106,31 @@ export class Bandwidth {
     share.allowance -= bytes;
     if (this.#credit > 0 && share.allowance > 0) return true;
     if (this.#queue.length === 0) {
-      // Alone, it takes nobody's turn.
+      // The only connection needs no turns.
       share.allowance = Math.max(share.allowance, 0);
       if (this.#credit > 0) return true;
     }
     share.waiting.add(flow);
     if (!share.queued) {
       share.queued = true;
-      // Whose turn was cut short for lack of credit continues with it first.
+      // A turn that ran out of tokens is continued first.
       if (share.allowance > 0) this.#queue.unshift(share);
       else this.#queue.push(share);
     } else if (share.allowance <= 0 && this.#queue[0] === share) {
-      // Its other direction has used up the rest of the turn.
+      // Its other direction has used the rest of the turn.
       this.#queue.push(this.#queue.shift() as Share);
     }
     this.#awaitCredit();
     return false;
   }
 
-  /** Takes the time since the last call into account. */
+  /** Adds the tokens for the time since the last call. */
   #count(): void {
     const now = this.clock.now();
     const limit = this.#limit as number;
     const grown = this.#credit + ((now - this.#countedAt) / 1000) * limit;
     this.#countedAt = now;
-    // While somebody waits no time is lost: that they still do is only our being late.
+    // While a connection waits, late timers lose no tokens.
     this.#credit =
       this.#queue.length > 0
         ? Math.min(grown, burst(limit) + (bandwidthLatenessMs / 1000) * limit)
@@ -147,7 +147,7 @@ export class Bandwidth {
   readonly #tick = (): void => {
     this.#cancelTick = undefined;
     this.#count();
-    // What is let go may spend later: no more turns are given than there is credit for.
+    // Resumed flows may spend later, so no more turns are given than there are tokens.
     for (let left = this.#credit; left > 0 && this.#credit > 0 && this.#queue.length > 0;) {
       const share = this.#queue.shift() as Share;
       if (share.allowance <= 0) share.allowance += bandwidthQuantumBytes;
@@ -158,10 +158,10 @@ export class Bandwidth {
   };
 }
 
-/** What timers are made for; a longer wait is several. */
+/** Longest duration of one timer; a longer wait uses several. */
 const maxTickMs = 60_000;
 
-/** What a pause saves up. */
+/** Tokens that a pause accumulates. */
 function burst(limit: number): number {
   return Math.max(bandwidthQuantumBytes, (bandwidthBurstMs / 1000) * limit);
 }

@@ -1,4 +1,4 @@
-/** Counts what is open by key, up to a limit for each. Keys that have nothing open are forgotten. */
+/** Counts concurrent uses by key, up to a limit per key. Keys with a count of zero are removed. */
 export class ConcurrencyLimiter {
   readonly #open = new Map<string, number>();
 
@@ -8,7 +8,7 @@ export class ConcurrencyLimiter {
     return this.#open.get(key) ?? 0;
   }
 
-  /** @returns false, and counts nothing, when the key is at its limit */
+  /** @returns false, without counting, when the key is at its limit */
   add(key: string): boolean {
     const open = this.count(key);
     if (open >= this.limit) return false;
@@ -16,7 +16,7 @@ export class ConcurrencyLimiter {
     return true;
   }
 
-  /** Takes one back that was added. */
+  /** Releases one use. */
   remove(key: string): void {
     const open = this.count(key);
     if (open > 1) this.#open.set(key, open - 1);

@@ -4,13 +4,14 @@ interface Slot {
 }
 
 /**
- * A bounded number of slots, shared between sources. When all are taken, the oldest slot of the source that holds most makes room:
- * many sources that hold many cannot keep out one that holds few. Each call takes constant time.
+ * A bounded number of slots shared fairly between sources. When all are taken, the oldest slot of the source with the
+ * most slots is evicted, so that sources with many slots cannot keep out one with few. Every call takes constant
+ * time.
  */
 export class FairSlots {
-  /** Slots of each source, oldest first. */
+  /** Slots by source, oldest first. */
   readonly #bySource = new Map<string, Set<Slot>>();
-  /** Sources by how many slots they hold. */
+  /** Sources by their number of slots. */
   readonly #byCount = new Map<number, Set<string>>();
   #most = 0;
   #size = 0;
@@ -22,9 +23,9 @@ export class FairSlots {
   }
 
   /**
-   * Takes a slot, which may evict another.
-   * @param evict called when this one has to make room; it is released then
-   * @returns releases it; again does nothing
+   * Takes a slot, evicting another when all are taken.
+   * @param evict called when this slot is evicted; it is already released then
+   * @returns releases the slot; idempotent
    */
   take(source: string, evict: () => void): () => void {
     if (this.#size >= this.limit) this.evict();
@@ -37,7 +38,7 @@ export class FairSlots {
     return () => this.#release(slot);
   }
 
-  /** Makes room of one slot. @returns whether there was one */
+  /** Evicts one slot. @returns whether there was one */
   evict(): boolean {
     const [source] = this.#byCount.get(this.#most) ?? [];
     const [oldest] = (source === undefined ? undefined : this.#bySource.get(source)) ?? [];

@@ -1,28 +1,28 @@
 import { ApiError } from '../../contract/index.js';
 
-/** Source addresses remembered by a rate limit. */
+/** Most keys remembered by a rate limit. */
 const maxRateLimitKeys = 50_000;
 
 /**
- * A token bucket for each key, by the monotonic clock: setting the system's time neither fills nor stops it. Holds a bounded number of keys: past it the one idle for longest is forgotten, which can
- * only give that key its burst back.
+ * A token bucket per key, on the monotonic clock, so that setting the system's time has no effect. The number of keys
+ * is bounded: past it the least recently used key is forgotten, which at most gives it its burst back.
  */
 export class RateLimit {
   readonly #buckets = new Map<string, { tokens: number; at: number }>();
 
-  /** @param burst calls at once; @param perSecond calls a second after that */
+  /** @param burst size of the bucket in calls @param perSecond refill rate in calls per second */
   constructor(
     private readonly burst: number,
     private readonly perSecond: number,
   ) {}
 
-  /** @throws ApiError `rate_limited` when `key` has no call left; takes none */
+  /** @throws ApiError `rate_limited` when the bucket of `key` is empty; takes no token */
   check(key: string, now = performance.now()): void {
     const tokens = this.#tokens(key, now);
     if (tokens < 1) throw this.#refusal(tokens);
   }
 
-  /** Takes one call of `key`. @throws ApiError `rate_limited` with the seconds until the next is free */
+  /** Takes one call of `key`. @throws ApiError `rate_limited` with the seconds until the next token */
   take(key: string, now = performance.now()): void {
     if (!this.tryTake(key, now)) throw this.#refusal(this.#tokens(key, now));
   }

@@ -7,7 +7,7 @@ interface Signer<Args extends unknown[], Signature> {
   sign(...args: Args): Signature;
 }
 
-/** The same signer, each of its results counted. */
+/** Wraps a signer and counts its results. */
 export function countedSigner<Args extends unknown[], Signature>(
   signer: Signer<Args, Signature>,
   mode: SigningMode,

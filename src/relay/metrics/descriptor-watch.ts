@@ -3,17 +3,17 @@ import { systemCode } from '../../sdk/calls/errors.js';
 import { repeat } from '../../util/boundary.js';
 import type { Logger } from '../../util/logger.js';
 
-/** How often open file descriptors are held against their limit. */
+/** How often the number of open file descriptors is compared with its limit. */
 const descriptorCheckIntervalMs = 2_000;
 
 const limitsFile = '/proc/self/limits';
 const openFiles = '/proc/self/fd';
-/** Shares of the limit: from where on there is a warning, and below which it is over. */
+/** Shares of the limit at which the warning starts and ends (hysteresis). */
 const [scarce, ample] = [0.9, 0.8];
 
 /**
- * Warns before the limit of open files is reached, where the system tells it (Linux). Past the limit Node closes each new
- * connection silently, and nothing else would say why visitors are refused.
+ * Warns before the limit of open files is reached, where the system reports it (Linux). Past the limit Node closes
+ * new connections silently, and nothing else would explain the refusals.
  */
 export class DescriptorWatch {
   #timer: NodeJS.Timeout | undefined;
@@ -43,16 +43,16 @@ export class DescriptorWatch {
   }
 }
 
-/** The limit is read each time, for an operator may change that of a running process (prlimit). */
+/** The limit is read each time, since an operator can change it for a running process (prlimit). */
 function descriptors(): { open: number; limit: number } {
   try {
     const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync(limitsFile, 'latin1')) ?? [];
-    // Linux 6.2 and newer say it without listing all of them.
+    // Linux 6.2 and newer report the number without a listing.
     const open = statSync(openFiles).size || readdirSync(openFiles).length;
     return { open, limit: Number(soft ?? Infinity) };
   } catch (error) {
     if (systemCode(error) !== 'EMFILE') throw error;
-    // Looking takes a descriptor as well, and there is none.
+    // Reading needs a descriptor too, and there is none left.
     const open = statSync(openFiles).size;
     return { open, limit: open };
   }

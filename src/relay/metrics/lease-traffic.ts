@@ -1,17 +1,17 @@
 import type { LeaseSessions, Traffic } from '../reverse/session-registry.js';
 
-/** What this needs to know of the session registry. */
+/** The parts of the session registry used here. */
 export interface TrafficSource {
-  /** All that is open, of leases that ended and linger as well. */
+  /** All open sessions, including lingering ones of ended leases. */
   all(): Iterable<LeaseSessions>;
-  /** Of everything that is no longer open. */
+  /** Bytes of everything that is closed. */
   readonly pastTraffic: Traffic;
 }
 
 /**
- * Bytes by hostname for a bounded number of hostnames: those that moved the most recently. What all others moved is summed in
- * `others`. Each sum only grows for as long as it is there, so that rates can be had from it: bytes count for a name from the
- * moment that it is among the first, and for the others before.
+ * Bytes by hostname for a bounded number of hostnames: the busiest ones. All others are summed in `others`. Each sum
+ * is monotonic while it exists, so that rates can be computed: bytes count for a hostname from the moment it is among
+ * the busiest, and for `others` before.
  */
 export class LeaseTraffic {
   readonly named = new Map<string, Traffic>();
@@ -30,7 +30,7 @@ export class LeaseTraffic {
     const total: Traffic = { ...this.source.pastTraffic };
     const moved = new Map<string, Traffic>();
     const weights = new Map<string, number>();
-    // There may be tens of thousands, of which few have moved anything since: the rest costs a look.
+    // There may be tens of thousands, but only few have moved bytes since the last run.
     for (const sessions of this.source.all()) {
       const { up, down } = sessions.traffic;
       const { hostname } = sessions.lease;
@@ -65,7 +65,7 @@ export class LeaseTraffic {
     add(this.others, rest);
   }
 
-  /** The hostnames that have moved the most, where what was moved before counts half as much at each look. */
+  /** The busiest hostnames, by an exponentially decaying sum that halves at each run. */
   #first(): Set<string> {
     const heaviest = [...this.#weights].sort(([, a], [, b]) => b - a).slice(0, this.limit);
     return new Set(heaviest.map(([hostname]) => hostname));

@@ -4,14 +4,14 @@ import { guard } from '../../util/boundary.js';
 import type { Logger } from '../../util/logger.js';
 
 const maxMetricsConnections = 16;
-/** For a request, from its first byte on. */
+/** Deadline of a request, from its first byte. */
 const requestTimeoutMs = 10_000;
 
 const metricsPath = /^\/metrics(?:\?|$)/;
-/** Nothing else reaches loopback by name, but a page in a browser whose name was made to point here (DNS rebinding). */
+/** Host names that are accepted; others reach loopback only by DNS rebinding. */
 const loopbackHost = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i;
 
-/** `GET /metrics` in plain HTTP on 127.0.0.1, apart from every listener that strangers reach. */
+/** `GET /metrics` in plain HTTP on 127.0.0.1, separate from every public listener. */
 export class MetricsListener {
   readonly server: Server;
 

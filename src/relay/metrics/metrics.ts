@@ -10,29 +10,29 @@ import type { Fault } from '../../util/boundary.js';
 import { LeaseTraffic, type TrafficSource } from './lease-traffic.js';
 import type { StoreObserver } from './timed-store.js';
 
-/** Hostnames that have bytes of their own among the metrics: those that moved the most recently. */
+/** Hostnames with their own byte counters in the metrics: the busiest ones. */
 const metricsHostnames = 20;
 
-/** What is read again at each scrape. */
+/** Values that are read at each scrape. */
 export interface MetricsSources {
   releaseVersion: string;
   sessions: TrafficSource;
   /** Live leases. */
   leases(): number;
-  /** Those renewed while the store failed. */
+  /** Leases renewed while the store failed. */
   unwrittenLeases(): number;
   publicConnections(): number;
   datagrams: { readonly totals: Readonly<DatagramCounters>; readonly flows: number };
-  /** Where discovery is on. */
+  /** Present when discovery is on. */
   discovery?: (() => DiscoveryReport) | undefined;
 }
 
-/** Where a request to the API ended: `ok`, or the code of its error. */
+/** The outcome of an API request: `ok`, or its error code. */
 export type ApiResult = ErrorCode | 'ok';
 
 /**
- * What the relay counts, for Prometheus. The parts of the relay know nothing of it: they call back at what happens seldom (a
- * connection, a request, a signature), and what happens at each chunk of bytes is read off their own counters at a scrape.
+ * The relay's metrics for Prometheus. The parts of the relay do not know it: they report rare events (a connection, a
+ * request, a signature) by callbacks, and byte counts are read from their own counters at each scrape.
  */
 export class RelayMetrics {
   readonly registry = new Registry();
@@ -85,7 +85,7 @@ export class RelayMetrics {
     if (failed) this.#storeFailures.inc({ call });
   };
 
-  /** Adds what is read off the relay's parts, and what Node tells of the process. */
+  /** Adds the values read from the relay's parts, and Node's process metrics. */
   watch({
     releaseVersion,
     sessions,
@@ -98,7 +98,7 @@ export class RelayMetrics {
     const { registry } = this;
     const registers = [registry];
     collectDefaultMetrics({ register: registry });
-    // Starts at zero: otherwise the first event of each kind is not seen as an increase.
+    // Initialized to zero: otherwise the first event of each kind would not be an increase.
     for (const outcome of connectionOutcomes) this.#connections.inc({ outcome }, 0);
     this.#signatures.inc({ mode: 'transcript', result: 'ok' }, 0);
     new Gauge({ name: 'portal_build_info', help: 'Always 1.', labelNames: ['version'], registers }).set(

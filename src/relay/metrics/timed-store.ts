@@ -1,7 +1,7 @@
-/** Told of each call to the store: its name, how long it took, and whether it failed. */
+/** Called for each store call with its name, its duration and whether it failed. */
 export type StoreObserver = (call: string, seconds: number, failed: boolean) => void;
 
-/** The same store, each of its calls timed, and those of its parts. */
+/** Wraps a store and times each of its calls, including those of its parts. */
 export function timedStore<Store extends object>(store: Store, observe: StoreObserver): Store {
   const parts = new Map<object, object>();
   return new Proxy(store, {

@@ -13,33 +13,33 @@ import type {
 } from '../store/governance-store.js';
 import { type PolicySettings, changedSettings } from './settings.js';
 
-/** Identities with a decision or a limit, and banned addresses. */
+/** Most identities with a decision or a limit, and most banned addresses. */
 const maxDecisions = 100_000;
 const maxBannedIps = 100_000;
 
-/** Which admin, and where from. */
+/** The acting admin and the source address. */
 export interface Actor {
   wallet: string;
   ip: string;
 }
 
-/** Without `maxLeases` the present limit stays. */
+/** Without `maxLeases` the current limit stays. */
 export interface PortSettingsChange {
   enabled: boolean;
   maxLeases?: number | undefined;
 }
 
 export interface PolicyEvents {
-  /** Settings are new. */
+  /** The settings have changed. */
   settings: [settings: PolicySettings];
-  /** The standing of this identity may have changed. */
+  /** The status of this identity may have changed. */
   standing: [identityKey: string];
-  /** The identity's limit is new: bytes per second, or none. */
+  /** The identity's limit has changed: bytes per second, or none. */
   bps: [identityKey: string, bps: number | undefined];
   ip: [ip: string, banned: boolean];
 }
 
-/** What each decision, by its operation id, changes in the record of an identity. */
+/** The change of an identity's record for each decision, by operation id. */
 const decisions = {
   banLease: { banned: true },
   unbanLease: { banned: false },
@@ -53,18 +53,18 @@ export type Decision = keyof typeof decisions;
 export const decisionNames = Object.keys(decisions) as Decision[];
 
 /**
- * What the operator decided. Answers from memory; a change is in the store before it counts, and events tell of it before
- * whoever made it is answered, so that what follows from it has happened by then.
+ * The operator's decisions. Reads come from memory. A change is stored before it takes effect, and its events are
+ * emitted before the call returns, so that its effects are complete by then.
  */
 export class Policy extends EventEmitter<PolicyEvents> {
   #settings: PolicySettings;
   readonly #decisions = new Map<string, DecisionRecord>();
-  /** Banned sources, each with the addresses that the store has for it: earlier releases kept IPv6 addresses as they were given. */
+  /** Banned sources, each with its stored addresses: earlier releases stored IPv6 addresses as given. */
   readonly #bannedIps = new Map<string, string[]>();
-  /** Changes are made one after the other. */
+  /** Serializes changes. */
   readonly #changes = new Mutex();
 
-  /** @param configured what counts where no admin has set something else */
+  /** @param configured the settings that apply until an admin changes them */
   constructor(
     configured: PolicySettings,
     private readonly store: GovernanceStore,
@@ -74,7 +74,7 @@ export class Policy extends EventEmitter<PolicyEvents> {
     this.#settings = configured;
   }
 
-  /** Brings back what was decided before. */
+  /** Restores the stored decisions. */
   async start(): Promise<void> {
     const { settings, decisions: known, bannedIps } = await this.store.loadPolicy();
     this.#settings = changedSettings(this.#settings, settings);
@@ -91,7 +91,7 @@ export class Policy extends EventEmitter<PolicyEvents> {
     return this.#decisions.values();
   }
 
-  /** An IPv6 address stands for its /64. */
+  /** An IPv6 address counts as its /64. */
   get bannedIps(): Iterable<string> {
     return this.#bannedIps.keys();
   }
@@ -100,13 +100,13 @@ export class Policy extends EventEmitter<PolicyEvents> {
     return this.#decisions.get(key);
   }
 
-  /** Denied or banned: nothing of this identity is served. */
+  /** Whether the identity is denied or banned. */
   isRejected(key: string): boolean {
     const decision = this.#decisions.get(key);
     return decision !== undefined && (decision.denied || decision.banned);
   }
 
-  /** Whether visitors are routed to this identity, and its sessions let in. */
+  /** Whether connections are routed to this identity and its sessions admitted. */
   mayServe(key: string): boolean {
     if (this.isRejected(key)) return false;
     return this.#settings.approvalMode === 'auto' || this.#decisions.get(key)?.approved === true;
@@ -117,7 +117,7 @@ export class Policy extends EventEmitter<PolicyEvents> {
     return this.#decisions.get(key)?.bps;
   }
 
-  /** @param ip in its one spelling (`parseIp`). A ban counts for the source: of an IPv6 address, its /64 */
+  /** @param ip in canonical spelling (`parseIp`). A ban applies to the source: for an IPv6 address, its /64 */
   isIpBanned(ip: string): boolean {
     return this.#bannedIps.has(networkOf(ip));
   }
@@ -128,7 +128,7 @@ export class Policy extends EventEmitter<PolicyEvents> {
     throw new ApiError('lease_rejected', 'the operator of this relay refuses this identity', { isFinal: true });
   }
 
-  /** @throws ApiError `lease_rejected`, also for an identity that awaits its approval */
+  /** @throws ApiError `lease_rejected`, also for an identity that awaits approval */
   assertMayServe(key: string): void {
     this.assertNotRejected(key);
     if (!this.mayServe(key)) {
@@ -141,7 +141,7 @@ export class Policy extends EventEmitter<PolicyEvents> {
     if (this.isIpBanned(ip)) throw new ApiError('ip_banned', 'the operator of this relay has banned this address');
   }
 
-  /** @throws ApiError `invalid_request` when too many identities are decided about already */
+  /** @throws ApiError `invalid_request` when there are already too many identities with decisions */
   async decide(decision: Decision, identity: LeaseIdentity, by: Actor): Promise<void> {
     await this.#decide(decision, identity, () => decisions[decision], by);
   }
@@ -151,7 +151,7 @@ export class Policy extends EventEmitter<PolicyEvents> {
     await this.#decide(bps === undefined ? 'removeLeaseBps' : 'setLeaseBps', identity, () => ({ bps }), by, bps);
   }
 
-  /** @throws ApiError `invalid_request` when too many are banned already */
+  /** @throws ApiError `invalid_request` when too many addresses are already banned */
   async setIpBan(ip: string, banned: boolean, by: Actor): Promise<void> {
     const source = networkOf(ip);
     const what = { action: banned ? 'banIp' : 'unbanIp', target: source };
@@ -221,7 +221,7 @@ export class Policy extends EventEmitter<PolicyEvents> {
     await this.store.changePolicy(change, { at: Date.now(), wallet: by.wallet, ip: by.ip, ...what, result: 'done' });
   }
 
-  /** Settles once the change counts, and is in the audit log. */
+  /** Settles once the change is in effect and in the audit log. */
   async #inTurn(change: () => Promise<void>): Promise<void> {
     await this.#changes.run(change);
     await this.audit.flush();

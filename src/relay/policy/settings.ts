@@ -3,11 +3,11 @@ import type { SettingsRecord } from '../store/governance-store.js';
 export interface PortSettings {
   /** Whether new leases may have such a port. */
   enabled: boolean;
-  /** How many may have one at once; 0 is no limit. */
+  /** Most leases with such a port at once; 0 means no limit. */
   maxLeases: number;
 }
 
-/** What an admin can set. */
+/** The settings that an admin can change. */
 export interface PolicySettings {
   /** `auto` approves every identity that is neither denied nor banned, `manual` waits for an admin. */
   approvalMode: 'auto' | 'manual';
@@ -16,7 +16,7 @@ export interface PolicySettings {
   tcpPort: PortSettings;
 }
 
-/** The settings once those that an admin has set are laid over them. */
+/** The configured settings, overridden by those that an admin has set. */
 export function changedSettings(settings: PolicySettings, set: SettingsRecord): PolicySettings {
   return {
     approvalMode: set.approvalMode ?? settings.approvalMode,

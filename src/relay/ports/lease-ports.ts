@@ -1,16 +1,16 @@
 import { repeat } from '../../util/boundary.js';
 import type { PortAllocator, PortHold } from './port-allocator.js';
 
-/** How often what is bound is held against the settings, and a lease's port that could not be bound is tried again. */
+/** How often bound ports are reconciled with the settings, and failed binds are retried. */
 const portCheckIntervalMs = 1_000;
 
-/** Which public ports a lease is to have beside its name. */
+/** The public ports that a lease wants besides its name. */
 export interface RequestedPorts {
   tcp: boolean;
   udp: boolean;
 }
 
-/** The ports of a registration that is under way. */
+/** The ports of a registration in progress. */
 export interface PortsHold {
   readonly tcpPort?: number | undefined;
   readonly udpPort?: number | undefined;
@@ -34,8 +34,8 @@ export class LeasePorts {
   }
 
   /**
-   * Gets hold of the ports, of the same number where that is free: a DNS server answers on both.
-   * @throws ApiError as `PortAllocator.take`; nothing is held then
+   * Acquires the ports, with the same number for TCP and UDP if possible, as a DNS server needs it.
+   * @throws ApiError as `PortAllocator.take`; no port is held then
    */
   async take(key: string, hostname: string, { tcp, udp }: RequestedPorts): Promise<PortsHold> {
     const holds: PortHold[] = [];
@@ -59,7 +59,7 @@ export class LeasePorts {
     }
   }
 
-  /** Frees the ports of a lease that has ended, but for those that another registration of the identity has taken over. */
+  /** Releases the ports of an ended lease, except those taken over by another registration of the identity. */
   free(key: string, generation: string): void {
     this.tcp.free(key, generation);
     this.udp.free(key, generation);
@@ -72,7 +72,7 @@ export class LeasePorts {
     this.#timer = repeat('port check', () => this.reconcile(), portCheckIntervalMs);
   }
 
-  /** To be called when the operator has changed the settings; otherwise they take effect a moment later. */
+  /** Call this when the operator has changed the settings; otherwise they take effect at the next reconciliation. */
   reconcile(): void {
     this.tcp.reconcile();
     this.udp.reconcile();

@@ -2,9 +2,9 @@ import { ApiError, type ErrorCode } from '../../contract/index.js';
 import type { PortSettings } from '../policy/settings.js';
 import type { PortProtocol, PortRecord, Store } from '../store/store.js';
 
-/** How long a port that was freed stays reserved for the identity that had it. */
+/** How long a released port stays reserved for its identity. */
 const portReservationMs = 300_000;
-/** How soon a port that another program had is tried again for a new lease. */
+/** When a port in use by another program is tried again for a new lease. */
 const occupiedPortRetryMs = 60_000;
 
 export interface PortRange {
@@ -14,30 +14,30 @@ export interface PortRange {
 
 /** A port that is bound. */
 export interface BoundPort {
-  /** Frees the port at once, and ends what goes on there if it is `cut`. */
+  /** Releases the port at once, and cuts its connections if `cut` is set. */
   close(cut: boolean): void;
 }
 
 export interface PortAllocatorOptions {
   protocol: PortProtocol;
-  /** None: the relay has no such ports. */
+  /** Absent when the relay has no such ports. */
   range: PortRange | undefined;
   settings(): PortSettings;
   /** @throws the system's error */
   bind(port: number, hostname: string): Promise<BoundPort>;
   store: Store;
-  /** A port that a lease has cannot be bound at the moment. */
+  /** Called when the port of a lease cannot be bound. */
   onBlocked(port: number, hostname: string, error: unknown): void;
   onFault(error: unknown): void;
 }
 
-/** What the system says of a port that an identity has. */
+/** The state of the socket of an identity's port. */
 type Binding =
   | { readonly state: 'unbound' }
-  /** `done` never rejects: it settles when the state is another. */
+  /** `done` never rejects: it settles when the state changes. */
   | { readonly state: 'binding'; readonly done: Promise<void> }
   | { readonly state: 'bound'; readonly socket: BoundPort }
-  /** It could not be bound the last time; it is tried again at `reconcile`. */
+  /** The last bind failed; `reconcile` retries it. */
   | { readonly state: 'blocked' };
 
 const unbound: Binding = { state: 'unbound' };
@@ -47,19 +47,19 @@ interface Entry {
   /** 0 until one was found. */
   port: number;
   readonly hostname: string;
-  /** Generation of the lease that has it; none while its first registration is under way. */
+  /** Generation of the owning lease; absent during the first registration. */
   owner: string | undefined;
-  /** Reference count: registrations under way that want it. */
+  /** Reference count: registrations in progress that use it. */
   references: number;
   binding: Binding;
 }
 
-/** A port that a registration has got hold of. Exactly one of the two calls settles whose it is. */
+/** A port acquired by a registration. Call exactly one of the two methods. */
 export interface PortHold {
   readonly port: number;
-  /** It is that lease's now. */
+  /** Assigns the port to the lease. */
   commit(generation: string): void;
-  /** The registration came to nothing. */
+  /** Releases the port: the registration failed. */
   rollback(): void;
 }
 
@@ -69,23 +69,23 @@ const codes: Record<PortProtocol, { disabled: ErrorCode; full: ErrorCode; exhaus
 };
 
 /**
- * Which identity has which public port, for one protocol. A port is bound before it is promised. Freed, it stays the
- * identity's for a while, so that a tunnel that comes back is where its peers look for it. The store has each change
- * before it counts, so that both outlive a restart.
+ * Allocates the public ports of one protocol to identities. A port is bound before it is promised. A released port
+ * stays reserved for its identity for a while, so that a tunnel that reconnects keeps its address. Each change is
+ * stored before it takes effect, so that allocations and reservations survive a restart.
  */
 export class PortAllocator {
   readonly #entries = new Map<string, Entry>();
-  /** Port -> whose it was, and until when it is kept for that identity. */
+  /** Reserved ports, each with its last identity and the end of the reservation. */
   readonly #kept = new Map<number, { key: string; until: number }>();
-  /** Ports that identities have, or that are being tried. */
+  /** Ports that are allocated or being tried. */
   readonly #taken = new Set<number>();
-  /** Ports that other programs had, and when to look again. */
+  /** Ports in use by other programs, and when to try them again. */
   readonly #occupied = new Map<number, number>();
   #cursor = Math.random();
 
   constructor(private readonly options: PortAllocatorOptions) {}
 
-  /** Ports that leases have. */
+  /** Number of ports owned by leases. */
   get size(): number {
     return this.#entries.size;
   }
@@ -107,7 +107,7 @@ export class PortAllocator {
   }
 
   /**
-   * Gets hold of the identity's port, or of one that is free, and binds it.
+   * Acquires the identity's port, or a free one, and binds it.
    * @param preferred taken if it is free
    * @throws ApiError as `assertOffered`, and `…_capacity_exceeded` or `…_exhausted`
    */
@@ -128,7 +128,7 @@ export class PortAllocator {
     }
     entry.references++;
     try {
-      // Whoever waits here for the same port may find it binding again.
+      // Another waiter for the same port may already be binding it again.
       while (entry.binding.state === 'binding') await entry.binding.done;
       if (entry.binding.state !== 'bound') await this.#bindAnother(key, entry, preferred);
     } catch (error) {
@@ -139,7 +139,7 @@ export class PortAllocator {
     return this.#hold(key, entry);
   }
 
-  /** A lease has ended; its port is freed, unless a registration has taken it over. */
+  /** Releases the port of an ended lease, unless a registration has taken it over. */
   free(key: string, generation: string): void {
     const entry = this.#entries.get(key);
     if (entry?.owner !== generation) return;
@@ -148,7 +148,7 @@ export class PortAllocator {
   }
 
   /**
-   * Brings back what was held and kept at the last write.
+   * Restores the stored allocations and reservations.
    * @param leaseOf the live lease of an identity
    */
   async start(leaseOf: (key: string) => { hostname: string; generation: string } | undefined): Promise<void> {
@@ -156,7 +156,7 @@ export class PortAllocator {
     for (const record of await store.loadPorts(protocol)) {
       const { port, identityKey: key, keptUntil } = record;
       const lease = keptUntil === undefined ? leaseOf(key) : undefined;
-      // Another range since then: such a port is nobody's.
+      // The range has changed since: drop a port outside it.
       if (!range || port < range.first || port > range.last) await store.deletePort(protocol, port);
       else if (lease && !this.#entries.has(key)) {
         this.#entries.set(key, { ...newEntry(port, lease.hostname), owner: lease.generation });
@@ -169,7 +169,7 @@ export class PortAllocator {
     );
   }
 
-  /** Brings what is bound in line with the settings, and releases what was kept long enough. */
+  /** Reconciles bound ports with the settings, and ends expired reservations. */
   reconcile(): void {
     const { enabled } = this.options.settings();
     for (const entry of this.#entries.values()) {
@@ -185,7 +185,7 @@ export class PortAllocator {
     for (const [port, until] of this.#occupied) if (until <= now) this.#occupied.delete(port);
   }
 
-  /** Closes every port; who has which is remembered by the store. */
+  /** Closes every port; the store keeps the allocations. */
   stop(): void {
     for (const entry of this.#entries.values()) this.#close(entry, true);
     this.#entries.clear();
@@ -200,7 +200,7 @@ export class PortAllocator {
     return { port: entry.port, commit: settle, rollback: () => settle(entry.owner) };
   }
 
-  /** Binds a port for whoever has none, or one that another program has. */
+  /** Binds a port for an identity that has none, or whose port is in use by another program. */
   async #bindAnother(key: string, entry: Entry, preferred: number | undefined): Promise<void> {
     const before = entry.binding;
     const binding = this.#bindAndWrite(key, entry, preferred);
@@ -252,12 +252,12 @@ export class PortAllocator {
     throw new ApiError(codes[protocol].exhausted, `no ${protocol.toUpperCase()} port is free`);
   }
 
-  /** @throws Error when the relay has stopped meanwhile */
+  /** @throws Error when the relay has been stopped meanwhile */
   #assertCurrent(key: string, entry: Entry): void {
     if (this.#entries.get(key) !== entry) throw new Error('the relay stopped while a port was bound');
   }
 
-  /** First the identity's own, then the preferred one, then the others from where the last search ended. */
+  /** The identity's own port, then the preferred one, then the others from where the last search ended. */
   *#candidates(key: string, preferred: number | undefined): Generator<number> {
     const { first, last } = this.options.range as PortRange;
     const own = [...this.#kept].find(([, kept]) => kept.key === key)?.[0];
@@ -296,7 +296,7 @@ export class PortAllocator {
     await this.options.store.putPort({ ...record, keptUntil: until });
   }
 
-  /** Tries to bind the port that an identity has. */
+  /** Tries to bind an identity's port. */
   #rebind(entry: Entry): void {
     const { bind, onBlocked, onFault } = this.options;
     const wasBlocked = entry.binding.state === 'blocked';
@@ -312,7 +312,7 @@ export class PortAllocator {
     entry.binding = { state: 'binding', done: bind(entry.port, entry.hostname).then(bound, blocked).catch(onFault) };
   }
 
-  /** What is being bound is closed by whoever binds it. */
+  /** A port in the middle of a bind is closed by its binder. */
   #close(entry: Entry, cut: boolean): void {
     if (entry.binding.state !== 'bound') return;
     entry.binding.socket.close(cut);
@@ -326,7 +326,7 @@ function newEntry(port: number, hostname: string): Entry {
 
 function ignore(): void {}
 
-/** What the system says of a port that is not to be had, and may be later. */
+/** System errors of a port that is unavailable for now. */
 function isOccupied(error: unknown): boolean {
   return ['EADDRINUSE', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '');
 }

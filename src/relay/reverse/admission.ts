@@ -9,15 +9,15 @@ import type { LeaseSessions, SessionRegistry } from './session-registry.js';
 import { ReverseSession, type ReverseSessionOptions } from './reverse-session.js';
 import { portalHeaders } from '../../protocol/headers.js';
 
-/** Sessions that come back from a connection may be more: they are there already. */
+/** Limit for new sessions only: recycled sessions may exceed it. */
 const recycledReadyLimit = 64;
 
-/** What `GET /sdk/connect` says about itself, over whichever carrier. */
+/** The facts of a `GET /sdk/connect` request, whatever its carrier. */
 export interface ConnectRequest {
   /** `1.1` */
   httpVersion: string;
   clientIp: string;
-  /** A header by its name, in whatever case. */
+  /** Returns a header by its case-insensitive name. */
   header(name: string): string | undefined;
 }
 
@@ -27,13 +27,13 @@ export interface Admission {
   clientIp: string;
 }
 
-/** Decides who may open a reverse session, before the connection is switched. */
+/** Decides whether a request may open a reverse session, before the connection is switched. */
 export class ReverseAdmission {
   constructor(
     private readonly auth: LeaseAuth,
     private readonly registry: SessionRegistry,
     private readonly policy: Policy,
-    /** Sessions without a binding can serve: digest signing is on. */
+    /** Whether sessions without a binding are useful: digest signing is on. */
     private readonly unboundSessions: boolean,
     private readonly draining: AbortSignal,
   ) {}
@@ -50,7 +50,7 @@ export class ReverseAdmission {
       recycle: isOn(request, portalHeaders.recycle, '1'),
       unwrap: isOn(request, portalHeaders.unwrap, '1'),
     };
-    // What comes by a TCP port need not be encrypted by anyone else.
+    // Connections to a TCP port may be plaintext, so the session keeps its TLS.
     options.unwrap &&= options.recycle && options.binding && lease.tcpPort === undefined;
     // Raw TCP needs no binding.
     if (!options.binding && !this.unboundSessions && lease.tcpPort === undefined) {
@@ -63,15 +63,15 @@ export class ReverseAdmission {
   }
 
   /**
-   * Lets in a carrier of datagrams.
-   * @throws ApiError as `admit`, but for what concerns queues; `transport_mismatch` on a lease without UDP
+   * Admits a datagram carrier.
+   * @throws ApiError as `admit`, except for the queue's errors; `transport_mismatch` on a lease without UDP
    */
   async admitDatagrams(request: ConnectRequest): Promise<LeaseSessions> {
     return this.#datagramsOf(await this.#leaseByHttp(request));
   }
 
   /**
-   * Lets in a carrier of datagrams that is not opened by HTTP.
+   * Admits a datagram carrier that is not opened by HTTP.
    * @throws ApiError as `admitDatagrams`
    */
   async admitToken(accessToken: string | undefined, clientIp: string): Promise<LeaseSessions> {
@@ -89,7 +89,7 @@ export class ReverseAdmission {
     return await this.#lease(request.header(portalHeaders.accessToken), request.clientIp);
   }
 
-  /** The lease that may connect. */
+  /** The lease that the token may connect for. */
   async #lease(accessToken: string | undefined, clientIp: string): Promise<Lease> {
     refuseWhenDraining(this.draining);
     const lease = await this.auth.lease({ header: accessToken, clientIp });
@@ -97,7 +97,10 @@ export class ReverseAdmission {
     return lease;
   }
 
-  /** Puts the switched connection into its queue, unless it was decided against it meanwhile; again each time it comes back. */
+  /**
+   * Adds the switched connection to its lease's queue, unless it was refused meanwhile. Called again each time the
+   * session is recycled.
+   */
   enter(admission: Admission, stream: Duplex): void {
     const { sessions, options, clientIp } = admission;
     const session = new ReverseSession(stream, options, clientIp);

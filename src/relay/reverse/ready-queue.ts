@@ -2,7 +2,7 @@ import { ApiError } from '../../contract/index.js';
 import type { ReverseSession } from './reverse-session.js';
 
 const readyQueueLimit = 8;
-/** Public connections of one lease that may wait for a reverse session at once. */
+/** Most public connections of one lease that wait for a reverse session. */
 const maxWaitingClaims = 512;
 
 interface Waiting {
@@ -11,13 +11,12 @@ interface Waiting {
 }
 
 /**
- * The reverse sessions of one lease that are ready, oldest first, and the public connections that wait for one, first
- * come first served.
+ * The ready reverse sessions of one lease, oldest first, and the public connections waiting for one, in FIFO order.
  */
 export class ReadyQueue {
   readonly #ready: ReverseSession[] = [];
   readonly #waiting = new Set<Waiting>();
-  /** Sessions that were let in and are not ready yet. */
+  /** Admitted sessions that are not ready yet. */
   #coming = 0;
   #closed = false;
 
@@ -28,7 +27,7 @@ export class ReadyQueue {
   /** @throws ApiError `rate_limited` when the queue is full */
   assertRoom(): void {
     const waiting = this.#waiting.size;
-    // Those that are ready may not be what anyone waits for.
+    // Ready sessions may be of a kind that no waiter accepts.
     const used = waiting === 0 ? this.#ready.length + this.#coming : this.#coming - waiting;
     if (used >= readyQueueLimit) {
       throw new ApiError('rate_limited', `the ready queue of this lease is full: ${readyQueueLimit} sessions wait`, {
@@ -38,15 +37,15 @@ export class ReadyQueue {
   }
 
   /**
-   * Keeps room for a session that was let in and takes some time to be ready.
-   * @returns gives it back
+   * Reserves a place for an admitted session that is not ready yet.
+   * @returns releases the place
    */
   hold(): () => void {
     this.#coming++;
     return () => void this.#coming--;
   }
 
-  /** Hands the session to whoever waits longest, or keeps it until it is claimed or gone. */
+  /** Hands the session to the first waiter, or keeps it until it is claimed or gone. */
   add(session: ReverseSession): void {
     if (this.#closed) {
       session.close();
@@ -65,16 +64,16 @@ export class ReadyQueue {
     });
   }
 
-  /** The oldest session that `accepts` takes, if there is one now. */
+  /** Takes the oldest ready session that `accepts` allows, if any. */
   take(accepts: (session: ReverseSession) => boolean): ReverseSession | undefined {
     const index = this.#ready.findIndex(accepts);
     return index >= 0 ? this.#ready.splice(index, 1)[0] : undefined;
   }
 
   /**
-   * Waits for one, after `take` found none.
-   * @param signal ends the wait
-   * @returns undefined when the wait ended first, or too many wait already
+   * Waits for a session after `take` found none.
+   * @param signal cancels the wait
+   * @returns undefined when the wait was cancelled, or too many wait already
    */
   async claim(accepts: (session: ReverseSession) => boolean, signal: AbortSignal): Promise<ReverseSession | undefined> {
     if (signal.aborted || this.#waiting.size >= maxWaitingClaims) return undefined;
@@ -100,7 +99,7 @@ export class ReadyQueue {
     for (const session of this.#ready.filter(({ from }) => isHit(from))) session.close();
   }
 
-  /** Closes what waits, and what is added later. */
+  /** Closes the ready sessions, and those added later. */
   close(): void {
     this.#closed = true;
     for (const session of this.#ready.splice(0)) session.close();

@@ -12,19 +12,18 @@ export interface ReverseSessionOptions {
   binding: boolean;
   /** The tunnel sent `X-Portal-Proxy: 2`: a PROXY protocol v2 header comes before the visitor's bytes. */
   proxy: boolean;
-  /** The tunnel sent `X-Portal-Recycle: 1`: connections come in frames, one after the other. */
+  /** The tunnel sent `X-Portal-Recycle: 1`: the session serves several connections in turn, in frames. */
   recycle: boolean;
-  /** The tunnel sent `X-Portal-Unwrap: 1`, and its lease lets it: TLS may be taken off the connection. */
+  /** The tunnel sent `X-Portal-Unwrap: 1`, and its lease lets it: the session may be unwrapped (TLS taken off). */
   unwrap: boolean;
 }
 
 const keepalive = Buffer.from([marker.keepalive]);
 
 /**
- * A connection that a tunnel opened and that waits to be claimed. While it waits the relay sends a keepalive byte now
- * and then; a tunnel has nothing to say yet, so that its bytes, its end or its silence on the wire end the session.
- * Emits `gone` once, when it ended unclaimed, or `recycled` when the connection that it was claimed for is over and its stream
- * can wait again, as a session of its own.
+ * A connection opened by a tunnel that waits to be claimed. While it waits, the relay sends periodic keepalive bytes;
+ * the tunnel must send nothing, so any byte, an end or a TCP timeout ends the session. Emits `gone` once if it ends
+ * unclaimed, or `recycled` when its claimed connection is over and the stream can wait again as a new session.
  */
 export class ReverseSession extends EventEmitter<{ gone: []; recycled: [] }> {
   readonly #keepalive: NodeJS.Timeout;
@@ -33,7 +32,7 @@ export class ReverseSession extends EventEmitter<{ gone: []; recycled: [] }> {
   constructor(
     readonly stream: Duplex,
     readonly options: ReverseSessionOptions,
-    /** Address of the tunnel, as it counted when the session was opened. */
+    /** The tunnel's client address when the session was opened. */
     readonly from: string,
   ) {
     super();
@@ -43,10 +42,10 @@ export class ReverseSession extends EventEmitter<{ gone: []; recycled: [] }> {
     // boundary: it ends this session, and cannot throw.
     stream.on('data', this.#drop);
     (stream as Partial<Quietable>).quiet = true;
-    // Read on, or the other end's going away would go unnoticed.
+    // Keep reading, or the end of the connection would go unnoticed.
     stream.resume();
     const keepAlive = () => {
-      // The last one has not left yet: nobody is reading at the other end.
+      // The last keepalive is still buffered: the peer is not reading.
       if (stream.writableLength > 0) this.#drop();
       else stream.write(keepalive);
     };
@@ -54,14 +53,14 @@ export class ReverseSession extends EventEmitter<{ gone: []; recycled: [] }> {
   }
 
   /**
-   * Takes the session out of waiting.
-   * @param opening what the tunnel is told of the connection (docs/protocol.md)
-   * @returns the connection's bytes from here on, paused and unread
+   * Claims the session.
+   * @param opening the opening that is sent to the tunnel (docs/protocol.md)
+   * @returns the stream of the connection, paused
    */
   claim(opening: Buffer): Duplex {
     this.#settle();
     this.stream.pause();
-    // The visitor's first bytes come at once, and go out with it.
+    // Corked so that the first bytes of the connection go out with the opening.
     this.stream.cork();
     this.stream.write(opening);
     setImmediate(() => this.stream.uncork());
@@ -75,7 +74,7 @@ export class ReverseSession extends EventEmitter<{ gone: []; recycled: [] }> {
     this.#drop();
   }
 
-  /** Ends it whether it waits or not, and the connection that it was claimed for. */
+  /** Destroys the session in any state, with its claimed connection. */
   destroy(): void {
     this.#drop();
     this.stream.destroy();

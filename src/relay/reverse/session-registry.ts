@@ -5,16 +5,16 @@ import { Bandwidth } from '../limiters/bandwidth.js';
 import { ReadyQueue } from './ready-queue.js';
 import type { ReverseSession } from './reverse-session.js';
 
-/** How long live connections may continue once their lease was unregistered or replaced. */
+/** Grace for live connections after their lease was unregistered or replaced. */
 const lingerAfterLeaseMs = 30_000;
 
-/** A public connection that is being served. */
+/** A live public connection. */
 export interface LiveConnection {
   /** Ends it at once. */
   destroy(): void;
-  /** The same, and what is on its way to the visitor, in this machine's buffers, goes nowhere. */
+  /** Ends it with a reset, which also discards data in the socket's send buffer. */
   reset(): void;
-  /** Address of the tunnel at its other end. */
+  /** Address of its tunnel. */
   readonly tunnelIp: string;
   /** Bytes from the visitor so far, and to it. */
   readonly traffic: Traffic;
@@ -26,13 +26,13 @@ export interface Traffic {
   down: number;
 }
 
-/** All that one registration of a lease has open here. */
+/** The sessions and connections of one registration of a lease. */
 export class LeaseSessions {
   readonly queue = new ReadyQueue();
   readonly live = new Set<LiveConnection>();
-  /** Visitors that wait for a session. */
+  /** Connections that wait for a session. */
   waiting = 0;
-  /** Of all connections together, those that are over included. */
+  /** Bytes of all connections, including closed ones. */
   readonly traffic: Traffic = { up: 0, down: 0 };
   readonly bandwidth: Bandwidth;
   readonly #ended = new AbortController();
@@ -41,26 +41,26 @@ export class LeaseSessions {
 
   constructor(
     readonly lease: Lease,
-    /** Bytes a second over all its connections. */
+    /** The bandwidth shared by all its connections. */
     limit?: number,
   ) {
     this.bandwidth = new Bandwidth(limit);
-    // One listener a waiting visitor, which are bounded elsewhere.
+    // One listener per waiting connection; their number is bounded elsewhere.
     setMaxListeners(0, this.#ended.signal);
   }
 
-  /** Aborted when the lease ends, so that nobody waits for a session of it any more. */
+  /** Aborted when the lease ends, to cancel the waits for a session. */
   get ended(): AbortSignal {
     return this.#ended.signal;
   }
 
-  /** Adds a ready session, unless the lease ended while it was on its way. */
+  /** Adds a ready session, unless the lease has ended meanwhile. */
   add(session: ReverseSession): void {
     if (this.#ended.signal.aborted) session.close();
     else this.queue.add(session);
   }
 
-  /** Ends all of it, down to the last byte. */
+  /** Ends everything with a reset, including buffered bytes. */
   reset(): void {
     clearTimeout(this.#linger);
     this.#ended.abort();
@@ -100,17 +100,17 @@ export class LeaseSessions {
 }
 
 /**
- * Where the reverse sessions of a hostname are. Ingress asks here and nowhere else, so that sessions held by another
- * process or node would change this module, not the path.
+ * The registry of reverse sessions by hostname. It is the only place that ingress asks, so that sessions held by
+ * another process would only change this module.
  */
 export class SessionRegistry {
   readonly #byHostname = new Map<string, LeaseSessions>();
-  /** Ended leases whose connections are still finishing. */
+  /** Ended leases with live connections. */
   readonly #lingering = new Set<LeaseSessions>();
-  /** Bytes of all that is in neither of these any more. */
+  /** Bytes of leases that are in neither map any more. */
   readonly pastTraffic: Traffic = { up: 0, down: 0 };
 
-  /** @param limitOf bytes a second that a lease is allowed, asked when its sessions are made and by `applyLimits` */
+  /** @param limitOf a lease's limit in bytes per second, read when its sessions are created and by `applyLimits` */
   constructor(private readonly limitOf: (lease: Lease) => number | undefined = () => undefined) {}
 
   /** Connections served now, and all bytes that have passed since the start, both ways. */
@@ -123,12 +123,12 @@ export class SessionRegistry {
     return load;
   }
 
-  /** Asks again what each lease is allowed; live connections go on under that at once. */
+  /** Reads each lease's limit again and applies it to live connections. */
   applyLimits(): void {
     for (const sessions of this.all()) sessions.bandwidth.limit = this.limitOf(sessions.lease);
   }
 
-  /** The sessions of the lease as it is registered now, made at first need. */
+  /** The sessions of the current registration, created on first use. */
   of(lease: Lease): LeaseSessions {
     const held = this.#byHostname.get(lease.hostname);
     if (held?.lease.generation === lease.generation) return held;
@@ -137,19 +137,21 @@ export class SessionRegistry {
     return sessions;
   }
 
-  /** All that is open, of ended leases as well. */
+  /** All open sessions, including those of ended leases. */
   all(): LeaseSessions[] {
     return [...this.#byHostname.values(), ...this.#lingering];
   }
 
-  /** Whether anything of the lease is ready or live. */
+  /** Whether the lease has a ready session or a live connection. */
   isAlive(lease: Lease): boolean {
     const sessions = this.#byHostname.get(lease.hostname);
     if (sessions?.lease.generation !== lease.generation) return false;
     return sessions.queue.ready + sessions.live.size > 0;
   }
 
-  /** A lease that expired or was rejected is cut; one that was given back or replaced lets its connections finish, for a bounded time. */
+  /**
+   * An expired or rejected lease is cut; after an unregistration or replacement its connections get a bounded grace.
+   */
   end(lease: Lease, ending: LeaseEnding): void {
     const sessions = this.#byHostname.get(lease.hostname);
     if (sessions?.lease.generation !== lease.generation) return;
@@ -160,8 +162,8 @@ export class SessionRegistry {
   }
 
   /**
-   * Ends all that these leases have open, also what lingers of earlier registrations. The leases stay, and what they open
-   * afterwards counts again.
+   * Ends all sessions and connections of these leases, including lingering ones of earlier registrations. The leases
+   * stay and may open new ones.
    */
   reset(isHit: (lease: Lease) => boolean): void {
     for (const sessions of this.all()) {
@@ -173,12 +175,12 @@ export class SessionRegistry {
     }
   }
 
-  /** Ends every session that was opened from these addresses. */
+  /** Ends every session opened from these addresses. */
   resetFrom(isHit: (ip: string) => boolean): void {
     for (const sessions of this.all()) sessions.resetFrom(isHit);
   }
 
-  /** Closes the sessions that wait, and settles when no connection is left, or at the signal. */
+  /** Closes idle sessions. Settles when no connection is left, or when the signal is aborted. */
   async drain(signal: AbortSignal): Promise<void> {
     const all = this.all();
     for (const sessions of all) sessions.queue.close();
@@ -195,7 +197,7 @@ export class SessionRegistry {
     this.#lingering.clear();
   }
 
-  /** Keeps what has ended for as long as connections of it live, and its sums for good. */
+  /** Keeps an ended lease while its connections live, and its byte counts for good. */
   #release(ended: LeaseSessions): void {
     this.#lingering.add(ended);
     for (const sessions of this.#lingering) {

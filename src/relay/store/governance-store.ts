@@ -1,6 +1,6 @@
-/** What the operator decided, and who may decide: kept over restarts. Times are milliseconds since the epoch. */
+/** The persistent decisions and sessions of the operator. Times are milliseconds since the epoch. */
 
-/** What was decided about one identity. */
+/** The decisions about one identity. */
 export interface DecisionRecord {
   name: string;
   /** EIP-55 checksum form. */
@@ -8,11 +8,11 @@ export interface DecisionRecord {
   approved: boolean;
   denied: boolean;
   banned: boolean;
-  /** Bytes per second, both directions together; absent without a limit. */
+  /** Limit in bytes per second, both directions together; absent for none. */
   bps?: number | undefined;
 }
 
-/** The settings that an admin has set. Those absent are the configuration's to say. */
+/** The settings that an admin has set. Absent ones come from the configuration. */
 export interface SettingsRecord {
   approvalMode?: 'auto' | 'manual';
   landingPageEnabled?: boolean;
@@ -24,30 +24,30 @@ export interface SettingsRecord {
 
 export type PolicyChange =
   | { kind: 'settings'; values: SettingsRecord }
-  /** A decision in which nothing is decided is forgotten. */
+  /** A record without any decision is deleted. */
   | { kind: 'decision'; decision: DecisionRecord }
   | { kind: 'ip'; ip: string; banned: boolean };
 
-/** One action of an admin, or of somebody who would be one. */
+/** One action of an admin, or a refused attempt. */
 export interface AuditEntry {
   at: number;
-  /** Who: an address with its checksum, absent where nobody is logged in. */
+  /** The admin's address with checksum; absent when not logged in. */
   wallet?: string | undefined;
   /** Source address. */
   ip: string;
   /** Operation id of the contract. */
   action: string;
-  /** Identity key or address that the action was about. */
+  /** Identity key or address that the action applied to. */
   target?: string | undefined;
-  /** What was set. */
+  /** The new values. */
   value?: unknown;
   result: 'done' | 'refused';
-  /** Why it was refused. */
+  /** Error code of a refused attempt. */
   reason?: string;
 }
 
 export interface NumberedEntry extends AuditEntry {
-  /** Counts up, without gaps. */
+  /** Sequence number without gaps. */
   seq: number;
 }
 
@@ -58,19 +58,19 @@ export interface AdminSessionRecord {
   expiresAt: number;
 }
 
-/** Each call is atomic, the entry for the audit log included, and settled only once what it wrote would survive a power cut. */
+/** Each call is atomic, including its audit entry, and settles only once the write would survive a power failure. */
 export interface GovernanceStore {
   loadPolicy(): Promise<{ settings: SettingsRecord; decisions: DecisionRecord[]; bannedIps: string[] }>;
   changePolicy(change: PolicyChange, entry: AuditEntry): Promise<void>;
 
   loadSessions(): Promise<AdminSessionRecord[]>;
   putSession(session: AdminSessionRecord, entry: AuditEntry): Promise<void>;
-  /** @param entry absent where nobody ended them: they expired */
+  /** @param entry absent when the sessions expired */
   deleteSessions(tokenHashes: string[], entry?: AuditEntry): Promise<void>;
 
   addAuditEntry(entry: AuditEntry): Promise<void>;
-  /** The oldest entries that are not in the audit log yet. */
+  /** The oldest entries not yet in the audit log. */
   pendingAuditEntries(limit: number): Promise<NumberedEntry[]>;
-  /** Forgets those up to `seq`: the audit log has them. */
+  /** Deletes the entries up to `seq`, which are in the audit log. */
   dropAuditEntries(seq: number): Promise<void>;
 }

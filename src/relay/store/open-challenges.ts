@@ -1,7 +1,7 @@
 import { FairSlots } from '../limiters/fair-slots.js';
 import type { ChallengeRecord } from './store.js';
 
-/** Open challenges held at once; past it, the oldest of the source that holds most makes room. */
+/** Most open challenges; past it the oldest of the source with the most is evicted. */
 const maxOpenChallenges = 20_000;
 const maxOpenChallengeBytes = 33_554_432;
 
@@ -12,8 +12,8 @@ interface Open {
 }
 
 /**
- * Challenges that wait for their answer, in memory: anybody can ask for one, and they live for minutes. Bounded in number and in
- * bytes. Past a bound, the oldest of the source that holds most makes room, so that many sources cannot keep others out.
+ * Open challenges, in memory: anybody can request one, and they live for minutes. Bounded in number and bytes. Past a
+ * bound the oldest of the source with the most is evicted, so that busy sources cannot keep others out.
  */
 export class OpenChallenges {
   /** Oldest first. */
@@ -45,7 +45,7 @@ export class OpenChallenges {
     this.#bytes += bytes;
   }
 
-  /** Takes one out, unless it is unknown, spent, evicted or expired. */
+  /** Removes and returns a challenge, unless it is unknown, spent, evicted or expired. */
   take(id: string, now: number): ChallengeRecord | undefined {
     const open = this.#drop(id);
     return open && open.challenge.expiresAt > now ? open.challenge : undefined;

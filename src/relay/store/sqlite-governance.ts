@@ -28,7 +28,7 @@ interface DecisionRow {
   bps: number | null;
 }
 
-/** The part of the embedded store that the operator's decisions are in. */
+/** The operator's decisions in the embedded store. */
 export class SqliteGovernance implements GovernanceStore {
   readonly #statements;
 
@@ -128,8 +128,9 @@ export class SqliteGovernance implements GovernanceStore {
   }
 
   /**
-   * One transaction that is on the disk when this returns. The rest of the store may lose its last commits to a power
-   * cut, since tunnels renew; nobody repeats a ban, and a log-out must not be undone. These writes are few, and wait.
+   * One transaction that is on disk (fsync) when this returns. The rest of the store may lose its last commits in a
+   * power failure, since tunnels renew; but nobody repeats a ban, and a logout must not be undone. These writes are
+   * rare.
    */
   #durably(change: () => void): void {
     this.db.pragma('synchronous = FULL');

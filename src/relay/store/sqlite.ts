@@ -5,7 +5,9 @@ import { SqliteGovernance, governanceTables } from './sqlite-governance.js';
 import type { ChallengeRecord, LeaseRecord, Metadata, PortProtocol, PortRecord, Store } from './store.js';
 import { transact } from './transaction.js';
 
-/** Each step takes the database from the version that is its index to the next; a step that was released is never changed. */
+/**
+ * Migrations: each step upgrades the database from the version equal to its index. Released steps are never changed.
+ */
 const migrations = [
   `CREATE TABLE IF NOT EXISTS challenges (
     id TEXT PRIMARY KEY, message TEXT NOT NULL, request TEXT NOT NULL, expires_at INTEGER NOT NULL
@@ -22,7 +24,7 @@ const migrations = [
     protocol TEXT NOT NULL, port INTEGER NOT NULL, identity_key TEXT NOT NULL, kept_until INTEGER,
     PRIMARY KEY (protocol, port)
   ) WITHOUT ROWID;`,
-  // They are held in memory.
+  // Challenges are held in memory.
   'DROP TABLE challenges;',
 ];
 
@@ -135,7 +137,7 @@ export class SqliteStore implements Store {
     this.#db.close();
   }
 
-  /** One transaction: the change and the moment of it, which decides at the next start what was alive. */
+  /** One transaction: the change and its time, which decides at the next start which leases were alive. */
   #write(now: number, change: () => void): void {
     transact(this.#db, () => {
       change();
@@ -144,7 +146,7 @@ export class SqliteStore implements Store {
   }
 }
 
-/** @throws Error that names the file, and what to do */
+/** @throws Error that names the file and the remedy */
 function openDatabase(file: string): Database.Database {
   let db: Database.Database | undefined;
   try {

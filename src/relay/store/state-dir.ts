@@ -1,11 +1,11 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 
-/** Makes a directory that only its owner may enter. */
+/** Creates a directory with mode 0700. */
 export function makePrivateDir(dir: string): void {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
 }
 
-/** Writes a file that only its owner may read; whoever reads it meanwhile sees the old content or the new, never half. */
+/** Writes a file with mode 0600 atomically: readers see the old content or the new, never a part. */
 export function writePrivateFile(file: string, content: string): void {
   const temporary = `${file}.new`;
   writeFileSync(temporary, content, { mode: 0o600 });

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import Database from 'libsql';
 
 /**
- * Makes a state directory this relay's alone. The lock is one of SQLite on a file of its own: the system frees it when the process
- * ends, however that goes, so that none is ever left behind.
- * @returns frees it
+ * Locks a state directory for this relay. It is an SQLite lock on a separate file, which the system releases when the
+ * process ends, so that no stale lock remains.
+ * @returns releases the lock
  * @throws Error in one line when another relay has it
  */
 export function lockStateDir(dir: string): () => void {
@@ -13,7 +13,7 @@ export function lockStateDir(dir: string): () => void {
   closeSync(openSync(file, 'a', 0o600));
   const db = new Database(file, { timeout: 0 });
   try {
-    // No journal is left beside it.
+    // Leaves no journal file.
     db.pragma('journal_mode = MEMORY');
     db.exec('BEGIN EXCLUSIVE');
   } catch (cause) {
@@ -27,7 +27,7 @@ export function lockStateDir(dir: string): () => void {
   return () => {
     if (!isLocked) return;
     isLocked = false;
-    // Closing alone may leave that to the garbage collector.
+    // `close` alone may leave the release to the garbage collector.
     db.exec('ROLLBACK');
     db.close();
   };

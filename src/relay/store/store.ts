@@ -1,6 +1,6 @@
 import type { GovernanceStore } from './governance-store.js';
 
-/** What the relay keeps over a restart. Times are milliseconds since the epoch. */
+/** The relay's persistent data. Times are milliseconds since the epoch. */
 
 export interface Metadata {
   description?: string;
@@ -19,7 +19,7 @@ export interface LeaseRecord {
   /** Changes with each registration; the access token names it. */
   generation: string;
   expiresAt: number;
-  /** The expiry that the last access token bears. */
+  /** The expiry in the last access token. */
   tokenExpiresAt: number;
   metadata: Metadata;
   firstSeenAt: number;
@@ -34,7 +34,7 @@ export interface PortRecord {
   protocol: PortProtocol;
   port: number;
   identityKey: string;
-  /** Until when nobody else may have it; absent while a lease has it. */
+  /** End of the reservation; absent while a lease owns it. */
   keptUntil?: number | undefined;
 }
 
@@ -43,32 +43,32 @@ export interface ChallengeRecord {
   /** The exact EIP-4361 text that was issued. */
   message: string;
   expiresAt: number;
-  /** What was asked for, as JSON: the challenge carries it to the call that spends it. */
+  /** The requested registration as JSON, for the call that spends the challenge. */
   request: string;
-  /** Who asked, as it counts in limits. */
+  /** The source of the request, for limits. */
   source: string;
 }
 
 /**
- * The relay's memory. Every call is atomic, and settled only once what it wrote is kept. Engines: SQLite in the state
- * directory; a shared one (keys with a TTL, take-once, claim-if-free) fits the same calls.
+ * The relay's store. Every call is atomic and settles once its write is committed. The engine is SQLite in the state
+ * directory; a shared one (keys with a TTL, take-once, set-if-absent) fits the same interface.
  */
 export interface Store {
-  /** What the operator decided. */
+  /** The operator's decisions. */
   readonly governance: GovernanceStore;
 
-  /** Need not outlive a restart. A bounded number is held; past it, the source that holds most gives up its oldest. */
+  /** Need not survive a restart. The number is bounded; past it the oldest of the source with the most is evicted. */
   putChallenge(challenge: ChallengeRecord, now: number): Promise<void>;
-  /** Takes a challenge out: the second caller of two gets nothing, and so does one who comes too late. */
+  /** Removes and returns a challenge: of two callers only the first gets it, and only before it expires. */
   takeChallenge(id: string, now: number): Promise<ChallengeRecord | undefined>;
 
   /** All of them or none. */
   putLeases(leases: LeaseRecord[], now: number): Promise<void>;
   deleteLease(hostname: string, generation: string, now: number): Promise<void>;
-  /** All leases held, expired ones included, and when anything was last written. */
+  /** All leases, including expired ones, and the time of the last write. */
   loadLeases(): Promise<{ leases: LeaseRecord[]; lastWriteAt: number }>;
 
-  /** Writes who has a port, or whom it is kept for; one protocol and port has one record. */
+  /** Writes the owner or reservation of a port; one record per protocol and port. */
   putPort(record: PortRecord): Promise<void>;
   deletePort(protocol: PortProtocol, port: number): Promise<void>;
   loadPorts(protocol: PortProtocol): Promise<PortRecord[]>;

@@ -1,8 +1,9 @@
 import type Database from 'libsql';
 
 /**
- * Runs changes as one transaction. Not by the package's own `transaction()`: SQLite takes some failed transactions back by itself, as on
- * a full disk, and the package then reports that there was nothing to take back instead of why.
+ * Runs changes as one transaction. The package's own `transaction()` is not used: SQLite rolls back some failed
+ * transactions by itself, for example on a full disk, and the package then reports a failed rollback instead of the
+ * cause.
  * @throws what `change` or SQLite throws; nothing has changed then
  */
 export function transact(db: Database.Database, change: () => void): void {

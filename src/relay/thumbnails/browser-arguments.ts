@@ -1,5 +1,5 @@
 /**
- * How Chromium is kept to its proxy: no look-ups of its own, no UDP (QUIC, WebRTC), no talk with its maker.
+ * Arguments that make Chromium use only its proxy: no DNS lookups, no UDP (QUIC, WebRTC), no background traffic.
  * @param trustedKey base64 SHA-256 of a public key whose certificates count as valid
  */
 export function browserArguments(trustedKey: string | undefined): string[] {

@@ -1,4 +1,4 @@
-/** What one picture is taken of, and how. */
+/** The input of the process that takes one screenshot. */
 export interface CaptureJob {
   /** The browser's executable. */
   chromium: string;
@@ -9,5 +9,5 @@ export interface CaptureJob {
   trustedKey?: string | undefined;
 }
 
-/** Environment variable with the number of the user, and group, that the program is to become. */
+/** Environment variable with the user and group id that the program switches to. */
 export const userVariable = 'PORTAL_CAPTURE_USER';

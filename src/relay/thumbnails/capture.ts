@@ -1,6 +1,6 @@
 /**
- * A process of its own, for one picture: reads a `CaptureJob` as JSON from its input, writes the picture, as JPEG, to its
- * output, and exits with 0; else with 1, and why in one line of its error output. Whoever started it bounds its time and memory.
+ * A separate process for one screenshot: reads a `CaptureJob` as JSON from stdin, writes the JPEG to stdout and exits
+ * with 0, or with 1 and one line on stderr. The parent process bounds its time and memory.
  */
 import { text } from 'node:stream/consumers';
 import { chromium } from 'playwright-core';
@@ -16,7 +16,10 @@ try {
   process.stderr.write(`${(error as Error).message.split('\n')[0]}\n`, () => process.exit(1));
 }
 
-/** Not before: where root keeps this program, and Node, others may not read. From here on nothing is root's. */
+/**
+ * Only now: the files of Node and this program may be readable by root alone. From here on no root privileges are
+ * left.
+ */
 function becomeUser(id: string | undefined): void {
   if (id === undefined) return;
   const user = Number(id);
@@ -29,7 +32,7 @@ async function picture({ chromium: executablePath, url, proxy, trustedKey }: Cap
   const browser = await chromium.launch({
     executablePath,
     chromiumSandbox: true,
-    // `<-loopback>`: addresses of this machine are not reached past the proxy either.
+    // `<-loopback>`: loopback addresses use the proxy too.
     proxy: { server: `http://${proxy}`, bypass: '<-loopback>' },
     args: browserArguments(trustedKey),
   });
@@ -43,7 +46,7 @@ async function picture({ chromium: executablePath, url, proxy, trustedKey }: Cap
   context.on('page', (popup) => void popup.close().catch(() => undefined));
   const response = await page.goto(url, { waitUntil: 'commit', timeout: pageLoadTimeoutMs });
   if (!response?.ok()) throw new Error(`the page answered ${response?.status() ?? 'nothing'}`);
-  // A page that never finishes loading is shown as far as it got.
+  // A page that never finishes loading is captured as it is.
   await page.waitForLoadState('load', { timeout: pageLoadTimeoutMs }).catch(() => undefined);
   if (new URL(page.url()).origin !== new URL(url).origin) throw new Error('the page redirected to another host');
   return await page.screenshot({

@@ -3,8 +3,8 @@ import { proxyHeader } from '../../protocol/proxy-protocol.js';
 import type { AddressList } from '../../net/address-list.js';
 
 /**
- * A connection to a listener of this process, as if a visitor came from this machine: with a PROXY header where that address
- * is a balancer's, which must send one.
+ * Connects to a listener of this process like a client on this machine, with a PROXY header if loopback is configured
+ * as a balancer.
  */
 export function dialOwn(server: Server, isBalancer: AddressList): Socket {
   const { address, port } = server.address() as AddressInfo;

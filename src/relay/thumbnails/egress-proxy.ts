@@ -4,19 +4,19 @@ import { proxyHeadTimeoutMs, maxProxyBytes, maxProxyConnections } from './limits
 import { guard } from '../../util/boundary.js';
 
 /**
- * An HTTP proxy for one browser that leads to one place: CONNECT to `authority` is joined to what `dial` gives, and all else,
- * whatever a page asks for, is refused. What passes is bounded in connections and bytes.
+ * An HTTP proxy for one browser with one destination: CONNECT to `authority` is connected to the result of `dial`;
+ * everything else is refused. Connections and bytes are bounded.
  */
 export class EgressProxy {
   readonly #server: Server;
   readonly #open = new Set<Socket>();
   #left = maxProxyBytes;
-  /** Requests that were not let through. */
+  /** Number of refused requests. */
   refused = 0;
 
   /** @param authority `host:port` */
   constructor(authority: string, dial: () => Socket) {
-    // No answer: a page would take it for the other side's.
+    // No response: a page would take it for the destination's.
     this.#server = createServer({ headersTimeout: proxyHeadTimeoutMs, maxHeaderSize: 16_384 });
     const refuse = ({ socket }: IncomingMessage) => {
       this.refused++;

@@ -1,6 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises';
 
-/** A process and its offspring, as Linux shows them (proc(5)); elsewhere the process alone. */
+/** A process and its descendants by proc(5) on Linux; elsewhere only the process. */
 export async function processTree(root: number): Promise<number[]> {
   const children = new Map<number, number[]>();
   for (const entry of await readdir('/proc').catch(() => [] as string[])) {
@@ -15,7 +15,7 @@ export async function processTree(root: number): Promise<number[]> {
   return pids;
 }
 
-/** Bytes of memory that processes have of their own: what they map from files, a program's own code above all, is not counted. */
+/** Anonymous resident memory of processes in bytes; mapped files, such as program code, are not counted. */
 export async function memoryOf(pids: number[]): Promise<number> {
   const each = pids.map(async (pid) => {
     const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
@@ -25,13 +25,13 @@ export async function memoryOf(pids: number[]): Promise<number> {
   return (await Promise.all(each)).reduce((sum, bytes) => sum + bytes, 0);
 }
 
-/** Ends a process and all that come from it, at once. */
+/** Kills a process and all its descendants. */
 export async function killTree(root: number): Promise<void> {
   for (const pid of await processTree(root)) {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
-      // It has ended meanwhile.
+      // The process has already ended.
     }
   }
 }

@@ -15,13 +15,13 @@ const unprivileged = 65_534;
 
 export interface CaptureLimits {
   timeoutMs: number;
-  /** Of all its processes, resident. */
+  /** Limit of the resident memory of all its processes. */
   maxMemoryBytes: number;
 }
 
 /**
- * A JPEG of a page, taken by a process of its own, which is ended when it takes too long or too much, and whatever becomes
- * of it leaves nothing behind. Where the relay is root, that process is not.
+ * Captures a page as JPEG in a separate process, which is killed when it exceeds its time or memory and always leaves
+ * nothing behind. It never runs as root, even if the relay does.
  * @throws Error in one line
  */
 export async function takeScreenshot(
@@ -59,10 +59,10 @@ async function supervised(
 ): Promise<Buffer> {
   const parts: Buffer[] = [];
   let [length, complaint, failure] = [0, '', ''];
-  /** Ends all its processes, for a reason. */
+  /** Kills all its processes, with a reason. */
   const end = (why: string) => {
     failure ||= why;
-    // What is left of it is killed once more when it has ended.
+    // Remaining descendants are killed again after it has ended.
     if (child.pid !== undefined) killTree(child.pid).catch(() => undefined);
   };
   // boundary: neither of these can throw.

@@ -10,31 +10,31 @@ import { takeScreenshot } from './screenshot.js';
 export interface ThumbnailsOptions {
   /** The browser's executable. */
   chromium: string;
-  /** The lease of a hostname that visitors are routed to now. */
+  /** The lease that a hostname is currently routed to. */
   routing: Pick<Routing, 'leaseAt'>;
-  /** Of the public port, as visitors write it. */
+  /** URL of a hostname on the public port. */
   publicPort(): number;
   /** A connection to the public port. */
   dialPublic(): Socket;
-  /** Of a development certificate; undefined where browsers trust the relay's. */
+  /** Key of a development certificate; undefined when browsers trust the relay's certificate. */
   trustedKey(): string | undefined;
   logger: Logger;
 }
 
 interface Kept {
-  /** Whose service it shows: the name may be another's by now. */
+  /** Identity of the service shown: the name may belong to another by now. */
   owner: string;
-  /** Absent: none could be taken. */
+  /** Absent when the capture failed. */
   picture?: Buffer | undefined;
   takenAt: number;
 }
 
 /**
- * Pictures of the public pages of leases, as a browser sees them. Taken in the background, one at a time, when somebody asks
- * for one and there is none or an old one; kept in memory.
+ * Screenshots of the public pages of leases. Captured in the background, one at a time, when one is requested and
+ * missing or old; kept in memory.
  */
 export class Thumbnails {
-  /** By hostname, the one that was asked for longest ago first. */
+  /** By hostname, least recently requested first. */
   readonly #kept = new Map<string, Kept>();
   #bytes = 0;
   readonly #queue = new Set<string>();
@@ -43,7 +43,7 @@ export class Thumbnails {
 
   constructor(private readonly options: ThumbnailsOptions) {}
 
-  /** The picture at hand, if there is one; another is on its way when it is old. */
+  /** The current thumbnail, if any; a new one is queued when it is old. */
   get(hostname: string, now = Date.now()): Buffer | undefined {
     const lease = this.#shown(hostname);
     const kept = this.#kept.get(hostname);
@@ -58,14 +58,14 @@ export class Thumbnails {
     return current?.picture;
   }
 
-  /** Ends a browser that is at work. */
+  /** Kills a running browser. */
   async stop(): Promise<void> {
     this.#stop.abort();
     this.#queue.clear();
     await this.#working;
   }
 
-  /** A lease that is kept out of listings is kept out of pictures as well. */
+  /** Leases hidden from listings get no thumbnails either. */
   #shown(hostname: string): Lease | undefined {
     const lease = this.options.routing.leaseAt(hostname);
     return lease?.metadata.hide === true ? undefined : lease;
@@ -103,7 +103,7 @@ export class Thumbnails {
       await proxy.stop();
     }
     const earlier = this.#kept.get(hostname);
-    // An old picture is better than none, for as long as the name is the same one's.
+    // An old thumbnail is kept as long as the hostname has the same identity.
     this.#keep(hostname, {
       owner,
       picture: picture ?? (earlier?.owner === owner ? earlier.picture : undefined),
