@@ -1,4 +1,4 @@
-/** What the SDK has for Node alone; `index.ts` runs anywhere. */
+/** The part of the SDK for Node only; `index.ts` runs anywhere. */
 export type { TlsDialOptions } from './transport/dial-tls.js';
 export { findRelays } from './discovery/find-relays.js';
 export { defaultIdentityFile, loadIdentityFile } from './identity/identity-file.js';

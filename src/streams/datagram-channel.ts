@@ -1,21 +1,21 @@
 import type { EventEmitter } from 'node:events';
 
 export interface DatagramChannelEvents {
-  /** One came in, its borders as they were. */
+  /** A datagram was received, with its boundaries. */
   datagram: [datagram: Buffer];
-  /** The last event: nothing goes either way any more. */
+  /** The last event: the channel is closed. */
   closed: [error: Error | undefined];
 }
 
-/** A connection that carries datagrams between relay and tunnel, both ways, each whole or not at all. */
+/** A connection that carries datagrams between relay and tunnel, in both directions, each complete or not at all. */
 export interface DatagramChannel extends EventEmitter<DatagramChannelEvents> {
-  /** Largest datagram that it takes now, in bytes. */
+  /** Current size limit of a datagram, in bytes. */
   readonly maxBytes: number;
-  /** Datagrams given up because the path was slower than their source. */
+  /** Datagrams dropped because the path was slower than their source. */
   readonly dropped: number;
-  /** Datagrams given up because they were larger than `maxBytes`. */
+  /** Datagrams dropped because they were larger than `maxBytes`. */
   readonly oversized: number;
-  /** Never waits, never fails: what cannot go soon makes room for what comes later. */
+  /** Never blocks or fails: when the path is slow, older datagrams are dropped for newer ones. */
   send(datagram: Buffer): void;
   /** Ends it at once. */
   close(): void;

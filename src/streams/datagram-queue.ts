@@ -1,10 +1,10 @@
-/** What waits: beyond it the oldest goes. A late datagram is worth less than a fresh one. */
+/** Bounds of the queue: beyond them the oldest datagram is dropped, since a late one is worth less than a new one. */
 const maxWaitingBytes = 262_144;
 const maxWaitingDatagrams = 2_048;
 
-/** Datagrams that wait for a path that is slower than their source, bounded. */
+/** A bounded queue of datagrams for a path that is slower than their source. */
 export class DatagramQueue {
-  /** Oldest first, from `#first` on: shifting an array for each would cost more than the datagram. */
+  /** Oldest first, from index `#first`: shifting the array for each would cost more than the datagram itself. */
   #waiting: Buffer[] = [];
   #first = 0;
   #bytes = 0;
@@ -14,7 +14,7 @@ export class DatagramQueue {
     return this.#waiting.length - this.#first;
   }
 
-  /** How many have made room. */
+  /** Number of dropped datagrams. */
   get dropped(): number {
     return this.#dropped;
   }
@@ -28,7 +28,7 @@ export class DatagramQueue {
     }
   }
 
-  /** The oldest. */
+  /** Removes and returns the oldest datagram. */
   take(): Buffer | undefined {
     const datagram = this.#waiting[this.#first];
     if (!datagram) return undefined;

@@ -8,12 +8,12 @@ import { checksumAddress, type Identity } from '../identity/identity.js';
 import { checkName } from '../identity/name.js';
 import { checkSignInMessage } from '../identity/sign-in.js';
 
-/** Largest answer taken by the operator's client: the snapshot of a relay with tens of thousands of leases. */
+/** Largest response that the admin client accepts: the snapshot of a relay with tens of thousands of leases. */
 const maxSnapshotBytes = 67_108_864;
-/** How long an admin's session lives when its cookie does not say. */
+/** Lifetime of an admin session whose cookie has none. */
 const adminSessionMs = 86_400_000;
 
-/** What proves that an admin has logged in. Whoever holds the token may do what the admin may: keep it like a password. */
+/** An admin session. Its token grants the admin's rights: keep it like a password. */
 export interface AdminSession {
   token: string;
   walletAddress: string;
@@ -22,11 +22,11 @@ export interface AdminSession {
 }
 
 export interface AdminClientOptions extends PortalClientOptions {
-  /** One that was kept from before. */
+  /** A stored session to use. */
   session?: AdminSession;
 }
 
-/** Whose lease: its name, and the account that it belongs to. */
+/** The owner of a lease: a name and an account. */
 export interface LeaseIdentity {
   name: string;
   address: string;
@@ -36,18 +36,18 @@ export type Snapshot = SuccessData<'getSnapshot'>;
 export type PortSettings = SuccessData<'setUdpSettings'>;
 
 /**
- * The relay's API for its operator, one method an operation of the contract. Failures are those of `PortalClient`; without a session
- * that is alive, all but `login` and `getAdminStatus` throw `ApiError` with the code `unauthorized`.
+ * The relay's admin API, one method per operation of the contract. It fails as `PortalClient` does; without a valid
+ * session all methods but `login` and `getAdminStatus` throw `ApiError` with the code `unauthorized`.
  */
 export interface AdminClient {
   readonly relay: URL;
-  /** Every operation of the contract, typed, with the envelope as it came. */
+  /** Every operation of the contract, typed, with the unmodified envelope. */
   readonly http: Client<paths>;
-  /** The session in use, if there is one. */
+  /** The current session, if any. */
   readonly session: AdminSession | undefined;
   /**
-   * Signs in with a wallet of the operator's and uses the session from then on.
-   * @throws also SigningRefusedError when the relay wants anything signed but a log-in to itself
+   * Logs in with an admin wallet and uses the session from then on.
+   * @throws also SigningRefusedError when the relay asks to sign anything but a login to itself
    */
   login(wallet: Identity, options?: CallOptions): Promise<AdminSession>;
   logoutAdmin(options?: CallOptions): Promise<void>;
@@ -73,7 +73,7 @@ export interface AdminClient {
   unbanIp(ip: string, options?: CallOptions): Promise<void>;
 }
 
-/** The operations that decide about one lease and say no more than whose it is. */
+/** The operations that take only the identity of a lease. */
 export type LeaseDecision =
   | 'banLease'
   | 'unbanLease'
@@ -95,7 +95,7 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
   let { session } = options;
   let given: SetSession | undefined;
   const fetch: Fetch = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
-  // Cookies of browsers are the browser's; elsewhere this is all there is to one.
+  // Browsers handle cookies themselves; elsewhere this is the whole cookie handling.
   const fetchWithCookie: Fetch = async (url, init) => {
     const headers = { ...(init.headers as Record<string, string>) };
     if (session) headers['Cookie'] = `${cookieName}=${session.token}`;
@@ -131,7 +131,7 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
       const body = { challenge_id, siwe_message, siwe_signature: await wallet.signMessage(siwe_message) };
       given = undefined;
       await ask('loginAdmin', { ...callOptions, body });
-      // Set by the call, which the compiler does not see.
+      // Assigned in the callback, which the compiler does not track.
       const set = given as SetSession | undefined;
       if (!set) throw new AnswerError("the relay's answer has no session");
       session = { ...set, walletAddress: address };
@@ -169,13 +169,13 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
   };
 }
 
-/** How a path names an identity: both its parts in base64url. @throws UsageError */
+/** The path form of an identity: both parts in base64url. @throws UsageError */
 function leasePath({ name, address }: LeaseIdentity): { name: string; addr: string } {
   const base64url = (text: string) => btoa(text).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
   return { name: base64url(checkName(name)), addr: base64url(checksumAddress(address)) };
 }
 
-/** The session that an answer sets, if it sets one. */
+/** The session in a response's Set-Cookie, if any. */
 function sessionOf(setCookies: string[]): SetSession | undefined {
   for (const cookie of setCookies) {
     const [pair = '', ...attributes] = cookie.split(';').map((part) => part.trim());

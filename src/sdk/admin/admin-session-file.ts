@@ -8,11 +8,11 @@ import { readPrivateFile, writePrivateFile } from '../identity/private-file.js';
 /** Largest admin session file read. */
 const maxAdminSessionFileBytes = 16_384;
 
-/** A session, and how the relay that gave it is reached. */
+/** A session, and how to reach its relay. */
 export interface KeptSession extends AdminSession {
   /** The relay's URL. */
   relay: string;
-  /** PEM file of the certificates that are trusted for it, where those are not the well-known ones. */
+  /** PEM file of trusted certificates, if not the well-known ones. */
   caFile?: string | undefined;
 }
 
@@ -23,7 +23,7 @@ export function defaultAdminSessionFile(env: NodeJS.ProcessEnv = process.env): s
 
 /**
  * @returns undefined when there is none
- * @throws UsageError when the file cannot be used: readable by others, or not a session
+ * @throws UsageError when the file is readable by others or is not a session
  */
 export async function readAdminSession(path: string): Promise<KeptSession | undefined> {
   try {
@@ -34,7 +34,7 @@ export async function readAdminSession(path: string): Promise<KeptSession | unde
   }
 }
 
-/** Keeps the session with mode 0600, in place of an earlier one. @throws UsageError when it cannot be kept there */
+/** Stores the session with mode 0600, replacing an earlier one. @throws UsageError when it cannot be stored */
 export async function keepAdminSession(path: string, session: KeptSession): Promise<void> {
   const { relay, caFile, walletAddress, token, expiresAt } = session;
   const fields = {

@@ -2,18 +2,18 @@ import { ApiError, isErrorCode } from '../../contract/errors.js';
 import type { SuccessData } from '../../contract/operations.js';
 import { AnswerError } from './errors.js';
 
-/** Relays in one answer, as the contract has it. */
+/** Most relays in one response, as in the contract. */
 const maxListedRelays = 1_024;
 
-/** What a relay says goes into header lines, onto terminals and into timers: each field is checked before it is used. */
+/** Response fields are used in headers, on terminals and for timers, so each is validated first. */
 
 const token = /^[\x21-\x7e]{1,4096}$/;
 const hostname = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
 const longestRetryAfterSeconds = 86_400;
 
 /**
- * The error of an answer that is not a success.
- * @param retryAfter the header of that name
+ * The error of an unsuccessful response.
+ * @param retryAfter the value of Retry-After
  */
 export function errorOfAnswer(
   status: number,
@@ -29,13 +29,13 @@ export function errorOfAnswer(
   return new ApiError(code, typeof message === 'string' && message !== '' ? printable(message, 300) : undefined, {
     status,
     retryAfterSeconds: retryAfterSeconds(retryAfter),
-    // As the catalogue has it: without a time it is no waiting for approval, but a refusal.
+    // As in the catalogue: without Retry-After it is a refusal, not a pending approval.
     isFinal: code === 'lease_rejected' && retryAfter == null,
     cause: body,
   });
 }
 
-/** `data` of a success envelope, undefined where it is none. */
+/** `data` of a success envelope; undefined for anything else. */
 export function dataOf(body: unknown): object | undefined {
   const data = field(body, 'data');
   return field(body, 'ok') === true && typeof data === 'object' && data !== null ? data : undefined;
@@ -48,7 +48,7 @@ function retryAfterSeconds(header: string | null | undefined): number | undefine
   return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0), longestRetryAfterSeconds) : undefined;
 }
 
-/** Cuts a relay's words to a length and strips what a terminal would obey. */
+/** Truncates a relay's text and strips control characters. */
 export function printable(text: string, longest: number): string {
   return text.slice(0, longest).replace(/[^\x20-\x7e\u00a0-\u1fff\u2030-\uffef]|\p{Bidi_Control}|\ufeff/gu, '?');
 }
@@ -91,7 +91,7 @@ export function checkSignature(data: SuccessData<'signHandshake'>): SuccessData<
   return data;
 }
 
-/** As far as programs go by it; its many words are for people. */
+/** The part that programs use; the descriptions are for people. */
 export function checkSnapshot(data: SuccessData<'getSnapshot'>): SuccessData<'getSnapshot'> {
   for (const name of ['leases', 'identities', 'banned_ips'] as const) need(Array.isArray(data[name]), name);
   for (const name of ['udp', 'tcp_port'] as const) need(typeof field(data[name], 'max_leases') === 'number', name);

@@ -7,9 +7,9 @@ export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 const bodiless = new Set([101, 103, 204, 205, 304]);
 
 /**
- * Puts bounds around a `fetch` for openapi-fetch: an answer is read whole, up to a size, and redirects are refused, for they
- * would carry the lease's token to whoever the answer names.
- * @throws AnswerError when an answer is a redirect, or larger than `maxBytes`
+ * Wraps a `fetch` for openapi-fetch: reads a response up to a size, and refuses redirects, which would send the
+ * lease's token to another host.
+ * @throws AnswerError when a response is a redirect or larger than `maxBytes`
  */
 export function boundedFetch(fetch: Fetch, maxBytes: number): (request: Request) => Promise<Response> {
   return async (request) => {
@@ -38,7 +38,7 @@ async function readBounded(response: Response, maxBytes: number): Promise<Uint8A
   const chunks: Uint8Array[] = [];
   let length = 0;
   if (response.body !== null) {
-    // Not every browser can iterate over a stream.
+    // Not every browser supports async iteration of a stream.
     const reader = (response.body as ReadableStream<Uint8Array>).getReader();
     for (;;) {
       const { done, value } = await reader.read();

@@ -14,19 +14,22 @@ import { AnswerError, asNetworkError, NetworkError, UsageError } from './errors.
 import { parseRelayUrl } from './relay-url.js';
 import { portalHeaders } from '../../protocol/headers.js';
 
-/** Deadline of one call, from first byte out to last byte in. */
+/** Deadline of one call, from the first byte sent to the last byte received. */
 export const callTimeoutMs = 10_000;
-/** Largest answer taken. A certificate chain of 64 KiB, JSON-escaped, is the largest thing in the contract. */
+/** Largest response accepted. The largest in the contract is a certificate chain of 64 KiB, JSON-escaped. */
 export const maxAnswerBytes = 262_144;
 
 export interface PortalClientOptions {
   /** The relay's URL, `https://host[:port]`; `http://` for a mock on this machine only. */
   relay: string | URL;
-  /** How requests travel; `globalThis.fetch` by default. On Node, `RelayTransport` knows private CAs and localhost names. */
+  /**
+   * The `fetch` to use; `globalThis.fetch` by default. On Node, `RelayTransport` supports private CAs and localhost
+   * names.
+   */
   fetch?: Fetch | undefined;
   /** Deadline of each call in milliseconds. */
   timeoutMs?: number | undefined;
-  /** Largest answer taken, in bytes. */
+  /** Largest response accepted, in bytes. */
   maxAnswerBytes?: number | undefined;
 }
 
@@ -35,32 +38,32 @@ export interface CallOptions {
   timeoutMs?: number | undefined;
 }
 
-/** A field of a request: absent, optional or required as the contract has it. */
+/** A field of a request: absent, optional or required as in the contract. */
 type Field<Name extends string, Value> = [Value] extends [never]
   ? { [Key in Name]?: undefined }
   : Record<never, never> extends Value
     ? { [Key in Name]?: Value }
     : { [Key in Name]: Value };
 
-/** What an operation takes. */
+/** The parameters of an operation. */
 export type SendRequest<Op extends EnvelopeOperationId> = CallOptions & {
-  /** Goes into `X-Portal-Access-Token`. */
+  /** Sent as `X-Portal-Access-Token`. */
   accessToken?: string;
   headers?: Record<string, string>;
 } & Field<'path', Parameters<Op, 'path'>> &
   Field<'query', Parameters<Op, 'query'>> &
   Field<'body', RequestBody<Op>>;
 
-/** An answer, as it came. */
+/** A response as received. */
 export interface Exchange {
   status: number;
-  /** As parsed from JSON, or the text where that failed. */
+  /** The parsed JSON, or the text if it is not JSON. */
   body: unknown;
   retryAfter: string | null;
   date: string | null;
 }
 
-/** What openapi-fetch gives, for whichever operation. */
+/** The result of openapi-fetch for any operation. */
 interface AnyAnswer {
   data?: unknown;
   error?: unknown;
@@ -70,9 +73,12 @@ interface AnyAnswer {
 export interface Caller {
   readonly relay: URL;
   readonly http: Client<paths>;
-  /** One call under its deadline. Throws as `PortalClient` says, but for failures that the contract names. */
+  /**
+   * Makes one call with its deadline. Throws as `PortalClient` documents, except for failures defined in the
+   * contract.
+   */
   exchange<Op extends EnvelopeOperationId>(operationId: Op, request: SendRequest<Op>): Promise<Exchange>;
-  /** The `data` of its success, and the relay's clock. Throws what the answer is otherwise. */
+  /** Returns the `data` of a success, and the relay's clock. Throws for any other response. */
   call<Op extends EnvelopeOperationId>(
     operationId: Op,
     request: SendRequest<Op>,
@@ -80,8 +86,8 @@ export interface Caller {
 }
 
 /**
- * What the clients of the contract have in common.
- * @param maxBytes of an answer
+ * The common part of the contract's clients.
+ * @param maxBytes of a response
  * @throws UsageError when `relay` is not a relay URL
  */
 export function createCaller(options: PortalClientOptions, maxBytes: number): Caller {
@@ -100,7 +106,7 @@ export function createCaller(options: PortalClientOptions, maxBytes: number): Ca
       ...(request.accessToken === undefined ? {} : { [portalHeaders.accessToken]: request.accessToken }),
     };
     const params = { path: request.path, query: request.query };
-    // The types of `send` are those of the contract; openapi-fetch cannot follow them through a variable path.
+    // `send` has the contract's types; openapi-fetch cannot infer them for a variable path.
     const run = http.request as unknown as (method: string, path: string, init: object) => Promise<AnyAnswer>;
     const expired = () => new NetworkError('timeout', `${relay.host} did not answer within ${timeoutMs / 1000} s`);
     return await withDeadline(timeoutMs, signal, expired, async (callSignal) => {
@@ -133,7 +139,7 @@ export function createCaller(options: PortalClientOptions, maxBytes: number): Ca
   return { relay, http, exchange, call };
 }
 
-/** Whoever writes plain JavaScript may ask for anything. */
+/** Callers in plain JavaScript may pass anything. */
 function routeOf(operationId: EnvelopeOperationId): (typeof operationRoutes)[EnvelopeOperationId] {
   if (!Object.hasOwn(operationRoutes, operationId))
     throw new UsageError(`the contract has no operation ${operationId}`);

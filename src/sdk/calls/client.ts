@@ -18,7 +18,9 @@ import { AnswerError } from './errors.js';
 
 export type { CallOptions, PortalClientOptions, SendRequest } from './caller.js';
 
-/** What `PortalClient.send` resolves to: the envelope, with the answer's status and, on a failure, what trying again may bring. */
+/**
+ * The result of `PortalClient.send`: the envelope with the HTTP status and, on a failure, whether a retry can help.
+ */
 export type Answer<Op extends EnvelopeOperationId> =
   | { ok: true; status: number; data: SuccessData<Op> }
   | ({
@@ -27,7 +29,7 @@ export type Answer<Op extends EnvelopeOperationId> =
       error: { code: FailureCode<Op>; message: string };
     } & RetryAdvice);
 
-/** What trying again may bring, and after how many seconds where that is known. */
+/** Whether a retry can help, and after how many seconds if known. */
 export type RetryAdvice =
   | { retry: 'after_delay'; retryAfterSeconds: number }
   | { retry: Exclude<Retry, 'after_delay'>; retryAfterSeconds?: number | undefined };
@@ -38,21 +40,22 @@ type SendArguments<Op extends EnvelopeOperationId> =
 type TranscriptSignRequest = Extract<RequestBody<'signHandshake'>, { binding: string }>;
 
 /**
- * The relay's API for a tunnel, one method an operation. Each resolves to the `data` of the success envelope, its fields
- * checked, and otherwise throws:
- * - `ApiError` for a failure that the contract names: `code`, `status`, `retry`, `retryAfterSeconds`, and the envelope as `cause`;
- * - `NetworkError` when there was no answer in time or at all;
- * - `AnswerError` when the answer is outside the contract;
+ * The relay's API for a tunnel, one method per operation. Each resolves to the validated `data` of the success
+ * envelope and otherwise throws:
+ * - `ApiError` for a failure defined in the contract: `code`, `status`, `retry`, `retryAfterSeconds`, and the
+ *   envelope as `cause`;
+ * - `NetworkError` when there was no response in time;
+ * - `AnswerError` when the response violates the contract;
  * - the signal's reason when the caller aborted.
  */
 export interface PortalClient {
-  /** Where the relay is, without a path. */
+  /** The relay's URL, without a path. */
   readonly relay: URL;
-  /** Every operation of the contract, typed, with the envelope as it came. */
+  /** Every operation of the contract, typed, with the unmodified envelope. */
   readonly http: Client<paths>;
   /**
-   * Any operation whose answer is an envelope, by its id. Resolves to the envelope, success or failure, told apart by `ok`; throws
-   * as the other methods do when there is none.
+   * Calls any operation with an envelope response, by its id. Resolves to the envelope of a success or failure,
+   * distinguished by `ok`; throws like the other methods when there is none.
    */
   send<Op extends EnvelopeOperationId>(operationId: Op, ...request: SendArguments<Op>): Promise<Answer<Op>>;
   getDomain(options?: CallOptions): Promise<SuccessData<'getDomain'>>;
@@ -60,7 +63,7 @@ export interface PortalClient {
     body: RequestBody<'createRegisterChallenge'>,
     options?: CallOptions,
   ): Promise<SuccessData<'createRegisterChallenge'>>;
-  /** `lifetimeMs`: how long the lease lives from now, by the relay's own clock where its answer is dated. */
+  /** `lifetimeMs`: the lease's remaining lifetime, by the relay's clock if the response has a `Date`. */
   registerLease(
     body: RequestBody<'registerLease'>,
     options?: CallOptions,
@@ -83,7 +86,7 @@ export interface PortalClient {
     options?: CallOptions,
   ): Promise<SuccessData<'getTunnelStatus'>>;
   getHealth(options?: CallOptions): Promise<SuccessData<'getHealth'>>;
-  /** The descriptors are as the relay sent them: see `parseDescriptor`. */
+  /** The descriptors are unvalidated: see `parseDescriptor`. */
   getDiscovery(options?: CallOptions): Promise<{ protocol_version: string; relays: unknown[] }>;
   announceRelay(body: RequestBody<'announceRelay'>, options?: CallOptions): Promise<SuccessData<'announceRelay'>>;
 }
@@ -162,14 +165,14 @@ export function createPortalClient(options: PortalClientOptions): PortalClient {
 }
 
 function adviceOf({ retry, retryAfterSeconds }: ApiError): RetryAdvice {
-  // Whatever may be repeated later has a time, of the answer or of the catalogue.
+  // Every error with a retry has a time, from the response or from the catalogue.
   return retry === 'after_delay' ? { retry, retryAfterSeconds: retryAfterSeconds ?? 1 } : { retry, retryAfterSeconds };
 }
 
-/** Against the clock that wrote `expires_at`, so that a wrong clock on this side does not matter. */
+/** Relative to the clock that wrote `expires_at`, so that a wrong local clock does not matter. */
 function lifetimeMs(expiresAt: string, date: string | null): number {
   const second = Date.parse(date ?? '');
-  // `Date` has whole seconds; the own clock, where it agrees, knows the rest.
+  // `Date` has whole seconds; the local clock adds the fraction if it agrees.
   const now = Number.isNaN(second) ? Date.now() : Math.min(Math.max(Date.now(), second), second + 1000);
   return Date.parse(expiresAt) - now;
 }

@@ -1,10 +1,10 @@
-/** Thrown inside when a deadline passes; callers see what `expired` makes of it. */
+/** Thrown internally when a deadline passes; callers see the error made by `expired`. */
 class DeadlinePassed extends Error {}
 
 /**
- * Runs something under a deadline and a caller's signal, and leaves neither timer nor listener behind. (`AbortSignal.any`
- * keeps its sources' listeners for as long as they live.) Settles when the time is up even if `run` pays no heed.
- * @param expired makes the error for a deadline that passed
+ * Runs a function with a deadline and the caller's signal, and leaves no timer or listener behind. (`AbortSignal.any`
+ * keeps listeners on its sources for their lifetime.) Settles at the deadline even if `run` ignores its signal.
+ * @param expired creates the error for a missed deadline
  * @throws the signal's reason when the caller aborts
  */
 export async function withDeadline<Result>(

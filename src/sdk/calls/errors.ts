@@ -1,9 +1,12 @@
-/** Failures that are not answers of the contract; those are `ApiError`. */
+/** Failures other than error responses of the contract, which are `ApiError`. */
 
-/** `clock`: this machine's clock and the relay's differ too much for anything to be proven. That passes once it is set. */
+/** `clock`: the clocks of this machine and the relay differ too much to verify anything. Setting the clock helps. */
 export type NetworkFailure = 'timeout' | 'unreachable' | 'certificate' | 'clock';
 
-/** The relay could not be reached, did not answer in time, or did not prove who it is. `cause` is what the system said. */
+/**
+ * The relay could not be reached, did not respond in time, or failed certificate verification. `cause` is the
+ * system's error.
+ */
 export class NetworkError extends Error {
   override readonly name = 'NetworkError';
 
@@ -16,11 +19,11 @@ export class NetworkError extends Error {
   }
 }
 
-/** The answer is outside the contract: not an envelope, too large, a field missing, a redirect. */
+/** The response violates the contract: not an envelope, too large, a missing field, a redirect. */
 export class AnswerError extends Error {
   override readonly name = 'AnswerError';
 
-  /** @param status HTTP status of the answer, where there was one */
+  /** @param status HTTP status of the response, if there was one */
   constructor(
     message: string,
     readonly status?: number,
@@ -30,23 +33,25 @@ export class AnswerError extends Error {
   }
 }
 
-/** The relay asked for a signature under something that is not a sign-in to itself. Nothing was signed. */
+/** The relay asked to sign something other than a sign-in to itself. Nothing was signed. */
 export class SigningRefusedError extends Error {
   override readonly name = 'SigningRefusedError';
 }
 
-/** The caller gave something unusable: a relay URL, a name, an identity file, a target. The message is one clear line. */
+/**
+ * The caller passed an invalid value: a relay URL, a name, an identity file, a target. The message is one clear line.
+ */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
 /**
- * What a failed connection or `fetch` says about the relay. An abort by the caller passes through as it is.
- * @param error as thrown; its chain of causes is searched for a system or TLS code
+ * Maps the error of a connection or `fetch` to a NetworkError. An abort by the caller passes through unchanged.
+ * @param error the thrown error; its causes are searched for a system or TLS code
  */
 export function asNetworkError(error: unknown, relay: string): Error {
   if (error instanceof NetworkError || error instanceof AnswerError) return error;
-  // As `fetch` wraps what its dispatcher threw.
+  // `fetch` wraps the error of its dispatcher.
   if (error instanceof Error && (error.cause instanceof NetworkError || error.cause instanceof UsageError)) {
     return error.cause;
   }
@@ -72,7 +77,7 @@ export function asNetworkError(error: unknown, relay: string): Error {
   );
 }
 
-/** The first `code` in an error, in the errors that it joins, or in its causes. */
+/** The first `code` in an error, its aggregated errors, or its causes. */
 export function systemCode(error: unknown): string | undefined {
   for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
     const { code } = at as NodeJS.ErrnoException;
@@ -87,7 +92,7 @@ export function isOutOfFiles(error: unknown): boolean {
   return ['EMFILE', 'ENFILE'].includes(systemCode(error) ?? '');
 }
 
-/** Codes of X509 verification as Node names them, and its own for a name that does not fit. */
+/** Node's codes for X.509 verification and for a name mismatch. */
 function isCertificateCode(code: string): boolean {
   return (
     code === 'ERR_TLS_CERT_ALTNAME_INVALID' ||

@@ -1,9 +1,9 @@
 import { UsageError } from './errors.js';
 
 /**
- * Reads a relay's URL: `https://host[:port]`, the scheme may be left out.
- * @param mocks also takes `http://` where it leads to this machine: the contract's mock speaks no TLS
- * @throws UsageError when it is anything else: what a relay signs is tied to its authority, so paths have no place here
+ * Reads a relay's URL: `https://host[:port]`, the scheme may be omitted.
+ * @param mocks also accepts `http://` to this machine, since the contract's mock has no TLS
+ * @throws UsageError for anything else: signatures are bound to the relay's authority, so a path is not allowed
  */
 export function parseRelayUrl(text: string, { mocks = false } = {}): URL {
   let url: URL;

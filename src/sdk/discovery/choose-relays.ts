@@ -1,29 +1,29 @@
 import type { FoundRelay } from './find-relays.js';
 
-/** Differences below this are noise when relays are chosen. */
+/** Latency differences below this are treated as noise. */
 const minCountedLatencyMs = 2;
-/** A relay that reports so many connections, or so many bytes a second, counts as twice as far away. */
+/** A relay that reports this many connections or bytes per second counts as twice as far away. */
 const busyConnections = 1_000;
 const busyBps = 50_000_000;
-/** However busy a relay says it is, it counts as no more times as far away. */
+/** Most that the reported load can multiply the latency. */
 const maxLoadPenalty = 4;
 
 export interface RelayNeeds {
-  /** How many. */
+  /** Number of relays to choose. */
   count: number;
-  /** What a lease is going to ask for. */
+  /** The features that the lease needs. */
   udp?: boolean | undefined;
   tcp?: boolean | undefined;
-  /** URLs (`https://host[:port]`) that are not to be chosen: in use already, or just left. */
+  /** URLs (`https://host[:port]`) to exclude: already in use, or just left. */
   except?: Iterable<string>;
 }
 
 /**
- * The relays to use, best first: those that answer and have what is needed, near ones before far ones, idle ones before busy
- * ones, and none on a host that is chosen already while there is another. Those that the caller named go before those that were
- * heard of. Fewer than asked for where there are not as many.
+ * The relays to use, best first: those that answer and have the needed features, low latency before high, idle before
+ * busy, and no second one on the same host while there is an alternative. Named relays come before discovered ones.
+ * Fewer than requested if there are not enough.
  *
- * Pure: the same relays give the same choice.
+ * A pure function.
  */
 export function chooseRelays(found: FoundRelay[], { count, udp, tcp, except = [] }: RelayNeeds): FoundRelay[] {
   const excluded = new Set(except);
@@ -31,7 +31,7 @@ export function chooseRelays(found: FoundRelay[], { count, udp, tcp, except = []
     (relay) =>
       relay.reachable &&
       !excluded.has(relay.url) &&
-      // A relay that says nothing of itself may have it; to ask is the only way to know.
+      // A relay without a descriptor may have the feature; only trying can tell.
       (!udp || relay.facts?.supportsUdp !== false) &&
       (!tcp || relay.facts?.supportsTcp !== false),
   );
@@ -53,8 +53,8 @@ export function chooseRelays(found: FoundRelay[], { count, udp, tcp, except = []
 }
 
 /**
- * Latency, weighed up to `maxLoadPenalty` times by the load that the relay reports. Load can only count against a relay, and only
- * so far: it is the relay's own word, and one that understates it gains no more than being as near as it is.
+ * Latency, multiplied by up to `maxLoadPenalty` for the reported load. Load can only count against a relay, and only
+ * up to a limit: it is self-reported, and understating it gains nothing beyond the real latency.
  */
 export function relayCost({ latencyMs = Infinity, facts }: FoundRelay): number {
   const load = facts ? facts.activeConnections / busyConnections + facts.tcpBps / busyBps : 0;

@@ -18,17 +18,17 @@ export interface FetchDescriptorOptions extends TlsDialOptions {
 }
 
 export interface FetchedDescriptor {
-  /** Signed by its address, valid now, and served by the URL that it names. */
+  /** Verified: signed by its address, valid now, and served by its own URL. */
   descriptor: RelayDescriptor;
-  /** What else the answer lists, as it came. */
+  /** The other descriptors of the response, unvalidated. */
   others: unknown[];
-  /** Where the connection went. */
+  /** The remote address of the connection. */
   remoteAddress: string | undefined;
 }
 
 /**
- * Asks a relay who it is and whom it knows, over a connection of its own.
- * @throws what `PortalClient.getDiscovery` throws; DescriptorError when its own descriptor is missing or not to be believed
+ * Fetches a relay's descriptor and its listing, over a separate connection.
+ * @throws what `PortalClient.getDiscovery` throws; DescriptorError when its own descriptor is missing or invalid
  */
 export async function fetchDescriptor(url: URL, options: FetchDescriptorOptions): Promise<FetchedDescriptor> {
   return await withClient(url, options, async (client, transport) => {
@@ -43,8 +43,8 @@ export async function fetchDescriptor(url: URL, options: FetchDescriptorOptions)
 }
 
 /**
- * Hands a descriptor to a relay.
- * @returns whether the descriptor counts there now
+ * Announces a descriptor to a relay.
+ * @returns whether the relay accepted the descriptor
  * @throws what `PortalClient.announceRelay` throws
  */
 export async function announceTo(
@@ -58,9 +58,7 @@ export async function announceTo(
   });
 }
 
-/**
- * A client whose connections end with the call: relays are many and are asked rarely.
- */
+/** A client that closes its connections after the call: there are many relays, contacted rarely. */
 export async function withClient<Result>(
   url: URL,
   options: FetchDescriptorOptions,
@@ -77,8 +75,8 @@ export async function withClient<Result>(
 }
 
 /**
- * The first descriptor that names the URL it came from. Only the first: a relay may list others that claim its URL, having
- * believed them, but begins with itself.
+ * The first descriptor for the URL that it came from. Only the first counts: a relay lists itself first, and might
+ * list others that claim its URL.
  */
 export function ownDescriptor(relays: unknown[], url: URL): { entry: unknown; descriptor: RelayDescriptor } {
   const entry = relays.find((candidate) => originOf(candidate) === url.origin);

@@ -13,35 +13,35 @@ import {
 import { parseRelayUrl } from '../calls/relay-url.js';
 import { ownDescriptor, withClient, type FetchDescriptorOptions } from './fetch-descriptor.js';
 
-/** Relays looked at in one search, and at once. */
+/** Most relays probed in one search, and in parallel. */
 const maxFoundRelays = 64;
 const maxFindVisits = 8;
-/** Deadline for each relay that is looked at. */
+/** Deadline for probing one relay. */
 const findTimeoutMs = 5_000;
-/** Calls that latency is taken from. */
+/** Calls per latency measurement. */
 const latencySamples = 3;
 
 export interface FindRelaysOptions {
-  /** Relays to begin with; one or more. */
+  /** Relays to start from; one or more. */
   relays: (string | URL)[];
   /** PEM certificates to trust instead of the well-known ones. */
   ca?: string | Uint8Array | undefined;
   /** As for `expose`. */
   proxy?: string | URL | false | undefined;
-  /** Look at the relays that those know as well; true by default. */
+  /** Also probe the relays that these list; true by default. */
   others?: boolean | undefined;
-  /** Relays heard of in an earlier search: looked at as those are that a relay tells of, and asked whom they know. */
+  /** Relays found in an earlier search: treated like relays listed by another, and asked for their listing. */
   known?: (string | URL)[] | undefined;
-  /** Go also where relays that nobody here has named lead to loopback or private addresses. */
+  /** Also connect to discovered relays at loopback or private addresses. */
   allowPrivate?: boolean | undefined;
-  /** For each relay, in milliseconds. */
+  /** Deadline per relay in milliseconds. */
   timeoutMs?: number | undefined;
   signal?: AbortSignal | undefined;
-  /** Told those that were named or known from before, as soon as these have been looked at and before the others are. */
+  /** Called with the named and previously known relays once these have been probed, before the others. */
   onFirst?: ((found: FoundRelay[]) => void) | undefined;
 }
 
-/** What a relay says of itself, signed. Load is its own word: see `chooseRelays`. */
+/** A relay's signed descriptor. The load is self-reported: see `chooseRelays`. */
 export interface RelayFacts {
   /** Its signing address. */
   address: string;
@@ -50,33 +50,34 @@ export interface RelayFacts {
   activeConnections: number;
   /** Bytes a second. */
   tcpBps: number;
-  /** RFC 3339; what it reports was sampled then. */
+  /** Time of the report, RFC 3339. */
   issuedAt: string;
   expiresAt: string;
-  /** WireGuard, for relays that route over several hops. */
+  /** WireGuard, for relays with multi-hop routing. */
   overlay?: { publicKey: string; port: number };
 }
 
 export interface FoundRelay {
   /** `https://host[:port]` */
   url: string;
-  /** Whether the caller named it, and no relay. */
+  /** Whether the caller named it (and not another relay). */
   named: boolean;
-  /** Whether it answers and takes new tunnels. */
+  /** Whether it answers and accepts new tunnels. */
   reachable: boolean;
-  /** Verified: signed by its address, and served by its own URL. None where discovery is off. */
+  /** Verified descriptor: signed by its address and served by its own URL. Absent when discovery is off. */
   facts?: RelayFacts | undefined;
-  /** Shortest of a few calls over an open connection, in milliseconds. */
+  /** Shortest of a few round trips over an open connection, in milliseconds. */
   latencyMs?: number;
-  /** One line for people: what is wrong with it. */
+  /** Why it cannot be used, as one line of text. */
   fault?: string;
 }
 
 /**
- * Asks relays whom they know, and looks at each of those: whether it answers, proves who it is, and how far away it is. What
- * one relay says of another is not believed.
- * @returns those named first, then those known from before, then the first that each of these tells of, and so on; each once
- * @throws UsageError for what is no relay URL; the signal's reason when aborted
+ * Discovers relays by their listings and probes each: whether it answers, its verified descriptor, and its latency. A
+ * listing is only a source of candidates.
+ * @returns the named relays, then the previously known ones, then the first listed by each of these, and so on,
+ * without duplicates
+ * @throws UsageError for an invalid relay URL; the signal's reason when aborted
  */
 export async function findRelays(options: FindRelaysOptions): Promise<FoundRelay[]> {
   if (options.relays.length === 0) throw new UsageError('give at least one relay to begin with');
@@ -92,7 +93,7 @@ export async function findRelays(options: FindRelaysOptions): Promise<FoundRelay
   return [...first, ...(await inTurns(rest, async (url) => (await inspect(url, false, options)).found))];
 }
 
-/** The first of each list, then the second of each: whoever tells of very many crowds out nobody that others tell of. */
+/** Round robin over the lists, so that a very long list cannot crowd out the others. */
 function inRounds<Item>(lists: Item[][]): Item[] {
   const longest = Math.max(0, ...lists.map(({ length }) => length));
   return Array.from({ length: longest }, (_, at) => lists.flatMap((list) => list.slice(at, at + 1))).flat();
@@ -112,7 +113,7 @@ async function inspect(
   let others: URL[] = [];
   const expired = () => new NetworkError('timeout', `${url.host} did not answer within ${timeoutMs / 1000} s`);
   try {
-    // All of it together: one that answers each call at the last moment would hold up the others.
+    // One deadline for everything: a relay that answers each call at the last moment would delay the others.
     await withDeadline(timeoutMs, signal, expired, async (visitSignal) => {
       const trusted = ca instanceof Uint8Array ? Buffer.from(ca) : ca;
       const visit: FetchDescriptorOptions = { ca: trusted, proxy, addresses, timeoutMs, signal: visitSignal };
@@ -128,7 +129,7 @@ async function inspect(
     signal?.throwIfAborted();
     found.fault = faultOf(error);
   }
-  // A relay that was not asked for has to prove that it is one.
+  // A discovered relay must have a valid descriptor.
   if (!named && found.reachable && !found.facts)
     Object.assign(found, { reachable: false, fault: 'does not say who it is' });
   return { found, others };
@@ -143,7 +144,7 @@ async function listing(
   try {
     ({ relays } = await client.getDiscovery({ signal }));
   } catch (error) {
-    // With discovery off it is a relay all the same.
+    // A named relay may have discovery turned off.
     if (error instanceof ApiError && error.code === 'feature_unavailable') return { others: [] };
     throw error;
   }
@@ -151,7 +152,9 @@ async function listing(
   return { own: own.descriptor, others: relays.filter((entry) => entry !== own.entry).flatMap(urlOf) };
 }
 
-/** Where to look for a relay that another one lists. Its signature is not verified: what its own URL serves will be. */
+/**
+ * The URL of a listed relay. The listing's signature is not verified, since the descriptor from its own URL will be.
+ */
 function urlOf(entry: unknown): URL[] {
   try {
     const descriptor = parseDescriptor(entry);
@@ -163,7 +166,7 @@ function urlOf(entry: unknown): URL[] {
   }
 }
 
-/** The connection stands by now: each call is one way there and back. The shortest is the least disturbed. */
+/** The connection is open, so each call is one round trip. The shortest has the least noise. */
 async function latency(client: PortalClient, signal: AbortSignal | undefined): Promise<number> {
   let shortest = Infinity;
   for (let sample = 0; sample < latencySamples; sample++) {
@@ -191,7 +194,7 @@ function overlayOf({ supports_overlay: has, wireguard_public_key: publicKey, wir
   return has && publicKey && port ? { overlay: { publicKey, port } } : {};
 }
 
-/** @throws what is no fault of the relay */
+/** @throws errors that are not the relay's fault */
 function faultOf(error: unknown): string {
   if (systemCode(error) === addressRefusedCode) return 'leads to a loopback or private address';
   if (error instanceof ApiError && error.code === 'feature_unavailable') return 'takes no new tunnels';
@@ -206,7 +209,7 @@ function faultOf(error: unknown): string {
   throw error;
 }
 
-/** A few at a time. */
+/** Runs a few at a time. */
 async function inTurns<Item, Result>(items: Item[], run: (item: Item) => Promise<Result>): Promise<Result[]> {
   const results = new Array<Result>(items.length);
   let next = 0;

@@ -4,23 +4,25 @@ import type { components } from '../../contract/operations.js';
 import { goJsonNumber, goJsonString } from './go-json.js';
 import { nanoOfMs, unixNano } from './unix-nano.js';
 
-/** Version of the discovery protocol; other ones are not understood. */
+/** Version of the discovery protocol; others are refused. */
 export const discoveryVersion = '5';
-/** A descriptor that would live longer is not believed: it would outlive its relay. Relays give five minutes. */
+/** Longest lifetime of a descriptor; relays use five minutes. A longer one would outlive its relay. */
 export const maxDescriptorLifetimeMs = 900_000;
-/** How far ahead a descriptor may be issued, for clocks that differ. */
+/** Allowed clock skew for `issued_at`. */
 const descriptorSkewMs = 120_000;
 const maxApiUrlLength = 512;
 
-/** A descriptor as it travels. */
+/** A descriptor as JSON. */
 export type WireDescriptor = components['schemas']['RelayDescriptor'];
 type Unsigned = Omit<WireDescriptor, 'signature'>;
 
-/** What a relay says of itself, read and well-formed. Whether it is true is for `checkTimes`, `checkSignature` and a visit. */
+/**
+ * A parsed, well-formed descriptor. Its truth is checked by `checkTimes`, `checkSignature` and a fetch from its URL.
+ */
 export interface RelayDescriptor {
-  /** As it came, for passing on: nothing beside the fields of the contract. */
+  /** The received JSON, to pass on, limited to the contract's fields. */
   readonly wire: WireDescriptor;
-  /** Where its API is, without a path. */
+  /** URL of its API, without a path. */
   readonly url: URL;
   /** The signing address, in lower case. */
   readonly address: string;
@@ -35,10 +37,10 @@ export type DescriptorFault =
   | 'not_yet_valid'
   | 'too_long_lived'
   | 'signature'
-  /** The URL that it names does not serve it. */
+  /** Its URL does not serve it. */
   | 'not_served';
 
-/** A descriptor that nobody should believe, and why. */
+/** An invalid descriptor, with the reason. */
 export class DescriptorError extends Error {
   override readonly name = 'DescriptorError';
 
@@ -51,7 +53,7 @@ export class DescriptorError extends Error {
 }
 
 /**
- * Reads a descriptor that somebody sent.
+ * Parses a received descriptor.
  * @throws DescriptorError `malformed`
  */
 export function parseDescriptor(raw: unknown): RelayDescriptor {
@@ -111,7 +113,7 @@ export function parseDescriptor(raw: unknown): RelayDescriptor {
 }
 
 /**
- * Refuses what is not, or no longer, to be believed whoever signed it.
+ * Rejects a descriptor that is expired, not yet valid or too long-lived.
  * @throws DescriptorError
  */
 export function checkTimes({ wire, issuedAtNano, expiresAtNano }: RelayDescriptor, nowMs = Date.now()): void {
@@ -128,7 +130,7 @@ export function checkTimes({ wire, issuedAtNano, expiresAtNano }: RelayDescripto
 }
 
 /**
- * Refuses a descriptor that its `address` did not sign. Takes milliseconds of work: check all that is cheap before.
+ * Rejects a descriptor that its `address` did not sign. Takes milliseconds of CPU time: do cheaper checks first.
  * @throws DescriptorError `signature`
  */
 export function checkSignature(descriptor: RelayDescriptor): void {
@@ -143,7 +145,7 @@ export function checkSignature(descriptor: RelayDescriptor): void {
         SigningKey.recoverPublicKey(signedDigest(descriptor.wire), Signature.from({ yParity, r, s })),
       );
     } catch {
-      // r or s out of range, or s in the upper half, as no signer writes it
+      // r or s out of range, or a high s, which no signer produces
     }
   }
   if (signer?.toLowerCase() !== descriptor.address) {
@@ -158,7 +160,7 @@ export function signDescriptor(fields: Unsigned, privateKey: string): WireDescri
   return { ...fields, signature: bytes.toString('base64') };
 }
 
-/** The JSON that is signed: this order, nothing omitted, written as Go's encoding/json does. */
+/** The signed JSON: in this order, nothing omitted, encoded like Go's encoding/json. */
 export function signedText(fields: Unsigned): string {
   const parts = [
     ['address', goJsonString(fields.address)],
@@ -181,15 +183,15 @@ function signedDigest(fields: Unsigned): string {
   return `0x${createHash('sha256').update(signedText(fields)).digest('hex')}`;
 }
 
-/** The overlay IPv4 address that belongs to a WireGuard key (base64 of 32 bytes), in 100.64.0.0/10. */
+/** The overlay IPv4 address derived from a WireGuard key (base64 of 32 bytes), in 100.64.0.0/10. */
 export function overlayAddress(publicKey: string): string {
   const [b0, b1, b2] = createHash('sha256').update(Buffer.from(publicKey, 'base64')).digest();
   return `100.${64 + (b0! % 64)}.${b1}.${1 + (b2! % 254)}`;
 }
 
 /**
- * `https://host[:port]`, with or without a slash, and nothing that a URL parser would have to make sense of first. The port is
- * 443 or none of the well-known ones: whoever believes a descriptor connects there, and other services live on those.
+ * `https://host[:port]`, with or without a slash, in canonical form only. The port is 443 or above the well-known
+ * ones: readers of a descriptor connect there, and other services use those ports.
  */
 function apiUrl(text: string): URL {
   const plain = /^https:\/\/[A-Za-z0-9.[\]:-]+\/?$/.test(text) && text.length <= maxApiUrlLength;

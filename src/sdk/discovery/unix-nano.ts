@@ -1,8 +1,8 @@
 const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))$/;
 
 /**
- * Nanoseconds since the epoch of an RFC 3339 time. As a bigint, for they are signed and a double would round them.
- * @returns undefined for what is no such time, a leap second and more than nine digits of a second included
+ * Nanoseconds since the epoch of an RFC 3339 time. As a bigint, since they are signed and a double would round them.
+ * @returns undefined for anything else, including a leap second and more than nine fractional digits
  */
 export function unixNano(text: string): bigint | undefined {
   const [, year, month, day, hour, minute, second, fraction = '', sign, zoneHour, zoneMinute] =
@@ -10,7 +10,7 @@ export function unixNano(text: string): bigint | undefined {
   if (year === undefined) return undefined;
   const plain = `${year}-${month}-${day}T${hour}:${minute}:${second}`;
   const ms = Date.parse(`${plain}Z`);
-  // A day that the month does not have is read as one of the next.
+  // A day beyond the month's end is parsed as one of the next month.
   if (Number.isNaN(ms) || new Date(ms).toISOString() !== `${plain}.000Z`) return undefined;
   if (Number(zoneHour ?? 0) > 23 || Number(zoneMinute ?? 0) > 59) return undefined;
   const offsetMinutes = (Number(zoneHour ?? 0) * 60 + Number(zoneMinute ?? 0)) * (sign === '-' ? -1 : 1);

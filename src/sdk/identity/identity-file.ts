@@ -13,7 +13,7 @@ export function defaultIdentityFile(env: NodeJS.ProcessEnv = process.env): strin
   return join(configDirectory(env), 'identity.json');
 }
 
-/** `$XDG_CONFIG_HOME/portal`; a relative value of the variable is to be ignored (XDG Base Directory). */
+/** `$XDG_CONFIG_HOME/portal`; a relative value of the variable is ignored (XDG Base Directory). */
 export function configDirectory(env: NodeJS.ProcessEnv): string {
   const configured = env.XDG_CONFIG_HOME;
   const base = configured !== undefined && isAbsolute(configured) ? configured : join(homedir(), '.config');
@@ -21,15 +21,15 @@ export function configDirectory(env: NodeJS.ProcessEnv): string {
 }
 
 /**
- * Reads the identity kept in a file, or makes one and keeps it there: `{ "address": "0x…", "private_key": "0x…" }`, the file
- * with mode 0600, its directory, where there was none, with 0700.
- * @throws UsageError when the file cannot be used: readable by others, not an identity, key and address that do not agree
+ * Loads the identity of a file, or creates one: `{ "address": "0x…", "private_key": "0x…" }`, the file with mode
+ * 0600, a new directory with 0700.
+ * @throws UsageError when the file is readable by others, is not an identity, or its key and address do not match
  */
 export async function loadIdentityFile(path: string): Promise<Identity> {
   return identityFromPrivateKey(await loadPrivateKeyFile(path));
 }
 
-/** The same of a file that must be there already. @throws UsageError */
+/** The same for a file that must exist. @throws UsageError */
 export async function readIdentityFile(path: string): Promise<Identity> {
   try {
     return identityFromPrivateKey(await readPrivateKey(path));
@@ -38,7 +38,7 @@ export async function readIdentityFile(path: string): Promise<Identity> {
   }
 }
 
-/** As `loadIdentityFile`, for who needs the key itself: 0x and 64 hex digits. */
+/** Like `loadIdentityFile`, but returns the private key: 0x and 64 hex digits. */
 export async function loadPrivateKeyFile(path: string): Promise<string> {
   try {
     return await readPrivateKey(path);
@@ -74,7 +74,7 @@ function parsePrivateKey(text: string): string {
   return privateKey;
 }
 
-/** Whoever comes second keeps the first's. */
+/** If another process creates it first, its identity is used. */
 async function createIdentity(path: string): Promise<void> {
   const { address, privateKey } = Wallet.createRandom();
   await writePrivateFile(path, `${JSON.stringify({ address, private_key: privateKey }, undefined, 2)}\n`, 'keep');

@@ -1,7 +1,7 @@
 import { computeAddress, getAddress, hashMessage, SigningKey } from 'ethers';
 import { UsageError } from '../calls/errors.js';
 
-/** Who leases names: an Ethereum account that can sign text. Ethers' wallets and signers with a known address are such. */
+/** An Ethereum account that can sign text and lease names. Wallets and signers of ethers with a known address fit. */
 export interface Identity {
   /** 0x and 40 hex digits. */
   readonly address: string;
@@ -9,7 +9,9 @@ export interface Identity {
   signMessage(text: string): Promise<string>;
 }
 
-/** @throws UsageError when it is not a secp256k1 key of 0x and 64 hex digits; the message does not repeat it */
+/**
+ * @throws UsageError when it is not a secp256k1 key of 0x and 64 hex digits; the message does not contain the value
+ */
 export function identityFromPrivateKey(privateKey: string): Identity {
   let key: SigningKey;
   let address: string;
@@ -19,7 +21,7 @@ export function identityFromPrivateKey(privateKey: string): Identity {
   } catch {
     throw new UsageError('not a private key of 0x and 64 hex digits');
   }
-  // Not ethers' Wallet: it brings key stores and word lists along, of which a page would load every byte.
+  // Not ethers' Wallet, which would add key stores and word lists to a page's download.
   return { address, signMessage: async (text) => key.sign(hashMessage(text)).serialized };
 }
 

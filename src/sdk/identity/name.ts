@@ -1,7 +1,7 @@
 import { getBytes, keccak256 } from 'ethers';
 import { UsageError } from '../calls/errors.js';
 
-/** 64 words each: with four hex digits more, one name in 2^28 for each address. Changing a word changes people's names. */
+/** 64 words each, plus four hex digits: 2^28 names. Changing a word changes existing names. */
 const qualities = (
   'amber ample azure bold brave brief bright brisk calm candid civil clear clever cosy crisp deft eager early even fair ' +
   'fleet fond fresh gentle glad golden grand green happy hardy humble jolly keen kind lively loyal lucid lucky mellow merry ' +
@@ -15,7 +15,7 @@ const creatures = (
   'tapir trout vole'
 ).split(' ');
 
-/** The name of an address when none was chosen: always the same, such as `calm-otter-7f3a`. */
+/** The default name of an address, always the same: for example `calm-otter-7f3a`. */
 export function nameOfAddress(address: string): string {
   const digest = getBytes(keccak256(address.toLowerCase()));
   const tail = Buffer.from(digest.subarray(2, 4)).toString('hex');

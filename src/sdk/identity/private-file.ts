@@ -4,7 +4,10 @@ import { link, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { systemCode, UsageError } from '../calls/errors.js';
 
-/** @throws UsageError when it is no file, others may read it, or it is larger than `maxBytes`; system errors as they are */
+/**
+ * @throws UsageError when it is not a file, others may read it, or it is larger than `maxBytes`; system errors pass
+ * through
+ */
 export async function readPrivateFile(path: string, maxBytes: number): Promise<string> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
@@ -22,9 +25,9 @@ export async function readPrivateFile(path: string, maxBytes: number): Promise<s
 }
 
 /**
- * Writes a file with mode 0600, its directory, where there was none, with 0700. It is written beside and then put into place, so that
- * it is never seen half-written.
- * @param existing whether a file that is there already stays
+ * Writes a file with mode 0600, a new directory with 0700. It is written to a temporary file and renamed, so that
+ * readers never see a part.
+ * @param existing whether an existing file is kept
  */
 export async function writePrivateFile(path: string, text: string, existing: 'keep' | 'replace'): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });

@@ -2,29 +2,29 @@ import { getAddress } from 'ethers';
 import { printable } from '../calls/answers.js';
 import { NetworkError, SigningRefusedError } from '../calls/errors.js';
 
-/** A sign-in message that is valid for longer than this is not signed. The relay gives two minutes; the rest is clock skew. */
+/** Longest validity of a sign-in message that is signed. Relays use two minutes; the rest is clock skew. */
 const maxSignInLifetimeMs = 600_000;
 
 export interface SignInExpectation {
-  /** The relay as its user named it, never as it names itself. */
+  /** The relay as named by the user, never as it names itself. */
   relay: URL;
   /** Own address. */
   address: string;
   challengeId: string;
-  /** Path of the endpoint that will take the signature: each is good for one. `/sdk/register` by default. */
+  /** Path of the endpoint that accepts the signature: each is valid for one. `/sdk/register` by default. */
   path?: '/sdk/register' | '/admin/auth/login';
-  /** Milliseconds since the epoch; the present by default. */
+  /** Milliseconds since the epoch; now by default. */
   now?: number;
 }
 
 /**
- * Refuses every EIP-4361 message but the sign-in that was asked for. A relay that could have anything else signed would pass
- * on another relay's challenge and take its tenant's name there.
+ * Refuses every EIP-4361 message but the requested sign-in. Otherwise a relay could pass on another relay's challenge
+ * and take its tenant's name there.
  *
- * Nothing is taken from the message but what only the relay can know; with that, the one message that may be signed is written
- * again and must be the one given, byte for byte. So no parser is needed (nor carried into browsers): reading it serves only to
- * name what is wrong.
- * @throws SigningRefusedError naming what is wrong; NetworkError `clock` when that is only when it was issued
+ * Only the values that the relay chooses are taken from the message. The expected message is rebuilt from them and
+ * must equal the given one, byte for byte. So no parser is needed (or shipped to browsers): the message is only
+ * parsed to name the fault.
+ * @throws SigningRefusedError naming the fault; NetworkError `clock` when only the issue time is wrong
  */
 export function checkSignInMessage(text: string, expected: SignInExpectation): void {
   const [, scheme, domain] =
@@ -41,7 +41,7 @@ export function checkSignInMessage(text: string, expected: SignInExpectation): v
   const uri = new URL(expected.path ?? '/sdk/register', relay).href;
   need(domain === relay.host, `domain ${domain}, not ${relay.host}`);
   need(address === own, `address ${address}`);
-  // Nothing of ours has these; what they would say is not for a relay to choose.
+  // Portal uses none of these fields, and a relay must not choose their content.
   need(scheme === undefined, `scheme ${scheme}`);
   need(blank === '' && statement === '', 'a statement');
   need(!rest.some((line) => line.startsWith('Resources:')), 'resources');

@@ -1,6 +1,12 @@
-/** First and longest wait when the relay cannot be reached. Short at most: service should be back seconds after the relay. */
+/**
+ * First and longest wait when the relay cannot be reached. The longest is short, so that service resumes seconds
+ * after the relay does.
+ */
 export const networkBackoff = { firstMs: 250, longestMs: 5_000 };
-/** Exponential backoff with full jitter: waits are drawn evenly from zero to a bound that doubles with each failure. */
+/**
+ * Exponential backoff with full jitter: waits are uniformly random from zero to a bound that doubles with each
+ * failure.
+ */
 export class Backoff {
   #failures = 0;
 
@@ -10,7 +16,7 @@ export class Backoff {
     return this.#failures;
   }
 
-  /** Counts a failure and says how long to wait, in milliseconds. */
+  /** Counts a failure and returns the wait in milliseconds. */
   next(): number {
     const bound = Math.min(this.bounds.longestMs, this.bounds.firstMs * 2 ** Math.min(this.#failures, 30));
     this.#failures++;

@@ -12,37 +12,40 @@ import { checkSignInMessage } from '../identity/sign-in.js';
 import { sleep } from './sleep.js';
 import { withoutUndefined } from '../../util/without-undefined.js';
 
-/** A lease is renewed when this share of its life is over, less up to `renewJitterShare`. */
+/** Share of its lifetime after which a lease is renewed, less up to `renewJitterShare`. */
 const renewShare = 0.5;
 const renewJitterShare = 0.1;
-/** However long the lease: a replaced certificate signs for ten minutes, and its successor is fetched at each renewal. */
+/**
+ * Longest renewal interval: a replaced certificate signs for ten minutes, and its successor is fetched at each
+ * renewal.
+ */
 const maxRenewIntervalMs = 240_000;
 const minRenewIntervalMs = 200;
-/** A relay that grants less or more is taken at these. */
+/** Shorter or longer lifetimes are clamped to these. */
 const minLeaseMs = 1_000;
 const maxLeaseMs = 86_400_000;
-/** The same when the relay grants tokens and then refuses them. */
+/** The wait after a token that was granted and then refused. */
 const refusalBackoff = { firstMs: 1_000, longestMs: 60_000 };
-/** Longest wait after an answer that asks for patience without naming a time. */
+/** Longest wait after a response that asks to retry without Retry-After. */
 const answerBackoffLongestMs = 60_000;
-/** Deadline for the goodbye of a lease. */
+/** Deadline of the final unregistration. */
 const unregisterTimeoutMs = 3_000;
 
 export type Metadata = components['schemas']['Metadata'];
 
-/** One registration, from its grant until it is renewed no more. The token changes at each renewal. */
+/** One registration, from its grant to its last renewal. The token changes with each renewal. */
 export interface Registration {
   readonly hostname: string;
   /** `https://hostname[:port]` */
   readonly url: string;
-  /** Public `host:port` of each transport that was asked for. */
+  /** Public `host:port` of each requested transport. */
   readonly tcpAddress?: string | undefined;
   readonly udpAddress?: string | undefined;
   accessToken: string;
-  /** How long the grant lives, counted from `grantedAt`, a reading of `Date.now()`. */
+  /** Lifetime of the grant, from `grantedAt`, a reading of `Date.now()`. */
   lifetimeMs: number;
   grantedAt: number;
-  /** The same moment by the monotonic clock: the system's may be set meanwhile. */
+  /** The same time by the monotonic clock, since the system clock may be set. */
   grantedAtTick: number;
 }
 
@@ -52,13 +55,13 @@ export interface LeaseKeeperOptions {
   /** One DNS label in lower case. */
   name: string;
   metadata?: Metadata | undefined;
-  /** Seconds asked for; the relay's default without. */
+  /** Requested lifetime in seconds; by default the relay's. */
   ttl?: number | undefined;
-  /** Public ports wanted beside the name. */
+  /** Requested public ports besides the name. */
   ports?: { tcp?: boolean; udp?: boolean };
-  /** Whether the lease is worth having with these ports alone, where the relay has turned the others off. */
+  /** Whether the lease is useful with only these ports, when the relay has turned the others off. */
   isEnough?(ports: WantedPorts): boolean;
-  /** Runs before each registration, and must succeed for it: looks whether the relay can serve at all. */
+  /** Checks before each registration whether the relay can serve at all; must succeed. */
   prepare?(signal: AbortSignal): Promise<void>;
 }
 
@@ -70,17 +73,17 @@ export interface WantedPorts {
 export interface LeaseEvents {
   registered: [registration: Registration];
   renewed: [registration: Registration];
-  /** The registration no longer serves; another is sought. */
+  /** The registration is lost; a new one is requested. */
   lost: [registration: Registration, error: Error];
-  /** The relay, which had given such a port before, does not any more: the next registration does without. */
+  /** The relay no longer offers a port that it had granted: the next registration omits it. */
   without: [protocol: keyof WantedPorts, error: Error];
-  /** A call failed and will be made again. */
+  /** A call failed and will be retried. */
   waiting: [call: LeaseCall, error: Error, delayMs: number];
 }
 
 /**
- * Holds a lease: registers, renews well before the end, registers again when the lease is lost, waits when waiting helps,
- * and ends when nothing does.
+ * Keeps a lease: registers, renews early, registers again when the lease is lost, retries when that can help, and
+ * ends when nothing can.
  */
 export class LeaseKeeper extends EventEmitter<LeaseEvents> {
   readonly #options: LeaseKeeperOptions;
@@ -89,12 +92,12 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
   #answerFailures = 0;
   #current: Registration | undefined;
   #hasServed = false;
-  /** Registrations since a token was last seen to be accepted. */
+  /** Registrations since a token was last accepted. */
   #unproven = 0;
   #refusedOnce = false;
   #refusal: { call: LeaseCall; error: Error } | undefined;
   #wake = new AbortController();
-  /** For the next registration. */
+  /** Ports of the next registration. */
   #ports: WantedPorts;
 
   constructor(options: LeaseKeeperOptions) {
@@ -108,8 +111,8 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
   }
 
   /**
-   * Runs until the signal is aborted, and then returns, the lease still standing.
-   * @throws what made continuing pointless: ApiError, NetworkError, AnswerError, SigningRefusedError
+   * Runs until the signal is aborted; the lease remains registered then.
+   * @throws the fatal error: ApiError, NetworkError, AnswerError, SigningRefusedError
    */
   async run(signal: AbortSignal): Promise<void> {
     const wakeOnAbort = () => this.#wake.abort();
@@ -130,24 +133,24 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
     }
   }
 
-  /** Tells that a token was refused elsewhere. Does nothing when that registration is no longer the current one. */
+  /** Reports that a token was refused elsewhere. Does nothing if that registration is no longer current. */
   refused(registration: Registration, call: LeaseCall, error: Error): void {
     if (registration !== this.#current || this.#refusal !== undefined) return;
     this.#refusal = { call, error };
     this.#wake.abort();
   }
 
-  /** Tells that a token was accepted elsewhere. */
+  /** Reports that a token was accepted elsewhere. */
   accepted(registration: Registration): void {
     if (registration === this.#current) this.#prove();
   }
 
-  /** Renews without waiting for the time to come: `renewed`, `lost`, or the end of `run` tells what the relay said. */
+  /** Renews at once: `renewed`, `lost`, or the end of `run` reports the result. */
   renewNow(): void {
     this.#wake.abort();
   }
 
-  /** Gives the lease back, where there is one. Best effort: it would end by itself. */
+  /** Unregisters the lease, if any. Best effort, since it would expire by itself. */
   async unregister(): Promise<void> {
     const registration = this.#current;
     this.#current = undefined;
@@ -168,7 +171,7 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
       signal.throwIfAborted();
       this.#current = registration;
       this.#hasServed = true;
-      // Once it is lost, all is asked for again.
+      // After a loss, all ports are requested again.
       this.#ports = wantedPorts(this.#options);
       this.#unproven++;
       this.#forgetFailures();
@@ -226,7 +229,7 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
   async #renew(registration: Registration, signal: AbortSignal): Promise<void> {
     const { client, metadata, ttl } = this.#options;
     const [grantedAt, grantedAtTick] = [Date.now(), performance.now()];
-    // Two tries should fit into what is left of the lease.
+    // Two attempts should fit into the remaining lifetime.
     const timeoutMs = Math.min(callTimeoutMs, Math.max(registration.lifetimeMs / 4, minLeaseMs));
     const renewal = await client.renewLease(registration.accessToken, withoutUndefined({ metadata, ttl }), {
       signal,
@@ -251,7 +254,7 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
       this.#current = undefined;
       this.#refusal = undefined;
       this.emit('lost', lost, error);
-      // The first new registration is immediate; when its token serves no better, there is no hurry.
+      // The first new registration is immediate; if its token is refused too, back off.
       if (this.#unproven <= 1) return;
     }
     const delayMs = this.#delayMs(reaction);
@@ -259,7 +262,7 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
     await this.#sleep(delayMs, signal);
   }
 
-  /** Gives up a port that was turned off since it was had, if what is left is worth having. At the start that is no way out. */
+  /** Drops a port that the relay has turned off since it was granted, if the rest is useful. Not at the start. */
   #doWithout(error: Error): boolean {
     const code = isApiError(error) ? error.code : undefined;
     const protocol = code === 'tcp_port_disabled' ? 'tcp' : code === 'udp_disabled' ? 'udp' : undefined;
@@ -276,13 +279,13 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
     if (reaction.cause === 'answer' && reaction.atLeastMs > 0) {
       const longest = Math.max(answerBackoffLongestMs, reaction.atLeastMs);
       const base = Math.min(reaction.atLeastMs * 2 ** this.#answerFailures++, longest);
-      // Never sooner than told, and not all at the same moment.
+      // Not earlier than requested, with jitter.
       return base + (Math.random() * base) / 4;
     }
     return this.#networkBackoff.next();
   }
 
-  /** Ends early when a refusal is told or a renewal is wanted. */
+  /** Ends early when a refusal is reported or a renewal requested. */
   async #sleep(ms: number, signal: AbortSignal): Promise<void> {
     if (this.#refusal === undefined && !signal.aborted) await sleep(ms, this.#wake.signal);
     if (this.#wake.signal.aborted) this.#wake = new AbortController();
@@ -307,7 +310,7 @@ function wantedPorts({ ports = {} }: LeaseKeeperOptions): WantedPorts {
 function renewDelayMs({ lifetimeMs, grantedAt, grantedAtTick }: Registration): number {
   const share = renewShare - Math.random() * renewJitterShare;
   const due = Math.min(lifetimeMs * share, maxRenewIntervalMs * (1 - Math.random() * renewJitterShare));
-  // By both clocks: while the machine is suspended only the system's goes on, and that one may be set back.
+  // Uses both clocks: only the system clock advances during suspension, but it may be set back.
   const passed = Math.max(Date.now() - grantedAt, performance.now() - grantedAtTick);
   return Math.max(due - passed, minRenewIntervalMs);
 }

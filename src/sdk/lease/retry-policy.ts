@@ -1,18 +1,18 @@
 import { type ApiError, isApiError } from '../../contract/errors.js';
 import { AnswerError, NetworkError } from '../calls/errors.js';
 
-/** Longest `Retry-After` obeyed: past it the tunnel asks again. */
+/** Longest `Retry-After` honoured; after it the tunnel retries. */
 const maxRetryAfterMs = 600_000;
 
-/** Calls whose failure says something about the lease. */
+/** Calls whose failure affects the lease. */
 export type LeaseCall = 'register' | 'renew' | 'connect' | 'sign';
 
 /**
- * What a tunnel does about a failure:
- * - `stop`: nothing it can do will help, or going on would harm another process;
- * - `register`: the lease is gone, get another;
- * - `register_once`: the credential is not accepted, get another, and stop if that is not accepted either;
- * - `wait`: the same call may succeed later, `atLeastMs` from now where the relay said so.
+ * The reaction of a tunnel to a failure:
+ * - `stop`: no retry can help, or retrying would harm another process;
+ * - `register`: the lease is gone, register again;
+ * - `register_once`: the token is refused: register again, and stop if the new token is refused too;
+ * - `wait`: the same call may succeed later, `atLeastMs` from now if the relay sent Retry-After.
  */
 export type RetryDecision =
   | { do: 'stop' }
@@ -23,7 +23,8 @@ export type RetryDecision =
 const stop: RetryDecision = { do: 'stop' };
 
 /**
- * @param hasServed whether this relay has granted a lease before; what is hopeless at the start may be a passing fault later
+ * @param hasServed whether this relay has granted a lease before; an error that is fatal at the start may be
+ * temporary later
  */
 export function retryDecision(error: unknown, during: LeaseCall, hasServed: boolean): RetryDecision {
   if (isApiError(error)) return reactToCode(error, during);
@@ -49,10 +50,10 @@ function reactToCode(error: ApiError, during: LeaseCall): RetryDecision {
     case 'unauthorized':
       return { do: 'register_once' };
     case 'lease_rejected':
-      // Before approval only connecting is refused; elsewhere it means denied or banned.
+      // Pending approval only refuses connections; elsewhere the code means denied or banned.
       return during === 'connect' ? wait : stop;
     case 'hostname_conflict':
-      // With a token: superseded. Without: taken, for good unless the relay says until when.
+      // With a token: superseded. Without: the name is taken, for good unless there is a Retry-After.
       return during === 'register' && error.retryAfterSeconds !== undefined ? wait : stop;
     default:
       return error.retry === 'after_delay' || error.retry === 'new_connection' ? wait : stop;

@@ -1,9 +1,9 @@
-/** How often a sleeping wait looks at the wall clock, which continues while the machine is suspended. */
+/** How often a sleep checks the wall clock, which advances during suspension. */
 const wallClockCheckMs = 1_000;
 
 /**
- * Waits by whichever clock gets there first: the monotonic one, which the system's time being set does not disturb, or the
- * wall clock, which continues while the machine is suspended. Returns early, without throwing, once the signal is aborted.
+ * Sleeps by whichever clock is first: the monotonic clock, which is unaffected by setting the time, or the wall
+ * clock, which advances during suspension. Returns early, without throwing, when the signal is aborted.
  */
 export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   const started = performance.now();

@@ -3,22 +3,25 @@ import { isIP } from 'node:net';
 import { isPublicAddress } from '../../net/public-address.js';
 import { lookupWithLoopback } from './loopback.js';
 
-/** Which addresses may be connected to. */
+/** Restricts which addresses may be connected to. */
 export type AddressRule = (ip: string) => boolean;
 
 export const publicAddressesOnly: AddressRule = isPublicAddress;
 
-/** What `systemCode` finds in an error for a name or address that the rule does not allow. */
+/** The error code for a name or address that the rule does not allow. */
 export const addressRefusedCode = 'EADDRESSREFUSED';
 
-/** @returns an error of that code when the host is an address that is not allowed; names are looked at when they are resolved */
+/**
+ * @returns an error of that code when the host is an address that is not allowed; names are checked when they are
+ * resolved
+ */
 export function refusedLiteral(host: string, rule: AddressRule): Error | undefined {
   return isIP(host) !== 0 && !rule(host) ? refusal(host) : undefined;
 }
 
 /**
- * A `lookup` for `net.connect` and `tls.connect` that gives only addresses that are allowed. The connection goes to one of these
- * and to none that a second look at the name would give (DNS rebinding).
+ * A `lookup` for `net.connect` and `tls.connect` that returns only allowed addresses. The connection uses one of
+ * these, without a second resolution (DNS rebinding).
  */
 export function lookupAllowed(rule: AddressRule): typeof lookupWithLoopback {
   return (hostname, options: LookupOptions, callback) => {

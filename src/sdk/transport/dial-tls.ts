@@ -7,26 +7,26 @@ import { connectThrough, proxyFor } from './http-proxy.js';
 import { addressOptions } from './loopback.js';
 
 export interface TlsDialOptions {
-  /** PEM certificates that are trusted instead of the well-known ones. */
+  /** PEM certificates to trust instead of the well-known ones. */
   ca?: string | Buffer | undefined;
-  /** Made once for many connections, with certificates to trust; instead of `ca`. */
+  /** A secure context shared by many connections; replaces `ca`. */
   secureContext?: SecureContext | undefined;
-  /** `http(s)://[user:password@]host[:port]`; the environment's by default, none when false. */
+  /** `http(s)://[user:password@]host[:port]`; by default from the environment; none when false. */
   proxy?: string | URL | false | undefined;
-  /** Where connections may go; anywhere by default. Of a name that a proxy resolves, only the proxy knows the address. */
+  /** Allowed addresses; any by default. Names resolved by a proxy cannot be checked. */
   addresses?: AddressRule | undefined;
 }
 
-/** What is known of one connection. */
+/** The parameters of one connection. */
 export interface TlsDialDetails extends ConnectionOptions {
   allowHalfOpen?: boolean;
-  /** What TLS runs over, made of the TCP connection once that stands, instead of the connection itself. */
+  /** Wraps the TCP connection for TLS, once it is connected. */
   over?: ((tcp: Socket) => Duplex) | undefined;
 }
 
 /**
- * A TLS connection to the host and port of a URL, directly or through a proxy. The certificate is always verified; names under
- * `localhost` are this machine.
+ * Opens a TLS connection to the host and port of a URL, directly or through a proxy. The certificate is always
+ * verified; names under `localhost` mean this machine.
  * @throws NetworkError; UsageError for a proxy that cannot be used; the signal's reason when aborted
  */
 export async function dialTls(
@@ -54,9 +54,9 @@ export async function dialTls(
   return await established(tls, 'secureConnect', url.host, signal);
 }
 
-/** @throws NetworkError for an address that may not be connected to */
+/** @throws NetworkError for an address that is not allowed */
 function destination(url: URL, { addresses }: TlsDialOptions) {
-  // An IPv6 literal stands in brackets in a URL.
+  // An IPv6 literal has brackets in a URL.
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const refused = addresses && refusedLiteral(host, addresses);
   if (refused) throw asNetworkError(refused, url.host);
@@ -66,7 +66,7 @@ function destination(url: URL, { addresses }: TlsDialOptions) {
 
 function ignore(): void {}
 
-/** Settles with the event. The connection has a listener for its errors from then on, so that none is unheard. */
+/** Settles with the event. The connection has an error listener from then on. */
 async function established<Connection extends Socket>(
   socket: Connection,
   event: 'connect' | 'secureConnect',
@@ -94,7 +94,7 @@ async function established<Connection extends Socket>(
       );
     const onEvent = () => {
       settle();
-      // The caller hears of it a moment later, and what came in the same piece may be wrong already.
+      // The caller learns of it later, and data in the same chunk may already be invalid.
       socket.on('error', ignore);
       resolve(socket);
     };

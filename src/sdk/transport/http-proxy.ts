@@ -8,10 +8,10 @@ import { addressOptions } from './loopback.js';
 const maxProxyHeadBytes = 16_384;
 
 /**
- * The proxy on the way to a relay: the one that the caller names, else what the environment says (`HTTPS_PROXY`, `ALL_PROXY`,
- * `NO_PROXY`, in either case), though never for this machine itself.
- * @param chosen false for none, whatever the environment says
- * @throws UsageError when it is no `http://` or `https://` URL
+ * The proxy for a relay: the caller's choice, else from the environment (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`,
+ * upper or lower case), but never for this machine.
+ * @param chosen false for none, ignoring the environment
+ * @throws UsageError when it is not an `http://` or `https://` URL
  */
 export function proxyFor(target: URL, chosen?: string | URL | false): URL | undefined {
   if (chosen === false) return undefined;
@@ -19,14 +19,14 @@ export function proxyFor(target: URL, chosen?: string | URL | false): URL | unde
   if (named === '') return undefined;
   const proxy = URL.canParse(named) ? new URL(named) : undefined;
   if (proxy?.protocol !== 'http:' && proxy?.protocol !== 'https:') {
-    // The URL itself may hold a password.
+    // The URL may contain a password, so it is not shown.
     throw new UsageError('the proxy must be an http:// or https:// URL (HTTPS_PROXY); no other kind is spoken');
   }
   return proxy;
 }
 
 /**
- * A TCP connection to `host:port` through an HTTP proxy (CONNECT, RFC 9110 9.3.6), its two directions ended separately.
+ * Opens a TCP connection to `host:port` through an HTTP proxy (CONNECT, RFC 9110 9.3.6), with half-close.
  * @throws NetworkError; the signal's reason when aborted
  */
 export async function connectThrough(proxy: URL, host: string, port: number, signal: AbortSignal): Promise<Socket> {
@@ -49,14 +49,14 @@ export async function connectThrough(proxy: URL, host: string, port: number, sig
       maxHeaderSize: maxProxyHeadBytes,
       headers: { Host: authority, ...authorization(proxy) },
     });
-    // boundary: it cannot throw.
+    // boundary: cannot throw.
     connecting.once('connect', ({ statusCode = 0 }, _socket, head) => {
       if (statusCode < 200 || statusCode > 299) return fail(refusal(proxy, authority, statusCode));
       signal.removeEventListener('abort', onAbort);
       if (head.length > 0) socket.unshift(head);
       resolve(socket);
     });
-    // Some proxies answer a refused CONNECT as if it were any other request.
+    // Some proxies answer a refused CONNECT like an ordinary request.
     connecting.once('response', ({ statusCode = 0 }) => fail(refusal(proxy, authority, statusCode)));
     connecting.on('error', (error) => fail(asNetworkError(error, `the proxy ${proxy.host}`)));
     connecting.end();

@@ -8,12 +8,12 @@ const loopback: LookupAddress[] = [
 ];
 
 /**
- * How long one address of several is tried before the next is tried beside it (RFC 8305), in milliseconds. Node's 250 are
- * over before a busy process has looked at its sockets, and then a connection that stands counts as failed.
+ * Happy Eyeballs delay before the next address is tried in parallel (RFC 8305), in milliseconds. Node's default of
+ * 250 can pass before a busy process polls its sockets, and an established connection would count as failed.
  */
 const attemptTimeoutMs = 3_000;
 
-/** For `net.connect` and `tls.connect`: every address of a name is tried, and names under `localhost` are this machine. */
+/** For `net.connect` and `tls.connect`: tries every address of a name; names under `localhost` mean this machine. */
 export const addressOptions = {
   lookup: lookupWithLoopback,
   autoSelectFamily: true,
@@ -21,8 +21,8 @@ export const addressOptions = {
 };
 
 /**
- * A `lookup` for `net.connect` and `tls.connect`: `localhost` and names under it are the loopback addresses, whatever the
- * system's resolver makes of them (RFC 6761 6.3); every other name is looked up as usual.
+ * A `lookup` for `net.connect` and `tls.connect`: `localhost` and names under it are the loopback addresses, whatever
+ * the system's resolver says (RFC 6761 6.3); other names are resolved as usual.
  */
 export function lookupWithLoopback(hostname: string, options: LookupOptions, callback: LookupCallback): void {
   if (!/(^|\.)localhost\.?$/i.test(hostname)) {

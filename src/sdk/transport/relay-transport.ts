@@ -8,29 +8,27 @@ import { withDeadline } from '../calls/deadline.js';
 import { type TlsDialDetails, type TlsDialOptions, dialTls } from './dial-tls.js';
 import { NetworkError } from '../calls/errors.js';
 
-/** Connections kept for calls to one relay. Handshakes of visitors wait for a signature each, a few at a time. */
+/** Most pooled connections for calls to one relay. TLS handshakes wait for a signature each, a few at a time. */
 const maxCallConnections = 16;
-/** Less than relays keep a connection for, or one could be used just as it is closed. */
+/** Shorter than a relay's keep-alive timeout, so that no connection is used while the relay closes it. */
 const keepAliveTimeoutMs = 50_000;
 const connectTimeoutMs = 10_000;
-/** Relays whose last TLS session is kept: discovery may bring ever new ones. */
+/** Most relays whose TLS session is cached: discovery may find an unbounded number. */
 const maxKeptSessions = 64;
 
-/**
- * How Node reaches relays: one set of TLS rules, and one way through a proxy, for API calls and for reverse sessions.
- */
+/** How Node connects to relays: the same TLS and proxy settings for API calls and reverse sessions. */
 export class RelayTransport {
   readonly #options: TlsDialOptions;
   readonly #agent: Agent;
-  /** Last TLS session with each relay, by protocols offered: the many connections to one cost a full handshake once. */
+  /** TLS session cache by relay and ALPN offer, so that only the first connection needs a full handshake. */
   readonly #sessions = new Map<string, Buffer>();
   readonly #closing = new AbortController();
-  /** The address that the last connection went to. */
+  /** The remote address of the last connection. */
   remoteAddress: string | undefined;
 
   constructor(options: TlsDialOptions = {}) {
     this.#options = options;
-    // One listener a connection that is being made.
+    // One listener per pending connection.
     setMaxListeners(0, this.#closing.signal);
     this.#agent = new Agent({
       connect: ({ protocol, host, hostname }, callback) => {
@@ -55,7 +53,7 @@ export class RelayTransport {
   };
 
   /**
-   * A TLS connection of one's own to a relay, speaking HTTP/1.1, its two directions ended separately.
+   * Opens a separate TLS connection to a relay, for HTTP/1.1, with half-close.
    * @throws NetworkError; the signal's reason when aborted
    */
   async connect(relay: URL, signal: AbortSignal): Promise<TLSSocket> {
@@ -63,14 +61,14 @@ export class RelayTransport {
   }
 
   /**
-   * The same over what `over` makes of the TCP connection.
+   * The same, over the stream that `over` makes of the TCP connection.
    * @param alpn offered before `http/1.1`
    */
   async connectOver(relay: URL, alpn: string, over: (tcp: Socket) => Duplex, signal: AbortSignal): Promise<TLSSocket> {
     return await this.#dial(relay, { allowHalfOpen: true, over }, signal, alpn);
   }
 
-  /** Ends the connections kept for calls, and those that are being made for them. Connections from `connect` belong to their callers. */
+  /** Closes pooled and pending connections for calls. Connections from `connect` belong to their callers. */
   async close(): Promise<void> {
     this.#closing.abort(new Error('the transport was closed'));
     await this.#agent.destroy();
@@ -95,7 +93,7 @@ export class RelayTransport {
       const socket = await dialTls(relay, this.#options, details, signal);
       socket.setNoDelay(true);
       this.remoteAddress = socket.remoteAddress ?? this.remoteAddress;
-      // boundary: it keeps bytes, and cannot throw.
+      // boundary: it only stores bytes and cannot throw.
       socket.on('session', (given: Buffer) => this.#keep(kind, given));
       return socket;
     } catch (error) {

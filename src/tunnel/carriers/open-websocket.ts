@@ -37,7 +37,7 @@ export function openWebSocket(socket: TLSSocket, request: WebSocketRequest): Pro
       readRefusal(response, relay.host).then(reject, reject);
     });
     let isRecycled = false;
-    // boundary: it cannot throw.
+    // boundary: cannot throw.
     opening.once('upgrade', (response) => (isRecycled = recycles(response)));
     opening.once('open', () => {
       if (opening.protocol !== protocol) {

@@ -100,7 +100,7 @@ export class RawCarrier implements Carrier {
         setHost: false,
         headers: { Host: this.relay.host, Connection: 'Upgrade', Upgrade: reverseProtocol, ...headers },
       });
-      // boundary: it cannot throw.
+      // boundary: cannot throw.
       request.once('upgrade', (response, upgraded, head) => {
         if (response.headers.upgrade?.toLowerCase() !== reverseProtocol) {
           reject(new AnswerError('the relay switched to another protocol', response.statusCode));

@@ -35,7 +35,7 @@ export function closeSoon(socket: Duplex, lastWords = ''): void {
   socket.once('close', () => clearTimeout(timer));
   socket.removeAllListeners('data');
   let left = maxBytesAfterRefusal;
-  // boundary: it counts, and cannot throw.
+  // boundary: only counts and cannot throw.
   socket.on('data', (chunk: Buffer) => {
     left -= chunk.length;
     if (left < 0) socket.destroy();

@@ -100,7 +100,7 @@ export async function connectTarget(target: Target, signal: AbortSignal): Promis
       targetConnectTimeoutMs,
     );
     signal.addEventListener('abort', onAbort, { once: true });
-    // boundary: it cannot throw.
+    // boundary: cannot throw.
     socket.once('connect', onConnect).once('error', unreachable);
   });
 }
