@@ -12,22 +12,22 @@ import {
   maxFrameBytes,
 } from '../protocol/frames.js';
 
-/** How long the other side may take to finish a connection that is over for us. */
+/** Deadline for the peer to finish a connection that has ended on this side. */
 const settleTimeoutMs = 5_000;
-/** How long it may take to close the session. */
+/** Deadline for the peer to close the session. */
 const closeTimeoutMs = 2_000;
-/** Content of a frame that is sealed in one record, its header beside it (RFC 8446 5.1). */
+/** Largest frame content that fits into one record together with its header (RFC 8446 5.1). */
 const sealedFrameBytes = 16_384 - frameHeaderBytes;
 
-/** A session that seals what is written to it, but for frames that may go in the clear. */
+/** A session that seals what is written to it, except for clear frames. */
 export interface ClearFrames extends Duplex {
-  /** Bytes of a connection's frames, headers included, that are sealed first. */
+  /** Bytes of a connection's frames, including headers, that are sealed first. */
   readonly clearAfterBytes: number;
-  /** Its keys have been used for long. */
+  /** Whether its keys are near their usage limit. */
   readonly isWorn: boolean;
   /**
-   * Writes whole frames, or, in the clear, parts of one. What is written otherwise is none of a connection's bytes.
-   * @param kind `sealed` is encrypted here, `clear` goes as it is
+   * Writes complete frames or, in the clear, parts of one. Other writes are not part of a connection.
+   * @param kind `sealed` is encrypted here, `clear` is sent as it is
    */
   writeFrames(bytes: Buffer, kind: FrameKind, done?: Callback): boolean;
 }
@@ -36,35 +36,35 @@ export type FrameKind = 'sealed' | 'clear';
 type Callback = (error?: Error | null) => void;
 
 /**
- * One connection inside a session that outlives it: each direction is a row of frames, closed by an end, or by a cut where
- * the connection broke (docs/protocol.md). As a stream it behaves as a socket would; `onOver` tells when the session is
- * free for the next connection, or that it is not to be had any more: then it is destroyed.
+ * One connection inside a reusable session: each direction is a sequence of frames, terminated by an end mark, or by
+ * a cut mark if the connection failed (docs/protocol.md). As a stream it behaves like a socket. `onOver` reports
+ * whether the session is free for the next connection; otherwise it is destroyed.
  */
 export class FramedChannel extends Duplex implements PooledReadable {
   readonly #session: Duplex;
   readonly #onOver: (isFree: boolean) => void;
   /** Partial frame header. */
   #header = Buffer.alloc(0);
-  /** Bytes of the frame that are still to come. */
+  /** Remaining bytes of the frame. */
   #left = 0;
   #received: 'open' | 'closed' = 'open';
   #sent: 'open' | 'closed' = 'open';
   #timer: NodeJS.Timeout | undefined;
   #over = false;
-  /** The session is not wanted again, by one of the two. */
+  /** One side does not want to reuse the session. */
   #last = false;
   #reads: Flushable | undefined;
-  /** Takes what of this chunk was read into a buffer that is used again. */
+  /** Releases the parts of a pooled chunk. */
   #give: ((content: Buffer) => void) | undefined;
-  /** Of frames that came together: small ones go on together, since each push costs a write further on. */
+  /** Contents of frames that arrived together: small ones are pushed together, since each push costs a write. */
   #arrived: Buffer[] = [];
-  /** The session, where frames may go in the clear. */
+  /** The session, if it supports clear frames. */
   readonly #clearFrames: ClearFrames | undefined;
-  /** Where frames are written, those in the clear marked as such. */
+  /** The write tags: which writes are clear frames. */
   readonly #frames: GatherTarget;
-  /** Bytes of frames to seal before any goes in the clear. */
+  /** Remaining bytes of frames to seal before any is sent in the clear. */
   #toSeal: number;
-  /** Writes whose frame header can be put right before them in their buffer. */
+  /** Writes whose buffer has room for the frame header directly before them. */
   readonly #inPlace = new WriteTags<true>();
 
   constructor(session: Duplex, onOver: (isFree: boolean) => void) {
@@ -94,7 +94,7 @@ export class FramedChannel extends Duplex implements PooledReadable {
     return super.write(chunk, encoding as BufferEncoding, done);
   }
 
-  /** Writes a chunk in whose buffer the `frameHeaderBytes` right before it may be overwritten. */
+  /** Writes a chunk whose buffer has `frameHeaderBytes` of headroom that may be overwritten. */
   writeInPlace(chunk: Buffer, done?: Callback): boolean {
     if (!this.writableEnded && !this.destroyed) this.#inPlace.made(true);
     return super.write(chunk, done);
@@ -123,7 +123,7 @@ export class FramedChannel extends Duplex implements PooledReadable {
     if (this.#received === 'closed') this.#free(Buffer.alloc(0));
   }
 
-  /** A session of TLS read so is not freed again: it would go on to hold a large buffer, and was worth its handshake. */
+  /** A TLS session with pooled reads is not reused: it would keep a large buffer, and has repaid its handshake. */
   reuse(take: TakePooled): Flushable | undefined {
     this.#reads = reuse(this.#session, (chunk, release) => {
       let lent = 1;
@@ -160,7 +160,7 @@ export class FramedChannel extends Duplex implements PooledReadable {
       if (this.#sent === 'open') this.#close(frameMark.cut);
       if (this.#received === 'closed') this.#free(Buffer.alloc(0));
       else {
-        // What still comes is for nobody, but its end must be seen.
+        // Further data is discarded, but its end must be seen.
         this.#timer = setTimeout(this.#onLost, settleTimeoutMs);
         this.#session.resume();
       }
@@ -184,7 +184,7 @@ export class FramedChannel extends Duplex implements PooledReadable {
     if (arrived.length === 0) return;
     this.#arrived = [];
     for (const content of joinSmall(arrived)) {
-      // What this stream holds from before goes first.
+      // Earlier bytes in this stream come first.
       if (this.#give && this.readableLength === 0) this.#give(content);
       else if (!this.push(this.#give ? Buffer.from(content) : content) && !this.#over) this.#session.pause();
     }
@@ -201,7 +201,7 @@ export class FramedChannel extends Duplex implements PooledReadable {
         continue;
       }
       if (this.#received === 'closed') {
-        // The next connection's first bytes cannot come before both directions of this one are closed.
+        // The next connection cannot begin before both directions of this one are closed.
         this.#fail(new Error('bytes after the end of a connection'));
         return;
       }
@@ -227,7 +227,7 @@ export class FramedChannel extends Duplex implements PooledReadable {
     return { taken, value: isWhole ? header.readUInt32BE(0) : undefined };
   }
 
-  /** The other side has closed its direction; `rest` came after. */
+  /** The peer has closed its direction; `rest` are the bytes after that. */
   #closed(mark: FrameMark, rest: Buffer): void {
     this.#pushArrived();
     this.#received = 'closed';
@@ -261,7 +261,7 @@ export class FramedChannel extends Duplex implements PooledReadable {
     writeGathered(this.#frames, [frameHeader(length), ...chunks], done);
   }
 
-  /** As much as a record holds; the rest after it. */
+  /** As much as fits into one record; the rest follows. */
   #sendSealed(chunks: Buffer[], length: number, done: Callback): void {
     const all = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, length);
     const content = all.subarray(0, sealedFrameBytes);
@@ -272,7 +272,7 @@ export class FramedChannel extends Duplex implements PooledReadable {
     if (!isAll) this.#send([all.subarray(content.length)], done);
   }
 
-  /** Puts the header right before the chunk: what lies in one piece is encrypted where it lies. */
+  /** Writes the header into the headroom before the chunk, so that both are encrypted in place. */
   #sendInPlace(chunk: Buffer, done: Callback): void {
     if (this.#toSeal > 0 || chunk.length > maxFrameBytes) return this.#send([chunk], done);
     const frame = Buffer.from(chunk.buffer, chunk.byteOffset - frameHeaderBytes, frameHeaderBytes + chunk.length);
@@ -280,7 +280,7 @@ export class FramedChannel extends Duplex implements PooledReadable {
     this.#frames.write(frame, done);
   }
 
-  /** A frame for each chunk, one after the other. */
+  /** One frame per chunk. */
   #sendEach(chunks: readonly { chunk: Buffer; inPlace: boolean }[], at: number, done: Callback): void {
     const next = chunks[at];
     if (!next) return done();
@@ -315,7 +315,7 @@ export class FramedChannel extends Duplex implements PooledReadable {
   }
 
   readonly #onLost = (): void => {
-    // The last bytes may be among those that are still being joined, and all is well then.
+    // The last bytes may be among those still being joined, which is a regular end.
     this.#reads?.flush();
     this.#fail(this.#session.errored ?? new Error('the session was lost'));
   };
@@ -337,7 +337,7 @@ export class FramedChannel extends Duplex implements PooledReadable {
   }
 }
 
-/** What was written still goes out. */
+/** Pending writes are still sent. */
 function closeGently(session: Duplex): void {
   const timer = setTimeout(() => session.destroy(), closeTimeoutMs);
   session.once('close', () => clearTimeout(timer));

@@ -6,21 +6,21 @@ import { guard, repeat } from '../util/boundary.js';
 import type { DatagramChannel, DatagramChannelEvents } from './datagram-channel.js';
 import { DatagramQueue } from './datagram-queue.js';
 
-/** Bytes handed to the system and not taken by it yet; as long as there are more, datagrams wait here instead. */
+/** Most bytes in the socket's write buffer; past it datagrams wait here. */
 const maxInFlightBytes = 65_536;
 const unsupportedData = 1003;
 
 export interface ChannelTimes {
-  /** A ping is sent at this interval, in milliseconds; a peer that answers none of two is gone. Absent: the peer pings. */
+  /** A ping is sent at this interval, in milliseconds; a peer that misses two is gone. Absent: the peer pings. */
   pingMs?: number;
-  /** Without a word for this long, in milliseconds, the peer is gone. */
+  /** Idle timeout in milliseconds. */
   silenceMs: number;
 }
 
-/** The carrier that gets through everywhere: a WebSocket, one datagram a binary message. */
+/** The carrier that works everywhere: a WebSocket with one datagram per binary message. */
 export class WebSocketDatagrams extends EventEmitter<DatagramChannelEvents> implements DatagramChannel {
   readonly maxBytes = maxFrameBytes;
-  /** It takes whatever comes from a UDP socket. */
+  /** It accepts every UDP datagram. */
   readonly oversized = 0;
   readonly #socket: WebSocket;
   readonly #connection: Duplex;
@@ -32,8 +32,8 @@ export class WebSocketDatagrams extends EventEmitter<DatagramChannelEvents> impl
   readonly #ping: NodeJS.Timeout | undefined;
 
   /**
-   * @param socket open, with `maxFrameBytes` as its largest message
-   * @param connection below it
+   * @param socket open, with `maxFrameBytes` as its message limit
+   * @param the underlying connection
    */
   constructor(socket: WebSocket, connection: Duplex, { pingMs, silenceMs }: ChannelTimes) {
     super();
@@ -86,7 +86,7 @@ export class WebSocketDatagrams extends EventEmitter<DatagramChannelEvents> impl
   }
 
   #write(datagram: Buffer): void {
-    // What comes in one turn of the loop leaves as one TLS record.
+    // Datagrams of one turn of the event loop leave in one TLS record.
     if (!this.#corked) {
       this.#corked = true;
       this.#connection.cork();

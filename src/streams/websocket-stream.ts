@@ -2,35 +2,35 @@ import { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import { guard } from '../util/boundary.js';
 
-/** Bytes of one message, which a peer may send or is sent. */
+/** Size limit of a message, in both directions. */
 export const maxWebSocketMessageBytes = 1 << 20;
 const maxSentMessageBytes = 1 << 16;
-/** How long the closing handshake may take (RFC 6455 7.1.1). */
+/** Deadline of the closing handshake (RFC 6455 7.1.1). */
 const closeTimeoutMs = 2_000;
 const nothing = Buffer.alloc(0);
 const unsupportedData = 1003;
-/** Bytes that may come of a message that is not whole, while none may come at all: room for control frames. */
+/** Bytes accepted while no data is expected: room for control frames. */
 const maxIdleBytes = 4_096;
 
-/** A stream that can be told that nothing may come for a while, and then holds next to nothing of what comes all the same. */
+/** A stream that can be told to expect no data for a while, and then buffers almost nothing. */
 export interface Quietable {
   quiet: boolean;
 }
 
 /**
- * An open WebSocket as the byte stream that it carries: binary messages, whose borders mean nothing; an empty one ends its
- * direction, while the other goes on; backpressure in both. A WebSocket that closes before both ends were said was cut:
- * the stream fails with ERR_STREAM_PREMATURE_CLOSE.
+ * A byte stream over an open WebSocket: binary messages whose boundaries mean nothing. An empty message ends its
+ * direction only. Backpressure works both ways. If the WebSocket closes before both directions ended, the stream
+ * fails with ERR_STREAM_PREMATURE_CLOSE.
  */
 export class WebSocketStream extends Duplex implements Quietable {
   readonly #socket: WebSocket;
   readonly #connection: Duplex;
   #ended = false;
   #quiet = false;
-  /** Of what is not whole yet. */
+  /** Bytes of the incomplete message. */
   #partialBytes = 0;
 
-  /** @param connection below it */
+  /** @param the underlying connection */
   constructor(socket: WebSocket, connection: Duplex) {
     super({ allowHalfOpen: true });
     this.#socket = socket;
@@ -41,7 +41,7 @@ export class WebSocketStream extends Duplex implements Quietable {
     socket.on('error', this.#onError);
   }
 
-  /** A message is held until it is whole: one of 1 MiB that never ends would be, for as long as the session waits. */
+  /** Messages are buffered until complete: an unfinished one of 1 MiB would be held while the session waits. */
   set quiet(isQuiet: boolean) {
     if (isQuiet === this.#quiet) return;
     this.#quiet = isQuiet;
@@ -82,7 +82,7 @@ export class WebSocketStream extends Duplex implements Quietable {
   );
 
   readonly #onClose = (): void => {
-    // All was said; what is still unread stays to be read.
+    // Both directions have ended; unread data can still be read.
     if (this.#ended && this.writableFinished) return;
     this.destroy(Object.assign(new Error('the WebSocket was cut'), { code: 'ERR_STREAM_PREMATURE_CLOSE' }));
   };

@@ -1,4 +1,4 @@
-/** TLS 1.3 (RFC 8446) on the server's side, signed elsewhere. Imports nothing but `node:` modules. */
+/** A TLS 1.3 server (RFC 8446) with external signatures. Imports only `node:` modules. */
 export { TlsAlertError, plaintextAlertRecord } from './codec/alerts.js';
 export { ClientHelloReader } from './records/client-hello-reader.js';
 export { type AlertName, cipherSuites, extensionType, handshakeType } from './codec/constants.js';

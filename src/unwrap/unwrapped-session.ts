@@ -272,7 +272,7 @@ export class UnwrappedSession extends Duplex implements ClearFrames, PooledReada
   /** @param isOwn the bytes are in no buffer that is used again */
   #give(bytes: Buffer, isOwn = this.#lend === undefined): void {
     if (bytes.length === 0) return;
-    // What this stream holds from before goes first.
+    // Earlier bytes in this stream come first.
     if (this.#taker && this.readableLength === 0) this.#taker(bytes, isOwn ? ignore : this.#lend!(), false);
     else if (!this.push(isOwn ? bytes : Buffer.from(bytes))) this.#socket.pause();
   }

@@ -1,21 +1,22 @@
 import type { Duplex } from 'node:stream';
 import type { QuicServer, QuicSession } from './quic-package.js';
 
-// The library tells of an error by an event, of streams and connections too that it has told nobody of yet, or never will. Where nobody
-// listens, that ends the process, and a peer brings it about by breaking off a stream. So there is a listener from their first moment on.
+// The library emits `error` events, also on streams and connections that it has not announced yet or never will. An
+// unhandled one ends the process, and a peer can cause it by resetting a stream. So each gets an error listener when
+// it is created.
 
 interface SessionInside {
-  /** Makes each stream that the peer has opened. */
+  /** Creates each stream opened by the peer. */
   _getOrCreateStream?: (id: number) => Duplex;
 }
 
 interface ServerInside {
-  /** Makes each connection, its handshake still to come. */
+  /** Creates each connection, before its handshake. */
   _onNewSession?: (event: { connHandle: number }) => void;
   _sessions?: Map<number, QuicSession>;
 }
 
-/** @throws Error when this release of the library looks otherwise inside */
+/** @throws Error when the library's internals are different in this release */
 export function guardSessionErrors<Session extends QuicSession>(session: Session): Session {
   const inside = session as SessionInside;
   const make = inside._getOrCreateStream;
@@ -29,7 +30,7 @@ export function guardSessionErrors<Session extends QuicSession>(session: Session
   return session;
 }
 
-/** @throws Error when this release of the library looks otherwise inside */
+/** @throws Error when the library's internals are different in this release */
 export function guardServerErrors(server: QuicServer): QuicServer {
   const inside = server as ServerInside;
   const { _onNewSession: make, _sessions: sessions } = inside;

@@ -4,36 +4,36 @@ import { DatagramQueue } from '../datagram-queue.js';
 import type { QuicCloseInfo, QuicSession } from './quic-package.js';
 import { guard, repeat } from '../../util/boundary.js';
 
-/** UDP payload that every path of QUIC takes (RFC 9000 14), until more was seen to pass. */
+/** UDP payload that every QUIC path supports (RFC 9000 14), used until path MTU discovery finds more. */
 const leastPathBytes = 1_200;
-/** Of it, around a datagram: short header with a connection id of 20 bytes, AEAD tag, frame type and length. */
+/** Overhead of a datagram: short header with a connection id of 20 bytes, AEAD tag, frame type and length. */
 const overheadBytes = 1 + 20 + 4 + 16 + 3;
 /**
- * Handed on before the depth of the queue below is looked at, which waits for another thread. That queue takes 64 and drops what comes
- * beyond in silence: so many more that one which was found empty passes on, and fewer where something stands in it.
+ * Datagrams sent before the depth of the library's queue is checked again, which waits for another thread. That queue
+ * holds 64 and silently drops the excess: this many may follow an empty queue, fewer otherwise.
  */
 const datagramsALook = { empty: 512, filling: 32 };
 const deepQueue = 16;
-/** What was seen of it counts for this long. */
+/** How long the last known depth is valid. */
 const lookIsGoodForMs = 50;
-/** How soon a queue that was found deep is looked at again. */
+/** When a full queue is checked again. */
 const lookAgainMs = 2;
 
-/** QUIC DATAGRAM frames (RFC 9221) of a connection that is admitted, one datagram a frame. */
+/** QUIC DATAGRAM frames (RFC 9221) of an admitted connection, one datagram per frame. */
 export class QuicDatagrams extends EventEmitter<DatagramChannelEvents> implements DatagramChannel {
   oversized = 0;
   readonly #session: QuicSession;
   readonly #waiting = new DatagramQueue();
   readonly #ping: NodeJS.Timeout | undefined;
   #maxBytes = leastPathBytes - overheadBytes;
-  /** May be handed on without looking. */
+  /** Datagrams that may be sent without a check. */
   #credit = 0;
   #lookedAt = 0;
   #refused = 0;
   #look: NodeJS.Timeout | undefined;
   #isClosed = false;
 
-  /** @param pingMs how often to say something that must be answered; absent: the peer does */
+  /** @param pingMs interval of a ping; absent when the peer pings */
   constructor(session: QuicSession, { pingMs }: { pingMs?: number } = {}) {
     super();
     this.#session = session;
@@ -106,17 +106,17 @@ export class QuicDatagrams extends EventEmitter<DatagramChannelEvents> implement
     clearInterval(this.#ping);
     clearTimeout(this.#look);
     this.#waiting.clear();
-    // Never within the call that closed it.
+    // Not synchronously within the call that closed it.
     queueMicrotask(() => this.emit('closed', error));
   }
 }
 
-/** Closes a connection, whatever state it is in. */
+/** Closes a connection in any state. */
 export function closeQuietly(session: QuicSession, errorCode = 0, reason = ''): void {
   try {
     void Promise.resolve(session.close(errorCode, reason)).catch(() => undefined);
   } catch {
-    // It is gone.
+    // The connection is already closed.
   }
 }
 

@@ -1,12 +1,12 @@
 import type { Readable } from 'node:stream';
 import { NoPrefixError, readPrefix } from '../../net/read-prefix.js';
 
-/** Of what either side says on the first stream: a token has a few hundred bytes. */
+/** Largest message on the first stream: a token has a few hundred bytes. */
 export const maxQuicMessageBytes = 8_192;
 
 /**
- * Reads the one JSON object that a side says on the first stream. It counts once it is whole, whether or not the stream ends there:
- * clients differ in that.
+ * Reads the single JSON object that a side sends on the first stream. It is accepted once complete, whether or not
+ * the stream ends: clients differ.
  * @throws Error in one line when it is too large, not JSON, or the stream ends before
  */
 export async function readQuicMessage(stream: Readable): Promise<unknown> {
@@ -16,18 +16,18 @@ export async function readQuicMessage(stream: Readable): Promise<unknown> {
     text = Buffer.concat([text, chunk]);
     if (text.length > maxQuicMessageBytes)
       throw new Error(`more than ${maxQuicMessageBytes} bytes on the first stream`);
-    // Nothing else can end an object, so that one in many pieces is not parsed at each.
+    // Only a closing brace can end the object, so it is not parsed at every chunk.
     if (!text.toString('latin1').trimEnd().endsWith('}')) return undefined;
     try {
       return { message: JSON.parse(text.toString()) as unknown };
     } catch {
-      // The brace was not the last.
+      // Not the last brace.
       return undefined;
     }
   };
   try {
     const { message } = await readPrefix(stream, take);
-    // Read on, for its end to be noticed.
+    // Keep reading to notice the end.
     stream.resume();
     return message;
   } catch (error) {

@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { quicAlpn } from '../../protocol/headers.js';
 
-// The part of `@currentspace/http3` that is used, since the package is optional and not there to be compiled against.
+// Types of the used part of `@currentspace/http3`, since the package is optional and may be absent at compile time.
 
 export interface QuicCloseInfo {
   errorCode: number;
@@ -11,7 +11,7 @@ export interface QuicCloseInfo {
 
 /** One QUIC connection, on either side. */
 export interface QuicSession extends EventEmitter<{
-  /** The peer opened a stream of whichever kind. */
+  /** The peer opened a stream, bidirectional or not. */
   stream: [stream: Duplex & { readonly id: number }];
   datagram: [datagram: Buffer];
   close: [info: QuicCloseInfo];
@@ -19,7 +19,7 @@ export interface QuicSession extends EventEmitter<{
 }> {
   readonly remoteAddress?: string;
   openStream(): Duplex;
-  /** @returns false when it was not even queued; one that the path cannot take is given up without a word */
+  /** @returns false when it was not queued; one too large for the path is dropped silently */
   sendDatagram(datagram: Buffer): boolean;
   ping(): boolean;
   getMetrics(): QuicMetrics | null;
@@ -27,7 +27,7 @@ export interface QuicSession extends EventEmitter<{
 }
 
 export interface QuicMetrics {
-  /** Largest UDP payload that the path was seen to take. */
+  /** Largest UDP payload known to pass the path. */
   pmtu?: number;
   /** Datagrams that wait for congestion control to let them go. */
   datagramQueueDepth: number;
@@ -41,14 +41,16 @@ export interface QuicServer extends EventEmitter<{
   close(): Promise<void>;
 }
 
-/** Common to both sides. `portable` is the native code by poll(2): the WASM mode must not face anybody. */
+/**
+ * Options of both sides. `portable` is the native code with poll(2); the WASM mode is not fit for untrusted peers.
+ */
 interface QuicOptions {
   runtimeMode: 'portable';
   alpn: readonly string[];
   enableDatagrams: true;
   maxIdleTimeoutMs: number;
   initialMaxStreamsBidi: number;
-  /** Bytes of all streams together that the peer may send without being read. */
+  /** Flow control window of all streams together. */
   initialMaxData: number;
 }
 
@@ -58,7 +60,7 @@ export interface QuicPackage {
       key: string;
       cert: string;
       maxConnections: number;
-      /** False: who opens a connection must first show that its address is its own (RFC 9000 8.1.2). */
+      /** False: a client must first validate its address with a Retry (RFC 9000 8.1.2). */
       disableRetry: boolean;
     },
   ): QuicServer;
@@ -71,7 +73,7 @@ export interface QuicPackage {
   };
 }
 
-/** What both sides say; only the idle timeout of the two is the shorter one's (RFC 9000 10.1). */
+/** Options of both sides. The effective idle timeout is the shorter one (RFC 9000 10.1). */
 export const quicOptions = {
   runtimeMode: 'portable',
   alpn: [quicAlpn],
@@ -80,7 +82,7 @@ export const quicOptions = {
   initialMaxStreamsBidi: 1,
   initialMaxData: 65_536,
 } as const;
-/** So often, in milliseconds, the relay says something that must be answered: it keeps the path, and NAT on it, open. */
+/** Interval of the relay's pings in milliseconds, which keep the path and its NATs open. */
 export const quicPingMs = 5_000;
 
 const packageName: string = '@currentspace/http3';
@@ -88,7 +90,7 @@ const leastNodeMajor = 24;
 
 /**
  * Loads the optional package.
- * @throws Error in one line that says what is missing
+ * @throws Error in one line that names what is missing
  */
 export async function loadQuic(): Promise<QuicPackage> {
   if (Number.parseInt(process.versions.node, 10) < leastNodeMajor) {

@@ -1,8 +1,8 @@
 import { type AlertName, alertCodes, contentType } from './constants.js';
 
 /**
- * A fault of the peer, or of ours, that ends the connection with a fatal alert (RFC 8446 6.2). `alert` is the alert's
- * registered name, `code` its number.
+ * An error of the peer or of this side that ends the connection with a fatal alert (RFC 8446 6.2). `alert` is the
+ * alert's registered name, `code` its number.
  */
 export class TlsAlertError extends Error {
   override readonly name = 'TlsAlertError';
@@ -30,7 +30,7 @@ export function plaintextAlertRecord(name: AlertName): Buffer {
   return Buffer.concat([Buffer.from([contentType.alert, 3, 3, 0, 2]), alertBody(name)]);
 }
 
-/** The registered name of an alert code, or `undefined` for one that no document we follow defines. */
+/** The registered name of an alert code, or `undefined` for an unknown one. */
 export function alertName(code: number): AlertName | undefined {
   for (const [name, value] of Object.entries(alertCodes)) if (value === code) return name as AlertName;
   return undefined;

@@ -136,40 +136,43 @@ export const handshakeHeaderLength = 4;
 /** Bytes of a ClientHello, and of the records that carry it when it is read ahead of the handshake. */
 export const maxClientHelloBytes = 16_384;
 /**
- * Bytes of records dropped for a client that offers early data, which is never accepted (RFC 8446 4.2.10). Common
- * servers allow 16 KiB, and a client may only send what some earlier server of this name allowed it.
+ * Bytes of early data that are skipped, since it is never accepted (RFC 8446 4.2.10). Common servers allow 16 KiB,
+ * and a client may only send what an earlier server of this name allowed.
  */
 export const maxSkippedEarlyDataBytes = 65_536;
-/** A client in middlebox compatibility mode sends one (RFC 8446 D.4); no reason is known for more than two. */
+/** A client in middlebox compatibility mode sends one (RFC 8446 D.4); two are tolerated. */
 export const maxChangeCipherSpecs = 4;
-/** Records without content in a row: allowed as padding against traffic analysis, but they cost work and carry nothing. */
+/** Empty records in a row: allowed as padding against traffic analysis, but they cost work. */
 export const maxEmptyRecordsInRow = 32;
-/** Warnings (user_canceled) on one connection; they have no effect. */
+/** Most warning alerts (user_canceled) on one connection; they have no effect. */
 export const maxWarningAlerts = 4;
-/** KeyUpdates without application data between them. */
+/** Most KeyUpdates without application data between them. */
 export const maxKeyUpdatesInRow = 32;
 /**
- * Records under one key before the next is used. AES-GCM bears 2^24.5 full ones (RFC 8446 5.5); the check comes once a
- * write, which leaves room for the records of a long one.
+ * Records under one key before the next is used. AES-GCM bears 2^24.5 full ones (RFC 8446 5.5); the limit is checked
+ * once per write, with room for the records of a long one.
  */
 export const maxRecordsPerKey = 2 ** 24;
 
-/** Time a client has to finish its handshake, the remote signature included. */
+/** Deadline of the handshake, including the remote signature. */
 export const defaultHandshakeTimeoutMs = 10_000;
-/** Time a peer has to take a fatal alert before its connection is cut. */
+/** Time for the peer to receive a fatal alert before the connection is destroyed. */
 export const alertLingerMs = 1_000;
 
-/** Our own limit on the life of a ticket, counted from the signature that its first session was opened with. */
+/** Lifetime of a ticket, counted from the signature of its original full handshake. */
 export const maxTicketLifetimeSeconds = 3_600;
-/** How far the age a client claims for its ticket may be from the age we see. */
+/** Allowed difference between the ticket age claimed by a client and the real age. */
 export const ticketAgeToleranceMs = 60_000;
-/** Tickets tried of those a client offers. */
+/** Most offered tickets that are tried. */
 export const maxTicketsTried = 4;
-/** Tickets given out: two after a full handshake, as browsers open several connections at once and use each only once. */
+/**
+ * Tickets issued: two after a full handshake, since browsers open several connections at once and use each ticket
+ * once.
+ */
 export const ticketsAfterFullHandshake = 2;
 export const ticketsAfterResumption = 1;
 
-/** Bytes buffered in each direction before the other side is made to wait. */
+/** Bytes buffered per direction before backpressure applies. */
 export const streamHighWaterMark = 65_536;
-/** Records' contents that may wait to be read: those of a byte each take far more memory than their bytes say. */
+/** Most record contents buffered: contents of one byte take far more memory than one byte. */
 export const maxWaitingContents = 512;

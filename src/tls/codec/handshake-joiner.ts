@@ -2,8 +2,8 @@ import { TlsAlertError } from './alerts.js';
 import { handshakeHeaderLength } from './constants.js';
 
 /**
- * Puts handshake messages together again from the fragments that records carry: several messages in one record, or
- * one over many (RFC 8446 5.1).
+ * Reassembles handshake messages from record fragments: several messages in one record, or one over many (RFC 8446
+ * 5.1).
  */
 export class HandshakeJoiner {
   readonly #header = Buffer.alloc(handshakeHeaderLength);
@@ -11,15 +11,15 @@ export class HandshakeJoiner {
   #message: Buffer | undefined;
   #messageFilled = 0;
 
-  /** Whether a message has begun and is not yet whole. */
+  /** Whether a message is incomplete. */
   get incomplete(): boolean {
     return this.#headerFilled > 0;
   }
 
   /**
-   * Takes the next message, or a part of it, from the start of `fragment`, and gives the rest of the fragment back.
-   * `maxLength` tells how long a message of a type may be, header included, and throws for a type that must not come
-   * now. Throws `TlsAlertError` at the header, before anything is kept for a message that would be refused.
+   * Consumes the next message, or a part of it, from the start of `fragment`, and returns the rest. `maxLength`
+   * returns the size limit for a message type, header included, and throws for an unexpected type. Throws
+   * `TlsAlertError` at the header, before anything of a refused message is buffered.
    */
   take(fragment: Buffer, maxLength: (type: number) => number): { message?: Buffer; rest: Buffer } {
     let rest = fragment;

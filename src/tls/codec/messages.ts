@@ -1,6 +1,6 @@
 /**
- * Parsers of single handshake messages, given whole with their 4-byte header. All of them throw `TlsAlertError` with
- * the alert that the fault calls for, and return views of the message, not copies.
+ * Parsers of single, complete handshake messages with their 4-byte header. All throw `TlsAlertError` with the right
+ * alert, and return views of the message, not copies.
  */
 import { TlsAlertError } from './alerts.js';
 import { extensionType, handshakeHeaderLength, handshakeType, helloRetryRequestRandomHex, tls12 } from './constants.js';
@@ -9,7 +9,7 @@ import { Reader } from './reader.js';
 export interface PreSharedKeyOffer {
   readonly identities: readonly { readonly identity: Buffer; readonly obfuscatedTicketAge: number }[];
   readonly binders: readonly Buffer[];
-  /** Bytes of the binders list with its own length, which is the end of the ClientHello (RFC 8446 4.2.11.2). */
+  /** Bytes of the binders list including its length, at the end of the ClientHello (RFC 8446 4.2.11.2). */
   readonly bindersLength: number;
 }
 
@@ -59,7 +59,7 @@ export function parseClientHello(message: Buffer): ClientHello {
   const sessionId = reader.vector8(0, 32);
   const cipherSuites = uint16List(reader.vector16(2, 0xfffe));
   const compressionMethods = reader.vector8(1);
-  // Before TLS 1.3 the extensions could be left out altogether.
+  // Before TLS 1.3 the extensions could be omitted.
   const extensions = reader.remaining === 0 ? new Map<number, Buffer>() : parseExtensions(reader, 'ClientHello');
   reader.end('ClientHello');
   const extensionOrder = [...extensions.keys()];
@@ -112,7 +112,7 @@ export function parseServerHello(message: Buffer): ServerHello {
   };
 }
 
-/** Whether a whole handshake message is a HelloRetryRequest: a ServerHello with the one special random. */
+/** Whether a complete handshake message is a HelloRetryRequest: a ServerHello with a special random. */
 export function isHelloRetryRequest(message: Buffer): boolean {
   const randomStart = handshakeHeaderLength + 2;
   return (
@@ -150,7 +150,7 @@ export function parseCertificate(message: Buffer): {
   return { context, entries };
 }
 
-/** Cuts concatenated handshake messages apart, each with its header; refuses a last one that is not whole. */
+/** Splits concatenated handshake messages, each with its header; an incomplete last one is refused. */
 export function splitHandshakeMessages(bytes: Buffer): Buffer[] {
   const messages: Buffer[] = [];
   let start = 0;
@@ -185,7 +185,7 @@ function parseExtensions(reader: Reader, where: string): Map<number, Buffer> {
   return extensions;
 }
 
-/** Parses one extension's data to its end, or gives `undefined` where the extension is absent. */
+/** Parses the data of one extension completely; returns `undefined` when the extension is absent. */
 function within<T>(extensions: ReadonlyMap<number, Buffer>, type: number, parse: (reader: Reader) => T): T | undefined {
   const data = extensions.get(type);
   if (data === undefined) return undefined;
@@ -202,7 +202,9 @@ function uint16List(bytes: Buffer): number[] {
   return values;
 }
 
-/** RFC 6066 3: in practice a list of exactly one host_name; unknown name types cannot be skipped and are refused. */
+/**
+ * RFC 6066 3: in practice a list of exactly one host_name; unknown name types cannot be skipped, so they are refused.
+ */
 function parseServerName(reader: Reader): string {
   const list = new Reader(reader.vector16(1));
   if (list.uint8() !== 0) throw new TlsAlertError('decode_error', 'server_name has an unknown name type');

@@ -37,7 +37,7 @@ export class Reader {
     return this.#bytes.subarray(start, start + length);
   }
 
-  /** `opaque x<min..max>` with a length of one byte; so on for two and three. */
+  /** `opaque x<min..max>` with a length of one byte; the next methods for two and three. */
   vector8(min = 0, max = 0xff): Buffer {
     return this.#vector(this.uint8(), min, max);
   }
@@ -50,7 +50,7 @@ export class Reader {
     return this.#vector(this.uint24(), min, max);
   }
 
-  /** Throws unless everything was read. */
+  /** Throws unless all bytes were read. */
   end(what: string): void {
     if (this.remaining > 0) throw new TlsAlertError('decode_error', `${what} has trailing bytes`);
   }

@@ -19,7 +19,7 @@ interface SchemeFacts {
   readonly keyType: 'ec' | 'rsa' | 'ed25519';
   /** Curve of a fitting key, as node:crypto names it. */
   readonly curve?: string;
-  /** The digest; absent where the algorithm brings its own. */
+  /** The digest; absent when the algorithm includes its own. */
   readonly hash?: string;
 }
 
@@ -33,15 +33,17 @@ const schemes: ReadonlyMap<number, SchemeFacts> = new Map<number, SchemeFacts>([
   [0x0807, { name: 'ed25519', keyType: 'ed25519' }],
 ]);
 
-/** Bits. A shorter RSA key is no protection, and PSS with SHA-512 would not fit the shortest. */
+/** Smallest RSA key in bits. Shorter keys are insecure, and PSS with SHA-512 does not fit into the shortest. */
 const minRsaModulusLength = 2048;
 
-/** The IANA name of a scheme, or `undefined` when we do not speak it. */
+/** The IANA name of a scheme, or `undefined` when it is not supported. */
 export function signatureSchemeName(scheme: number): SignatureSchemeName | undefined {
   return schemes.get(scheme)?.name;
 }
 
-/** The schemes a key (private or public) can sign with in TLS 1.3, most preferred first; none for an unfit key. */
+/**
+ * The schemes a key (private or public) can sign with in TLS 1.3, most preferred first; none for an unsuitable key.
+ */
 export function schemesForKey(key: KeyObject): number[] {
   const fitting: number[] = [];
   for (const [scheme, facts] of schemes) if (fits(key, facts)) fitting.push(scheme);
@@ -57,7 +59,10 @@ export function signWithScheme(scheme: number, privateKey: KeyObject, content: B
   return sign(facts.hash, content, { key: privateKey, ...padding(facts) });
 }
 
-/** Whether `signature` over `content` is good. Throws a `RangeError` when the scheme is unknown or the key does not fit. */
+/**
+ * Whether `signature` over `content` is valid. Throws a `RangeError` when the scheme is unknown or the key does not
+ * fit.
+ */
 export function verifyWithScheme(scheme: number, publicKey: KeyObject, content: Buffer, signature: Buffer): boolean {
   const facts = factsFor(scheme, publicKey);
   return verify(facts.hash, content, { key: publicKey, ...padding(facts) }, signature);

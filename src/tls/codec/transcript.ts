@@ -12,7 +12,7 @@ export function certificateVerifyContent(transcriptHash: Buffer): Buffer {
   return Buffer.concat([certificateVerifyPrefix, transcriptHash]);
 }
 
-/** The running hash over the handshake messages (RFC 8446 4.4.1). */
+/** The transcript hash (RFC 8446 4.4.1), computed incrementally. */
 export class Transcript {
   #hash: Hash;
   readonly #name: HashName;
@@ -22,17 +22,17 @@ export class Transcript {
     this.#hash = createHash(name);
   }
 
-  /** Takes one message (or several in a row) with its header. */
+  /** Adds one or more messages with their headers. */
   update(message: Buffer): void {
     this.#hash.update(message);
   }
 
-  /** After a HelloRetryRequest the first ClientHello counts as a `message_hash` message of its hash. */
+  /** After a HelloRetryRequest the first ClientHello is replaced by a `message_hash` message with its hash. */
   updateRetried(firstClientHello: Buffer): void {
     this.#hash.update(messageHash(this.#name, firstClientHello));
   }
 
-  /** The hash so far; `partial` counts as if it followed, as a PSK binder wants it (RFC 8446 4.2.11.2). */
+  /** The hash so far, with `partial` appended if given, as needed for a PSK binder (RFC 8446 4.2.11.2). */
   digest(partial?: Buffer): Buffer {
     const copy = this.#hash.copy();
     if (partial !== undefined) copy.update(partial);
@@ -41,8 +41,8 @@ export class Transcript {
 }
 
 /**
- * The transcript hash of whole handshake messages in their order. When the second is a HelloRetryRequest, the first
- * is replaced by its `message_hash` (RFC 8446 4.4.1).
+ * The transcript hash of complete handshake messages in order. If the second is a HelloRetryRequest, the first is
+ * replaced by its `message_hash` (RFC 8446 4.4.1).
  */
 export function transcriptHash(name: HashName, messages: readonly Buffer[]): Buffer {
   const transcript = new Transcript(name);

@@ -3,7 +3,7 @@ export class Writer {
   #bytes: Buffer;
   #length = 0;
 
-  /** `capacity` in bytes is only a first guess. */
+  /** `capacity` is an initial estimate in bytes. */
   constructor(capacity = 256) {
     this.#bytes = Buffer.allocUnsafe(capacity);
   }
@@ -32,7 +32,9 @@ export class Writer {
     return this;
   }
 
-  /** A vector whose length takes `lengthBytes` bytes and whose content `write` writes. Throws if it grows too long. */
+  /**
+   * A vector with a length field of `lengthBytes` bytes and the content written by `write`. Throws if it is too long.
+   */
   vector(lengthBytes: 1 | 2 | 3, write: (writer: this) => void): this {
     const start = this.#grow(lengthBytes);
     write(this);
@@ -41,12 +43,12 @@ export class Writer {
     return this;
   }
 
-  /** What was written, as a view: the writer is done with. */
+  /** The written bytes, as a view. Do not use the writer afterwards. */
   finish(): Buffer {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** Makes room and returns where it starts. May replace `#bytes`, so it goes before any use of that. */
+  /** Reserves space and returns its offset. May replace `#bytes`, so call it before using that. */
   #grow(length: number): number {
     const start = this.#length;
     this.#length += length;

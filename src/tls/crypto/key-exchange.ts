@@ -3,17 +3,17 @@ import { TlsAlertError } from '../codec/alerts.js';
 import { namedGroup } from '../codec/constants.js';
 
 export interface KeyAgreement {
-  /** Our key share, RFC 8446 4.2.8. */
+  /** The server's key share, RFC 8446 4.2.8. */
   readonly publicShare: Buffer;
   readonly sharedSecret: Buffer;
 }
 
-/** Most preferred first: X25519 by way of JWK costs less than P-256 by ECDH objects (about 70 us against 95). */
+/** Most preferred first: X25519 with JWK costs less than P-256 with ECDH objects (about 70 us against 95). */
 export const defaultGroups: readonly number[] = [namedGroup.x25519, namedGroup.secp256r1];
 
 /**
  * Answers a client's key share with a fresh one (RFC 8446 7.4.2). `group` is one of `defaultGroups`. Throws
- * `illegal_parameter` for a share that is no point of the group or leads to an all-zero secret.
+ * `illegal_parameter` for a share that is not a point of the group or gives an all-zero secret.
  */
 export function agreeOnKey(group: number, peerShare: Buffer): KeyAgreement {
   switch (group) {
@@ -26,7 +26,7 @@ export function agreeOnKey(group: number, peerShare: Buffer): KeyAgreement {
   }
 }
 
-/** Keys pass as JWK: making the objects from DER, or exporting them to it, costs several times the arithmetic. */
+/** Keys are imported and exported as JWK: with DER that would cost several times the arithmetic. */
 function agreeOnX25519(peerShare: Buffer): KeyAgreement {
   if (peerShare.length !== 32) throw badShare('X25519');
   const { privateKey, publicKey } = generateKeyPairSync('x25519');

@@ -66,7 +66,7 @@ export interface HandshakeSecrets {
   readonly master: Buffer;
 }
 
-/** The traffic secrets of the handshake and the master secret, from the transcript up to ServerHello. */
+/** The handshake traffic secrets and the master secret, from the transcript up to ServerHello. */
 export function handshakeSecrets(
   hash: HashName,
   psk: Buffer | undefined,
@@ -90,7 +90,7 @@ export interface ApplicationSecrets {
   readonly exporter: Buffer;
 }
 
-/** The application traffic secrets and the exporter's, from the transcript up to the server's Finished. */
+/** The application traffic secrets and the exporter secret, from the transcript up to the server's Finished. */
 export function applicationSecrets(hash: HashName, master: Buffer, serverFinishedHash: Buffer): ApplicationSecrets {
   return {
     client: deriveSecret(hash, master, 'c ap traffic', serverFinishedHash),
@@ -104,7 +104,7 @@ export function resumptionSecret(hash: HashName, master: Buffer, clientFinishedH
   return deriveSecret(hash, master, 'res master', clientFinishedHash);
 }
 
-/** The pre-shared key that belongs to one ticket, RFC 8446 4.6.1. */
+/** The pre-shared key of one ticket, RFC 8446 4.6.1. */
 export function ticketPsk(hash: HashName, resumption: Buffer, nonce: Buffer): Buffer {
   return hkdfExpandLabel(hash, resumption, 'resumption', nonce, resumption.length);
 }
@@ -130,12 +130,12 @@ export function trafficKeys(suite: CipherSuite, secret: Buffer): { key: Buffer; 
   };
 }
 
-/** The traffic secret that follows after a KeyUpdate, RFC 8446 7.2. */
+/** The next traffic secret after a KeyUpdate, RFC 8446 7.2. */
 export function nextTrafficSecret(hash: HashName, secret: Buffer): Buffer {
   return hkdfExpandLabel(hash, secret, 'traffic upd', empty, secret.length);
 }
 
-/** RFC 8446 7.5; an absent context equals an empty one. */
+/** RFC 8446 7.5; an absent context is the same as an empty one. */
 export function exportKeyingMaterial(
   hash: HashName,
   exporterSecret: Buffer,

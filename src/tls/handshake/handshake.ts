@@ -40,44 +40,47 @@ export interface HandshakeOptions extends Preferences {
   readonly tickets?: TicketKeys;
 }
 
-/** What has to be signed before the server's flight can be sent. */
+/** The signature that is needed before the server's flight can be sent. */
 export interface ToBeSigned {
   readonly scheme: number;
-  /** ClientHello to Certificate with headers; after a retry both ClientHellos and the HelloRetryRequest. */
+  /**
+   * The messages from ClientHello to Certificate with headers; after a retry including both ClientHellos and the
+   * HelloRetryRequest.
+   */
   readonly transcript: Buffer;
   /** RFC 8446 4.4.3. */
   readonly content: Buffer;
 }
 
-/** `offersEarlyData`: the client sends some, which is never accepted, only skipped. */
+/** `offersEarlyData`: the client sends early data, which is skipped. */
 export type HelloOutcome = { readonly offersEarlyData: boolean } &
   /** Send these bytes and wait for the second ClientHello. */
   (
     | { readonly kind: 'retry'; readonly bytes: Buffer }
-    /** Have this signed, then build the flight with the signature. */
+    /** Get this signed, then build the flight with the signature. */
     | { readonly kind: 'sign'; readonly request: ToBeSigned }
-    /** A resumed session: build the flight, nothing is signed. */
+    /** A resumed session: build the flight without a signature. */
     | { readonly kind: 'resume' }
   );
 
 export interface ServerFlight {
   /** ServerHello to Finished, in record pieces. */
   readonly records: Buffer[];
-  /** For the client's Finished. */
+  /** Keys for the client's Finished. */
   readonly opener: RecordOpener;
-  /** For everything after the flight. */
+  /** Keys for everything after the flight. */
   readonly sealer: RecordSealer;
   readonly exporterSecret: Buffer;
 }
 
 export interface FinishedOutcome {
-  /** For application data. */
+  /** Keys for application data. */
   readonly opener: RecordOpener;
   /** NewSessionTicket messages to be sent; may be empty. */
   readonly tickets: Buffer;
 }
 
-/** What the answer to a ClientHello settles, until the client's Finished. */
+/** The state from the response to a ClientHello until the client's Finished. */
 interface Progress {
   readonly hello: ClientHello;
   readonly negotiated: Negotiated;
@@ -91,13 +94,12 @@ interface Progress {
   application?: ApplicationSecrets;
 }
 
-/** RFC 8446 D.4: what makes middleboxes take the connection for an older one. */
+/** RFC 8446 D.4: middlebox compatibility mode. */
 const changeCipherSpecRecord = Buffer.from([contentType.changeCipherSpec, 3, 3, 0, 1, 1]);
 
 /**
  * The server's side of one handshake (RFC 8446 2) as a sequence of calls: `takeClientHello`, once more after a retry,
- * `buildFlight`, `takeFinished`. Does no I/O and keeps no time. Every method throws `TlsAlertError` for the peer's
- * faults.
+ * `buildFlight`, `takeFinished`. No I/O and no timers. Every method throws `TlsAlertError` for errors of the peer.
  */
 export class ServerHandshake {
   readonly #options: HandshakeOptions;
@@ -110,7 +112,10 @@ export class ServerHandshake {
     this.#options = options;
   }
 
-  /** Bytes a message of this type may have now, header included; throws `unexpected_message` for one out of turn. */
+  /**
+   * Size limit of a message of this type in the current state, header included; throws `unexpected_message` for one
+   * out of order.
+   */
   maxMessageLength(type: number): number {
     if (type !== this.#awaits) throw new TlsAlertError('unexpected_message', `handshake message ${type} out of turn`);
     return type === handshakeType.clientHello ? maxClientHelloBytes : handshakeHeaderLength + this.suite.hashLength;
@@ -157,9 +162,9 @@ export class ServerHandshake {
   }
 
   /**
-   * The server's flight in one piece. It is not sent before the signature is there although it could be: that would
-   * spare the client only the time it takes to check the chain, and would cost a second packet and wake-up at every
-   * hop; and a signature that fails can still be answered with an alert the client can read.
+   * The server's flight in one piece. Its first messages could be sent before the signature arrives. That would only
+   * save the client the time to verify the chain, but cost a second packet and wake-up at every hop; and a failed
+   * signature can still be reported with an alert that the client can read.
    */
   buildFlight(signature: Buffer | undefined): ServerFlight {
     const progress = this.#current();
@@ -174,7 +179,7 @@ export class ServerHandshake {
     const finished = encodeFinished(finishedMac(suite.hash, progress.secrets.server, transcript.digest()));
     transcript.update(finished);
     const records = [plaintextRecord(progress.serverHello)];
-    // One for the whole handshake: with a retry it went out after the HelloRetryRequest.
+    // One per handshake: with a retry it was sent after the HelloRetryRequest.
     if (this.#retried === undefined && progress.hello.sessionId.length > 0) records.push(changeCipherSpecRecord);
     new RecordSealer(suite, progress.secrets.server).seal(
       contentType.handshake,

@@ -1,4 +1,4 @@
-/** What server and client agree on, chosen from the ClientHello alone (RFC 8446 4.1.1). */
+/** Negotiation of the parameters from the ClientHello (RFC 8446 4.1.1). */
 import { TlsAlertError } from '../codec/alerts.js';
 import {
   type CipherSuite,
@@ -13,7 +13,7 @@ import { type ClientHello } from '../codec/messages.js';
 const ssl3 = 0x0300;
 
 export interface Preferences {
-  /** Most preferred first; so are the others. */
+  /** Most preferred first, like the other lists. */
   readonly cipherSuites: readonly number[];
   readonly groups: readonly number[];
   readonly alpn?: readonly string[];
@@ -23,12 +23,12 @@ export interface Preferences {
 export interface Negotiated {
   readonly suite: CipherSuite;
   readonly group: number;
-  /** The client's share for `group`; absent when the client has to be asked for it. */
+  /** The client's key share for `group`; absent when a HelloRetryRequest is needed. */
   readonly share?: Buffer | undefined;
   readonly alpn?: string | undefined;
 }
 
-/** Throws `TlsAlertError` with the alert that each disagreement calls for. */
+/** Throws `TlsAlertError` with the right alert when there is no agreement. */
 export function negotiate(hello: ClientHello, preferences: Preferences): Negotiated {
   checkVersion(hello);
   // RFC 8446 4.1.2: exactly the null compression method.
@@ -44,7 +44,7 @@ export function negotiate(hello: ClientHello, preferences: Preferences): Negotia
   return { suite, group, share, alpn: chooseProtocol(hello, preferences.alpn) };
 }
 
-/** The first of our signature schemes that the client accepts. */
+/** The first of the server's signature schemes that the client accepts. */
 export function chooseScheme(hello: ClientHello, schemes: readonly number[]): number {
   const offered = hello.signatureAlgorithms;
   if (offered === undefined) throw new TlsAlertError('missing_extension', 'the client sent no signature_algorithms');
@@ -54,13 +54,13 @@ export function chooseScheme(hello: ClientHello, schemes: readonly number[]): nu
 }
 
 function checkVersion(hello: ClientHello): void {
-  // RFC 8446 D.5; any other legacy version says nothing where supported_versions is present (4.2.1).
+  // RFC 8446 D.5; other legacy versions are ignored when supported_versions is present (4.2.1).
   if (hello.legacyVersion <= ssl3 || !hello.supportedVersions.includes(tls13)) {
     throw new TlsAlertError('protocol_version', 'the client does not speak TLS 1.3');
   }
 }
 
-/** Our order, but a client that puts ChaCha20 first has no AES in hardware and gets it. */
+/** The server's order, except that a client with ChaCha20 first gets it: it has no AES in hardware. */
 function chooseSuite(hello: ClientHello, preferred: readonly number[]): CipherSuite {
   const favourite = hello.cipherSuites.find((id) => preferred.includes(id));
   const id =
@@ -70,10 +70,10 @@ function chooseSuite(hello: ClientHello, preferred: readonly number[]): CipherSu
   return suite;
 }
 
-/** A group the client sent a share for spares a round trip, so it goes before one we like better. */
+/** A group with a client key share saves a round trip, so it takes precedence over the server's order. */
 function chooseGroup(hello: ClientHello, preferred: readonly number[]): { group: number; share: Buffer | undefined } {
   const { supportedGroups, keyShares } = hello;
-  // RFC 8446 9.2: no key exchange without both.
+  // RFC 8446 9.2: both extensions are required for a key exchange.
   if (supportedGroups === undefined || keyShares === undefined) {
     throw new TlsAlertError('missing_extension', 'the client sent no supported_groups or no key_share');
   }
@@ -95,12 +95,12 @@ function checkPskModes(hello: ClientHello): void {
   }
 }
 
-/** Whether the client can use a ticket of ours. */
+/** Whether the client can use a ticket. */
 export function acceptsTickets(hello: ClientHello): boolean {
   return hello.pskModes.includes(pskDheKe);
 }
 
-/** RFC 7301 3.2: ours go before the client's order; a client that names none gets none. */
+/** RFC 7301 3.2: the server's order decides; a client without ALPN gets none. */
 function chooseProtocol(hello: ClientHello, protocols: readonly string[] | undefined): string | undefined {
   const offered = hello.alpn;
   if (offered === undefined || protocols === undefined) return undefined;

@@ -20,7 +20,7 @@ export interface ResumedSession extends TicketSession {
   readonly index: number;
 }
 
-/** What a ticket is bound to: it is of no use under another server name, protocol or certificate chain. */
+/** The context that a ticket is bound to: it is invalid under another server name, protocol or certificate chain. */
 export function ticketContext(
   serverName: string | undefined,
   alpn: string | undefined,
@@ -33,9 +33,9 @@ export function ticketContext(
 }
 
 /**
- * The session of the first usable ticket offered, its binder proven; `undefined` when none is, which means a full
- * handshake. `transcript` is what came before this ClientHello. Throws `decrypt_error` for a ticket of ours with a
- * wrong binder (RFC 8446 4.2.11).
+ * The session of the first usable ticket, with its binder verified; `undefined` means a full handshake. `transcript`
+ * are the messages before this ClientHello. Throws `decrypt_error` for a valid ticket with a wrong binder (RFC 8446
+ * 4.2.11).
  */
 export function resumeSession(
   hello: ClientHello,
@@ -60,7 +60,7 @@ export function resumeSession(
   return undefined;
 }
 
-/** NewSessionTicket messages for a finished handshake, in a row. */
+/** The NewSessionTicket messages after a handshake, concatenated. */
 export function newTickets(
   keys: TicketKeys,
   context: Buffer,

@@ -3,8 +3,8 @@ import { extensionType } from '../codec/constants.js';
 import { type ClientHello, type ServerHello } from '../codec/messages.js';
 
 /**
- * What a client may change in its second ClientHello (RFC 8446 4.1.2); each has its own check below or needs none.
- * A client that really encrypts its inner hello encrypts it again (RFC 9849 6.1.5).
+ * What a client may change in its second ClientHello (RFC 8446 4.1.2); each is checked below or needs no check. A
+ * client that uses ECH encrypts its inner hello again (RFC 9849 6.1.5).
  */
 const changeable: ReadonlySet<number> = new Set([
   extensionType.keyShare,
@@ -16,9 +16,9 @@ const changeable: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Throws `illegal_parameter` unless `second` is what RFC 8446 4.1.2 lets a client answer to the HelloRetryRequest
- * `retry` after `first`: the same ClientHello but for the share asked for, the cookie given, early data withdrawn,
- * pre-shared keys recomputed or dropped, and padding. The order of extensions may differ: some clients shuffle them.
+ * Throws `illegal_parameter` unless `second` is a valid response to the HelloRetryRequest `retry` after `first` (RFC
+ * 8446 4.1.2): the same ClientHello except for the requested share, the cookie, removed early data, recomputed or
+ * removed pre-shared keys, and padding. The order of extensions may differ: some clients shuffle them.
  */
 export function checkRetriedClientHello(first: ClientHello, second: ClientHello, retry: ServerHello): void {
   if (!retry.isHelloRetryRequest) fail('the message between two ClientHellos is no HelloRetryRequest');
@@ -61,7 +61,7 @@ function checkKeyShare(first: ClientHello, second: ClientHello, retry: ServerHel
   }
 }
 
-/** Keys may be dropped, none added or moved; ages and binders are new. */
+/** Keys may be removed, but not added or reordered; ages and binders are new. */
 function checkPreSharedKeys(first: ClientHello, second: ClientHello): void {
   let position = 0;
   const offered = first.preSharedKey?.identities ?? [];

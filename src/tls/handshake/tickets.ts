@@ -1,11 +1,11 @@
 import { createCipheriv, createDecipheriv, randomBytes, randomInt } from 'node:crypto';
 import { type HashName, maxTicketLifetimeSeconds, ticketAgeToleranceMs } from '../codec/constants.js';
 
-/** What a ticket brings back. */
+/** The session state in a ticket. */
 export interface TicketSession {
   readonly hash: HashName;
   readonly psk: Buffer;
-  /** Milliseconds of the keys' clock at which the server last proved the certificate's key to this client. */
+  /** Time (clock of the keys, milliseconds) when the server last proved the certificate's key to this client. */
   readonly authenticatedAt: number;
 }
 
@@ -16,9 +16,9 @@ export interface IssuedTicket {
 }
 
 export interface TicketKeysOptions {
-  /** Seconds, counted from the signature of the full handshake; at most one hour. */
+  /** Lifetime in seconds, from the signature of the full handshake; at most one hour. */
   lifetimeSeconds?: number;
-  /** Milliseconds of a clock that does not go back; tests bring their own. */
+  /** Monotonic clock in milliseconds; replaceable in tests. */
   now?: () => number;
 }
 
@@ -36,9 +36,9 @@ const hashIds: Readonly<Record<HashName, number>> = { sha256: 1, sha384: 2 };
 const fixedLength = 1 + 6 + 6 + 4;
 
 /**
- * Seals sessions into tickets (RFC 8446 4.6.1, 2.2), with keys that never leave memory: a restart voids all tickets.
- * A key seals for one lifetime and opens for one more, then it is dropped, so that what it protected cannot be opened
- * later. The life of a session counts from its signature, not from its last resumption.
+ * Encrypts sessions into tickets (RFC 8446 4.6.1, 2.2) with keys that never leave memory: a restart voids all
+ * tickets. A key encrypts for one lifetime and decrypts for one more, then it is deleted (forward secrecy). A
+ * session's lifetime counts from its signature, not from its last resumption.
  */
 export class TicketKeys {
   readonly #lifetimeMs: number;
@@ -54,13 +54,14 @@ export class TicketKeys {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /** The clock's time, to be kept as `authenticatedAt` of a session that a full handshake opened. */
+  /** The current time, for `authenticatedAt` of a session after a full handshake. */
   now(): number {
     return Math.floor(this.#now());
   }
 
   /**
-   * Seals a session. The ticket opens only with the same `context`. `undefined` when the session has no second left.
+   * Encrypts a session. The ticket decrypts only with the same `context`. `undefined` when the session has less than
+   * a second left.
    */
   issue(session: TicketSession, context: Buffer): IssuedTicket | undefined {
     const now = this.now();
@@ -83,8 +84,8 @@ export class TicketKeys {
   }
 
   /**
-   * Opens a ticket, or gives `undefined` for one that is not ours, of another context, too old, or of another age than
-   * the client says it has (RFC 8446 4.2.11.1). Never throws: what a client offers may be anything.
+   * Decrypts a ticket. Returns `undefined` when it is foreign, of another context, too old, or its age differs from
+   * the client's claim (RFC 8446 4.2.11.1). Never throws, whatever a client offers.
    */
   redeem(ticket: Buffer, obfuscatedAge: number, context: Buffer): TicketSession | undefined {
     const now = this.now();

@@ -5,8 +5,8 @@ import { type ClientHello, parseClientHello } from '../codec/messages.js';
 import { RecordReader } from './record-reader.js';
 
 /**
- * Reads a ClientHello from the start of a connection without consuming it: for a router that answers nothing itself
- * and later replays every byte. Any fragmentation is accepted, over chunks as over records.
+ * Reads a ClientHello from the start of a connection and keeps every byte, for a router that sends nothing itself and
+ * later replays them. Any fragmentation over chunks and records is accepted.
  */
 export class ClientHelloReader {
   readonly #maxBytes: number;
@@ -15,14 +15,14 @@ export class ClientHelloReader {
   readonly #replay = new GrowingBuffer();
   #hello: ClientHello | undefined;
 
-  /** `maxBytes` bounds the records that carry the ClientHello, headers included. */
+  /** `maxBytes` bounds the records of the ClientHello, headers included. */
   constructor(maxBytes: number = maxClientHelloBytes) {
     this.#maxBytes = maxBytes;
   }
 
   /**
-   * Takes the next bytes of the connection; the ClientHello once it is whole, also when called again after that.
-   * Throws `TlsAlertError` as soon as the bytes cannot become a ClientHello within the limit.
+   * Adds bytes of the connection. Returns the ClientHello once it is complete, also in later calls. Throws
+   * `TlsAlertError` as soon as the bytes cannot become a ClientHello within the limit.
    */
   push(chunk: Buffer): ClientHello | undefined {
     if (this.#replay.length === 0 && chunk.length > 0 && chunk[0] !== contentType.handshake) {
@@ -45,7 +45,7 @@ export class ClientHelloReader {
     return undefined;
   }
 
-  /** Every byte pushed so far, those after the ClientHello included. */
+  /** All bytes pushed so far, including those after the ClientHello. */
   buffered(): Buffer {
     return this.#replay.contents();
   }
@@ -62,7 +62,7 @@ export class ClientHelloReader {
   }
 }
 
-/** Keeps bytes in order at amortised cost; the first chunk, mostly the only one, is not copied. */
+/** Collects bytes at amortised cost; the first chunk, usually the only one, is not copied. */
 class GrowingBuffer {
   #bytes: Buffer = Buffer.alloc(0);
   length = 0;

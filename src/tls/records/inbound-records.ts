@@ -15,8 +15,8 @@ export interface Content {
 }
 
 /**
- * The records of a client, opened: gives alerts, handshake fragments and application data in order, and keeps to
- * itself what carries nothing (change_cipher_spec, refused early data, empty records), each within a bound.
+ * Decrypts a client's records: returns alerts, handshake fragments and application data in order, and skips records
+ * without content (change_cipher_spec, refused early data, empty records), each up to a limit.
  */
 export class InboundRecords {
   readonly #reader = new RecordReader();
@@ -31,12 +31,12 @@ export class InboundRecords {
     this.#reader.push(chunk);
   }
 
-  /** What was pushed is about to be used for something else; opened content never lies in it. */
+  /** The pushed buffer is about to be reused; decrypted content never points into it. */
   keepCopies(): void {
     this.#reader.keepCopies();
   }
 
-  /** The next content that counts, or `undefined` until more bytes come. Throws `TlsAlertError`. */
+  /** The next content, or `undefined` when more bytes are needed. Throws `TlsAlertError`. */
   next(): Content | undefined {
     for (let record = this.#reader.next(); record !== undefined; record = this.#reader.next()) {
       const content = this.#open(record);
@@ -50,19 +50,19 @@ export class InboundRecords {
     return undefined;
   }
 
-  /** A ClientHello was read: early data that we do not take may follow, in records as long as protected ones. */
+  /** A ClientHello was read: refused early data may follow, in records up to the size of protected ones. */
   afterHello(offersEarlyData: boolean): void {
     this.#inHandshake = true;
     this.#earlyDataLeft = offersEarlyData ? maxSkippedEarlyDataBytes : 0;
     this.#reader.expectProtected();
   }
 
-  /** From here on records are protected: first by the handshake keys, then, after Finished, by the application's. */
+  /** From now on records are protected: by the handshake keys, and after Finished by the application keys. */
   protect(opener: RecordOpener): void {
     this.#opener = opener;
   }
 
-  /** The client's Finished was read: what the handshake allowed is over. */
+  /** The client's Finished was read: the exceptions of the handshake end. */
   afterFinished(): void {
     this.#inHandshake = false;
     this.#earlyDataLeft = 0;
@@ -75,7 +75,7 @@ export class InboundRecords {
       return undefined;
     }
     if (this.#opener === undefined) return this.#openPlaintext(type, body);
-    // A client that could not read our flight answers with an alert before it has keys.
+    // A client that could not read the server's flight sends an unprotected alert.
     if (type === contentType.alert && this.#inHandshake) return { type, content: body };
     if (type !== contentType.applicationData) {
       throw new TlsAlertError('unexpected_message', 'an unprotected record where protection is due');
@@ -85,7 +85,7 @@ export class InboundRecords {
       if (this.#skipEarlyData(body)) return undefined;
       throw new TlsAlertError('bad_record_mac', 'a record does not authenticate');
     }
-    // Early data comes first (RFC 8446 4.2.10): after one good record, nothing may be undecryptable.
+    // Early data comes first (RFC 8446 4.2.10): after one decrypted record, no record may fail to decrypt.
     this.#earlyDataLeft = 0;
     return content;
   }

@@ -3,7 +3,7 @@ import { type AlertName, contentType, maxPlaintextLength } from '../codec/consta
 import { type RecordSealer } from './record-protection.js';
 import { encodeKeyUpdate } from '../codec/server-messages.js';
 
-/** What the server sends after its flight, as pieces of records to be written in their order and without delay. */
+/** The records that the server sends after its flight, as pieces to be written in order. */
 export class OutboundRecords {
   readonly #sealer: RecordSealer;
   readonly #maxRecordsPerKey: number;
@@ -13,7 +13,7 @@ export class OutboundRecords {
     this.#maxRecordsPerKey = maxRecordsPerKey;
   }
 
-  /** Small chunks share records. Renews the key before the AEAD's limit (RFC 8446 5.5). */
+  /** Small chunks share records. Updates the key before the AEAD's limit (RFC 8446 5.5). */
   applicationData(chunks: readonly Buffer[]): Buffer[] {
     const pieces: Buffer[] = [];
     for (const fragment of joinSmall(chunks)) this.#sealer.seal(contentType.applicationData, fragment, pieces);
@@ -47,8 +47,8 @@ export class OutboundRecords {
 }
 
 /**
- * Joins chunks that fit into one record together; a chunk that fills records on its own is passed on uncopied but for
- * what tops up the record before it.
+ * Joins small chunks into one record; a chunk that fills records itself is not copied, except for the part that
+ * completes the record before it.
  */
 function joinSmall(chunks: readonly Buffer[]): readonly Buffer[] {
   if (chunks.length < 2) return chunks;

@@ -6,7 +6,7 @@ import { nextTrafficSecret, trafficKeys } from '../crypto/key-schedule.js';
 
 const tagLength = 16;
 const aeadOptions = { authTagLength: tagLength };
-/** Bytes. Below this a record is put together in one buffer; above, copying costs more than writing pieces. */
+/** Size in bytes up to which a record is assembled in one buffer; above it copying costs more than writing pieces. */
 const joinBelow = 2_048;
 const typeBytes = {
   [contentType.alert]: Buffer.from([contentType.alert]),
@@ -17,7 +17,7 @@ type ProtectedType = keyof typeof typeBytes;
 
 /** The key, the nonces and the record count of one direction under one traffic secret. */
 class TrafficKey {
-  /** A buffer: a KeyObject is no faster in use and costs several microseconds to make. */
+  /** A buffer: a KeyObject is not faster in use and costs several microseconds to create. */
   readonly key: Buffer;
   readonly #nonce: Buffer;
   readonly #ivHigh: number;
@@ -41,7 +41,7 @@ class TrafficKey {
   }
 }
 
-/** Records of one direction, and the key that they are under. */
+/** Protection of one direction's records with the current key. */
 class KeyedRecords {
   #secret: Buffer;
   protected traffic: TrafficKey;
@@ -54,7 +54,7 @@ class KeyedRecords {
     this.traffic = new TrafficKey(suite, secret);
   }
 
-  /** Goes on under the next key, to be called right after a KeyUpdate was sealed or opened. */
+  /** Switches to the next key; call it right after a KeyUpdate was sealed or opened. */
   update(): void {
     this.#secret = nextTrafficSecret(this.suite.hash, this.#secret);
     this.traffic = new TrafficKey(this.suite, this.#secret);
@@ -62,12 +62,12 @@ class KeyedRecords {
 }
 
 export class RecordSealer extends KeyedRecords {
-  /** Records sealed under the key in use. */
+  /** Number of records sealed with the current key. */
   get records(): number {
     return this.traffic.sequence;
   }
 
-  /** Seals content of any length into as many records as it needs and appends their pieces to `out`, in order. */
+  /** Encrypts content of any length into records and appends their pieces to `out`, in order. */
   seal(type: ProtectedType, content: Buffer, out: Buffer[]): void {
     for (let start = 0; start < content.length; start += maxPlaintextLength) {
       this.#sealRecord(type, content.subarray(start, start + maxPlaintextLength), out);
@@ -105,8 +105,8 @@ export class RecordSealer extends KeyedRecords {
 
 export class RecordOpener extends KeyedRecords {
   /**
-   * The content type and content of a record, padding removed; `undefined` when it does not authenticate, which does
-   * not count as a record. Throws `TlsAlertError` for one that authenticates and is still against the rules.
+   * The content type and content of a record, without padding; `undefined` when authentication fails, which does not
+   * advance the sequence number. Throws `TlsAlertError` for an authentic but invalid record.
    */
   open(header: Buffer, body: Buffer): { type: number; content: Buffer } | undefined {
     const sealedLength = body.length - tagLength;

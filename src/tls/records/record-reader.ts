@@ -9,12 +9,12 @@ export interface TlsRecord {
   readonly body: Buffer;
 }
 
-/** Chunks kept apart before they are joined: a peer that sends single bytes must not cost an object for each. */
+/** Chunks kept before they are joined: a peer that sends single bytes must not cost one object each. */
 const maxPendingChunks = 64;
 
 /**
- * Cuts a byte stream into records, whatever the chunks. A record that lies in one chunk is a view of it; only one
- * that straddles chunks is copied. Faults are told as soon as the first bytes of a header show them.
+ * Splits a byte stream into records, whatever the chunks. A record within one chunk is a view; only one that spans
+ * chunks is copied. Errors are reported as soon as the first bytes of a header show them.
  */
 export class RecordReader {
   #chunks: Buffer[] = [];
@@ -23,10 +23,10 @@ export class RecordReader {
   #available = 0;
   #header: Buffer | undefined;
   #bodyLength = 0;
-  /** Set once protected records are expected, which may be longer. */
+  /** Set when protected records are expected, which may be longer. */
   #maxBodyLength = maxPlaintextLength;
 
-  /** Bytes taken in and not yet given out as records. */
+  /** Bytes buffered and not yet returned as records. */
   get buffered(): number {
     return this.#available + (this.#header?.length ?? 0);
   }
@@ -46,14 +46,14 @@ export class RecordReader {
     }
   }
 
-  /** Copies what is kept, for the chunks that were pushed are about to be used for something else. */
+  /** Copies the buffered bytes, since the pushed chunks are about to be reused. */
   keepCopies(): void {
     if (this.#header !== undefined) this.#header = Buffer.from(this.#header);
     if (this.#chunks.length > 0) this.#chunks = [this.#join()];
     this.#offset = 0;
   }
 
-  /** The next whole record, or `undefined` until more bytes come. Throws `TlsAlertError`. */
+  /** The next complete record, or `undefined` when more bytes are needed. Throws `TlsAlertError`. */
   next(): TlsRecord | undefined {
     if (this.#header === undefined && !this.#readHeader()) return undefined;
     if (this.#available < this.#bodyLength) return undefined;
@@ -70,7 +70,7 @@ export class RecordReader {
     }
     const header = this.#take(recordHeaderLength);
     checkType(header.readUInt8(0));
-    // The minor version is to be ignored (RFC 8446 5.1); another major one is no TLS at all.
+    // The minor version is ignored (RFC 8446 5.1); another major version is not TLS.
     if (header[1] !== 3) throw new TlsAlertError('protocol_version', 'a record is not of TLS');
     this.#bodyLength = header.readUInt16BE(3);
     if (this.#bodyLength > this.#maxBodyLength) {

@@ -4,9 +4,9 @@ import { alertLingerMs } from '../codec/constants.js';
 const ignore = (): void => undefined;
 
 /**
- * Sends the last bytes of a failed connection and closes the transport once the peer has closed too, or after
- * `alertLingerMs`. Closing at once would reset a connection with unread bytes, and the peer might never see the alert.
- * `done` is called when the transport is destroyed.
+ * Lingering close of a failed connection: sends the last bytes and closes the transport once the peer has closed too,
+ * or after `alertLingerMs`. An immediate close with unread bytes would reset the connection, and the peer might not
+ * see the alert. `done` is called when the transport is destroyed.
  */
 export function endWithAlert(transport: Duplex, bytes: Buffer, done: () => void): void {
   const finish = (): void => {
@@ -27,11 +27,11 @@ export function endWithAlert(transport: Duplex, bytes: Buffer, done: () => void)
   transport.once('finish', finishWhenEnded);
   transport.once('close', finish);
   transport.end(bytes);
-  // What the peer still sends is of no interest, but has to be read for its end to be seen.
+  // Discard further data, but read it to see the end.
   transport.resume();
 }
 
-/** Destroys a transport nobody listens to any more; an error it still reports has nobody to tell. */
+/** Destroys a transport without listeners; later errors are ignored. */
 export function abandon(transport: Duplex): void {
   if (!transport.closed) {
     transport.on('error', ignore);

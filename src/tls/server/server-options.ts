@@ -22,23 +22,23 @@ export interface TlsServerOptions {
   chain: Buffer[];
   /** Numbers of signature schemes that fit the leaf's key, most preferred first. */
   schemes: number[];
-  /** Gives the signature of `content` in TLS form. A rejection ends the handshake with `internal_error`. */
+  /** Returns the signature of `content` in TLS form. A rejection ends the handshake with `internal_error`. */
   sign(request: SignRequest): Promise<Buffer>;
-  /** Protocols, most preferred first. Without a list the client's is ignored. */
+  /** ALPN protocols, most preferred first. Without a list ALPN is ignored. */
   alpn?: string[];
   /** `false` ends the handshake with `unrecognized_name`. Names are in lower case. */
   acceptServerName?(name: string | undefined): boolean;
-  /** Without them no tickets are given out. */
+  /** Without them no tickets are issued. */
   tickets?: TicketKeys;
   /** Most preferred first. */
   cipherSuites?: number[];
   groups?: number[];
   handshakeTimeoutMs?: number;
-  /** Records sealed before the key is renewed. */
+  /** Records sealed before a KeyUpdate. */
   maxRecordsPerKey?: number;
   /**
-   * Reads a transport that brings much into buffers that are used again: `take` is given each chunk instead of `data`, and
-   * calls `release` when it needs it no more. @returns undefined where that cannot be had; `flush` gives out what is held back.
+   * Switches a busy transport to pooled reads: `take` gets each chunk instead of `data` and calls `release` when it
+   * is done with it. @returns undefined when that is not supported; `flush` delivers buffered chunks.
    */
   readBulk?(transport: Duplex, take: (chunk: Buffer, release: () => void) => void): { flush(): void } | undefined;
 }

@@ -32,27 +32,27 @@ import { guard } from '../../util/boundary.js';
 export { type SignRequest, type TlsServerOptions } from './server-options.js';
 
 type Callback = (error?: Error | null) => void;
-/** What one step through the input came to; a buffer is application data. */
+/** The result of one step through the input; a buffer is application data. */
 type Step = Buffer | 'secure' | 'end' | 'handled';
 
 const defaultCipherSuites: readonly number[] = [...cipherSuites.keys()];
 
 /**
- * The server's end of a TLS 1.3 connection (RFC 8446) over any Duplex, which it takes over: a transport with
- * `allowHalfOpen` off is switched to on. Emits `secure` when the handshake is done; writes wait for that. Before it comes
- * `keys`: keying material can be exported from here on, and the flight that lets the client do the same is about to leave.
- * Whoever the client is has not shown yet that it holds the keys.
+ * The server's end of a TLS 1.3 connection (RFC 8446) over any Duplex, which it takes over: it sets `allowHalfOpen`
+ * on the transport. Emits `secure` when the handshake is complete; writes wait for that. `keys` is emitted earlier,
+ * just before the server's flight is sent: keying material can be exported from then on, but the client has not
+ * proven yet that it has the keys.
  *
  * `end()` sends close_notify and ends the transport's writing while reading goes on; the peer's close_notify gives
- * 'end' while writing goes on. Errors: `TlsAlertError` for a fault in TLS, with the alert that was sent; `TlsError` for
- * another end, by its `code`; the transport's own errors as they come.
+ * 'end' while writing goes on. Errors: `TlsAlertError` for a fault in TLS, with the alert that was sent; `TlsError`
+ * for other errors, by `code`; the transport's own errors pass through.
  */
 export class TlsServerStream extends Duplex {
   /** The negotiated application protocol. This and the next three are set before `secure`. */
   alpnProtocol: string | undefined;
-  /** The name the client asked for, in lower case. */
+  /** The client's server_name, in lower case. */
   serverName: string | undefined;
-  /** Whether a ticket replaced the signature. */
+  /** Whether the session was resumed by a ticket. */
   resumed = false;
   cipherSuite: CipherSuite | undefined;
 
@@ -60,7 +60,7 @@ export class TlsServerStream extends Duplex {
   readonly #options: TlsServerOptions;
   readonly #inbound = new InboundRecords();
   readonly #joiner = new HandshakeJoiner();
-  /** Until the handshake is done. */
+  /** Present until the handshake is complete. */
   #handshake: ServerHandshake | undefined;
   #outbound: OutboundRecords | undefined;
   #opener: RecordOpener | undefined;
@@ -68,16 +68,16 @@ export class TlsServerStream extends Duplex {
   #deadline: NodeJS.Timeout | undefined;
   #signing: AbortController | undefined;
 
-  /** Whether our reader wants more. */
+  /** Whether the reader wants more. */
   #demand = false;
-  /** Contents given to our reader since it last had read all. */
+  /** Contents pushed since the reader last had read everything. */
   #contents = 0;
   #stepping = false;
   #inputEnded = false;
   #transportEnded = false;
   #truncated = false;
   #closeSent = false;
-  /** Whether the transport has passed on all we had to send, close_notify included. */
+  /** Whether the transport has sent everything, close_notify included. */
   #outputEnded = false;
   #keyUpdateOwed = false;
   readonly #bulkDetector = new BulkDetector();
@@ -122,7 +122,7 @@ export class TlsServerStream extends Duplex {
   }
 
   /**
-   * Renews our sending key, and asks the peer to renew its own (RFC 8446 4.6.3). Throws `TlsError`
+   * Updates the sending key and asks the peer to update its own (KeyUpdate, RFC 8446 4.6.3). Throws `TlsError`
    * `ERR_TLS_INVALID_STATE` before `secure` and after the end of writing.
    */
   updateKeys(requestPeer = false): void {
@@ -132,7 +132,7 @@ export class TlsServerStream extends Duplex {
     this.#writePieces(this.#outbound.updateKeys(requestPeer));
   }
 
-  /** Also tells a truncated stream its error once the last byte before the cut was read, and continues after a flood. */
+  /** Also reports truncation once the last byte before it was read, and continues after backpressure. */
   override read(size?: number): unknown {
     const chunk: unknown = super.read(size);
     if (this.readableLength > 0) return chunk;
@@ -146,7 +146,7 @@ export class TlsServerStream extends Duplex {
   }
 
   override _read(): void {
-    // Too many wait already; `read` comes back to it.
+    // Too many are buffered; `read` continues.
     if (this.#contents >= maxWaitingContents && this.readableLength > 0) return;
     this.#demand = true;
     this.#pump();
@@ -228,7 +228,7 @@ export class TlsServerStream extends Duplex {
     this.destroy(error);
   };
 
-  /** Not an error when nothing more has to pass; what was received before a regular end may still be unread. */
+  /** Not an error when both directions are complete; data received before a regular end may still be unread. */
   readonly #onClose = (): void => {
     if (this.#outputEnded && (this.#inputEnded || this.#transportEnded)) return;
     if (this.#transportEnded && (this.#truncated || !this.#inputEnded)) this.#failTruncated();
@@ -251,8 +251,8 @@ export class TlsServerStream extends Duplex {
   // Input
 
   /**
-   * Works through the input as far as it goes and as our reader wants it. What listeners throw is not caught: only
-   * `#step` is guarded.
+   * Processes the input until it is used up or the reader wants no more. Errors thrown by listeners are not caught:
+   * only `#step` is guarded.
    */
   #pump(): void {
     if (this.#stepping) return;
@@ -284,7 +284,9 @@ export class TlsServerStream extends Duplex {
     return !this.destroyed && !this.#inputEnded && (this.#demand || this.#handshake !== undefined);
   }
 
-  /** A reader that stops stops the transport. After close_notify what comes is dropped (RFC 8446 6.1), not held up. */
+  /**
+   * A paused reader pauses the transport. After close_notify data is discarded (RFC 8446 6.1) and does not pause it.
+   */
   #steerTransport(): void {
     if (this.destroyed) return;
     if (this.#inputEnded || this.#wantsInput()) {
@@ -303,7 +305,7 @@ export class TlsServerStream extends Duplex {
     }
   }
 
-  /** Takes one content from the input; `undefined` until more comes. */
+  /** Processes one content of the input; `undefined` when more bytes are needed. */
   #step(): Step | undefined {
     const record = this.#inbound.next();
     if (record === undefined) return undefined;
@@ -327,7 +329,7 @@ export class TlsServerStream extends Duplex {
   #takeFragment(fragment: Buffer): Step {
     const { message, rest } = this.#joiner.take(fragment, (type) => this.#maxMessageLength(type));
     if (message === undefined) return 'handled';
-    // Every message a client may send comes before a change of keys, and so must end its record (RFC 8446 5.1).
+    // Every client message precedes a key change, so it must end its record (RFC 8446 5.1).
     if (rest.length > 0) throw new TlsAlertError('unexpected_message', 'a handshake message does not end its record');
     if (message[0] === handshakeType.clientHello) return this.#takeClientHello(message);
     if (message[0] === handshakeType.finished) return this.#takeFinished(message);
@@ -352,7 +354,7 @@ export class TlsServerStream extends Duplex {
       if (++this.#warnings > maxWarningAlerts) throw new TlsAlertError('unexpected_message', 'too many warnings');
       return 'handled';
     }
-    // The level is to be ignored: every other alert is fatal (RFC 8446 6).
+    // The level is ignored: every other alert is fatal (RFC 8446 6).
     const message = `the peer ended the connection with alert ${alert ?? code}`;
     this.destroy(new TlsError('ERR_TLS_ALERT_RECEIVED', message, { alert }));
     return 'handled';
@@ -386,7 +388,7 @@ export class TlsServerStream extends Duplex {
     return 'handled';
   }
 
-  /** Input continues being read meanwhile, so that a client that leaves is noticed and the signature called off. */
+  /** Input is still read meanwhile, so that a disconnect aborts the signature. */
   #sign(handshake: ServerHandshake, { scheme, transcript, content }: ToBeSigned): void {
     const controller = (this.#signing = new AbortController());
     const request: SignRequest = {
@@ -455,12 +457,12 @@ export class TlsServerStream extends Duplex {
     this.#writePieces(this.#outbound.applicationData(chunks), callback);
   }
 
-  /** The callback comes when the transport has passed all on, which is our backpressure. */
+  /** The callback comes when the transport has accepted everything, which provides backpressure. */
   #writePieces(pieces: readonly Buffer[], callback?: Callback): void {
     writeGathered(this.#transport, pieces, callback);
   }
 
-  /** One answer serves all requests that came since the last (RFC 8446 4.6.3), so a peer cannot make us pile them up. */
+  /** One response serves all requests since the last one (RFC 8446 4.6.3), so that they cannot pile up. */
   #payKeyUpdate(): void {
     if (!this.#keyUpdateOwed || this.#outbound === undefined || this.#closeSent || this.#transport.writableNeedDrain) {
       return;
@@ -485,7 +487,7 @@ export class TlsServerStream extends Duplex {
       : Buffer.concat(this.#outbound.alert(error.alert));
   }
 
-  /** The transport ended without close_notify. What was received is still read; then comes the error. */
+  /** The transport ended without close_notify. Received data can still be read; then the error follows. */
   #endTruncated(): void {
     this.#inputEnded = true;
     this.#truncated = true;
