@@ -11,11 +11,11 @@ import { RelaySet } from './relays/relay-set.js';
 import { describeTarget } from './services/upstream/target.js';
 import type { TunnelEnd, TunnelEvents, TunnelReady, TunnelStatus } from './relays/tunnel-events.js';
 
-/** A local service on public names, one on each relay that it uses. Made by `expose`. */
+/** A local service with a public name on each relay in use. Created by `expose`. */
 export class Tunnel extends EventEmitter<TunnelEvents> {
-  /** Settles, and never rejects, when the tunnel is over and holds nothing any more. */
+  /** Settles, and never rejects, when the tunnel has ended and released everything. */
   readonly closed: Promise<TunnelEnd>;
-  /** Settles when the tunnel is closing and its names are given back; connections may still be live. */
+  /** Settles when the tunnel is closing and its names are released; connections may still be live. */
   readonly released: Promise<void>;
   readonly #options: ExposeOptions;
   #choice: RelayChoice;
@@ -32,21 +32,21 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     this.#choice = options;
     this.#graceMs = options.closeGraceMs ?? closeGraceMs;
     this.released = new Promise((resolve) => (this.#release = resolve));
-    // Not before the caller has had a chance to listen.
+    // Deferred, so that the caller can add listeners first.
     this.closed = new Promise<void>((resolve) => setImmediate(resolve)).then(() => this.#run());
   }
 
-  /** Where the service is, while visitors are served: the first of `places`. */
+  /** The service's place while it is online: the first of `places`. */
   get current(): TunnelReady | undefined {
     return this.places[0];
   }
 
-  /** Where the service is, on each relay through which visitors are served now. */
+  /** The service's place on each relay where it is online. */
   get places(): TunnelReady[] {
     return [...this.#serving.values()];
   }
 
-  /** Resolves once visitors are served. @throws what ended the tunnel before */
+  /** Resolves once the service is online. @throws the error that ended the tunnel before */
   async ready(): Promise<TunnelReady> {
     if (this.current !== undefined) return this.current;
     return await new Promise((resolve, reject) => {
@@ -60,9 +60,9 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   }
 
   /**
-   * Uses other relays from now on. What is open on those that stay is not touched; on those that go, live connections have
-   * the grace that `close` gives.
-   * @throws UsageError, and nothing has changed
+   * Changes the relays. Connections of relays that stay are not affected; on removed relays live connections get the
+   * grace of `close`.
+   * @throws UsageError; nothing has changed then
    */
   setRelays(choice: RelayChoice): void {
     const checked = checkRelays(choice);
@@ -71,8 +71,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   }
 
   /**
-   * Gives the names back, lets live connections finish for as long as the grace lasts, and ends. Called again with less
-   * grace, it hurries.
+   * Releases the names, waits up to the grace for live connections, and ends. Another call can shorten the grace.
    * @param graceMs milliseconds; what `expose` was given by default
    */
   async close(graceMs = this.#graceMs): Promise<void> {
@@ -117,7 +116,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     });
     this.#set = set;
     this.#report(set, services);
-    // Not before whoever asked for it has had a chance to listen.
+    // Deferred, so that the caller can add listeners first.
     signal.addEventListener('abort', () => queueMicrotask(() => this.#leave(set)), { once: true });
     await set.run();
   }
@@ -161,9 +160,9 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
 }
 
 /**
- * Puts a local service on a public HTTPS name, on one relay or on several, and keeps it there until the tunnel is closed, its
- * signal is aborted, or no relay can be used any more. Faults, those of the options too (`UsageError`), end in `closed` and
- * reject `ready()`.
+ * Exposes a local service under a public HTTPS name on one or several relays, until the tunnel is closed, its signal
+ * is aborted, or no relay can be used any more. Errors, including those of the options (`UsageError`), are reported
+ * by `closed` and reject `ready()`.
  */
 export function expose(options: ExposeOptions): Tunnel {
   return new Tunnel(options);

@@ -3,8 +3,8 @@ import { AnswerError, NetworkError } from '../../sdk/calls/errors.js';
 import type { Carrier, DialRequest, OpenedSession } from './carrier.js';
 
 /**
- * The raw carrier, until it shows that something between here and the relay does not let it through while a WebSocket gets
- * through. Then the WebSocket, for as long as this carrier is in use.
+ * Uses the raw carrier until a middlebox turns out to block it while a WebSocket gets through. Then uses the
+ * WebSocket for the rest of its life.
  */
 export class AutoCarrier implements Carrier {
   #proven: Carrier | undefined;
@@ -12,7 +12,7 @@ export class AutoCarrier implements Carrier {
   constructor(
     private readonly raw: Carrier,
     private readonly webSocket: Carrier,
-    /** Tells that the WebSocket is used from now on, and what stood in the raw carrier's way. */
+    /** Called when it switches to the WebSocket, with the raw carrier's error. */
     private readonly onFallback: (reason: Error) => void,
   ) {}
 
@@ -29,7 +29,7 @@ export class AutoCarrier implements Carrier {
     } catch (error) {
       request.signal.throwIfAborted();
       if (!mayBeProxy(error)) throw error;
-      // Should that fail as well, it was not the carrier's fault: the first error says more.
+      // If that fails too, the carrier was not the cause: report the first error.
       session = await this.webSocket.dial(request).catch((second: unknown) => {
         throw second instanceof ApiError && !mayBeProxy(second) ? second : error;
       });
@@ -40,7 +40,7 @@ export class AutoCarrier implements Carrier {
   }
 }
 
-/** Whether a failure looks like the work of a proxy: no answer of a relay's, or a request that came to it changed. */
+/** Whether an error looks caused by a proxy: not a relay's response, or a modified request. */
 function mayBeProxy(error: unknown): boolean {
   if (isApiError(error)) {
     return ['http11_only', 'hijack_unsupported', 'hijack_failed', 'not_found', 'invalid_request'].includes(error.code);

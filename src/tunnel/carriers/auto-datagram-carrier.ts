@@ -4,26 +4,26 @@ import type { DatagramChannel } from '../../streams/datagram-channel.js';
 import { repeat } from '../../util/boundary.js';
 import type { DatagramCarrier, DatagramDialRequest } from './datagram-carrier.js';
 
-/** When QUIC is tried, in milliseconds. */
+/** Timing of the attempts with QUIC, in milliseconds. */
 export const quicTimes = {
-  /** How often to look whether datagrams can go over QUIC: the relay offers it, and it does not rest. */
+  /** How often to check whether QUIC can be tried: the relay offers it and it is not backing off. */
   quicLookMs: 2_000,
   /**
-   * After a failure QUIC rests for this long; with more of them in a row up to `quicRestLongestMs` more. So long as that it rests when the
-   * service's datagrams are too large for it, or too many.
+   * Back-off after a failure, growing up to `quicRestLongestMs` with consecutive failures. The longest applies when
+   * the service's datagrams are too large or too many for QUIC.
    */
   quicRestMs: 10_000,
   quicRestLongestMs: 600_000,
-  /** A QUIC carrier that held for this long wipes out earlier failures. */
+  /** A QUIC carrier that lasted this long resets the back-off. */
   quicProvenMs: 60_000,
 };
 export type QuicTimes = typeof quicTimes;
-/** Looks in a row at each of which QUIC had dropped datagrams since the one before: then the WebSocket takes them. */
+/** Consecutive checks with datagrams dropped by QUIC, after which the WebSocket is used. */
 const maxLooksWithDrops = 3;
 
 /**
- * The WebSocket, which gets through everywhere and costs no wait; and from there to QUIC, at once and again and again, as long as the
- * relay offers it. What loses its QUIC carrier is on the WebSocket first.
+ * Starts with the WebSocket, which works everywhere without delay, and tries to upgrade to QUIC repeatedly while the
+ * relay offers it. After losing a QUIC carrier it falls back to the WebSocket first.
  */
 export class AutoDatagramCarrier implements DatagramCarrier {
   readonly #webSocket: DatagramCarrier;
@@ -32,12 +32,12 @@ export class AutoDatagramCarrier implements DatagramCarrier {
   readonly #onChange: (message: string, error?: Error) => void;
   readonly #times: QuicTimes;
   readonly #backoff: Backoff;
-  /** Until then QUIC is not tried: a reading of `performance.now()`. */
+  /** End of the back-off: a reading of `performance.now()`. */
   #restsUntil = 0;
 
   /**
-   * @param isOffered whether the relay says that it has QUIC
-   * @param onChange tells which is used from now on, and why the other is not
+   * @param isOffered whether the relay offers QUIC
+   * @param onChange called with the carrier in use, and the reason why the other is not
    */
   constructor(
     webSocket: DatagramCarrier,
@@ -77,13 +77,13 @@ export class AutoDatagramCarrier implements DatagramCarrier {
         }
         closed.signal.throwIfAborted();
         try {
-          // Not ended by the channel's end: that is what the relay does once it has this one.
+          // Not aborted when the channel ends: the relay closes it once it has this one.
           const better = await this.#quic.dial(request);
           this.#watch(better);
           this.#onChange('datagrams now use QUIC');
           return better;
         } catch {
-          // A relay's no is no worse than silence: what it means for the lease, the WebSocket is told as well.
+          // A refusal counts like a failure: if it concerns the lease, the WebSocket gets it too.
           this.#rest();
         }
       }
@@ -97,7 +97,7 @@ export class AutoDatagramCarrier implements DatagramCarrier {
     this.#restsUntil = performance.now() + this.#times.quicRestMs + this.#backoff.next();
   }
 
-  /** A carrier that does not last was not worth the change; nor is one for a service that sends what it does not take. */
+  /** Back off after a carrier that did not last, and for a service whose datagrams do not fit. */
   #watch(better: DatagramChannel): void {
     const openedAt = performance.now();
     let unfit: Error | undefined;
@@ -108,7 +108,7 @@ export class AutoDatagramCarrier implements DatagramCarrier {
       dropped = better.dropped;
       looksWithDrops = dropped > before ? looksWithDrops + 1 : 0;
       if (better.oversized > 0) unfit = new Error('the service sends what is too large for QUIC');
-      // A burst is lost by any carrier; what goes on is more than this one takes.
+      // Any carrier drops datagrams in a burst; continuous drops mean that this one is too slow.
       else if (looksWithDrops >= maxLooksWithDrops) unfit = new Error('the service sends more than QUIC takes');
       if (unfit) better.close();
     };

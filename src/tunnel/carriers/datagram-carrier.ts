@@ -12,20 +12,20 @@ export interface DatagramDialRequest extends DialRequest {
   publicPort: number;
 }
 
-/** One way to carry datagrams between this tunnel and a relay. */
+/** A way to carry datagrams between this tunnel and a relay. */
 export interface DatagramCarrier {
-  /** As the relay lists it in `transports`. */
+  /** Its name in the relay's `transports`. */
   readonly name: string;
   /** @throws ApiError when the relay refuses; NetworkError; AnswerError; the signal's reason when aborted */
   dial(request: DatagramDialRequest): Promise<DatagramChannel>;
   /**
-   * While a channel from `dial` serves: opens a better one as soon as there is one to be had. The relay closes the other then.
-   * @throws Error soon after the channel was closed, when there is no better one; the signal's reason when aborted
+   * While a channel from `dial` is in use: opens a better one as soon as possible. The relay then closes the other.
+   * @throws Error soon after the channel was closed, if there is no better one; the signal's reason when aborted
    */
   improve?(channel: DatagramChannel, request: DatagramDialRequest): Promise<DatagramChannel>;
 }
 
-/** Datagrams as messages of a WebSocket: for every tunnel, whatever lies in between. */
+/** Datagrams as WebSocket messages: works for every tunnel, whatever the network between. */
 export class WebSocketDatagramCarrier implements DatagramCarrier {
   readonly name = 'datagram-websocket';
 

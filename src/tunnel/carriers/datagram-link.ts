@@ -9,19 +9,19 @@ import { background } from '../../util/boundary.js';
 
 export interface DatagramLinkOptions {
   dial(signal: AbortSignal): Promise<DatagramChannel>;
-  /** Opens a better one than the channel that serves, as `DatagramCarrier.improve` does. */
+  /** Opens a better channel than the current one, as `DatagramCarrier.improve`. */
   improve?: ((channel: DatagramChannel, signal: AbortSignal) => Promise<DatagramChannel>) | undefined;
-  /** A carrier is open: the relay accepts the token. */
+  /** A carrier is open: the relay has accepted the token. */
   onReady(): void;
-  /** Serves what comes over a carrier, until it is closed. */
+  /** Serves the datagrams of a carrier until it is closed. */
   serve(channel: DatagramChannel): void;
-  /** The relay refused in a way that opening again will not mend. */
+  /** The relay refused, and retrying will not help. */
   onRefused(error: Error): void;
-  /** Opening failed, or the carrier was lost; the next try is `delayMs` away. */
+  /** Opening failed or the carrier was lost; the next attempt is in `delayMs`. */
   onWaiting(error: Error, delayMs: number): void;
 }
 
-/** Keeps one datagram carrier of a registration open, goes over to a better one, and opens another when it is lost. */
+/** Keeps one datagram carrier of a registration open, switches to a better one, and reconnects after a loss. */
 export class DatagramLink {
   readonly #stop = new AbortController();
   readonly #backoff = new Backoff(networkBackoff);
@@ -62,7 +62,7 @@ export class DatagramLink {
     }
   }
 
-  /** Opens a carrier, goes over to a better one where there is one, and waits for the end. */
+  /** Opens a carrier, switches to a better one if possible, and waits for the end. */
   async #serveOne(signal: AbortSignal): Promise<Error> {
     for (;;) {
       const first = await this.options.dial(signal);
@@ -72,12 +72,12 @@ export class DatagramLink {
       const betterEnd = this.#serve(better, signal);
       first.close();
       const error = await betterEnd;
-      // The first kind will do, and is tried at once: a path that was good until now is not far.
+      // Reconnect at once with the first kind: the path worked until now.
       if (signal.aborted) return error;
     }
   }
 
-  /** Serves one until its end. */
+  /** Serves one carrier until its end. */
   async #serve(channel: DatagramChannel, signal: AbortSignal): Promise<Error> {
     const closed = once(channel, 'closed') as Promise<[Error | undefined]>;
     const close = () => channel.close();

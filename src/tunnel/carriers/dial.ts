@@ -6,10 +6,10 @@ import { withDeadline } from '../../sdk/calls/deadline.js';
 import { AnswerError, asNetworkError, NetworkError } from '../../sdk/calls/errors.js';
 import { portalHeaders } from '../../protocol/headers.js';
 
-/** From the first byte out to the end of the answer. */
+/** Deadline from the first byte sent to the end of the response. */
 const dialTimeoutMs = 10_000;
 
-/** What every carrier says of itself in its request. */
+/** The request headers of every carrier. */
 export function sessionHeaders(accessToken: string): Record<string, string> {
   return {
     [portalHeaders.accessToken]: accessToken,
@@ -19,14 +19,14 @@ export function sessionHeaders(accessToken: string): Record<string, string> {
   };
 }
 
-/** Whether the relay will recycle the session that it has just opened. One that does not know this leaves the header out. */
+/** Whether the relay will recycle the new session. Older relays omit the header. */
 export function recycles(answer: IncomingMessage): boolean {
   return answer.headers[portalHeaders.recycle.toLowerCase()] === '1';
 }
 
 /**
- * Opens a session over a TLS connection of its own, within the time that dialing may take. The token leaves this process
- * only after the relay's certificate was verified.
+ * Opens a session over its own TLS connection, within the dial deadline. The token is sent only after the relay's
+ * certificate was verified.
  * @throws NetworkError; what `open` throws; the signal's reason when aborted
  */
 export async function dialRelay<Opened>(
@@ -53,7 +53,7 @@ export async function dialRelay<Opened>(
   });
 }
 
-/** The error that an ordinary answer to `GET /sdk/connect` stands for. @param host of the relay */
+/** The error for an ordinary response to `GET /sdk/connect`. @param host of the relay */
 export async function readRefusal(response: IncomingMessage, host: string): Promise<Error> {
   const status = response.statusCode ?? 0;
   let text = '';
@@ -65,7 +65,7 @@ export async function readRefusal(response: IncomingMessage, host: string): Prom
         return new AnswerError(`the response is larger than ${maxAnswerBytes} bytes`, status);
     }
   } catch (error) {
-    // It broke off: what the relay meant to say is not known, and another attempt may tell.
+    // The response was cut off, so the reason is unknown; a retry may tell.
     return asNetworkError(error, host);
   }
   let body: unknown;

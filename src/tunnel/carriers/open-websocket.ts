@@ -7,7 +7,7 @@ import { readRefusal, recycles, sessionHeaders } from './dial.js';
 export interface WebSocketRequest {
   relay: URL;
   accessToken: string;
-  /** Subprotocol, which the relay must choose. */
+  /** The subprotocol that the relay must select. */
   protocol: string;
   maxMessageBytes: number;
 }
@@ -19,7 +19,7 @@ export interface OpenedWebSocket {
 }
 
 /**
- * Opens a WebSocket to `/sdk/connect` over a connection to the relay.
+ * Opens a WebSocket to `/sdk/connect` over an existing connection to the relay.
  * @throws ApiError when the relay refuses; NetworkError; AnswerError
  */
 export function openWebSocket(socket: TLSSocket, request: WebSocketRequest): Promise<OpenedWebSocket> {

@@ -14,28 +14,30 @@ import { readQuicMessage } from '../../streams/quic/quic-message.js';
 import { type QuicPackage, type QuicSession, loadQuic, quicOptions } from '../../streams/quic/quic-package.js';
 import type { DatagramCarrier, DatagramDialRequest } from './datagram-carrier.js';
 
-/** For one address of a relay over QUIC, and for all until the carrier is open. */
+/** Deadlines for one address of a relay over QUIC, and for the whole dial. */
 const quicAttemptMs = 2_000;
 const quicDialTimeoutMs = 6_000;
 
-/** Datagrams as QUIC DATAGRAM frames: no lost one holds up those behind it. Where the optional package is, and UDP gets through. */
+/**
+ * Datagrams as QUIC DATAGRAM frames: without head-of-line blocking. Needs the optional package and a path for UDP.
+ */
 export class QuicDatagramCarrier implements DatagramCarrier {
   readonly name = 'quic';
   readonly #relay: URL;
   readonly #dialing: Pick<TlsDialOptions, 'ca' | 'proxy' | 'addresses'>;
   readonly #load: () => Promise<QuicPackage>;
 
-  /** @param load instead of the installed package */
+  /** @param load replaces the installed package in tests */
   constructor(relay: URL, dialing: Pick<TlsDialOptions, 'ca' | 'proxy' | 'addresses'>, load = loadQuic) {
     this.#relay = relay;
     this.#dialing = dialing;
     this.#load = load;
   }
 
-  /** @throws beside what every carrier throws: Error in one line where the package is not to be had */
+  /** @throws in addition to other carriers' errors: Error in one line when the package is missing */
   async dial({ accessToken, publicPort, signal }: DatagramDialRequest): Promise<QuicDatagrams> {
     const { host } = this.#relay;
-    // To go past a proxy that was chosen would show where this machine is.
+    // Bypassing a configured proxy would reveal this machine's address.
     if (proxyFor(this.#relay, this.#dialing.proxy))
       throw new NetworkError('unreachable', `${host} is reached through a proxy, which does not carry QUIC`);
     const quic = await this.#load();
@@ -45,7 +47,7 @@ export class QuicDatagramCarrier implements DatagramCarrier {
       const giveUp = () => closeQuietly(session);
       dialSignal.addEventListener('abort', giveUp, { once: true });
       try {
-        // Before the answer, so that no datagram right behind it is missed.
+        // Set up before the response, so that no datagram right after it is missed.
         const channel = new QuicDatagrams(session);
         const stream = session.openStream();
         stream.on('error', () => undefined);
@@ -66,7 +68,7 @@ export class QuicDatagramCarrier implements DatagramCarrier {
     });
   }
 
-  /** Tries one address of each family. */
+  /** Tries one address per address family. */
   async #connect(quic: QuicPackage, port: number, signal: AbortSignal): Promise<QuicSession> {
     const { hostname, host } = this.#relay;
     const servername = hostname.replace(/^\[(.*)\]$/, '$1');
@@ -108,7 +110,7 @@ export class QuicDatagramCarrier implements DatagramCarrier {
   }
 }
 
-/** @throws ApiError of the relay's refusal; AnswerError for what is no answer */
+/** @throws ApiError when the relay refuses; AnswerError for an invalid response */
 function check(answer: unknown): void {
   const { ok, error } = (typeof answer === 'object' && answer !== null ? answer : {}) as Record<string, unknown>;
   if (ok === true) return;
@@ -116,10 +118,12 @@ function check(answer: unknown): void {
   throw new AnswerError('the answer over QUIC is not one of a Portal relay');
 }
 
-/** PEM of whatever is trusted: the library knows neither Node's certificates nor those that the environment adds. */
+/**
+ * PEM of all trusted certificates: the library uses neither Node's root certificates nor those of the environment.
+ */
 function trusted(ca: string | Buffer | undefined): string {
   if (ca !== undefined) return ca.toString();
-  // From Node 22.15 on; the package needs a later one.
+  // Available since Node 22.15; the package needs a later version.
   const { getCACertificates } = tls as { getCACertificates?: (kind: 'default') => string[] };
   return (getCACertificates?.('default') ?? tls.rootCertificates).join('\n');
 }

@@ -11,24 +11,24 @@ import { tunnelKeepAliveMs } from '../../net/tcp-keepalive.js';
 import { dialRelay, readRefusal, recycles, sessionHeaders } from './dial.js';
 import { portalHeaders, reverseProtocol } from '../../protocol/headers.js';
 
-/** After a session of which TLS could not be taken off, while one with it got through. */
+/** How long to keep TLS after unwrapping failed while a session with TLS succeeded. */
 const staysWrappedMs = 600_000;
 
 const maxHeadBytes = 16_384;
 
-/** TLS could not be taken off a session: something between here and the relay ends it, or the relay does not know how. */
+/** A session could not be unwrapped: something between terminates TLS, or the relay does not support it. */
 class StaysWrapped extends Error {}
 
 /**
- * The raw carrier by upgrade: after a 101, bytes straight over the TLS connection to the relay; or, where the relay knows how and
- * all that the session will carry is encrypted by itself, with TLS taken off.
+ * The raw carrier by HTTP upgrade: after a 101, bytes directly over the TLS connection to the relay. If the relay
+ * supports it and all content is already encrypted, TLS is taken off (unwrapped session).
  */
 export class RawCarrier implements Carrier {
   readonly name = 'raw';
-  /** Until when TLS is left on, by the monotonic clock. */
+  /** End of the time in which TLS is kept, by the monotonic clock. */
   #wrappedUntil: number;
 
-  /** @param unwrap whether TLS may be taken off: all visitors speak TLS themselves */
+  /** @param unwrap whether sessions may be unwrapped: all their content is TLS */
   constructor(
     private readonly relay: URL,
     private readonly transport: RelayTransport,
@@ -43,7 +43,7 @@ export class RawCarrier implements Carrier {
       return await this.#dialUnwrapped(request);
     } catch (error) {
       if (!(error instanceof StaysWrapped)) throw error;
-      // Should that fail as well, it was not for this.
+      // If that fails too, unwrapping was not the cause.
       const session = await this.#dialWrapped(request);
       this.#wrappedUntil = performance.now() + staysWrappedMs;
       return session;
@@ -67,7 +67,7 @@ export class RawCarrier implements Carrier {
     };
     const connect = (dialSignal: AbortSignal) =>
       this.transport.connectOver(this.relay, reverseProtocol, over, dialSignal).catch((error: unknown) => {
-        // Something on the way may not like what this TLS offers.
+        // A middlebox may reject this ALPN offer.
         const isTls =
           transport && error instanceof NetworkError && error.reason !== 'certificate' && error.reason !== 'clock';
         throw isTls ? new StaysWrapped('the handshake failed', { cause: error }) : error;
@@ -85,7 +85,7 @@ export class RawCarrier implements Carrier {
       return { stream: session, recycles: true };
     });
     return await opened.catch((error: unknown) => {
-      // Or drops it without a word.
+      // Or drop it silently.
       const isDropped = transport && error instanceof NetworkError && error.reason === 'timeout';
       throw isDropped ? new StaysWrapped('nothing came back in time', { cause: error }) : error;
     });

@@ -4,7 +4,7 @@ import type { Carrier, DialRequest, OpenedSession } from './carrier.js';
 import { dialRelay } from './dial.js';
 import { openWebSocket } from './open-websocket.js';
 
-/** The WebSocket carrier: the same bytes as binary messages, for proxies that pass nothing else. */
+/** The WebSocket carrier: the same bytes as binary messages, for proxies that allow nothing else. */
 export class WebSocketCarrier implements Carrier {
   readonly name = 'websocket';
 

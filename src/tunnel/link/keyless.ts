@@ -6,13 +6,13 @@ import { AnswerError } from '../../sdk/calls/errors.js';
 import { schemesForKey } from '../../tls/index.js';
 
 const signTimeoutMs = 8_000;
-/** The relay is not asked for its chain more often than this, whatever handshakes fail. */
+/** Least interval between fetches of the chain, however many handshakes fail. */
 const chainRefreshSpacingMs = 1_000;
 const maxChainCertificates = 10;
 
 type SignatureSchemeName = Extract<RequestBody<'signHandshake'>, { binding: string }>['signature_scheme'];
 
-/** What a handshake under the relay's certificate needs. */
+/** The inputs of a handshake with the relay's certificate. */
 export interface RelayCertificate {
   readonly pem: string;
   readonly keyId: string;
@@ -22,34 +22,34 @@ export interface RelayCertificate {
   readonly schemes: number[];
 }
 
-/** The relay's certificate and the signatures of its key, which stays with the relay. */
+/** The relay's certificate, with signatures by its key, which stays with the relay. */
 export class Keyless {
   #certificate: RelayCertificate | undefined;
   #refreshing: Promise<void> | undefined;
   #refreshedAt = -Infinity;
   #transports: string[] = [];
 
-  /** @param isNeeded whether visitors' TLS is to end here; without that, a relay that does not sign will do */
+  /** @param isNeeded whether TLS is terminated here; otherwise a relay without signing is fine too */
   constructor(
     private readonly client: PortalClient,
     private readonly isNeeded = true,
   ) {}
 
-  /** Whether the relay had a carrier on offer when it was last asked. */
+  /** Whether the relay offered a carrier at the last refresh. */
   offers(carrier: string): boolean {
     return this.#transports.includes(carrier);
   }
 
-  /** The chain as last fetched. Throws before the first `refresh`. */
+  /** The last fetched chain. Throws before the first `refresh`. */
   get certificate(): RelayCertificate {
     if (this.#certificate === undefined) throw new Error('the certificate chain has not been fetched');
     return this.#certificate;
   }
 
   /**
-   * Fetches what the relay says of itself, and its chain.
-   * @param carrier that must be on offer
-   * @throws ApiError `feature_unavailable` when this relay cannot serve; what `getDomain` throws
+   * Fetches the relay's domain information and its chain.
+   * @param carrier that the relay must offer
+   * @throws ApiError `feature_unavailable` when this relay cannot serve the tunnel; what `getDomain` throws
    */
   async refresh(carrier: string, signal?: AbortSignal): Promise<void> {
     const domain = await this.client.getDomain({ signal });
@@ -74,7 +74,10 @@ export class Keyless {
     };
   }
 
-  /** After a refusal: fetches the chain again, once for all handshakes that fail at the same time. Never throws. */
+  /**
+   * After a refused signature: fetches the chain again, once for all handshakes that fail at the same time. Never
+   * throws.
+   */
   async refreshAfterRefusal(carrier: string, signal: AbortSignal): Promise<void> {
     if (performance.now() - this.#refreshedAt < chainRefreshSpacingMs) return;
     this.#refreshing ??= this.refresh(carrier, signal)
@@ -84,7 +87,7 @@ export class Keyless {
   }
 
   /**
-   * Has the relay sign one handshake.
+   * Requests the relay's signature for one handshake.
    * @param transcript handshake messages, ClientHello to Certificate, with their headers
    * @returns the `signature` of CertificateVerify
    * @throws what `signHandshake` throws
@@ -108,7 +111,7 @@ export class Keyless {
   }
 }
 
-/** @throws AnswerError when it is not a PEM chain whose leaf has a key that TLS 1.3 can use */
+/** @throws AnswerError when it is not a PEM chain or its leaf has no key usable in TLS 1.3 */
 function parseChain(pem: string): Pick<RelayCertificate, 'chain' | 'schemes'> {
   const blocks = [...pem.matchAll(/-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g)];
   const chain = blocks.slice(0, maxChainCertificates + 1).map((block) => Buffer.from(block[1]!, 'base64'));

@@ -3,23 +3,23 @@ import { withDeadline } from '../../sdk/calls/deadline.js';
 import { type TlsDialOptions, dialTls } from '../../sdk/transport/dial-tls.js';
 import { NetworkError } from '../../sdk/calls/errors.js';
 
-/** For the probe's TLS handshake: the relay's wait for a session, and the signature. */
+/** Deadline of the probe's TLS handshake, including the wait for a session and the signature. */
 const visitTimeoutMs = 15_000;
 const visitCloseTimeoutMs = 2_000;
 
-/** A public name as one visitor meets it, the TLS handshake done. */
+/** A client's connection to a public name, after the TLS handshake. */
 export interface ProbeConnection {
   /** As Node names it: `TLSv1.3`. */
   readonly protocol: string | null;
-  /** Keying material of this end of the connection (RFC 8446 7.5). */
+  /** Exports keying material at this end of the connection (RFC 8446 7.5). */
   exportKeyingMaterial(length: number, label: string, context: Buffer): Buffer;
-  /** Ends the connection, of which not a byte is read; at once when the signal is aborted. Settles when it is gone. */
+  /** Closes the connection without reading; immediately when the signal is aborted. Settles when it is closed. */
   close(signal: AbortSignal): Promise<void>;
 }
 
 /**
- * Connects to a public name as anyone would: what Node's TLS offers by itself, TLS 1.2 and session tickets included, and the
- * protocols that browsers and curl ask for. Never with a former session.
+ * Connects to a public name like any client: with Node's TLS defaults, TLS 1.2 and session tickets included, and the
+ * ALPN protocols of browsers and curl. Never resumes a session.
  * @param url `https://hostname[:port]`
  * @throws NetworkError; the signal's reason when aborted
  */

@@ -5,22 +5,22 @@ import { repeat } from '../../util/boundary.js';
 
 const silenceCheckIntervalMs = 5_000;
 
-/** A reverse session that the relay has joined to a visitor. What the stream gives from here on is the visitor's. */
+/** A claimed reverse session: the stream now carries the bytes of a public connection. */
 export interface ClaimedSession extends SessionOpening {
   readonly stream: Duplex;
 }
 
 /**
- * Waits until the relay claims a session: reads keepalives, then the marker, the binding and the PROXY header that were
- * asked for, and nothing beyond.
- * @throws Error when the session ends, breaks, falls silent or brings anything else; the signal's reason when aborted.
+ * Waits until the relay claims a session: reads keepalives, then the marker and the requested binding and PROXY
+ * header, and no further.
+ * @throws Error when the session ends, fails, times out or sends anything else; the signal's reason when aborted.
  *   The stream is destroyed then.
  */
 export function awaitOpening(stream: Duplex, signal: AbortSignal): Promise<ClaimedSession> {
   return new Promise((resolve, reject) => {
     let heardAt = performance.now();
     let heardAtWall = Date.now();
-    /** Marker, binding and PROXY header as far as they have come. */
+    /** The bytes of marker, binding and PROXY header received so far. */
     let start: Buffer = Buffer.alloc(0);
 
     const settle = () => {
@@ -55,7 +55,7 @@ export function awaitOpening(stream: Duplex, signal: AbortSignal): Promise<Claim
         fail(error);
       }
     };
-    // By both clocks: while the machine is suspended only the wall clock goes on, and the session is long gone.
+    // Uses both clocks: only the wall clock advances during suspension, after which the session is dead.
     const checkSilence = () => {
       const silence = Math.max(performance.now() - heardAt, Date.now() - heardAtWall);
       if (silence > sessionSilenceMs) fail(new Error('the relay sent no keepalive: the session is dead'));
@@ -67,7 +67,7 @@ export function awaitOpening(stream: Duplex, signal: AbortSignal): Promise<Claim
       return;
     }
     signal.addEventListener('abort', onAbort, { once: true });
-    // boundary: whatever it throws rejects this promise.
+    // boundary: a throw rejects this promise.
     stream.on('readable', onReadable).on('end', onEnd).on('close', onEnd);
     if (stream.destroyed || stream.readableEnded) onEnd();
   });

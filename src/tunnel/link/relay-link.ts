@@ -21,76 +21,79 @@ import type { UdpService } from '../services/udp/udp-service.js';
 import { type Way, Ways } from './ways.js';
 import type { ProbeConnection } from './probe-connection.js';
 
-/** Visitors served at once; past it no sessions are opened, and the relay lets visitors wait. Each takes two sockets. */
+/**
+ * Most concurrent connections; past it no sessions are opened, so connections wait at the relay. Each takes two
+ * sockets.
+ */
 const maxLiveConnections = 1_000;
-/** How long the relay may take to renew the lease before a mismatch counts for nothing. */
+/** Deadline for the renewal that confirms a mismatch; past it the mismatch is dropped. */
 const probeConfirmTimeoutMs = 30_000;
 
 export interface RelayLinkOptions {
   client: PortalClient;
   carrier: Carrier;
-  /** @param offers whether the relay has a carrier on offer */
+  /** @param offers whether the relay offers a carrier */
   datagramCarrier(offers: (carrier: string) => boolean): DatagramCarrier;
   identity: Identity;
   name: string;
   metadata?: Metadata | undefined;
   ttl?: number | undefined;
-  /** Where each kind of visitor is led; at least one. */
+  /** The service for each kind of traffic; at least one. */
   services: LinkServices;
-  /** How the own public name is visited, and when; no self-probe without. */
+  /** Settings of the self-probe; absent for none. */
   probe?: (ProbeTimes & { visit(url: URL, signal: AbortSignal): Promise<ProbeConnection> }) | undefined;
 }
 
 export interface LinkServices {
-  /** For visitors of the public name, whose TLS ends here. */
+  /** Service for connections to the public name, whose TLS is terminated here. */
   https?: LocalService;
-  /** For those of the public TCP port. */
+  /** Service for connections to the public TCP port. */
   tcp?: LocalService;
-  /** For peers of the public UDP port. */
+  /** Service for datagrams of the public UDP port. */
   udp?: UdpService;
 }
 
-/** How one visitor's connection went. */
+/** The result of one public connection. */
 export interface ConnectionReport {
   hostname: string;
-  /** Through the public name, or the public TCP port. */
+  /** Whether it came by the public name or the public TCP port. */
   transport: 'https' | 'tcp';
-  /** Who it was, as the relay says; absent where it cannot tell. */
+  /** The client's address as reported by the relay; absent if unknown. */
   visitor?: Endpoint | undefined;
-  /** Whether a ticket spared the relay's signature; undefined when the handshake failed. */
+  /** Whether the TLS session was resumed, without a signature; undefined when the handshake failed. */
   resumed?: boolean;
-  /** Bytes from the visitor, and to it. */
+  /** Bytes from the client, and to it. */
   received: number;
   sent: number;
   durationMs: number;
-  /** The service did not answer, and the visitor was told so. */
+  /** The service did not respond, and the client was told so. */
   unavailable?: true;
-  /** What broke it, when it did not end by itself. */
+  /** The error, if it did not end regularly. */
   error?: Error;
 }
 
 export interface RelayLinkEvents {
   registered: [registration: Registration];
-  /** The first session of a registration is open: visitors are served. */
+  /** The first session of a registration is open: the tunnel is online. */
   online: [registration: Registration];
   lost: [registration: Registration, error: Error];
   waiting: [call: LeaseCall, error: Error, delayMs: number];
-  /** The relay has turned off a kind of port: the lease continues without. */
+  /** The relay has turned off a kind of port: the lease continues without it. */
   without: [protocol: 'tcp' | 'udp', error: Error];
   connection: [report: ConnectionReport];
   probe: [report: ProbeReport];
 }
 
-/** What ties a service to one relay: its lease, its reverse sessions, and the visitors that come through them. */
+/** A service's connection to one relay: its lease, its reverse sessions and the public connections in them. */
 export class RelayLink extends EventEmitter<RelayLinkEvents> {
   readonly #options: RelayLinkOptions;
   readonly #keeper: LeaseKeeper;
   readonly #keyless: Keyless;
   readonly #datagramCarrier: DatagramCarrier;
   readonly #tickets = new TicketKeys();
-  /** Ends the lease's life and the opening of sessions. */
+  /** Aborted to end the lease and the opening of sessions. */
   readonly #leave = new AbortController();
-  /** Ends live connections. */
+  /** Aborted to end live connections. */
   readonly #cut = new AbortController();
   readonly #live = new Set<Promise<void>>();
   readonly #probe: SelfProbe<Registration> | undefined;
@@ -100,7 +103,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
   constructor(options: RelayLinkOptions) {
     super();
     this.#options = options;
-    // One listener a connection.
+    // One listener per connection.
     setMaxListeners(0, this.#cut.signal);
     const { client, identity, name, metadata, ttl, services, probe } = options;
     this.#keyless = new Keyless(client, services.https !== undefined);
@@ -128,7 +131,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       this.#open(registration);
     });
     this.#keeper.on('renewed', () => {
-      // A failed refresh does no harm: the current chain continues to serve, and a renewal comes soon.
+      // A failed refresh is harmless: the current chain remains in use until the next renewal.
       this.#keyless.refresh(this.#carrierName, this.#leave.signal).catch(() => undefined);
     });
     this.#keeper.on('lost', (registration, error) => {
@@ -145,7 +148,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
 
   /**
    * Serves until `leave`.
-   * @throws what made continuing pointless; live connections go on until they end or are `cut`
+   * @throws the fatal error; live connections continue until they end or are `cut`
    */
   async run(): Promise<void> {
     try {
@@ -156,11 +159,11 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     }
   }
 
-  /** Gives the lease back and closes the sessions that wait. Connections that live go on. */
+  /** Unregisters the lease and closes idle sessions. Live connections continue. */
   async leave(): Promise<void> {
     this.#leave.abort(new Error('the tunnel closes'));
     this.#probe?.stop();
-    // The relay stops sending visitors before their sessions go.
+    // Unregister first, so that the relay stops routing before the sessions are closed.
     await this.#keeper.unregister();
     this.#close();
   }
@@ -175,7 +178,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     this.#cut.abort(new Error('the tunnel closes'));
   }
 
-  /** What the relay must have on offer. */
+  /** The carrier that the relay must offer. */
   get #carrierName(): string {
     return this.#takesConnections ? this.#options.carrier.name : this.#datagramCarrier.name;
   }
@@ -185,7 +188,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     return https !== undefined || tcp !== undefined;
   }
 
-  /** Opens what a registration needs; it is online once all of it has opened. */
+  /** Opens the ways of a registration; it is online once all are open. */
   #open(registration: Registration): void {
     this.#close();
     const { udp } = this.#options.services;
@@ -196,7 +199,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       onOpened: () => this.#keeper.accepted(registration),
       onOnline: () => this.emit('online', registration),
       onRefused: (error) => this.#keeper.refused(registration, 'connect', error),
-      // Connecting is refused before approval as after a ban: renewing tells which it is.
+      // Connecting is refused before approval and after a ban: a renewal tells which.
       onRejected: () => this.#keeper.renewNow(),
       onWaiting: (error, delayMs) => this.emit('waiting', 'connect', error, delayMs),
     });
@@ -225,7 +228,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     const carrier = this.#datagramCarrier;
     const publicPort = Number(new URL(registration.url).port) || 443;
     const request = (signal: AbortSignal) => ({
-      // One that waits for a better carrier outlives its token.
+      // An upgrade attempt may outlive its token.
       get accessToken() {
         return registration.accessToken;
       },
@@ -256,7 +259,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       sent: 0,
       durationMs: 0,
     };
-    // Whoever takes the stream may have to wait for the service first, and finds it closed then.
+    // The receiver of the stream may have to wait for the service first, and then finds it closed.
     claim.stream.on('error', () => undefined);
     const cut = () => claim.stream.destroy();
     this.#cut.signal.addEventListener('abort', cut, { once: true });
@@ -282,7 +285,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     Object.assign(report, await tcp.serve(stream, { addresses }, this.#cut.signal));
   }
 
-  /** @returns false when it was nobody's visit, but a probe's */
+  /** @returns false when the connection was a probe */
   async #serveTls(
     session: Duplex,
     binding: Buffer,
@@ -297,7 +300,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       return true;
     }
     const { certificate } = this.#keyless;
-    /** For sessions that began during a probe. */
+    /** For sessions that started during a probe. */
     let exporter: string | undefined;
     let visitor: Duplex | undefined;
     try {
@@ -313,7 +316,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
         await dismiss(accepted);
         return false;
       }
-      // Whoever ends TLS between a probe and this tunnel comes during the probe; not to be taken for traffic.
+      // A man in the middle connects during the probe; that must not count as traffic.
       if (exporter === undefined) this.#probe?.visited();
       report.resumed = accepted.resumed;
       Object.assign(
@@ -328,8 +331,8 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
   }
 
   /**
-   * A relay that renews a lease says that nobody else has its name; one that will not loses the tunnel, so that this
-   * cannot be refused for the sake of a probe alone.
+   * A relay that renews the lease confirms that no other tunnel has the name. A relay that refuses loses the tunnel,
+   * so it cannot refuse just to disturb the probe.
    */
   async #confirm(registration: Registration, signal: AbortSignal): Promise<void> {
     const expired = () => new Error('the relay does not renew the lease meanwhile');
@@ -337,7 +340,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       if (this.#keeper.current !== registration) throw new Error('the lease was lost meanwhile');
       const askedAt = performance.now();
       this.#keeper.renewNow();
-      // A renewal that was under way already tells about an earlier moment.
+      // A renewal already in progress would confirm an earlier state.
       do await once(this.#keeper, 'renewed', { signal: confirmSignal });
       while (registration.grantedAtTick < askedAt);
       if (this.#keeper.current !== registration) throw new Error('the lease was lost meanwhile');
@@ -359,7 +362,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       });
     } catch (error) {
       if (error instanceof ApiError) {
-        // The chain may have changed. This handshake is lost: its binding is spent.
+        // The chain may have changed. This handshake has failed: its binding is spent.
         if (error.code === 'invalid_request') {
           this.#keyless.refreshAfterRefusal(this.#carrierName, this.#leave.signal).catch(() => undefined);
         } else if (retryDecision(error, 'sign', true).do !== 'wait') {
@@ -371,7 +374,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
   }
 }
 
-/** Closes a visitor's connection, after a last message if there is one. */
+/** Closes a public connection, after a last message if there is one. */
 async function dismiss(visitor: Duplex, lastWords?: Buffer): Promise<void> {
   visitor.on('error', () => undefined).resume();
   const closed = new Promise((resolve) => visitor.once('close', resolve));

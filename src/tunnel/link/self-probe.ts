@@ -2,20 +2,20 @@ import { randomBytes } from 'node:crypto';
 import { guard } from '../../util/boundary.js';
 import type { ProbeConnection } from './probe-connection.js';
 
-/** Between the beginnings of two probes of the tunnel's own public name, at least. */
+/** Least interval between the starts of two probes. */
 const probeIntervalMs = 30_000;
-/** Longest part of it that a probe waits by chance, so that it does not always follow a visitor at once. */
+/** Longest random delay of a probe, so that it does not always directly follow a connection. */
 const maxProbeDelayMs = 5_000;
-/** Sessions that began during one probe's handshake and are kept to be compared with it. */
+/** Most sessions recorded during one probe's handshake for comparison. */
 const maxWitnessedSessions = 4_096;
 
 export type ProbeResult = ProbeReport['result'];
 
 /**
- * What came of visiting the tunnel's own public name. docs/probe.md says what it proves.
- * - `pass`: the TLS of that visit ended in this tunnel;
- * - `mismatch`: it ended elsewhere;
- * - `unknown`: there was no way to tell, for the reason in `error`.
+ * The result of a probe of the tunnel's own public name. docs/probe.md explains what it proves.
+ * - `pass`: the probe's TLS was terminated in this tunnel;
+ * - `mismatch`: it was terminated elsewhere;
+ * - `unknown`: the probe failed, for the reason in `error`.
  */
 export type ProbeReport = {
   hostname: string;
@@ -28,13 +28,13 @@ export type ProbeReport = {
 );
 
 export interface ProbeTimes {
-  /** Between the beginnings of two probes, at least, in milliseconds. */
+  /** Least interval between the starts of two probes, in milliseconds. */
   intervalMs?: number;
-  /** A probe follows the traffic that calls for it after a random part of this, in milliseconds. */
+  /** Most random delay between traffic and its probe, in milliseconds. */
   maxDelayMs?: number;
 }
 
-/** Someone between the visitors and this tunnel ends their TLS, with a certificate that is valid for the public name. */
+/** TLS of the public name is terminated between the clients and this tunnel, with a valid certificate. */
 export class InterceptionError extends Error {
   override readonly name = 'InterceptionError';
 
@@ -45,7 +45,7 @@ export class InterceptionError extends Error {
   }
 }
 
-/** Where a probe goes: what the tunnel holds at the moment. */
+/** The target of a probe: the tunnel's current state. */
 export interface ProbeTarget {
   readonly hostname: string;
   /** `https://hostname[:port]` */
@@ -53,21 +53,21 @@ export interface ProbeTarget {
 }
 
 export interface SelfProbeOptions<Target extends ProbeTarget> extends ProbeTimes {
-  /** What to visit; nothing while there is no lease, or no room for one more connection. */
+  /** The URL to probe; undefined without a lease or without room for another connection. */
   target(): Target | undefined;
-  /** @throws when the handshake cannot be completed */
+  /** @throws when the handshake fails */
   visit(url: URL, signal: AbortSignal): Promise<ProbeConnection>;
-  /** Resolves when the relay has confirmed that the name is still this tunnel's. @throws when that cannot be had */
+  /** Resolves when the relay has confirmed that this tunnel still has the name. @throws when it cannot */
   confirm(target: Target, signal: AbortSignal): Promise<void>;
   report(report: ProbeReport): void;
 }
 
-/** The server's end of a TLS session. */
+/** The server side of a TLS session. */
 export interface ProbedSession {
   exportKeyingMaterial(length: number, label: string, context: Buffer): Buffer;
 }
 
-/** RFC 5705 4: a label that no other use of these connections has. It is never sent. */
+/** RFC 5705 4: a label without other uses. It is never sent. */
 const label = 'EXPORTER-Portal-Self-Probe';
 const exporterLength = 32;
 
@@ -78,22 +78,23 @@ interface Witness {
 }
 
 /**
- * Visits the tunnel's own public name from time to time and looks whether that visit's TLS ends here: both ends of one TLS
- * session, and nobody else, can compute the same exporter (RFC 8446 7.5).
+ * Probes the tunnel's own public name periodically and checks that the probe's TLS is terminated here: only the two
+ * ends of one TLS session can compute the same exporter value (RFC 8446 7.5).
  *
- * A session's exporter is noted before the server's Finished leaves, and without that no visitor completes its handshake.
- * So when the probe's has been completed, its session is known or it never was one of ours: nothing is waited for, and no
- * delay, cut connection or suspended machine is taken for an interception. Each probe has a random context of its own: what
- * was noted during one says nothing to another, and while none is under way nothing is computed or kept.
+ * A session's exporter value is recorded before the server's Finished is sent, without which no client completes its
+ * handshake. So once the probe's handshake is complete, its session is either recorded or was never terminated here:
+ * there is no waiting, and no delay, lost connection or suspension can look like an interception. Each probe uses its
+ * own random context, so values recorded during one are useless for another, and nothing is computed or kept while no
+ * probe runs.
  */
 export class SelfProbe<Target extends ProbeTarget> {
   readonly #options: SelfProbeOptions<Target>;
   readonly #stop = new AbortController();
   #pending: NodeJS.Timeout | undefined;
   #running = false;
-  /** While a probe's handshake is under way. */
+  /** State of a probe during its handshake. */
   #witness: Witness | undefined;
-  /** The last probe's exporter at the visitor's end. */
+  /** The last probe's exporter value at the client's end. */
   #own: string | undefined;
   #startedAt = -Infinity;
 
@@ -101,15 +102,15 @@ export class SelfProbe<Target extends ProbeTarget> {
     this.#options = options;
   }
 
-  /** No probe from here on; one under way is broken off without a report. */
+  /** Stops probing; a running probe is aborted without a report. */
   stop(): void {
     clearTimeout(this.#pending);
     this.#stop.abort(new Error('the tunnel closes'));
   }
 
   /**
-   * Takes notice of a session whose keys are there and whose flight has not left.
-   * @returns what `isOwn` wants; nothing while no probe is under way
+   * Records a session that has keys and has not sent its flight yet.
+   * @returns the argument of `isOwn`; undefined while no probe is running
    */
   witness(session: ProbedSession): string | undefined {
     const witness = this.#witness;
@@ -120,16 +121,16 @@ export class SelfProbe<Target extends ProbeTarget> {
     return exporter;
   }
 
-  /** Whether a session is the probe's own and nobody's visit. Right from the moment its handshake is done. */
+  /** Whether a session is the probe's own. Valid once its handshake is complete. */
   isOwn(exporter: string | undefined): boolean {
     return exporter !== undefined && exporter === this.#own;
   }
 
-  /** Tells that there is traffic: a probe follows, as soon as the interval allows. */
+  /** Reports traffic: a probe follows as soon as the interval allows. */
   visited(): void {
     if (this.#stop.signal.aborted || this.#pending !== undefined || this.#running) return;
     const { intervalMs = probeIntervalMs, maxDelayMs = maxProbeDelayMs } = this.#options;
-    // By the monotonic clock: the system's time being set brings no probe forward and holds none back.
+    // Uses the monotonic clock, so that setting the system clock does not move a probe.
     const due = Math.max(this.#startedAt + intervalMs - performance.now(), 0);
     this.#pending = setTimeout(
       guard('self-probe', () => this.#run()),
@@ -140,7 +141,7 @@ export class SelfProbe<Target extends ProbeTarget> {
   async #run(): Promise<void> {
     this.#pending = undefined;
     const target = this.#options.target();
-    // The next visitor brings the next occasion.
+    // The next connection triggers the next probe.
     if (target === undefined) return;
     this.#startedAt = performance.now();
     this.#running = true;
@@ -161,10 +162,10 @@ export class SelfProbe<Target extends ProbeTarget> {
     this.#running = false;
   }
 
-  /** To be called at once when the handshake is done, for its session may be ours and wants to know whose it is. */
+  /** Call this synchronously when the handshake completes: its session may be local and is waiting for `isOwn`. */
   async #judge(visit: ProbeConnection, witness: Witness, target: Target): Promise<ProbeReport> {
     const { hostname } = target;
-    // This tunnel has nothing older, so that what is older is not this tunnel.
+    // This tunnel only supports TLS 1.3, so an older version was not negotiated by it.
     if (visit.protocol === 'TLSv1.3') {
       const exporter = visit.exportKeyingMaterial(exporterLength, label, witness.context).toString('base64');
       this.#own = exporter;
@@ -174,7 +175,7 @@ export class SelfProbe<Target extends ProbeTarget> {
       }
       if (witness.overflowed) throw new Error('too many visitors at the same time');
     }
-    // It may be another process of the same identity that has taken the name over, which this one has yet to hear.
+    // Another process with the same identity may have taken over the name, and this one does not know yet.
     await this.#options.confirm(target, this.#stop.signal);
     const error = new InterceptionError(hostname);
     return { result: 'mismatch', hostname, message: error.message, error };

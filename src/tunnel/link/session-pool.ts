@@ -9,14 +9,14 @@ import { awaitOpening, type ClaimedSession } from './read-opening.js';
 import { guard, repeat } from '../../util/boundary.js';
 import { failureMemoryMs } from '../carriers/carrier.js';
 
-/** Sessions that wait for visitors, at least and at most. The most is the relay's ready queue for a lease. */
+/** Least and most idle sessions. The most is the size of the relay's ready queue for a lease. */
 const minReadySessions = 2;
 const maxReadySessions = 8;
-/** Sessions being opened at once while visitors are seen to wait for them. */
+/** Most concurrent dials while connections are waiting for sessions. */
 const maxParallelDials = 32;
-/** A session that is claimed this soon after it was opened had a visitor waiting for it. */
+/** A session claimed this soon after it was opened had a connection waiting for it. */
 const promptClaimMs = 100;
-/** Without a visitor for this long, the pool halves, and again after each interval. */
+/** Without a connection for this long the pool halves, and again after each interval. */
 const poolIdleMs = 60_000;
 const poolShrinkIntervalMs = 30_000;
 
@@ -24,31 +24,31 @@ export interface SessionPoolOptions {
   /** Opens one session. */
   dial(signal: AbortSignal): Promise<OpenedSession>;
   onClaim(claim: ClaimedSession): void;
-  /** Whether another visitor could be served. Call `fill` when there is room again. */
+  /** Whether another connection can be served. Call `fill` when there is room again. */
   hasRoom(): boolean;
-  /** A session was opened: the relay accepts the token. */
+  /** A session was opened: the relay has accepted the token. */
   onReady(): void;
-  /** The relay refused in a way that opening again will not mend. The pool opens no more sessions after this. */
+  /** The relay refused, and retrying will not help. The pool opens no more sessions. */
   onRefused(error: Error): void;
-  /** Opening failed, or sessions were lost; the next try is `delayMs` away. */
+  /** Opening failed or sessions were lost; the next attempt is in `delayMs`. */
   onWaiting(error: Error, delayMs: number): void;
 }
 
 /**
- * Keeps reverse sessions of one registration waiting at the relay, so that a visitor need not wait for one to be opened.
- * How many depends on use: the number doubles when visitors come faster than it lasts, and halves when none come.
+ * Keeps a pool of idle reverse sessions at the relay, so that a connection need not wait for one to be opened. The
+ * size adapts: it doubles when connections come faster than sessions are opened, and halves when there are none.
  */
 export class SessionPool {
   readonly #options: SessionPoolOptions;
   readonly #stop = new AbortController();
   readonly #backoff = new Backoff(networkBackoff);
-  /** Sessions that wait, oldest first, with what closes each. */
+  /** Idle sessions, oldest first, each with its AbortController. */
   readonly #ready = new Set<AbortController>();
   #dialing = 0;
   #wanted = minReadySessions;
-  /** Sessions to be opened beyond `#wanted`, for visitors who are already waiting. */
+  /** Sessions to open beyond `#wanted`, for connections that are already waiting. */
   #extra = 0;
-  /** After a failure one session is tried first. */
+  /** After a failure, only one session is dialled at a time. */
   #trying = false;
   #lastClaimAt = performance.now();
   #lastFailureAt = -Infinity;
@@ -71,7 +71,7 @@ export class SessionPool {
     this.fill();
   }
 
-  /** Opens no more sessions and closes those that wait. Claimed ones are no longer the pool's. */
+  /** Opens no more sessions and closes the idle ones. Claimed sessions no longer belong to the pool. */
   stop(): void {
     clearInterval(this.#shrink);
     clearTimeout(this.#unblock);
@@ -79,7 +79,7 @@ export class SessionPool {
     for (const session of this.#ready) session.abort(this.#stop.signal.reason);
   }
 
-  /** Opens sessions as far as they are wanted and possible now. */
+  /** Opens sessions up to the wanted number. */
   fill(): void {
     if (this.#stop.signal.aborted || performance.now() < this.#blockedUntil || !this.#options.hasRoom()) return;
     const parallel = this.#trying ? 1 : maxParallelDials;
@@ -117,7 +117,7 @@ export class SessionPool {
     await claimed;
   }
 
-  /** Waits for the session's next connection. */
+  /** Waits for the next connection of a session. */
   async #claimOf(opened: OpenedSession, isFirst: boolean): Promise<void> {
     const { stream, recycles } = opened;
     const session = new AbortController();
@@ -138,7 +138,7 @@ export class SessionPool {
     } catch (error) {
       this.#ready.delete(session);
       if (session.signal.aborted) return;
-      // A relay may have enough sessions when one comes back to it; that it takes new ones is seen by opening one.
+      // A relay may have enough sessions when one is recycled; opening a new one shows whether it accepts more.
       if (isFirst) this.#onFailure(error as Error, 0);
       else this.fill();
     }
@@ -147,7 +147,7 @@ export class SessionPool {
   #onClaimed(waitedMs: number): void {
     this.#lastClaimAt = performance.now();
     this.#backoff.reset();
-    // The last one that was ready, and taken at once: more visitors may be waiting at the relay.
+    // The last idle session was claimed at once: more connections may be waiting at the relay.
     const short = this.#ready.size === 0 && waitedMs < promptClaimMs;
     this.#extra = short ? Math.min(Math.max(this.#extra * 2, minReadySessions), maxParallelDials) : 0;
     if (this.#ready.size < this.#wanted / 2) this.#wanted = Math.min(this.#wanted * 2, maxReadySessions);

@@ -33,7 +33,7 @@ export async function acceptVisitor(session: Duplex, tls: TenantTls): Promise<Tl
     handshakeTimeoutMs,
     readBulk: reuse,
   });
-  // Whoever takes the stream may have to wait for the service first, and finds it closed then.
+  // The receiver of the stream may have to wait for the service first, and then finds it closed.
   stream.on('error', () => undefined);
   stream.once('keys', () => tls.onKeys(stream));
   try {

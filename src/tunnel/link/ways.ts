@@ -1,21 +1,21 @@
 import { isApiError } from '../../contract/errors.js';
 
-/** How visitors come from the relay: reverse sessions, or a carrier of datagrams. */
+/** How traffic comes from the relay: reverse sessions, or a datagram carrier. */
 export type Way = 'sessions' | 'datagrams';
 
 export interface WaysEvents {
-  /** A way has opened, for the first time or again. */
+  /** A way is open, for the first time or again. */
   onOpened(): void;
   /** All ways are open, for the first time or again. */
   onOnline(): void;
   onRefused(error: Error): void;
-  /** The relay refuses the identity, and did not the last time. */
+  /** The relay has started to refuse the identity. */
   onRejected(): void;
-  /** A way could not be opened, and is tried again after this many milliseconds. */
+  /** A way could not be opened and is retried after this many milliseconds. */
   onWaiting(error: Error, delayMs: number): void;
 }
 
-/** What a session pool or a datagram link tells of itself. */
+/** The events of a session pool or a datagram link. */
 export interface WayListeners {
   onReady(): void;
   onRefused(error: Error): void;
@@ -25,7 +25,7 @@ export interface WayListeners {
 /** The ways of one registration: a tunnel is online when all that it needs are open. */
 export class Ways {
   readonly #closed: Set<Way>;
-  /** The last attempt, of whichever way, was refused as `lease_rejected`. */
+  /** Whether the last attempt of any way was refused as `lease_rejected`. */
   #isRejected = false;
 
   constructor(
