@@ -172,8 +172,8 @@ export class QuicListener {
     timer = setTimeout(() => closeQuietly(session, violated), quicHelloTimeoutMs);
     const closeViolated = () => closeQuietly(session, violated);
     const onStream = async (stream: Duplex & { readonly id: number }) => {
-      // The client's first stream is the only one; after it come datagrams. boundary: closeQuietly() takes whatever
-      // the package throws.
+      // The client's first stream is the only one; after it come datagrams.
+      // boundary: closeQuietly() catches whatever the package throws.
       session.on('stream', closeViolated);
       if (stream.id !== 0) return closeQuietly(session, violated);
       let sessions: LeaseSessions;
