@@ -36,12 +36,12 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     this.closed = new Promise<void>((resolve) => setImmediate(resolve)).then(() => this.#run());
   }
 
-  /** The service's place while it is online: the first of `places`. */
+  /** Where the service is online: the first of `places`. */
   get current(): TunnelReady | undefined {
     return this.places[0];
   }
 
-  /** The service's place on each relay where it is online. */
+  /** Where the service is online, one for each relay. */
   get places(): TunnelReady[] {
     return [...this.#serving.values()];
   }
@@ -160,9 +160,9 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
 }
 
 /**
- * Exposes a local service under a public HTTPS name on one or several relays, until the tunnel is closed, its signal
- * is aborted, or no relay can be used any more. Errors, including those of the options (`UsageError`), are reported
- * by `closed` and reject `ready()`.
+ * Exposes a local service on one or several relays, until the tunnel is closed, its signal is aborted, or no relay can
+ * be used any more. Errors, including those of the options (`UsageError`), are reported by `closed` and reject
+ * `ready()`.
  */
 export function expose(options: ExposeOptions): Tunnel {
   return new Tunnel(options);

@@ -9,20 +9,20 @@ import { checkExposeOptions, type ExposeOptions, type RelayChoice } from './opti
 import type { TunnelEnd } from './relays/tunnel-events.js';
 
 export interface GroupChange {
-  /** Keys of services, each in one of these. */
+  /** Keys of services, each in exactly one list. */
   started: string[];
   /** Closed and started again, with other options. */
   restarted: string[];
-  /** These use other relays now, and were not touched otherwise. */
+  /** Only their relays were changed. */
   moved: string[];
   stopped: string[];
   kept: string[];
 }
 
 export interface GroupEvents {
-  /** A service has a tunnel: to be listened to. */
+  /** A service got a tunnel: add listeners to it. */
   opened: [key: string, tunnel: Tunnel];
-  /** A service's tunnel is over; with an error when nobody wanted that. */
+  /** A service's tunnel has ended; with an error unless it was closed on purpose. */
   closed: [key: string, end: TunnelEnd];
 }
 
@@ -32,7 +32,10 @@ interface Service {
   isOver: boolean;
 }
 
-/** Many services in one process, each with a tunnel of its own. What is wanted may change; what does not is left alone. */
+/**
+ * Many services in one process, each with its own tunnel. The set can change; services that do not change are not
+ * affected.
+ */
 export class ServiceGroup extends EventEmitter<GroupEvents> {
   readonly #services = new Map<string, Service>();
   readonly #closing = new Set<Tunnel>();
@@ -40,14 +43,14 @@ export class ServiceGroup extends EventEmitter<GroupEvents> {
   readonly #changes = new Mutex();
   #isOver = false;
 
-  /** Services whose tunnel is not over. */
+  /** Services whose tunnel has not ended. */
   get size(): number {
     return [...this.#services.values()].filter(({ isOver }) => !isOver).length;
   }
 
   /**
-   * Makes these the services that run. One that has ended by itself is started again.
-   * @throws UsageError when the options of any are wrong, or its identity cannot be used; nothing has changed then
+   * Makes the running services match these. A service that has ended by itself is started again.
+   * @throws UsageError when options or an identity are invalid; nothing has changed then
    */
   async apply(wanted: ReadonlyMap<string, ExposeOptions>): Promise<GroupChange> {
     const identityFiles = new Set<string>();
@@ -63,7 +66,7 @@ export class ServiceGroup extends EventEmitter<GroupEvents> {
     return await this.#changes.run(() => this.#apply(wanted));
   }
 
-  /** Ends all of them. Called again with less grace, it hurries. @param graceMs as for `Tunnel.close` */
+  /** Closes all services. Another call can shorten the grace. @param graceMs as for `Tunnel.close` */
   async close(graceMs?: number): Promise<void> {
     this.#isOver = true;
     const tunnels = () => [...[...this.#services.values()].map(({ tunnel }) => tunnel), ...this.#closing];
@@ -90,7 +93,7 @@ export class ServiceGroup extends EventEmitter<GroupEvents> {
       });
       released.push(tunnel.released);
     }
-    // A name is given back before another service, or the same one again, asks for it.
+    // Release the name before another service, or the same one again, asks for it.
     await Promise.all(released);
     for (const [key, options] of wanted) {
       if (this.#isOver) break;

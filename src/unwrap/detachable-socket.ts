@@ -6,8 +6,8 @@ type Callback = (error?: Error | null) => void;
 function ignore(): void {}
 
 /**
- * A TCP connection for TLS to run over, which can be had back when TLS has done its part: Node's TLS does not release
- * a socket that it was given itself.
+ * A TCP connection for TLS to run over that can be taken back afterwards: Node's TLS never releases a socket that it
+ * was given directly.
  */
 export class DetachableSocket extends Duplex {
   readonly #socket: Socket;
@@ -15,21 +15,21 @@ export class DetachableSocket extends Duplex {
 
   constructor(socket: Socket) {
     super({ allowHalfOpen: true });
-    // TLS on top tells of it by itself, unless it is gone.
+    // TLS on top reports it itself, unless it is closed.
     this.on('error', ignore);
     this.#socket = socket;
-    // boundary: push() does not throw, and its readers have boundaries of their own.
+    // boundary: push() does not throw, and its readers have their own boundaries.
     socket.on('data', this.#onData).on('end', this.#onEnd).on('error', this.#onError).on('close', this.#onClose);
     socket.pause();
   }
 
-  /** From here on TLS is given nothing more of what comes: it stays for whoever takes the connection back. */
+  /** From here on no more bytes go to TLS: they stay for the caller that takes the connection back. */
   hold(): void {
     this.#socket.off('data', this.#onData).off('end', this.#onEnd);
     this.#socket.pause();
   }
 
-  /** The connection without TLS, paused. What is destroyed from here on leaves it alone. */
+  /** The connection without TLS, paused. Destroying this stream no longer affects it. */
   detach(): Socket {
     this.hold();
     this.#detached = true;
@@ -66,7 +66,7 @@ export class DetachableSocket extends Duplex {
   readonly #onEnd = (): void => void this.push(null);
   readonly #onError = (error: Error): void => void this.destroy(error);
   readonly #onClose = (): void => {
-    // What has come may still be read when both directions have ended.
+    // Received bytes may still be read after both directions have ended.
     if (!this.#socket.readableEnded || !this.writableFinished) this.destroy();
   };
 }

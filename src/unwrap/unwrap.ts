@@ -4,30 +4,33 @@ import { cipherSuites } from '../tls/codec/constants.js';
 import type { DetachableSocket } from './detachable-socket.js';
 import { type SealedFirst, UnwrappedSession, sealedFirstBytes } from './unwrapped-session.js';
 
-/** Label of the exporter that both sides' traffic secrets come from (RFC 8446 7.5). */
+/** Label of the exporter for the traffic secrets of both sides (RFC 8446 7.5). */
 const exporterLabel = 'EXPORTER-portal-unwrap';
 const secretBytes = 32;
 /** TLS_AES_128_GCM_SHA256 */
 const suite = cipherSuites.get(0x1301)!;
-/** What each side writes first, to show that it has the keys. */
+/** The first message of each side, as proof that it has the keys. */
 const greeting = Buffer.from([0x00]);
 
-/** Of its own, for what a listener is made in lives as long as the session, and that would be all of TLS. */
+/**
+ * A separate function: a listener keeps its closure alive as long as the session, and here that would be all of TLS.
+ */
 const ignore = (): void => undefined;
 
 export type UnwrapRole = 'relay' | 'tunnel';
 
-/** The visitor's handshake is sealed on its way to the tunnel, where what it says of the visitor is believed. */
+/** The visitor's handshake is encrypted on its way to the tunnel, which trusts what it says about the visitor. */
 const sealedFirst: Record<UnwrapRole, SealedFirst> = {
   relay: { send: sealedFirstBytes, receive: 0 },
   tunnel: { send: 0, receive: sealedFirstBytes },
 };
 
 /**
- * Takes TLS off a connection whose two sides have agreed on it, and have nothing on the way inside TLS any more. Each then shows
- * that it has the same secrets, the tunnel first: who stood between them as two ends of TLS has not.
- * @returns the session, the other side's greeting read. It may break at any time, of which its `error` is heard here already
- * @throws Error when the other side does not greet, or the signal's reason; the connection is destroyed then
+ * Removes TLS from a connection after both sides have agreed to it and no TLS data is in flight. Each side then proves
+ * that it has the same secrets, the tunnel first: a middlebox that terminates TLS does not have them.
+ * @returns the session, after the other side's greeting. Its `error` event already has a listener
+ * @throws Error when the other side does not send its greeting, or the signal's reason; the connection is destroyed
+ * then
  */
 export async function unwrap(
   tls: TLSSocket,
@@ -44,7 +47,7 @@ export async function unwrap(
   session.on('error', ignore);
   if (role === 'tunnel') session.write(greeting);
   await greeted(session, signal);
-  // By what came right behind the greeting. Whoever listens from here on would not hear of it any more.
+  // The bytes right after the greeting may have broken the session. A later listener would miss that error.
   if (session.destroyed) throw new Error('the connection broke behind the greeting');
   if (role === 'relay') session.write(greeting);
   return session;

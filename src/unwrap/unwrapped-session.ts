@@ -10,7 +10,10 @@ import { contentType, maxCiphertextLength, recordHeaderLength } from '../tls/cod
 import type { CipherSuite } from '../tls/codec/constants.js';
 import { RecordOpener, RecordSealer } from '../tls/records/record-protection.js';
 
-/** Bytes of frames that come sealed before one may come in the clear: both ClientHellos and what completes a handshake. */
+/**
+ * Bytes of frames that are encrypted before one may be in the clear: enough for both ClientHellos and the rest of a
+ * handshake.
+ */
 export const sealedFirstBytes = 40_960;
 /** Records under one key after which a session takes no further connection; far from what the AEAD allows (RFC 8446 5.5). */
 const wornAfterRecords = 2 ** 23;
@@ -26,38 +29,41 @@ export interface UnwrappedSecrets {
   receive: Buffer;
 }
 
-/** How much of a connection's frames either side seals, and wants sealed, before any are in the clear. */
+/**
+ * How many bytes of a connection's frames each side encrypts, and requires to be encrypted, before any are in the
+ * clear.
+ */
 export interface SealedFirst {
   send: number;
   receive: number;
 }
 
 /**
- * A reverse session without TLS around it (docs/protocol.md, Unwrapped sessions). As a stream it gives and takes the
- * same bytes as the TLS connection would; on the wire all is sealed in TLS 1.3 records of its own keys but the frames
- * that hold what the two ends of the visitor's TLS have encrypted for each other.
+ * A reverse session without TLS around it (docs/protocol.md, Unwrapped sessions). As a stream it carries the same bytes
+ * as the TLS connection would. On the wire all is encrypted in TLS 1.3 records with its own keys, except frames of the
+ * visitor's TLS, which its two ends have already encrypted.
  */
 export class UnwrappedSession extends Duplex implements ClearFrames, PooledReadable {
   readonly #socket: Socket;
   readonly #sealer: RecordSealer;
   readonly #opener: RecordOpener;
   readonly #first: SealedFirst;
-  /** Of writes that are frames. */
+  /** For writes that are frames. */
   readonly #kinds = new WriteTags<FrameKind>();
   /** Partial header of a frame or of a record. */
   #header = Buffer.alloc(0);
-  /** A record that is still coming, and how much of it is there. */
+  /** A partial record, and how many of its bytes have arrived. */
   #record: Buffer | undefined;
   #filled = 0;
-  /** Bytes of a frame in the clear that are still to come. */
+  /** Remaining bytes of a frame in the clear. */
   #clearLeft = 0;
-  /** Bytes of frames that came sealed since the last record that held anything else. */
+  /** Bytes of frames that arrived encrypted since the last record that held anything else. */
   #sealedFrames = 0;
-  /** Once a connection was large, and for all that follow it. */
+  /** Set by the first large connection, and kept for all that follow. */
   #reads: PooledReads | undefined;
-  /** Takes the bytes of the connection under way, until it ends in this direction. */
+  /** Receives the bytes of the current connection until this direction ends. */
   #taker: TakePooled | undefined;
-  /** Lends a part of the buffer that is being worked through: to be called when it is done with. */
+  /** Lends a part of the read buffer. Call the result when the bytes are no longer needed. */
   #lend: (() => () => void) | undefined;
 
   constructor(socket: Socket, { suite, send, receive }: UnwrappedSecrets, first: SealedFirst) {
@@ -84,7 +90,7 @@ export class UnwrappedSession extends Duplex implements ClearFrames, PooledReada
     if (socket.destroyed) process.nextTick(this.#onClose);
   }
 
-  /** What has come may still be read when both directions have ended. */
+  /** Received bytes may still be read after both directions have ended. */
   readonly #onClose = (): void => {
     if (!this.#socket.readableEnded || !this.writableFinished) this.destroy();
   };
@@ -98,7 +104,7 @@ export class UnwrappedSession extends Duplex implements ClearFrames, PooledReada
     return this.#sealer.records > wornAfterRecords;
   }
 
-  /** Unlike TLS the session is of use afterwards: its buffer shrinks with the next read, which is a small one. */
+  /** Unlike TLS, the session is used afterwards: its buffer shrinks with the next read, which is small. */
   reuse(take: TakePooled): Flushable | undefined {
     this.#reads ??= PooledReads.start(this.#socket, (chunk, release) => {
       let lent = 1;
@@ -167,7 +173,7 @@ export class UnwrappedSession extends Duplex implements ClearFrames, PooledReada
 
   // Output
 
-  /** Adds what goes out for the next write. */
+  /** Appends to the next write. */
   #seal(chunk: Buffer, pieces: Buffer[]): void {
     const kind = this.#kinds.take();
     if (kind === 'clear') pieces.push(chunk);
@@ -181,7 +187,7 @@ export class UnwrappedSession extends Duplex implements ClearFrames, PooledReada
   }
 
   #take(chunk: Buffer): void {
-    /** Where frames in the clear begin that have not been given on: they go together. */
+    /** Start of the frames in the clear that are not delivered yet: they are delivered together. */
     let clearFrom = -1;
     const give = (to: number) => {
       if (clearFrom >= 0 && to > clearFrom) this.#give(chunk.subarray(clearFrom, to));
@@ -221,7 +227,7 @@ export class UnwrappedSession extends Duplex implements ClearFrames, PooledReada
     give(at);
   }
 
-  /** @returns whether the header may stand here */
+  /** @returns whether the header is allowed here */
   #begin(header: Buffer): boolean {
     if (header[0] === clearFrame) {
       const length = header.readUInt32BE(0);
@@ -238,7 +244,7 @@ export class UnwrappedSession extends Duplex implements ClearFrames, PooledReada
     return true;
   }
 
-  /** @returns how much of the bytes belongs to the record */
+  /** @returns how many of the bytes belong to the record */
   #fill(record: Buffer, bytes: Buffer): number {
     const taken = bytes.copy(record, this.#filled);
     this.#filled += taken;
@@ -258,18 +264,19 @@ export class UnwrappedSession extends Duplex implements ClearFrames, PooledReada
     if (!opened) return void this.#fail('a record that does not authenticate');
     const { type, content } = opened;
     if (type === contentType.applicationData) {
-      // Nothing may be put between the parts of a frame, where it would pass for what the other side has sealed.
+      // Nothing may be inserted between the parts of a frame, where it would look like bytes that the other side
+      // encrypted.
       if (!holdsWholeFrames(content)) return void this.#fail('a record that holds a part of a frame');
       this.#sealedFrames += content.length;
     } else if (type === contentType.handshake) {
       this.#sealedFrames = 0;
-      // The connection ends, in this direction at least.
+      // The connection ends, at least in this direction.
       this.#taker = undefined;
     } else return void this.#fail(`a record of type ${type}`);
     this.#give(content, true);
   }
 
-  /** @param isOwn the bytes are in no buffer that is used again */
+  /** @param isOwn the bytes are in a buffer that is not reused */
   #give(bytes: Buffer, isOwn = this.#lend === undefined): void {
     if (bytes.length === 0) return;
     // Earlier bytes in this stream come first.

@@ -1,8 +1,8 @@
 import { channel } from 'node:diagnostics_channel';
 
 /**
- * Every handler that outside input, a timer or the store can call, by name. What one of them throws or rejects with ends the one
- * thing that it was called for (a connection, a datagram, one run of a timer), and never the process.
+ * Names of all handlers that outside input, a timer or the store can call. An error in one of them ends only what it
+ * was called for (a connection, a datagram, one run of a timer), never the process.
  */
 export const boundaryNames = [
   // Relay
@@ -67,7 +67,7 @@ export interface Fault {
   error: Error;
 }
 
-/** Told of each fault once, with its cause: a relay logs and counts them, a program may subscribe as well. */
+/** Called once for each fault, with its cause: the relay logs and counts them, a program can subscribe too. */
 export const faultChannel = channel('portal:fault');
 
 /** @returns unsubscribes */
@@ -79,7 +79,7 @@ export function onFault(listener: (fault: Fault) => void): () => void {
 
 let injection: ((name: BoundaryName) => void) | undefined;
 
-/** For tests: called at the start of every guarded handler, which fails with whatever this throws. */
+/** For tests: called at the start of every guarded handler; an error that it throws is an error of the handler. */
 export function injectFaults(inject: ((name: BoundaryName) => void) | undefined): void {
   injection = inject;
 }
@@ -87,7 +87,7 @@ export function injectFaults(inject: ((name: BoundaryName) => void) | undefined)
 type Handler = (a: unknown, b: unknown, c: unknown) => unknown;
 
 /**
- * Puts a boundary around a handler, of three parameters at most.
+ * Puts a boundary around a handler with at most three parameters.
  * @param end ends the one thing that the handler was called for, with the handler's own arguments, after a fault
  */
 export function guard<Args extends unknown[]>(
@@ -96,7 +96,7 @@ export function guard<Args extends unknown[]>(
   end: (...args: Args) => unknown = nothing,
 ): (...args: Args) => void {
   const [call, close] = [handler, end] as unknown as [Handler, Handler];
-  // Parameters one by one: an array for each chunk of each connection would be felt.
+  // Separate parameters: an array for each chunk of each connection would cost measurable time.
   const guarded = (a: unknown, b: unknown, c: unknown): void => {
     try {
       injection?.(name);
@@ -109,13 +109,13 @@ export function guard<Args extends unknown[]>(
   return guarded as unknown as (...args: Args) => void;
 }
 
-/** Calls a handler every `ms` milliseconds, within its boundary. */
+/** Calls a handler every `ms` milliseconds, inside its boundary. */
 export function repeat(name: BoundaryName, handler: () => unknown, ms: number): NodeJS.Timeout {
-  // boundary: this is it.
+  // boundary: this is the boundary itself.
   return setInterval(guard(name, handler), ms);
 }
 
-/** Begins what nobody waits for, within its boundary. */
+/** Starts an asynchronous task that nothing awaits, inside its boundary. */
 export function background(name: BoundaryName, task: () => Promise<unknown>, end?: () => unknown): void {
   guard(name, task, end)();
 }

@@ -1,23 +1,23 @@
-/** What a process ends with after a fault of its own: EX_SOFTWARE of sysexits.h. */
+/** Exit code of a process after an internal fault: EX_SOFTWARE of sysexits.h. */
 export const faultExitCode = 70;
-/** Beyond the time that a drain is given, until the process is ended whatever it still does. */
+/** Extra time after the drain timeout before the process exits regardless. */
 const stopGraceMs = 2_000;
-/** Faults logged one by one; one that throws for ever must not fill a disk. */
+/** Faults that are logged one by one; a repeating fault must not fill the disk. */
 const maxLogged = 10;
 
 export interface LastNetOptions {
-  /** Called for the fault that ends the process, and for those that come while it ends. */
+  /** Called for the fault that ends the process, and for those during shutdown. */
   log(error: Error, origin: NodeJS.UncaughtExceptionOrigin): void;
-  /** Takes no new work, and settles once what is under way is done. The signal aborts when time is up. */
+  /** Accepts no new work, and settles once current work is done. The signal aborts at the timeout. */
   drain(signal: AbortSignal): Promise<void>;
   drainMs: number;
 }
 
 /**
- * The last net of a process, below the boundaries of its handlers: an error that nothing caught, or a rejection that nothing
- * handles, is logged with its cause. The process drains, for a bounded time, and ends with `faultExitCode`, so that a supervisor
- * starts it again: its state is unknown.
- * @returns takes the net away
+ * Handles uncaught exceptions and unhandled rejections, below the boundaries of handlers. The error is logged with its
+ * cause. The process drains for a bounded time, and exits with `faultExitCode`, so that a supervisor restarts it: its
+ * state is unknown.
+ * @returns removes the handlers
  */
 export function installLastNet({ log, drain, drainMs }: LastNetOptions): () => void {
   let faults = 0;
@@ -27,7 +27,7 @@ export function installLastNet({ log, drain, drainMs }: LastNetOptions): () => v
       try {
         log(thrown instanceof Error ? thrown : new Error(String(thrown)), origin);
       } catch {
-        // A log that fails is not worth the drain.
+        // An error of the log must not prevent the drain.
       }
     }
     if (faults > 1) return;
@@ -35,7 +35,7 @@ export function installLastNet({ log, drain, drainMs }: LastNetOptions): () => v
     const enough = new AbortController();
     setTimeout(() => enough.abort(), drainMs);
     setTimeout(end, drainMs + stopGraceMs);
-    // `drain` may throw as well, at once or later.
+    // `drain` may also throw, synchronously or later.
     void Promise.resolve(enough.signal).then(drain).then(end, end);
   };
   process.on('uncaughtException', caught);

@@ -1,14 +1,14 @@
-/** Starts parts in order, and stops them in reverse: each once, whatever one of them throws. */
+/** Starts parts in order, and stops them in reverse order: each once, even if one of them throws. */
 export class Lifecycle {
   readonly #steps: (() => unknown)[] = [];
 
-  /** @param onError told of each stop that fails; the others are run all the same */
+  /** @param onError called for each stop that fails; the others still run */
   constructor(private readonly onError: (error: unknown) => void) {}
 
   /**
    * Starts a part.
    * @param stop run by `stop()`, unless the start failed
-   * @throws what `start` throws: whoever starts the whole is to call `stop()` then
+   * @throws what `start` throws; the caller must then call `stop()`
    */
   async start<Part>(start: () => Part | Promise<Part>, stop?: (part: Part) => unknown): Promise<Part> {
     const part = await start();
@@ -16,7 +16,7 @@ export class Lifecycle {
     return part;
   }
 
-  /** Adds a step that `stop()` runs before all that were added earlier. */
+  /** Adds a step that `stop()` runs before all earlier ones. */
   onStop(step: () => unknown): void {
     this.#steps.push(step);
   }

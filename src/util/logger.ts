@@ -7,8 +7,8 @@ export const logLevels = ['silent', 'error', 'warn', 'info', 'debug', 'trace'] a
 export type LogLevel = (typeof logLevels)[number];
 
 /**
- * The relay's log: a JSON object a line, or plain lines where a person watches (`pretty`). Whatever is logged under the
- * name of a credential is redacted, as the last line of defence; callers do not hand it any.
+ * The relay's log: one JSON object per line, or plain text on a terminal (`pretty`). Properties with the name of a
+ * credential are redacted as a last line of defence; callers must not pass credentials.
  */
 export function createLogger(level: LogLevel, stream: NodeJS.WriteStream = process.stderr): Logger {
   const options = {

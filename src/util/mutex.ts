@@ -1,4 +1,6 @@
-/** A mutex: tasks run one after the other, in the order in which they were given. A task that fails does not stop those behind it. */
+/**
+ * A mutex: tasks run one after the other, in the order of the calls. A task that fails does not stop the next ones.
+ */
 export class Mutex {
   #tail: Promise<unknown> = Promise.resolve();
 
@@ -10,7 +12,7 @@ export class Mutex {
   }
 }
 
-/** A mutex for each key. A key costs nothing while no task for it runs or waits. */
+/** A mutex for each key. A key uses no memory while no task runs or waits for it. */
 export class KeyedMutex {
   readonly #byKey = new Map<string, { mutex: Mutex; tasks: number }>();
 

@@ -1,21 +1,21 @@
-/** Bytes that may wait for a reader of standard output, or of standard error; further writes are dropped. */
+/** Most bytes queued for a reader of standard output, or of standard error; further writes are dropped. */
 const maxUnreadBytes = 1_048_576;
-/** How long what still waits for a reader may keep a process that is done. */
+/** How long queued output may delay the exit of the process. */
 const unreadGraceMs = 1_000;
 
 let dropped = 0;
 
 /**
- * Keeps the process going when nobody reads its standard streams any more, as after `| head -1` or when a log reader was restarted:
- * what cannot be written (EPIPE, EIO, ENOSPC) is dropped and counted.
+ * Keeps the process running when its standard streams have no reader any more, as after `| head -1` or a restart of the
+ * log reader: what cannot be written (EPIPE, EIO, ENOSPC) is dropped and counted.
  */
 export function surviveClosedOutput(): void {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => void dropped++);
 }
 
 /**
- * Bounds what waits for a reader that is there and does not read, as a process that runs for months needs it: past 1 MiB, writes
- * are dropped and counted. Output that somebody pages through must not be bounded so.
+ * Bounds the queue for a reader that stops reading, for processes that run for months: above 1 MiB, writes are dropped
+ * and counted. Do not use it for output that a person pages through.
  */
 export function dropUnreadOutput(): void {
   for (const stream of [process.stdout, process.stderr]) {
@@ -30,12 +30,12 @@ export function dropUnreadOutput(): void {
   }
 }
 
-/** Ends a process that is done although nobody reads what it still has to write, a moment later. */
+/** Exits a process that is done shortly afterwards, even if its output has no reader. */
 export function endDespiteUnreadOutput(): void {
   setTimeout(() => process.exit(), unreadGraceMs).unref();
 }
 
-/** Writes to standard streams that were dropped. */
+/** Number of dropped writes to standard streams. */
 export function droppedWrites(): number {
   return dropped;
 }

@@ -1,8 +1,8 @@
 import { TlsAlertError } from './alerts.js';
 
 /**
- * Reads the presentation language of RFC 8446 3 from a buffer, without copying. Every method throws
- * `TlsAlertError` `decode_error` when the bytes do not suffice.
+ * Reads the presentation language of RFC 8446 3 from a buffer, without copying. Every method throws `TlsAlertError`
+ * `decode_error` when there are too few bytes.
  */
 export class Reader {
   readonly #bytes: Buffer;

@@ -259,7 +259,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       sent: 0,
       durationMs: 0,
     };
-    // The receiver of the stream may have to wait for the service first, and then finds it closed.
+    // An error before the caller has added its own listener; the caller then finds the stream closed.
     claim.stream.on('error', () => undefined);
     const cut = () => claim.stream.destroy();
     this.#cut.signal.addEventListener('abort', cut, { once: true });

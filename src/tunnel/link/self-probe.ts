@@ -19,7 +19,7 @@ export type ProbeResult = ProbeReport['result'];
  */
 export type ProbeReport = {
   hostname: string;
-  /** One line for people, without secrets. */
+  /** One line of text for people, without secrets. */
   message: string;
 } & (
   | { result: 'pass'; error?: undefined }

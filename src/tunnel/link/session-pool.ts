@@ -191,7 +191,7 @@ export class SessionPool {
     this.#queueWasFull = false;
     this.#blockedUntil = performance.now() + ms;
     clearTimeout(this.#unblock);
-    // A timer may fire a little early by the finer clock.
+    // A timer may fire slightly early by `performance.now()`.
     this.#unblock = setTimeout(() => this.fill(), Math.ceil(ms) + 1);
   }
 

@@ -17,9 +17,9 @@ export interface TenantTls {
 }
 
 /**
- * Ends a visitor's TLS on top of a claimed session: the relay carries ciphertext only.
- * @returns the visitor's plain stream, its handshake done
- * @throws TlsAlertError and whatever else breaks a handshake; the session is gone then
+ * Terminates a visitor's TLS on top of a claimed session: the relay carries ciphertext only.
+ * @returns the visitor's decrypted stream, after the handshake
+ * @throws TlsAlertError or the error that broke the handshake; the session is closed then
  */
 export async function acceptVisitor(session: Duplex, tls: TenantTls): Promise<TlsServerStream> {
   const stream = new TlsServerStream(session, {
@@ -33,7 +33,7 @@ export async function acceptVisitor(session: Duplex, tls: TenantTls): Promise<Tl
     handshakeTimeoutMs,
     readBulk: reuse,
   });
-  // The receiver of the stream may have to wait for the service first, and then finds it closed.
+  // An error before the caller has added its own listener; the caller then finds the stream closed.
   stream.on('error', () => undefined);
   stream.once('keys', () => tls.onKeys(stream));
   try {

@@ -11,95 +11,96 @@ import type { ProbeTimes } from '../link/self-probe.js';
 import { describeTarget, parsePortTarget, parseTarget, type Target } from '../services/upstream/target.js';
 import { UdpService } from '../services/udp/udp-service.js';
 
-/** How many relays a tunnel uses where discovery finds more than were named. */
+/** How many relays a tunnel uses when discovery finds more than were named. */
 const defaultMaxRelays = 3;
 const maxMaxRelays = 16;
-/** Relays that can be named for one tunnel. */
+/** Most relays that one tunnel can be given. */
 const maxNamedRelays = 64;
 
-/** Which relays a tunnel is to use. */
+/** Which relays a tunnel uses. */
 export interface RelayChoice {
   /** The relay's URL, `https://host[:port]`, or several. */
   relay: string | URL | (string | URL)[];
-  /** Use also relays that those know. Anyone can run one: see `banMitm`. */
+  /** Also use relays that these list. Anyone can run one: see `banMitm`. */
   discovery?: boolean | undefined;
   /**
-   * On how many relays at once, 16 at most. By default on all that are named; with `discovery` on 3, or all that are named
-   * where these are more. The best are used, the others are spares.
+   * How many relays to use at once, at most 16. By default all that are named; with `discovery` 3, or all that are
+   * named if these are more. The best are used, the others are spares.
    */
   maxRelays?: number | undefined;
 }
 
 export interface ExposeOptions extends RelayChoice {
   /**
-   * The local service that visitors of the public HTTPS name are led to: `3000`, `host:port`, `[::1]:3000` or
-   * `http://host:port`. Any of it, `tcp` and `udp` are given, at least one.
+   * The local service behind the public HTTPS name: `3000`, `host:port`, `[::1]:3000` or `http://host:port`. At least
+   * one of `target`, `tcp` and `udp` is required.
    */
   target?: string | number | undefined;
   /** The local service behind a public TCP port of its own: `22`, `host:port` or `[::1]:22`. */
   tcp?: string | number | undefined;
   /** The local service behind a public UDP port: `53`, `host:port` or `[::1]:53`. */
   udp?: string | number | undefined;
-  /** With `discovery`: use also relays that lead to loopback or private addresses, though they were not named. */
+  /** With `discovery`: also use relays that were not named and that resolve to loopback or private addresses. */
   allowPrivate?: boolean | undefined;
-  /** One DNS label, the same on each relay; derived from the identity's address by default, always the same for it. */
+  /** One DNS label, the same on each relay. By default it is derived from the identity's address. */
   name?: string | undefined;
-  /** Who leases the name. By default the identity of `identityFile`. */
+  /** The identity that leases the name. By default that of `identityFile`. */
   identity?: Identity | undefined;
-  /** Made when it does not exist; `$XDG_CONFIG_HOME/portal/identity.json` by default. */
+  /** Created if it does not exist; `$XDG_CONFIG_HOME/portal/identity.json` by default. */
   identityFile?: string | undefined;
   /** PEM certificates to trust for the relays instead of the well-known ones. */
   ca?: string | Buffer | undefined;
   /**
-   * The HTTP proxy to reach relays through, `http(s)://[user:password@]host[:port]`. By default what the environment says
-   * (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`), though not for relays on this machine; none when false.
+   * The HTTP proxy to reach relays through, `http(s)://[user:password@]host[:port]`. By default that of the environment
+   * (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`), except for relays on this machine; false for none.
    */
   proxy?: string | URL | false | undefined;
   /**
-   * How reverse sessions reach the relay: `raw`, `ws`, or, by default, `auto`: raw, and over WebSocket where something on
-   * the way lets only that through.
+   * How reverse sessions reach the relay: `raw`, `ws`, or, by default, `auto`: raw, and WebSocket where a middlebox
+   * blocks raw.
    */
   carrier?: 'auto' | 'raw' | 'ws' | undefined;
   /**
-   * Whether TLS to the relay may be taken off raw sessions that carry nothing but visitors' TLS, which saves encrypting it once
-   * more (docs/protocol.md, Unwrapped sessions). On by default.
+   * Whether the outer TLS of raw sessions that carry only visitors' TLS may be removed, which saves encrypting twice
+   * (docs/protocol.md, Unwrapped sessions). On by default.
    */
   unwrap?: boolean | undefined;
   /**
-   * How datagrams reach the relay: `ws`, over WebSocket; `quic`, which needs the optional package `@currentspace/http3`; or, by default,
-   * `auto`: QUIC while the relay has it, the package is there and UDP gets through, and else WebSocket.
+   * How datagrams reach the relay: `ws`, over WebSocket; `quic`, which needs the optional package
+   * `@currentspace/http3`; or, by default, `auto`: QUIC while the relay offers it, the package is installed and UDP
+   * gets through, else WebSocket.
    */
   udpCarrier?: 'auto' | 'quic' | 'ws' | undefined;
-  /** For the relay's listings. */
+  /** Shown in the relay's listings. */
   metadata?: Metadata | undefined;
-  /** Begin each connection to the service with a PROXY protocol v2 header that names the visitor. */
+  /** Begin each connection to the service with a PROXY protocol v2 header that holds the visitor's address. */
   proxyProtocol?: boolean | undefined;
   /**
-   * Pass requests on instead of bytes, with X-Forwarded-For, -Host and -Proto set and the visitor's own dropped. So it is for
-   * `http://` targets unless this is false; for others only when this is true, or `hostHeader` is given.
+   * Forward requests instead of bytes, with X-Forwarded-For, -Host and -Proto set and those of the visitor dropped. By
+   * default for `http://` targets, and when `hostHeader` is given.
    */
   http?: boolean | undefined;
-  /** The Host that the service is sent, for one that checks it; `rewrite` for the target's own. */
+  /** The Host header that the service receives, for services that check it; `rewrite` for the target's own. */
   hostHeader?: string | undefined;
-  /** Seconds of lease to ask for; the relay's default without. Renewed for as long as the tunnel runs. */
+  /** Lease duration to request, in seconds; by default the relay's. Renewed as long as the tunnel runs. */
   ttl?: number | undefined;
   /**
-   * Whether, and when, the tunnel visits its own public name to see whether TLS ends here: after visitors came, every 30 s
-   * at most, on each relay. On by default.
+   * Whether the tunnel connects to its own public name to check that TLS terminates here: after visitors have
+   * connected, at most every 30 s, on each relay. On by default.
    */
   probe?: boolean | ProbeTimes | undefined;
-  /** Leaves a relay, with an `InterceptionError`, once a probe shows that visitors' TLS ends elsewhere, for good. */
+  /** Stop using a relay, with an `InterceptionError`, once a probe shows that visitors' TLS terminates elsewhere. */
   banMitm?: boolean | undefined;
-  /** When relays are looked at and replaced, where these are more than one. */
+  /** Intervals of relay checks and replacement, for more than one relay. */
   relayTimes?: Partial<RelayTimes> | undefined;
   /** Aborting closes the tunnel as `close()` does. */
   signal?: AbortSignal | undefined;
-  /** How long live connections may continue after that, in milliseconds; 10 s by default. */
+  /** How long live connections may continue after that, in milliseconds; 10,000 by default. */
   closeGraceMs?: number | undefined;
 }
 
 export interface CheckedRelays {
-  /** Each once. */
+  /** Without duplicates. */
   relays: URL[];
   discovery: boolean;
   maxRelays: number;
@@ -111,8 +112,8 @@ export interface CheckedOptions extends CheckedRelays {
 }
 
 /**
- * Looks at all that can be known before anything is done.
- * @throws UsageError in one clear line
+ * Validates everything that can be checked without I/O.
+ * @throws UsageError with a one-line message
  */
 export function checkExposeOptions(options: ExposeOptions): CheckedOptions {
   const { probe = true, banMitm = false, carrier = 'auto', udpCarrier = 'auto', name } = options;
@@ -126,7 +127,7 @@ export function checkExposeOptions(options: ExposeOptions): CheckedOptions {
   return { ...relays, services, name: name === undefined ? undefined : checkName(name) };
 }
 
-/** @throws UsageError in one clear line */
+/** @throws UsageError with a one-line message */
 export function checkRelays({ relay, discovery = false, maxRelays }: RelayChoice): CheckedRelays {
   const given = Array.isArray(relay) ? relay : [relay];
   const relays = [
@@ -140,7 +141,7 @@ export function checkRelays({ relay, discovery = false, maxRelays }: RelayChoice
   return { relays, discovery, maxRelays: maxRelays ?? byDefault };
 }
 
-/** @throws UsageError when nothing is to be exposed, a target is none, or the options contradict each other */
+/** @throws UsageError when nothing is to be exposed, a target is invalid, or the options contradict each other */
 function localServices(options: ExposeOptions): LinkServices {
   const { target, tcp, udp, proxyProtocol } = options;
   if (target === undefined && tcp === undefined && udp === undefined)

@@ -1,20 +1,20 @@
 import { quicTimes } from '../carriers/auto-datagram-carrier.js';
 
-/** When relays are looked at and replaced, and the ways to them are, in milliseconds. */
+/** Intervals, in milliseconds, of checking and replacing relays and the routes to them. */
 export const relayTimes = {
-  /** A relay that stops serving is waited for this long, in case it only starts again, before a spare is taken. */
+  /** Time before a spare replaces a relay that stops serving: it may only be restarting. */
   lossPatienceMs: 2_000,
-  /** The same for one that was just taken and has not served yet. */
+  /** The same for a relay that was just taken and has never served. */
   joinPatienceMs: 4_000,
-  /** A spare goes once all those that it could stand in for have served for this long. */
+  /** A spare is released once every relay that it could replace has served for this long. */
   releaseSpareAfterMs: 30_000,
-  /** A relay that was found and not named is given up when it has been away for this long. */
+  /** A discovered relay is given up after it has not served for this long. */
   forgetLostAfterMs: 600_000,
-  /** How often relays are looked at again, where there is a choice; give or take `scoutJitterShare`. */
+  /** Interval of relay searches where there is a choice, plus or minus `scoutJitterShare`. */
   scoutIntervalMs: 60_000,
-  /** The same after something has changed, doubling to the above. */
+  /** First interval after a change; it doubles up to the above. */
   scoutSpacingMs: 5_000,
-  /** While there is a spare, relays in use are asked so often whether they are alive; the second miss counts. */
+  /** Interval of health checks of relays in use while there is a spare; the second miss counts. */
   healthCheckIntervalMs: 3_000,
   healthCheckTimeoutMs: 2_000,
   ...quicTimes,

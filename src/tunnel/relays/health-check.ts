@@ -3,15 +3,15 @@ import { background } from '../../util/boundary.js';
 
 export interface HealthCheckOptions {
   times: RelayTimes;
-  /** Asks for a sign of life. @throws when there is none in time */
+  /** Sends one health check. @throws when there is no response in time */
   ask(timeoutMs: number, signal: AbortSignal): Promise<unknown>;
-  /** Called when it falls silent, and when it is heard again. */
+  /** Called when the relay stops responding, and when it responds again. */
   onChange(isAlive: boolean): void;
 }
 
 /**
- * Asks a relay now and then whether it is alive. One that dies with its machine closes no connection, and its sessions would
- * be missed only when the third keepalive is.
+ * Checks periodically whether a relay responds. A relay whose machine dies closes no connection; without this check
+ * that shows only at the third missed keepalive.
  */
 export class HealthCheck {
   #stop: AbortController | undefined;
@@ -40,7 +40,7 @@ export class HealthCheck {
     const { healthCheckIntervalMs, healthCheckTimeoutMs } = this.options.times;
     let misses = 0;
     while (!signal.aborted) {
-      // After a first miss it asks again immediately.
+      // After a first miss it checks again immediately.
       if (misses !== 1) await pause(healthCheckIntervalMs * (0.75 + Math.random() / 4), signal);
       if (signal.aborted) return;
       const began = performance.now();
@@ -48,7 +48,7 @@ export class HealthCheck {
         await this.options.ask(healthCheckTimeoutMs, signal);
         misses = 0;
       } catch {
-        // This process was stalled itself: the result says nothing.
+        // This process itself was stalled: the result means nothing.
         if (performance.now() - began < 2 * healthCheckTimeoutMs) misses++;
       }
       if (!signal.aborted && misses !== 1) this.#set(misses === 0);

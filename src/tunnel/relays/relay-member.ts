@@ -31,25 +31,25 @@ export interface MemberOptions extends Pick<
   identity: Identity;
   name: string;
   services: LinkServices;
-  /** How long live connections may continue when it leaves, unless it is told otherwise, in milliseconds. */
+  /** Default grace for live connections when the relay is left, in milliseconds. */
   closeGraceMs: number;
-  /** What `ca` makes trusted, made once for all connections of all members: it takes memory and time. */
+  /** TLS context of `ca`, created once for all connections of all members: it costs memory and time. */
   secureContext?: SecureContext | undefined;
   times: RelayTimes;
 }
 
 export interface MemberEvents extends RelayEvents {
-  /** It serves now, or no longer does so. */
+  /** It serves now, or no longer. */
   changed: [];
-  /** Nothing of it is open any more; what made continuing pointless, if anything did. */
+  /** Everything is closed; with the fatal error, if there was one. */
   gone: [error: Error | undefined];
 }
 
-/** One of the relays that a tunnel uses: all that is open between the two. */
+/** One relay that a tunnel uses, with everything that is open between the two. */
 export class RelayMember extends EventEmitter<MemberEvents> {
-  /** Settles when the lease is given back; live connections may continue. */
+  /** Settles when the lease is released; live connections may continue. */
   readonly released: Promise<void>;
-  /** Settles when it is gone. */
+  /** Settles when everything is closed. */
   readonly gone: Promise<Error | undefined>;
   readonly #options: MemberOptions;
   readonly #relay: URL;
@@ -67,7 +67,7 @@ export class RelayMember extends EventEmitter<MemberEvents> {
   #hasServed = false;
   #since = performance.now();
 
-  /** @param isTrusted whether the caller chose where it leads to; else to public addresses only */
+  /** @param isTrusted whether the caller named it; if not, only public addresses are allowed */
   constructor(relay: URL, isTrusted: boolean, options: MemberOptions) {
     super();
     this.#options = options;
@@ -119,7 +119,7 @@ export class RelayMember extends EventEmitter<MemberEvents> {
     return this.#hasServed;
   }
 
-  /** Since when it is up, or is not: a reading of `performance.now()`. */
+  /** Time of the last change between serving and not, by `performance.now()`. */
   get since(): number {
     return this.#since;
   }
@@ -128,14 +128,14 @@ export class RelayMember extends EventEmitter<MemberEvents> {
     return this.#link.liveConnections;
   }
 
-  /** Whether to look, now and then, if the relay still answers. */
+  /** Whether to run health checks. */
   set isWatched(isWatched: boolean) {
     this.#isWatched = isWatched;
     this.#look();
   }
 
   /**
-   * Gives the lease back, lets live connections finish, and goes. Called again with less grace, it hurries.
+   * Releases the lease, lets live connections finish, and closes. Another call can shorten the grace.
    * @param graceMs milliseconds; `closeGraceMs` by default
    */
   leave(graceMs = this.#graceMs): void {
@@ -166,7 +166,7 @@ export class RelayMember extends EventEmitter<MemberEvents> {
     return error;
   }
 
-  /** Waits until it is told to leave, then gives the lease back and waits for live connections, for the grace at most. */
+  /** Waits for `leave()`, then releases the lease and waits for live connections, at most for the grace. */
   async #leaveWhenAsked(): Promise<void> {
     const { signal } = this.#leaving;
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
@@ -228,7 +228,7 @@ export class RelayMember extends EventEmitter<MemberEvents> {
       }),
     );
     link.on('waiting', (call, error, retryInMs) => {
-      // Without a renewal a lease continues for a while; without sessions nobody is served.
+      // Without a renewal the lease lasts for a while; without sessions no visitor is served.
       if (call === 'connect') this.#isServing = false;
       this.#look();
       this.#status(waitingStatus(call, error, retryInMs));
@@ -260,7 +260,7 @@ export class RelayMember extends EventEmitter<MemberEvents> {
   }
 }
 
-/** What the service is reached at, as it was asked for. */
+/** The public addresses that were asked for. */
 function urlsOf({ url, tcpAddress, udpAddress }: Registration, services: LinkServices): string[] {
   return [
     ...(services.https ? [url] : []),

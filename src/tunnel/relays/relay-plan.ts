@@ -2,32 +2,32 @@ import { chooseRelays } from '../../sdk/discovery/choose-relays.js';
 import type { FoundRelay } from '../../sdk/discovery/find-relays.js';
 import type { RelayTimes } from '../options/relay-times.js';
 
-/** Relays that a tunnel holds on to, serving or not, beyond twice as many as are to serve. */
+/** Most relays that a tunnel holds beyond twice as many as should serve. */
 const maxMembersBeyondTwice = 2;
 
-/** What counts about a relay that a tunnel has taken. Times are readings of one monotonic clock, in milliseconds. */
+/** State of a relay that a tunnel has taken. Times are of one monotonic clock, in milliseconds. */
 export interface MemberState {
   /** `https://host[:port]` */
   readonly url: string;
   /** Whether the caller named it. */
   readonly named: boolean;
-  /** Taken for its own sake, and not as a spare. */
+  /** Taken as a regular relay, not as a spare. */
   readonly home: boolean;
   readonly hasServed: boolean;
-  /** Since when it serves, or does not. */
+  /** Time of the last change between serving and not. */
   readonly isUp: boolean;
   readonly since: number;
   readonly liveConnections: number;
 }
 
 export interface Situation {
-  /** In the order in which they were taken. */
+  /** In the order in which they were added. */
   members: MemberState[];
-  /** All that is known of other relays, and of these. */
+  /** Candidates: what is known of these and of other relays. */
   known: FoundRelay[];
-  /** URLs that are not to be taken any more. */
+  /** URLs that must not be taken again. */
   barred: Iterable<string>;
-  /** How many relays are to serve. */
+  /** How many relays should serve. */
   maxRelays: number;
   udp?: boolean;
   tcp?: boolean;
@@ -38,19 +38,18 @@ export interface Situation {
 export interface RelayPlan {
   take: { url: string; named: boolean; home: boolean }[];
   leave: string[];
-  /** When to plan again though nothing has happened; Infinity for never. */
+  /** When to plan again if nothing happens; Infinity for never. */
   reviewAt: number;
 }
 
 /**
- * Which relays to take and which to leave now.
+ * Decides which relays to take and which to leave now.
  *
- * One that stops serving is waited for a moment, and then another takes its place; it is kept all the same, since it tries
- * to come back by itself. When it has, and has served for a while, the spare goes, though not while visitors are on it.
- * So for a time more relays than wanted may serve, and fewer never do while there are others; and one that comes and
- * goes moves nothing but itself.
+ * When a relay stops serving, a spare replaces it after a short delay. The relay is kept, since it reconnects by
+ * itself. Once it has served again for a while, the spare is released, but not while visitors use it. So more relays
+ * than wanted may serve for a time, but never fewer while there are others, and a flapping relay affects only itself.
  *
- * Pure: the same situation gives the same plan.
+ * Pure function: the same situation gives the same plan.
  */
 export function planRelays(situation: Situation): RelayPlan {
   const { members, maxRelays, now, times } = situation;
@@ -71,7 +70,7 @@ export function planRelays(situation: Situation): RelayPlan {
     first.length === maxRelays && first.map((m) => reviewIn(m.since, times.releaseSpareAfterMs)).every(Boolean);
   if (isSettled) {
     for (const member of up.slice(maxRelays)) if (member.liveConnections === 0) leave.add(member.url);
-    // Spares that were lost in their turn, or never came.
+    // Spares that stopped serving, or never served.
     for (const { url, isUp, home } of members) if (!isUp && !home) leave.add(url);
   }
 
@@ -88,14 +87,14 @@ export function planRelays(situation: Situation): RelayPlan {
     home: homes + index < maxRelays,
   }));
   if (missing > take.length && room <= take.length) {
-    // All places are taken by relays that do not serve: the spare that has been away for longest makes room.
+    // All places are held by relays that do not serve: evict the spare that has not served for longest.
     const [lost] = kept.filter(({ isUp, home }) => !isUp && !home).sort((a, b) => a.since - b.since);
     if (lost && reviewIn(lost.since, 2 * times.joinPatienceMs)) leave.add(lost.url);
   }
   return { take, leave: [...leave], reviewAt };
 }
 
-/** Those that answered before; failing these, those that the caller named, which may answer any moment. */
+/** First those that have responded before, then those that the caller named, which may respond at any moment. */
 function choose({ members, known, barred, udp, tcp }: Situation, count: number): FoundRelay[] {
   if (count <= 0) return [];
   const except = new Set([...members.map(({ url }) => url), ...barred]);
@@ -104,7 +103,7 @@ function choose({ members, known, barred, udp, tcp }: Situation, count: number):
   return [...chosen, ...silent].slice(0, count);
 }
 
-/** Homes before spares, those named before others; the order in which they were taken decides the rest. */
+/** Regular relays before spares, named ones before others, then the order in which they were added. */
 function rank({ home, named }: MemberState): number {
   return (home ? 2 : 0) + (named ? 1 : 0);
 }

@@ -7,11 +7,11 @@ import { background } from '../../util/boundary.js';
 const scoutJitterShare = 0.25;
 
 export interface ScoutOptions {
-  /** Those that the caller named. */
+  /** Relays that the caller named. */
   relays: URL[];
-  /** Look for others as well. */
+  /** Search for other relays as well. */
   discovery: boolean;
-  /** Go also where others lead to loopback or private addresses. */
+  /** Also use discovered relays at loopback or private addresses. */
   allowPrivate: boolean;
   ca?: string | Buffer | undefined;
   proxy?: string | URL | false | undefined;
@@ -23,7 +23,7 @@ export class RelayScout extends EventEmitter<{ looked: [] }> {
   #found: FoundRelay[] = [];
   #isAny = false;
   #looks = 0;
-  /** Until the next look: grows from `scoutSpacingMs` to `scoutIntervalMs`. */
+  /** Delay until the next search: grows from `scoutSpacingMs` to `scoutIntervalMs`. */
   #intervalMs: number;
   #wake = new AbortController();
   readonly #stop = new AbortController();
@@ -33,17 +33,20 @@ export class RelayScout extends EventEmitter<{ looked: [] }> {
     this.#intervalMs = options.times.scoutSpacingMs;
   }
 
-  /** As last seen. Those that were found once are listed for as long as they answer, even when nobody tells of them any more. */
+  /**
+   * As of the last search. A discovered relay is kept as long as it responds, even when no other relay lists it any
+   * more.
+   */
   get found(): FoundRelay[] {
     return this.#found;
   }
 
-  /** Whether anything is known: after the first look, or, where there are others to look at, once a named one has answered. */
+  /** Whether there is a result: after the first search, or, with discovery, once a named relay has responded. */
   get isAny(): boolean {
     return this.#isAny;
   }
 
-  /** How often it has looked. */
+  /** Number of finished searches. */
   get looks(): number {
     return this.#looks;
   }
@@ -57,7 +60,7 @@ export class RelayScout extends EventEmitter<{ looked: [] }> {
     this.#wake.abort();
   }
 
-  /** Something has changed: looks soon, and again, at growing intervals. */
+  /** Something has changed: searches soon, and again at growing intervals. */
   hurry(): void {
     this.#intervalMs = this.options.times.scoutSpacingMs;
     this.#wake.abort();
@@ -81,7 +84,7 @@ export class RelayScout extends EventEmitter<{ looked: [] }> {
     }
   }
 
-  /** At the start those that were named do not wait for the others, which may be many and silent. */
+  /** At the start named relays do not wait for discovered ones, which may be many and may not respond. */
   #begin(answered: FoundRelay[]): void {
     if (this.#isAny || answered.length === 0 || this.#stop.signal.aborted) return;
     this.#found = answered;
@@ -104,7 +107,7 @@ export class RelayScout extends EventEmitter<{ looked: [] }> {
         onFirst: (found) => this.#begin(found.filter(({ reachable }) => reachable)),
       });
     } catch (error) {
-      // What stands in the way of all, such as a proxy that cannot be used, shows again where a named relay is tried.
+      // An error that affects all relays, such as an unusable proxy, is reported again when a named relay is tried.
       const { message: fault } = error as Error;
       this.#found = relays.map(({ origin }) => ({ url: origin, named: true, reachable: false, fault }));
     }

@@ -9,24 +9,24 @@ import { NoRelayLeftError, type RelayEvents } from './tunnel-events.js';
 export type RelaySetOptions = MemberOptions & Pick<ExposeOptions, 'allowPrivate'>;
 
 export interface RelaySetEvents extends RelayEvents {
-  /** Visitors are not served through this relay any more. */
+  /** Visitors are no longer served through this relay. */
   down: [url: string];
 }
 
-/** The relays of one tunnel: takes them, watches them, replaces those that are lost. What is done when, `planRelays` says. */
+/** The relays of one tunnel: adds, watches and replaces them, as `planRelays` decides. */
 export class RelaySet extends EventEmitter<RelaySetEvents> {
   readonly #options: RelaySetOptions;
-  /** In the order in which they were taken. */
+  /** In the order in which they were added. */
   readonly #members = new Map<string, { member: RelayMember; home: boolean }>();
-  /** On their way out; none of these is taken again before it is gone. */
+  /** Members that are closing; a relay is not taken again before its old member is closed. */
   readonly #going = new Set<RelayMember>();
-  /** Why each relay that is not used again was left. */
+  /** Why each refused relay was left, by URL. */
   readonly #refusals = new Map<string, Error>();
-  /** Signing addresses of these, as far as they are known: another URL of the same relay is no other relay. */
+  /** Signing addresses of the refused relays, if known: another URL of the same relay is not another relay. */
   readonly #refused = new Set<string>();
   #relays: CheckedRelays;
   #scout: RelayScout | undefined;
-  /** How many searches the scout had done at the last refusal. */
+  /** Number of searches that were finished at the last refusal. */
   #looksAtRefusal = -1;
   #review: NodeJS.Timeout | undefined;
   /** More relays serve than are wanted. */
@@ -47,14 +47,14 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
     return [...this.#all()].reduce((sum, { liveConnections }) => sum + liveConnections, 0);
   }
 
-  /** Settles when every lease has been given back. */
+  /** Settles when every lease has been released. */
   get released(): Promise<unknown> {
     return Promise.all(this.#all().map(({ released }) => released));
   }
 
   /**
    * Serves until `leave`.
-   * @throws what made continuing pointless: the only relay's refusal, or NoRelayLeftError
+   * @throws the only relay's refusal, or NoRelayLeftError
    */
   async run(): Promise<void> {
     if (!this.#isOver) this.#search();
@@ -64,7 +64,9 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
     if (error) throw error;
   }
 
-  /** Leaves every relay, with this grace for live connections in milliseconds. Called again with less, it hurries. */
+  /**
+   * Leaves every relay. Another call can shorten the grace. @param graceMs grace for live connections, in milliseconds
+   */
   leave(graceMs?: number): void {
     this.#isOver = true;
     this.#stopScout();
@@ -73,7 +75,7 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
     this.#end();
   }
 
-  /** Other relays from now on. Those that stay are not touched; connections through those that go have the usual grace. */
+  /** Changes the relays. Those that stay are not affected; connections through removed ones get the usual grace. */
   change(relays: CheckedRelays): void {
     if (this.#isOver) return;
     const before = new Set(this.#relays.relays.map(({ origin }) => origin));
@@ -86,7 +88,7 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
     this.#search();
   }
 
-  /** Starts to look around where there is a choice; else all that are named are used as they are. */
+  /** Starts the search if there is a choice of relays; else all named ones are used. */
   #search(): void {
     const { relays, discovery, maxRelays } = this.#relays;
     if (discovery || relays.length > maxRelays) {
@@ -138,26 +140,26 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
     this.#hasSurplus = [...this.#members.values()].filter(({ member }) => member.isUp).length > maxRelays;
     this.#watch(known);
     if (reviewAt < Infinity) {
-      // A timer may fire a little early by the finer clock.
+      // A timer may fire slightly early by `performance.now()`.
       this.#review = setTimeout(() => this.#plan(), Math.ceil(reviewAt - now) + 1);
     }
     if (this.#members.size > 0) this.#isTold = false;
     else this.#giveUp(known);
   }
 
-  /** What is known of relays: what the scout saw, or, without a choice, that they were named. */
+  /** What is known of relays: the search results, or, without a choice, only that they were named. */
   #known(): FoundRelay[] {
     if (this.#scout) return this.#scout.found;
     return this.#relays.relays.map(({ origin }) => ({ url: origin, named: true, reachable: true }));
   }
 
-  /** Those that have refused, and those that were only heard of and are the same under another name. */
+  /** Refused relays, and discovered URLs of the same relays. */
   #barred(known: FoundRelay[]): Set<string> {
     const aliases = known.filter(({ named, facts }) => !named && facts && this.#refused.has(facts.address));
     return new Set([...this.#refusals.keys(), ...aliases.map(({ url }) => url)]);
   }
 
-  /** Whether relays still answer matters only where there is another to take. */
+  /** Health checks matter only if there is another relay to take. */
   #watch(known: FoundRelay[]): void {
     const barred = this.#barred(known);
     const hasSpare = known.some(({ url, reachable }) => reachable && !this.#members.has(url) && !barred.has(url));
@@ -174,10 +176,10 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
     member.on('status', (status) => this.emit('status', status));
     member.on('ready', (ready) => this.emit('ready', ready));
     member.on('probe', (report) => this.emit('probe', report));
-    // boundary: it tells of a connection that is over.
+    // boundary: it reports that a connection has closed.
     member.on('connection', (report) => {
       this.emit('connection', report);
-      // A spare may go with its last visitor, who is counted until this is over.
+      // A spare may be released with its last visitor, which is counted until this handler returns.
       if (this.#hasSurplus) setImmediate(() => this.#plan());
     });
     member.on('changed', () => {
@@ -195,7 +197,7 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
     if (!member) return;
     this.#members.delete(url);
     this.#going.add(member);
-    // Its changes no longer matter.
+    // Ignore its further changes.
     member.removeAllListeners('changed');
     this.emit('down', url);
     member.leave();
@@ -222,7 +224,7 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
     return this.#relays.discovery || this.#relays.relays.length > 1;
   }
 
-  /** Ends when every relay that is known has refused, and, where others may be found, a look since has found none. */
+  /** Ends when every known relay has refused and, with discovery, a search since then has found no other. */
   #giveUp(known: FoundRelay[]): void {
     const barred = this.#barred(known);
     if (this.#going.size > 0) return;

@@ -8,22 +8,22 @@ import { connectTarget, type Target } from './upstream/target.js';
 import { UnavailablePage } from './http/unavailable-page.js';
 
 export interface ServiceOptions {
-  /** Each connection to the service begins with a PROXY protocol v2 header that names the visitor. */
+  /** Each connection to the service begins with a PROXY protocol v2 header that holds the visitor's address. */
   proxyProtocol?: boolean | undefined;
-  /** Requests are passed on one by one, instead of bytes. */
+  /** Requests are forwarded one by one, instead of bytes. */
   http?: HttpOptions;
   /** The protocol is unknown: while the service is down visitors are disconnected instead of shown a page. */
   raw?: true;
 }
 
-/** What is known of a visitor. */
+/** What is known about a visitor. */
 export interface VisitorFacts {
   addresses?: ProxiedAddresses | undefined;
-  /** The public name that was visited; none on a TCP port. */
+  /** The public name that the visitor connected to; absent on a TCP port. */
   hostname?: string | undefined;
 }
 
-/** The service behind the tunnel: where visitors are led to. */
+/** The local service behind the tunnel. */
 export class LocalService extends ServiceHealth {
   readonly #page = new UnavailablePage();
   readonly #http: HttpForwarder | undefined;
@@ -37,7 +37,8 @@ export class LocalService extends ServiceHealth {
   }
 
   /**
-   * Serves one visitor to the end. Rejects only with the signal's reason; the stream is the caller's to destroy then.
+   * Serves one visitor until the connection closes. Rejects only with the signal's reason; the caller must then destroy
+   * the stream.
    */
   async serve(
     visitor: Duplex,

@@ -4,13 +4,13 @@ import { UsageError } from '../../../sdk/calls/errors.js';
 /** Headers in the order they came, each name with all its values. */
 export type Headers = Map<string, { name: string; values: string[] }>;
 
-/** Set by this proxy only: a service trusts them. */
+/** Set by this proxy only: services trust them. */
 const forwarding = /^(?:forwarded|x-forwarded(?:-.*)?|x-real-ip|x-client-ip|true-client-ip)$/;
-/** About one connection, not about the message (RFC 9110 7.6.1). */
+/** Hop-by-hop headers (RFC 9110 7.6.1). */
 const hopByHop = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'transfer-encoding', 'upgrade']);
-/** Connection must not take these away on the next hop (RFC 9110 7.6.1). */
+/** A Connection header must not remove these (RFC 9110 7.6.1). */
 const notHopByHop = new Set(['content-length', 'transfer-encoding', 'host', 'expect']);
-/** Not to be changed by what comes behind a body (RFC 9110 6.5.1). */
+/** Not allowed in trailers (RFC 9110 6.5.1). */
 const noTrailer = new Set([...hopByHop, 'host', 'content-length', 'trailer', 'expect', 'authorization', 'cookie']);
 
 /** @throws UsageError unless it is a host, with or without a port */
@@ -19,7 +19,7 @@ export function checkHostHeader(text: string): string {
   throw new UsageError(`not a valid Host header: ${JSON.stringify(text)} (give host or host:port)`);
 }
 
-/** The headers of a message that go on to the next hop. */
+/** The end-to-end headers of a message. */
 export function endToEnd(message: Pick<IncomingMessage, 'rawHeaders'>): Headers {
   const headers: Headers = new Map();
   for (const [name, value] of pairs(message.rawHeaders)) {
@@ -30,7 +30,7 @@ export function endToEnd(message: Pick<IncomingMessage, 'rawHeaders'>): Headers 
   }
   const named = (headers.get('connection')?.values ?? []).join(',').split(',');
   for (const name of [...hopByHop, ...named.map((item) => item.trim().toLowerCase())]) {
-    // How the end of a body is told is what was parsed, whatever Connection says of it.
+    // Node has parsed the framing of the body; a Connection header cannot remove it.
     if (name !== 'content-length') headers.delete(name);
   }
   return headers;
@@ -39,17 +39,17 @@ export function endToEnd(message: Pick<IncomingMessage, 'rawHeaders'>): Headers 
 export interface RequestFacts {
   /** The visitor's, where it is known. */
   address: string | undefined;
-  /** The public name that was visited; any Host will do where none is known. */
+  /** The public name that the visitor connected to; without it every Host is accepted. */
   hostname: string | undefined;
-  /** What the service gets instead of the visitor's Host. */
+  /** Host header for the service, in place of the visitor's. */
   hostHeader: string | undefined;
 }
 
-/** The headers of a visitor's request as the service gets them. */
+/** The headers of a visitor's request as they are sent to the service. */
 export function requestHeaders(request: IncomingMessage, { address, hostname, hostHeader }: RequestFacts): Headers {
   const headers = endToEnd(request);
   for (const name of headers.keys()) if (isForwarding(name)) headers.delete(name);
-  // HTTP/1.0 may lack it, what is sent on may not.
+  // Optional in HTTP/1.0, required in HTTP/1.1.
   const host = request.headers.host ?? hostname;
   const set = (name: string, value: string | undefined) => {
     if (value !== undefined) headers.set(name.toLowerCase(), { name, values: [value] });
@@ -58,7 +58,7 @@ export function requestHeaders(request: IncomingMessage, { address, hostname, ho
   set('X-Forwarded-For', address);
   set('X-Forwarded-Host', host);
   set('X-Forwarded-Proto', 'https');
-  // How its end is told: by a length, which `endToEnd` kept, or by chunks.
+  // Framing of the body: Content-Length, which `endToEnd` kept, or chunked.
   if ('transfer-encoding' in request.headers) {
     headers.delete('content-length');
     set('Transfer-Encoding', 'chunked');
@@ -66,12 +66,12 @@ export function requestHeaders(request: IncomingMessage, { address, hostname, ho
   return headers;
 }
 
-/** The trailers of a message that go on to the next hop. */
+/** The trailers of a message that are forwarded. */
 export function trailersOf(message: IncomingMessage): [string, string][] {
   return pairs(message.rawTrailers).filter(([name]) => !noTrailer.has(name.toLowerCase()) && !isForwarding(name));
 }
 
-/** Some services take `_` for `-` (CGI). */
+/** Some services treat `_` as `-` (CGI). */
 function isForwarding(name: string): boolean {
   return forwarding.test(name.toLowerCase().replaceAll('_', '-'));
 }
@@ -81,8 +81,8 @@ function pairs(raw: string[]): [string, string][] {
 }
 
 /**
- * Whether a request is for the public name that TLS was made with (RFC 9110 7.4): a service that trusts Host must not be told another.
- * The port is ignored: something in front of the relay may have changed it.
+ * Whether a request is for the public name of its TLS connection (RFC 9110 7.4): a service that trusts Host must not
+ * get another one. The port is ignored: a load balancer may have changed it.
  */
 export function leadsHere({ headers, httpVersion }: IncomingMessage, hostname: string | undefined): boolean {
   if (hostname === undefined || (headers.host === undefined && httpVersion === '1.0')) return true;
@@ -92,8 +92,8 @@ export function leadsHere({ headers, httpVersion }: IncomingMessage, hostname: s
 }
 
 /**
- * What makes a request ambiguous, so that the service could see another one than this proxy does.
- * @returns undefined for a request that is to be passed on
+ * Why a request is ambiguous, so that the service could parse it differently (request smuggling).
+ * @returns undefined for a request that can be forwarded
  */
 export function ambiguity(request: IncomingMessage): string | undefined {
   const count = (wanted: string) => pairs(request.rawHeaders).filter(([name]) => name.toLowerCase() === wanted).length;

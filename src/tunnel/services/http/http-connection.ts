@@ -14,9 +14,9 @@ import {
 import { splice, type SpliceOutcome } from '../upstream/splice-service.js';
 import { answerUnavailable } from './unavailable-page.js';
 
-/** Of a request or an answer. */
+/** Of a request or a response. */
 export const maxHttpHeadBytes = 65_536;
-/** From one answer's end, or the connection's begin, to the end of the next request's head. */
+/** From the end of one response, or the start of the connection, to the end of the next request head. */
 export const httpIdleTimeoutMs = 75_000;
 
 const badRequest = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
@@ -25,18 +25,18 @@ const badRequest = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Len
 const repeatable = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
- * One visitor's connection, and the one connection to the service that its requests share, opened at the first and again
- * whenever the service has closed it.
+ * One visitor's connection and the one upstream connection that its requests share. The upstream connection is opened
+ * for the first request, and again after the service has closed it.
  */
 export class HttpConnection {
   /** Settles when the visitor's connection is closed. */
   readonly over: Promise<SpliceOutcome>;
   readonly #outcome: SpliceOutcome = { received: 0, sent: 0 };
   readonly #agent: Agent;
-  /** Errors of connecting: the service is not there, rather than at fault. */
+  /** Connect errors: the service is down, rather than faulty. */
   readonly #unreachable = new WeakSet<Error>();
   #exchanges = 0;
-  /** The last response that is not done. */
+  /** The last unfinished response. */
   #answering: ServerResponse | undefined;
   #idle: NodeJS.Timeout | undefined;
   #joined: Promise<unknown> | undefined;
@@ -71,14 +71,14 @@ export class HttpConnection {
     this.#awaitRequest();
   }
 
-  /** Passes a request on, and its answer back. */
+  /** Forwards a request, and its response. */
   forward(request: IncomingMessage, response: ServerResponse): void {
     this.#begin(response);
     if (this.#refusal(request, response, ambiguity(request))) return;
     this.#send(request, response, true);
   }
 
-  /** What the visitor sends is no HTTP (any more). */
+  /** The visitor's bytes are not valid HTTP. */
   malformed(): void {
     if (this.#exchanges > 0) this.visitor.destroy();
     else this.#refuse();
@@ -89,14 +89,17 @@ export class HttpConnection {
     else this.visitor.destroy();
   }
 
-  /** Passes a WebSocket on. No other protocol: the service would believe what is said in it of the visitor. */
+  /**
+   * Forwards a WebSocket upgrade. No other protocol is allowed: inside it a visitor could forge headers that the
+   * service trusts.
+   */
   upgrade(request: IncomingMessage, head: Buffer): void {
-    // Responses go out in the order of their requests, and a connection cannot be switched while one is still to be written to it.
+    // Responses are sent in the order of their requests; a connection cannot switch protocols before they are sent.
     if (this.#answering) {
       this.#answering.once('close', () => this.#refuse());
       return;
     }
-    // Node has released the connection, so that an ordinary answer is its last.
+    // Node has released the connection, so an ordinary response is its last.
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
     response.assignSocket(this.visitor as Socket);
@@ -135,7 +138,7 @@ export class HttpConnection {
     upstream.end();
   }
 
-  /** Answers what is not to be passed on. @returns whether it did */
+  /** Rejects a request that must not be forwarded. @returns whether it did */
   #refusal(request: IncomingMessage, response: ServerResponse, fault: string | undefined): boolean {
     if (fault !== undefined) answerPlainly(response, 400, `This request is refused: ${fault}.\n`);
     else if (!leadsHere(request, this.facts.hostname))
@@ -164,14 +167,14 @@ export class HttpConnection {
       if (statusCode === 103 && link !== undefined) earlyHints(response, link);
     });
     upstream.once('response', (answer) => {
-      // Whether the body still comes is the visitor's choice then, and nobody can tell it from the next request.
+      // The visitor may then send the body or not, and it could not be told from the next request.
       if (request.headers.expect !== undefined && !continued && !request.complete) response.shouldKeepAlive = false;
       this.#answer(request, response, answer);
     });
     upstream.once('error', (error: NodeJS.ErrnoException) => {
       request.unpipe(upstream);
       request.resume();
-      // The service closed the connection while the request was on its way to it.
+      // The service closed the connection while the request was being sent.
       const stale = upstream.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
       const canRepeat = mayRepeat && stale && !hasBody(request) && repeatable.has(request.method ?? '');
       if (canRepeat && !response.headersSent && !response.destroyed) this.#send(request, response, false);
@@ -225,7 +228,9 @@ export class HttpConnection {
     answer.pipe(response);
   }
 
-  /** Tells the visitor that the service failed: by an answer, or by cutting short the one that has begun. */
+  /**
+   * Reports to the visitor that the service failed: with an error response, or by truncating the one that has begun.
+   */
   #fail(response: ServerResponse, error: Error): void {
     if (response.destroyed || response.writableFinished) return;
     this.#outcome.error ??= error;
@@ -244,13 +249,13 @@ export class HttpConnection {
     });
   }
 
-  /** Idle visitors, and those who never finish a request's head, are closed. */
+  /** Connections that are idle, or never finish a request head, are closed. */
   #awaitRequest(): void {
     this.#idle = setTimeout(() => this.visitor.end(() => this.visitor.destroy()), httpIdleTimeoutMs);
   }
 
   #counted(socket: Socket): Socket {
-    // A free connection that the service ends is of no use any more.
+    // An idle upstream connection that the service has closed cannot be used again.
     socket.once('end', () => socket.end());
     socket.once('close', () => {
       this.#outcome.received += socket.bytesWritten;
@@ -280,7 +285,7 @@ function answerPlainly(response: ServerResponse, status: number, text: string): 
   response.end(text);
 }
 
-/** The 101 as the service gave it. Node has parsed it: no value has a line's end in it. */
+/** The 101 response of the service. Node has parsed it: no value contains a line break. */
 function switchingHead({ statusMessage, rawHeaders }: IncomingMessage): string {
   let head = `HTTP/1.1 101 ${statusMessage}\r\n`;
   for (let at = 0; at < rawHeaders.length; at += 2) head += `${rawHeaders[at]}: ${rawHeaders[at + 1]}\r\n`;
@@ -291,6 +296,6 @@ function earlyHints(response: ServerResponse, link: string | string[]): void {
   try {
     response.writeEarlyHints({ link });
   } catch {
-    // Only hints, in a form that Node does not take.
+    // Only hints, in a form that Node does not accept.
   }
 }

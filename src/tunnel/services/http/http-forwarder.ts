@@ -7,14 +7,14 @@ import { HttpConnection } from './http-connection.js';
 import type { SpliceOutcome } from '../upstream/splice-service.js';
 
 export interface HttpOptions {
-  /** What the service gets instead of the visitor's Host. */
+  /** Host header for the service, in place of the visitor's. */
   hostHeader?: string | undefined;
 }
 
 export interface HttpVisitor {
   /** Where it is known. */
   address: string | undefined;
-  /** The public name that was visited. */
+  /** The public name that the visitor connected to. */
   hostname: string | undefined;
   /** A new connection to the service. */
   connect(): Promise<Socket>;
@@ -22,15 +22,16 @@ export interface HttpVisitor {
 }
 
 /**
- * Passes visitors' requests on to the service one by one, so that headers can be set. Both sides are parsed and written by
- * Node, so that the service sees the requests that were seen here; bodies stream.
+ * Forwards visitors' requests to the service one by one, so that headers can be set. Node parses and writes both sides,
+ * so that the service sees the same requests as this proxy; bodies are streamed.
  */
 export class HttpForwarder {
   readonly #server: Server;
   readonly #connections = new WeakMap<Duplex, HttpConnection>();
 
   constructor(private readonly options: HttpOptions) {
-    // The server never listens, so that it keeps no deadlines; visits do. This one is only told to visitors.
+    // The server never listens, so it enforces no timeouts; `HttpConnection` does. This one is only sent in Keep-Alive
+    // headers.
     this.#server = createServer({ maxHeaderSize: maxHttpHeadBytes, keepAliveTimeout: httpIdleTimeoutMs });
     const connectionOf = (request: IncomingMessage) => this.#connections.get(request.socket) as HttpConnection;
     const cut = ({ socket }: IncomingMessage) => socket.destroy();

@@ -2,7 +2,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { guard } from '../../../util/boundary.js';
 
-/** How long a visitor may take to fetch the page that says the service is down. */
+/** How long a visitor may take to fetch the "service unavailable" page. */
 const unavailablePageTimeoutMs = 15_000;
 
 const page = `<!doctype html>
@@ -17,7 +17,7 @@ const page = `<!doctype html>
 </html>
 `;
 
-/** Answers a request whose service does not, as the last on its connection. */
+/** Answers a request while the service is down, and closes the connection. */
 export function answerUnavailable(response: ServerResponse): void {
   response.writeHead(503, {
     'Content-Type': 'text/html; charset=utf-8',
@@ -29,7 +29,7 @@ export function answerUnavailable(response: ServerResponse): void {
   response.end(page);
 }
 
-/** Answers visitors over HTTP while the service itself cannot. */
+/** Serves the "service unavailable" page. */
 export class UnavailablePage {
   readonly #server: Server;
 
@@ -42,7 +42,7 @@ export class UnavailablePage {
   /** Answers the one request of a connection and ends it. Settles, never rejects, when the stream is closed. */
   async serve(stream: Duplex): Promise<void> {
     await new Promise<void>((resolve) => {
-      // A server that does not listen enforces none of its own deadlines.
+      // A server that does not listen does not enforce its timeouts.
       const timer = setTimeout(() => stream.destroy(), unavailablePageTimeoutMs);
       stream.on('error', () => undefined);
       stream.once('close', () => {

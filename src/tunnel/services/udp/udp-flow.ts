@@ -4,22 +4,22 @@ import { EventEmitter } from 'node:events';
 
 /** Datagrams of one flow that wait for its socket. */
 const maxUdpWaiting = 64;
-/** Bytes in the system's queue of one flow; past it datagrams are dropped. */
+/** Bytes in the send queue of one flow; above it datagrams are dropped. */
 const maxUdpQueueBytes = 262_144;
 
 export interface UdpFlowEvents {
-  /** The service has answered. */
+  /** The service has sent a datagram. */
   message: [payload: Buffer];
   /** The last event. With an error when the service cannot be reached. */
   closed: [error: Error | undefined];
 }
 
-/** One public peer as the local service sees it: a socket of its own, from which nobody but the service is heard. */
+/** One public peer as the local service sees it: a connected UDP socket that receives from the service only. */
 export class UdpFlow extends EventEmitter<UdpFlowEvents> {
-  /** When its peer was last heard, by the monotonic clock. */
+  /** When its peer last sent a datagram, by the monotonic clock. */
   heardAt = performance.now();
   #socket: Socket | undefined;
-  /** What came before there was a socket to send it by. */
+  /** Datagrams that arrived before the socket was open. */
   readonly #waiting: Buffer[] = [];
   #isConnected = false;
   #isClosed = false;
@@ -29,7 +29,7 @@ export class UdpFlow extends EventEmitter<UdpFlowEvents> {
     address.then((found) => this.#connect(found, port)).catch((error: unknown) => this.close(error as Error));
   }
 
-  /** @returns false when it was given up: the service, or the machine, does not keep up */
+  /** @returns false when it was dropped: the service, or the machine, does not keep up */
   send(payload: Buffer): boolean {
     this.heardAt = performance.now();
     const socket = this.#socket;
@@ -56,7 +56,7 @@ export class UdpFlow extends EventEmitter<UdpFlowEvents> {
     this.#socket = socket;
     socket.on('message', (payload) => this.emit('message', payload));
     socket.on('error', (error) => this.close(error));
-    // A connected socket takes from its peer alone, and is told when nothing listens there.
+    // A connected socket receives from its peer only, and gets ECONNREFUSED when nothing listens there.
     socket.connect(port, address, () => {
       this.#isConnected = true;
       for (const payload of this.#waiting.splice(0)) socket.send(payload);

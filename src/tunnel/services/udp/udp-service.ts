@@ -8,34 +8,37 @@ import { ServiceHealth } from '../upstream/service-health.js';
 import { describeTarget, type Target } from '../upstream/target.js';
 import { UdpFlow } from './udp-flow.js';
 
-/** Peers of one carrier: as many as a relay allows a lease. Each takes a socket; past it, the one silent for longest goes. */
+/**
+ * Peers of one carrier: as many as a relay allows a lease. Each needs a socket; above the limit the least recently used
+ * one is evicted.
+ */
 const maxUdpFlows = 4_096;
-/** Somewhat longer than the relay's 30 s, so that a peer that comes back in time is the same to the service. */
+/** Longer than the relay's 30 s, so that a peer that returns in time has the same port for the service. */
 const udpFlowIdleMs = 35_000;
 const udpSweepIntervalMs = 2_000;
-/** Drops are told of no more often than this. */
+/** Shortest interval between reports of dropped datagrams. */
 const udpDropNoticeMs = 60_000;
 
-/** Datagrams since the beginning. */
+/** Datagrams since the start. */
 export interface UdpCounters {
   /** From peers to the service, and back. */
   received: number;
   sent: number;
-  /** Given up, for lack of room, because one side was slower than the other, or too large for the carrier. */
+  /** Dropped: a queue was full because one side was slower than the other, or too large for the carrier. */
   dropped: number;
 }
 
 /**
- * The local service behind a public UDP port. Each flow has a local socket of its own, so that the service tells peers
- * apart by their ports, and each answer finds its way back.
+ * The local service behind a public UDP port. Each flow has its own local socket, so that the service can tell peers
+ * apart by their ports, and each response goes to the right peer.
  */
 export class UdpService extends ServiceHealth {
   readonly counters: UdpCounters = { received: 0, sent: 0, dropped: 0 };
-  /** Drops that were told of, and when. */
+  /** Drops already reported, and when. */
   #told = 0;
   #toldAt = -Infinity;
   #addresses: Promise<LookupAddress[]> | undefined;
-  /** Which of the target's addresses is used: the next one once this one refuses. */
+  /** Index of the target address in use: the next one after this one refuses. */
   #turn = 0;
 
   constructor(readonly target: Target) {
@@ -56,7 +59,7 @@ export class UdpService extends ServiceHealth {
           if (flows.get(frame.flow) === ended) flows.delete(frame.flow);
         });
       }
-      // The flow that was silent for longest comes first.
+      // Least recently used flow first.
       flows.set(frame.flow, flow);
       if (flow.send(frame.payload)) this.counters.received++;
       else this.counters.dropped++;
@@ -114,7 +117,7 @@ export class UdpService extends ServiceHealth {
 
   #failed(error: Error, turn: number): void {
     if (this.#turn === turn) this.#turn++;
-    // The name may lead elsewhere by now.
+    // The name may resolve to another address by now.
     this.#addresses = undefined;
     this.failed(error, `${describeTarget(this.target)} refuses datagrams (${systemCode(error)})`);
   }

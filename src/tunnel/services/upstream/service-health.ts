@@ -1,23 +1,25 @@
 import { EventEmitter } from 'node:events';
 import { isOutOfFiles } from '../../../sdk/calls/errors.js';
 
-/** That there is no file descriptor left is told no more often than this. */
+/** Shortest interval between reports of a lack of file descriptors. */
 const outOfFilesNoticeMs = 60_000;
 
 export interface ServiceEvents {
-  /** The service stopped answering, or answers again. */
+  /** The service stopped responding, or responds again. */
   down: [error: Error];
   up: [];
-  /** This process or machine has no file descriptor left, which says nothing of the service. Told once in a while. */
+  /**
+   * This process or machine has no file descriptor left, which says nothing about the service. Reported at intervals.
+   */
   starved: [error: Error];
-  /** Of UDP: so many datagrams more were given up; told now and then. */
+  /** UDP: this many more datagrams were dropped. Reported at intervals. */
   dropped: [datagrams: number];
 }
 
-/** Whether a service is up, as each connection to it shows again. */
+/** Whether a service is up, updated with each connection to it. */
 export class ServiceHealth extends EventEmitter<ServiceEvents> {
   #isDown = false;
-  /** When `starved` was told last, by the monotonic clock. */
+  /** When `starved` was last emitted, by the monotonic clock. */
   #starvedAt = -Infinity;
 
   protected answered(): void {
@@ -26,7 +28,7 @@ export class ServiceHealth extends EventEmitter<ServiceEvents> {
     this.emit('up');
   }
 
-  /** @param message tells people of it; what the system says by default */
+  /** @param message for people; by default the system's message */
   protected failed(error: Error, message?: string): void {
     if (isOutOfFiles(error)) {
       if (performance.now() - this.#starvedAt < outOfFilesNoticeMs) return;

@@ -3,35 +3,36 @@ import type { Duplex } from 'node:stream';
 import { BulkDetector, PooledReads } from '../../../net/pooled-reads.js';
 import { guard } from '../../../util/boundary.js';
 
-/** Where the service has ended its direction, how long a silent visitor may keep its own direction open. */
+/** After the service has ended its direction: how long an idle visitor may keep its own direction open. */
 const lingerAfterTargetEndMs = 120_000;
-/** Where the service is gone and its answer is out, how long a visitor who still speaks is listened to. */
+/** After the service has closed and its response is sent: how long data of the visitor is still read. */
 const lingerAfterAnswerMs = 10_000;
-/** Where the service broke off, how long what it had said may take to reach the visitor. */
+/** After a connection error of the service: how long its last bytes may take to reach the visitor. */
 const flushAfterTargetFailureMs = 10_000;
 
 export interface SpliceOutcome {
   /** Bytes from the visitor to the service, and back. */
   received: number;
   sent: number;
-  /** What broke the connection, when it did not end by both sides ending their directions. */
+  /** The error that broke the connection; absent if both sides ended their directions. */
   error?: Error | undefined;
 }
 
 /**
- * Joins a visitor to the service: bytes, backpressure and the end of each direction pass on, nothing else is kept. Settles,
- * never rejects, when both streams are closed.
+ * Splices a visitor and the service: bytes, backpressure and the end of each direction are forwarded. Settles, never
+ * rejects, when both streams are closed.
  *
- * When one side breaks, the other is not left hanging, and learns that it was cut short: a visitor by the missing
- * close_notify, once it has what the service had already said; a service in the middle of a visitor's message by a reset.
+ * When one side breaks, the other is closed too, and can tell that it was truncated: a visitor by the missing
+ * close_notify, after the bytes that the service had already sent; a service in the middle of a visitor's message by a
+ * reset.
  */
 export function splice(visitor: Duplex, target: Socket): Promise<SpliceOutcome> {
   const outcome: SpliceOutcome = { received: 0, sent: 0 };
-  // It may have broken while the service was being reached.
+  // It may have closed while the service was being connected to.
   if (visitor.errored) outcome.error = visitor.errored;
   let visitorSpokeLast = false;
   let open = 2;
-  /** Chunks that the visitor's stream has not passed on, and whether the service broke off behind them. */
+  /** Chunks that the visitor's stream has not sent yet, and whether the service broke after them. */
   let unwritten = 0;
   let brokeOff = false;
   let timer: NodeJS.Timeout | undefined;
@@ -46,7 +47,7 @@ export function splice(visitor: Duplex, target: Socket): Promise<SpliceOutcome> 
       outcome.received += chunk.length;
       visitorSpokeLast = true;
       timer?.refresh();
-      // Records come several in a row: they go out in one write.
+      // Several TLS records often arrive together: send them in one write.
       if (!target.writableCorked) {
         target.cork();
         process.nextTick(uncork);
@@ -114,7 +115,7 @@ export function splice(visitor: Duplex, target: Socket): Promise<SpliceOutcome> 
 
     whenClosed(visitor, () => {
       if (!target.destroyed) {
-        // A clean end has ended the target's direction already; it may still be answering into the void.
+        // A clean end has already ended the target's direction; it may still be sending.
         if (visitorSpokeLast && !visitor.readableEnded) target.resetAndDestroy();
         else target.destroy();
       }
@@ -124,11 +125,11 @@ export function splice(visitor: Duplex, target: Socket): Promise<SpliceOutcome> 
     whenClosed(target, () => {
       reads?.flush();
       if (!visitor.destroyed && !(target.readableEnded && visitor.readableEnded)) {
-        // What the visitor still says has nowhere to go.
+        // Discard what the visitor still sends.
         discard();
         if (target.readableEnded) {
-          // The service closed after its answer, all of which is on its way. Closing at once would reset the connection
-          // under it, for the visitor still speaks.
+          // The service closed after its response, which is still being sent. Closing now would reset the connection
+          // before it arrives, since the visitor is still sending.
           limit(lingerAfterTargetEndMs);
           if (visitor.writableFinished) limit(lingerAfterAnswerMs);
           else visitor.once('finish', () => limit(lingerAfterAnswerMs));

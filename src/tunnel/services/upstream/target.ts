@@ -7,7 +7,7 @@ const targetConnectTimeoutMs = 10_000;
 
 /** A service that is reached by TCP. */
 export interface Target {
-  /** A name or an address, without brackets. */
+  /** A hostname or an address, without brackets. */
   readonly host: string;
   readonly port: number;
   /** It was given as `http://`. */
@@ -17,7 +17,8 @@ export interface Target {
 const forms = '3000, host:3000, [::1]:3000 or http://host:3000';
 
 /**
- * Reads where the local service is: a port of this machine, `host:port`, `[address]:port` or `http://host[:port]`.
+ * Parses the address of the local service: a port of this machine, `host:port`, `[address]:port` or
+ * `http://host[:port]`.
  * @throws UsageError for anything else
  */
 export function parseTarget(text: string | number): Target {
@@ -40,7 +41,7 @@ export function parseTarget(text: string | number): Target {
 }
 
 /**
- * Reads where a local service is that does not speak HTTP: `22`, `host:port`, `[address]:port`.
+ * Parses the address of a local service that does not speak HTTP: `22`, `host:port`, `[address]:port`.
  * @throws UsageError for anything else
  */
 export function parsePortTarget(text: string | number): Target {
@@ -60,7 +61,7 @@ export function describeTarget({ host, port }: Target): string {
 }
 
 /**
- * Connects to the service, trying each of its addresses; its two directions end separately.
+ * Connects to the service, trying each of its addresses. The connection allows half-close.
  * @throws Error with the system's `code`; the signal's reason when aborted
  */
 export async function connectTarget(target: Target, signal: AbortSignal): Promise<Socket> {
