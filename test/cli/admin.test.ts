@@ -51,7 +51,7 @@ async function signedIn(t: TestContext, at: TestRelay = relay): Promise<Operator
   return someone;
 }
 
-test('a session is kept for its owner alone, serves without further flags, and ends with logout', async (t) => {
+test('an admin session is stored with mode 0600, is used by later commands, and ends with logout', async (t) => {
   const { admin, sessionFile } = await signedIn(t);
   assert.equal(statSync(sessionFile).mode & 0o777, 0o600);
   const kept = JSON.parse(readFileSync(sessionFile, 'utf8'));
@@ -80,7 +80,7 @@ test('a session is kept for its owner alone, serves without further flags, and e
   assert.equal((await admin('logout')).code, 0, 'what has ended there can still be forgotten here');
 });
 
-test('a ban ends the service, a lifted one brings it back, and a snapshot tells', async (t) => {
+test('a ban stops the service, an unban restores it, and the snapshot shows both', async (t) => {
   const { admin } = await signedIn(t);
   const service = await startHttpService(t, (_request, response) => response.end('here'));
   const key = freshWallet();
@@ -111,7 +111,7 @@ test('a ban ends the service, a lifted one brings it back, and a snapshot tells'
   assert.equal((await get(relay, back.hostname)).body, 'here');
 });
 
-test('every setting and decision of the contract can be made', async (t) => {
+test('every admin operation of the contract has a command', async (t) => {
   const own = await startTestRelay({ adminWallets: [wallet.address] });
   t.after(() => own.stop());
   const { admin } = await signedIn(t, own);
@@ -160,7 +160,7 @@ test('every setting and decision of the contract can be made', async (t) => {
   assert.deepEqual((await now()).banned_ips, []);
 });
 
-test('wrong usage is one line and exit code 2, before the relay is asked', async (t) => {
+test('a usage error is one line and exit code 2, without a request to the relay', async (t) => {
   const { admin, keyFile, sessionFile } = await signedIn(t);
   const { address } = wallet;
   const openKey = join(temporaryDirectory(t), 'open.json');
@@ -206,7 +206,7 @@ test('wrong usage is one line and exit code 2, before the relay is asked', async
   assert.match(open.stderr, /chmod 600/);
 });
 
-test('exit codes and JSON tell refusal, no session and no relay apart', async (t) => {
+test('exit codes and JSON distinguish refused, not signed in and relay unreachable', async (t) => {
   const { admin } = await signedIn(t);
   const refused = await admin('ip', 'ban', 'localhost', '--json');
   assert.deepEqual([refused.code, refused.stdout], [1, '']);
@@ -247,7 +247,7 @@ test('help names every command', async (t) => {
     assert.ok(stdout.includes(command), command);
 });
 
-test('rates are written as people write them', () => {
+test('rates are printed with units', () => {
   assert.deepEqual(
     ['1', '500k', '2.5M', '1G', '0.001k', '1.005k'].map(rateOf),
     [1, 500_000, 2_500_000, 1_000_000_000, 1, 1_005],
@@ -256,7 +256,7 @@ test('rates are written as people write them', () => {
     assert.throws(() => rateOf(wrong), /bytes per second/, wrong);
 });
 
-test('on a narrow terminal columns are left out from the right, never the name and address', () => {
+test('a narrow terminal hides columns from the right, but never name and address', () => {
   const { address } = wallet;
   const time = new Date(0).toISOString();
   const lease = {

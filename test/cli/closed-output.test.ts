@@ -7,7 +7,7 @@ import { kill, startRelayProcess, startTunnelProcess } from '../support/processe
 import { freePort, type TestRelay } from '../support/relay.js';
 import { get, startHttpService, temporaryDirectory, visitTls } from '../support/tunnel.js';
 
-test('relay and tunnel go on serving when nobody reads their output any more', async (t) => {
+test('relay and tunnel keep serving when their output has no reader', async (t) => {
   const directory = temporaryDirectory(t);
   const port = await freePort();
   const relay = await startRelayProcess(t, join(directory, 'state'), port, port, ['--log-level', 'debug']);
@@ -51,7 +51,7 @@ test('relay and tunnel go on serving when nobody reads their output any more', a
   await kill(next, 'SIGTERM');
 });
 
-test('relay: a log reader that stops reading costs lines, not memory or service, nor the end of the process', async (t) => {
+test('relay: a log reader that stops reading loses lines; memory, service and exit are not affected', async (t) => {
   const directory = temporaryDirectory(t);
   const [port, metricsPort] = [await freePort(), await freePort()];
   const settings = ['--log-level', 'debug', '--metrics-port', String(metricsPort)];

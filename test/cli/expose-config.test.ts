@@ -96,7 +96,7 @@ async function startCall(t: TestContext, at: TestRelay, name: string) {
   };
 }
 
-test('a file with many services serves each; a change touches what has changed and nothing else', async (t) => {
+test('a config file serves all its services; a change affects only the services that changed', async (t) => {
   const echo = await startTcpService(t, (socket) => socket.pipe(socket));
   const page = await startHttpService(t, (_request, response) => response.end('page'));
   const s = startServices(t);
@@ -124,7 +124,7 @@ test('a file with many services serves each; a change touches what has changed a
   assert.deepEqual(await s.stop(), [0, null]);
 });
 
-test('a service that is given another relay keeps what is open on those that it has', async (t) => {
+test('changing the relays of a service keeps connections through the relays that stay', async (t) => {
   const echo = await startTcpService(t, (socket) => socket.pipe(socket));
   const s = startServices(t);
   s.write(service('mover', echo.port));
@@ -139,7 +139,7 @@ test('a service that is given another relay keeps what is open on those that it 
   await call.talk('one still');
 });
 
-test('a file that is wrong leaves everything as it was, says so in one line, and is read again when it is mended', async (t) => {
+test('an invalid config file changes nothing, is reported in one line, and is read again when fixed', async (t) => {
   const echo = await startTcpService(t, (socket) => socket.pipe(socket));
   const s = startServices(t);
   s.write(service('steady', echo.port));
@@ -169,7 +169,7 @@ test('a file that is wrong leaves everything as it was, says so in one line, and
   assert.deepEqual((await s.event('reloaded', 1)).kept, ['steady', 'good']);
 });
 
-test('a file that is put in place of another is noticed, and SIGHUP has it read at any time', async (t) => {
+test('a config file replaced by rename is reloaded, and SIGHUP reloads it at any time', async (t) => {
   const echo = await startTcpService(t, (socket) => socket.pipe(socket));
   const s = startServices(t);
   s.write(service('first', echo.port));
@@ -187,7 +187,7 @@ test('a file that is put in place of another is noticed, and SIGHUP has it read 
   assert.deepEqual([stopped, started], [['first'], ['second']]);
 });
 
-test('a service that was refused ends alone, and is tried again at a reload', async (t) => {
+test('a refused service ends alone, and is retried at a reload', async (t) => {
   const echo = await startTcpService(t, (socket) => socket.pipe(socket));
   const holder = startServices(t);
   holder.write(service('wanted', echo.port));
@@ -205,7 +205,7 @@ test('a service that was refused ends alone, and is tried again at a reload', as
   await call.talk('undisturbed');
 });
 
-test('when every service was refused, the command ends with 1', async (t) => {
+test('when every service is refused, the exit code is 1', async (t) => {
   const holder = startServices(t);
   holder.write(service('sole', 9));
   holder.start();
@@ -217,7 +217,7 @@ test('when every service was refused, the command ends with 1', async (t) => {
   assert.equal(code, 1);
 });
 
-test('at the start a wrong file is one line on stderr and exit code 2, and other flags have no place beside it', async (t) => {
+test('an invalid config file at start, or other flags with --config, is one line on stderr and exit code 2', async (t) => {
   const dir = temporaryDirectory(t);
   const config = join(dir, 'services.toml');
   writeFileSync(config, 'relays = ["https://a.example"]\n[services.x]\ntarget = "https://x"\n');
@@ -234,7 +234,7 @@ test('at the start a wrong file is one line on stderr and exit code 2, and other
   }
 });
 
-test('what stands outside of services counts for all of them, and what stands in one goes first', (t) => {
+test('top-level options apply to all services, and options of a service override them', (t) => {
   const dir = temporaryDirectory(t);
   const config = join(dir, 'services.toml');
   writeFileSync(
@@ -269,7 +269,7 @@ test('what stands outside of services counts for all of them, and what stands in
   assert.deepEqual([game.relay, game.discovery, game.maxRelays, game.probe], [['https://c.example'], true, 5, false]);
 });
 
-test('faults in a file are told with where they are', (t) => {
+test('config file errors include their position', (t) => {
   const config = join(temporaryDirectory(t), 'services.toml');
   const fault = (content: string | Buffer): string => {
     writeFileSync(config, content);
@@ -315,7 +315,7 @@ test('faults in a file are told with where they are', (t) => {
   );
 });
 
-test('a connection of a service that is stopped has its grace, and its name is free at once', async (t) => {
+test('a stopped service releases its name at once, and its connections get the grace', async (t) => {
   const echo = await startTcpService(t, (socket) => socket.pipe(socket));
   const s = startServices(t);
   s.write(`grace = 600\n${service('leaving', echo.port)}${service('staying', echo.port)}`);

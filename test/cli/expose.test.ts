@@ -39,7 +39,7 @@ function portal(t: TestContext, args: string[], env: Record<string, string> = {}
 
 const hostnameOf = (url: string) => new URL(url).hostname;
 
-test('piped, the public URL is all of stdout, and an interrupt gives the name back and exits with 0', async (t) => {
+test('piped, stdout is the public URL only, and SIGINT releases the name and exits with 0', async (t) => {
   const service = await startHttpService(t, (_request, response) => response.end('here'));
   const directory = temporaryDirectory(t);
   const identity = join(directory, 'me.json');
@@ -69,7 +69,7 @@ test('piped, the public URL is all of stdout, and an interrupt gives the name ba
   assert.doesNotMatch(`${stdout}${stderr}`, /eyJ/);
 });
 
-test('with --json there is one line of JSON on stdout, and events as JSON on stderr', async (t) => {
+test('--json prints one line of JSON on stdout, and events as JSON on stderr', async (t) => {
   const args = ['127.0.0.1:9', '--relay', relay.url, '--ca', relay.caFile, '--name', 'in-json', '--json'];
   const { child, firstLine, over } = portal(t, ['expose', ...args]);
   const ready = JSON.parse(await firstLine) as Record<string, string>;
@@ -90,7 +90,7 @@ test('with --json there is one line of JSON on stdout, and events as JSON on std
   assert.deepEqual(events, ['connecting', 'registered', 'ready', 'closing']);
 });
 
-test('what has several public addresses is told a line each; without a TARGET there may be ports alone', async (t) => {
+test('several public addresses are printed one per line; ports can be exposed without a TARGET', async (t) => {
   const ports = await startTestRelay(await withPorts(4));
   t.after(() => ports.stop());
   const common = ['--relay', ports.url, '--ca', ports.caFile];
@@ -107,7 +107,7 @@ test('what has several public addresses is told a line each; without a TARGET th
   assert.match(await alone.firstLine, /^udp:\/\/portal\.localhost:\d+$/);
 });
 
-test('with several relays there is a URL of each, and with --json its relay is named', async (t) => {
+test('with several relays each has a URL, and --json includes the relay', async (t) => {
   const other = await startTestRelay();
   t.after(() => other.stop());
   const ca = join(temporaryDirectory(t), 'ca.pem');
@@ -133,7 +133,7 @@ test('with several relays there is a URL of each, and with --json its relay is n
   );
 });
 
-test('the environment stands in for flags, and flags win', async (t) => {
+test('environment variables replace flags, and flags override them', async (t) => {
   const env = { PORTAL_RELAY: relay.url, PORTAL_CA: relay.caFile, PORTAL_NAME: 'by-env', PORTAL_TTL: '60' };
   const first = portal(t, ['expose', '9'], env);
   assert.match(await first.firstLine, /^https:\/\/by-env\./);
@@ -145,7 +145,7 @@ test('the environment stands in for flags, and flags win', async (t) => {
   }
 });
 
-test('without a name or an identity both are made, and stay', async (t) => {
+test('without a name or an identity both are generated, and stay the same', async (t) => {
   const config = temporaryDirectory(t);
   const urls: string[] = [];
   for (let run = 0; run < 2; run++) {
@@ -158,7 +158,7 @@ test('without a name or an identity both are made, and stay', async (t) => {
   assert.equal(urls[0], urls[1]);
 });
 
-test('wrong usage is one line on stderr and exit code 2', async (t) => {
+test('a usage error is one line on stderr and exit code 2', async (t) => {
   const bad = join(temporaryDirectory(t), 'bad.pem');
   writeFileSync(bad, 'no certificate');
   const identity = join(temporaryDirectory(t), 'open.json');
@@ -194,7 +194,7 @@ test('wrong usage is one line on stderr and exit code 2', async (t) => {
   );
 });
 
-test('a tunnel that cannot go on says why and exits with 1', async (t) => {
+test('a fatal error is reported with its reason and exit code 1', async (t) => {
   const env = { PORTAL_RELAY: relay.url, PORTAL_CA: relay.caFile, PORTAL_NAME: 'contested' };
   const first = portal(t, ['expose', '9'], env);
   await first.firstLine;
@@ -210,7 +210,7 @@ test('a tunnel that cannot go on says why and exits with 1', async (t) => {
   assert.match(distrusted.stderr, /cannot be trusted/);
 });
 
-test('the first signal lets a download finish, the second does not', async (t) => {
+test('the first signal lets a download finish, the second cuts it', async (t) => {
   const whole = Buffer.alloc(8 * 1024 * 1024, 'x');
   const service = await startHttpService(t, (_request, response) => {
     response.writeHead(200, { Connection: 'close' }).end(whole);
@@ -238,7 +238,7 @@ test('the first signal lets a download finish, the second does not', async (t) =
   }
 });
 
-test('help and version go to stdout', async (t) => {
+test('--help and --version print to stdout', async (t) => {
   for (const args of [['help'], ['--help'], ['expose', '--help']]) {
     const { code, stdout, stderr } = await portal(t, args).over;
     assert.deepEqual([code, stderr], [0, '']);
@@ -251,7 +251,7 @@ test('help and version go to stdout', async (t) => {
   assert.match(nothing.stderr, /^Usage: portal/);
 });
 
-test('flags for the visitor address reach the service, and impossible ones are wrong usage', async (t) => {
+test('flags for the visitor address take effect, and invalid combinations are usage errors', async (t) => {
   const service = await startHttpService(t, (request, response) =>
     response.end(`${request.headers.host} ${request.headers['x-forwarded-for']}`),
   );
@@ -274,7 +274,7 @@ async function* on(stream: NodeJS.ReadableStream): AsyncGenerator<unknown[]> {
   for (;;) yield await once(stream, 'data');
 }
 
-test('with --ban-mitm it leaves a relay that ends TLS itself, says so, and exits with 3', async (t) => {
+test('--ban-mitm: a relay that terminates TLS itself is reported, and the exit code is 3', async (t) => {
   const intercepted = await startInterceptedRelay(t);
   const service = await startHttpService(t, (_request, response) => response.end('here'));
   const args = [`${service.port}`, '--relay', intercepted.relay.url, '--ca', intercepted.relay.caFile, '--ban-mitm'];
@@ -287,14 +287,14 @@ test('with --ban-mitm it leaves a relay that ends TLS itself, says so, and exits
   assert.match(stderr, /portal expose: left the relay: TLS for/);
 });
 
-test('--ban-mitm without probes is wrong usage', async (t) => {
+test('--ban-mitm without probes is a usage error', async (t) => {
   const { over } = portal(t, ['expose', '3000', '--relay', relay.url, '--no-probe', '--ban-mitm']);
   const { code, stderr } = await over;
   assert.equal(code, 2);
   assert.match(stderr, /probe/);
 });
 
-test('a relay elsewhere is reached through the proxy that HTTPS_PROXY names', async (t) => {
+test('a remote relay is reached through the proxy of HTTPS_PROXY', async (t) => {
   const args = ['expose', '1', '--relay', 'https://relay.example.test'];
   const { child } = portal(t, args, { HTTPS_PROXY: 'http://127.0.0.1:9' });
   await printed(child, /cannot reach the proxy 127\.0\.0\.1:9/, child.stderr);

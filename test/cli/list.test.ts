@@ -28,7 +28,7 @@ async function startPair(t: TestContext) {
   return { here, there, caFile };
 }
 
-test('relays are printed as a table, a line each, and as JSON for programs', async (t) => {
+test('relays are printed as a table, or as JSON with --json', async (t) => {
   const { here, there, caFile } = await startPair(t);
   const table = await list(['--relay', here.url, '--ca', caFile, '--allow-private']);
   assert.equal(table.code, 0, table.stderr);
@@ -49,7 +49,7 @@ test('relays are printed as a table, a line each, and as JSON for programs', asy
   );
 });
 
-test('a relay that does not answer is listed with the reason, and the exit code is 1 when none answers', async (t) => {
+test('a relay that does not respond is listed with the reason, and the exit code is 1 if none responds', async (t) => {
   const relay = await startTestRelay();
   t.after(() => relay.stop());
   const gone = `https://portal.localhost:${await freePort()}`;
@@ -61,7 +61,7 @@ test('a relay that does not answer is listed with the reason, and the exit code 
   assert.match(both.stdout, /discovery is off on that relay/);
 });
 
-test('wrong usage is told in one line with exit code 2', async () => {
+test('usage errors are one line with exit code 2', async () => {
   for (const args of [
     [],
     ['--relay', 'http://a.example'],

@@ -50,7 +50,7 @@ test(
   },
 );
 
-test('tunnel: out of file descriptors, it says so, and not that the service is down', onLinux, async (t) => {
+test('tunnel: out of file descriptors is reported as such, and not as a service that is down', onLinux, async (t) => {
   const { tunnel, visited } = await setUp(t);
   await limitOpenFiles(tunnel, 20);
   let stderr = '';

@@ -34,7 +34,7 @@ function assertIs({ id, operation, status, code }: Case, answer: HttpAnswer): vo
 }
 
 const missing = cases.filter((answer) => !notBuilt.some(({ covers }) => covers(answer)) && !causeOf(answer));
-test('every answer that the contract declares has a cause, or its part is named as not built', () => {
+test('every response that the contract declares has a test, or is listed as not implemented', () => {
   assert.deepEqual(
     missing.map(({ id }) => id),
     [],
@@ -49,7 +49,7 @@ for (const answer of cases) {
   });
 }
 
-test('what is named as not built is not: its operations say so, and each entry still stands for something', async () => {
+test('what is listed as not implemented responds so, and every entry is still needed', async () => {
   for (const { reason, covers } of notBuilt) {
     const covered = cases.filter(covers);
     assert.notEqual(covered.length, 0, `${reason} covers nothing: take it out`);
@@ -85,7 +85,7 @@ for (const answer of cases) {
   });
 }
 
-test('what the mock cannot answer only gets less', async () => {
+test('responses that the mock cannot give are listed exactly', async () => {
   const excepted = cases.filter((answer) => mockCannot.some(({ covers }) => covers(answer)));
   assert.ok(excepted.length <= mockCannotAnswer, `${excepted.length} answers are excepted`);
   assert.ok(mockCannot.every(({ covers, reason }) => cases.some(covers) && reason.length > 0));
@@ -103,7 +103,7 @@ const ofPaths: Record<string, { request: { method: string; path: string; body?: 
   'a body that is not JSON': { request: { method: 'POST', path: '/sdk/renew', body: '{' }, code: 'invalid_json' },
 };
 
-test('the answers of paths: 404, 405 with Allow on each of them, and bad JSON', async () => {
+test('every path gives 404, 405 with Allow, and invalid_json as declared', async () => {
   for (const [what, { request, code }] of Object.entries(ofPaths)) {
     const { body } = await bench.send(request);
     assert.equal((JSON.parse(body.toString()) as { error: { code: string } }).error.code, code, what);
@@ -120,7 +120,7 @@ test('the answers of paths: 404, 405 with Allow on each of them, and bad JSON', 
   }
 });
 
-test('the mock has words of its own for these, as listed, and for no other', async () => {
+test('errors of the mock itself are exactly those listed', async () => {
   const own: string[] = [];
   for (const [what, { request, code }] of Object.entries(ofPaths)) {
     const { body } = await mockCaller.send(request);
@@ -130,14 +130,14 @@ test('the mock has words of its own for these, as listed, and for no other', asy
   assert.deepEqual(own, mockHasOwnWordsFor);
 });
 
-test('a plain connect request without a token is answered as any other', async () => {
+test('a plain connect request without a token gets an ordinary error response', async () => {
   const { relay } = await bench.at();
   const answer = await exchangeRaw(relay, 'GET /sdk/connect HTTP/1.1\r\nHost: portal.localhost\r\n\r\n');
   assert.equal(answer.status, 401);
   assert.equal((JSON.parse(answer.body.toString()) as { error: { code: string } }).error.code, 'unauthorized');
 });
 
-test('the count of what is covered, for whoever reads the run', (t) => {
+test('prints how many declared responses are covered', (t) => {
   const open = cases.filter((answer) => notBuilt.some(({ covers }) => covers(answer))).length;
   const excepted = cases.filter((answer) => mockCannot.some(({ covers }) => covers(answer))).length;
   t.diagnostic(`${testedOperations().length} operations, ${cases.length} declared answers`);

@@ -214,7 +214,7 @@ async function tokensOf(credential: Credential, operation?: TestedOperation): Pr
   return { [credential]: victim.token };
 }
 
-test('every operation of the contract stands in the matrix', () => {
+test('the authorization matrix has every operation of the contract', () => {
   assert.deepEqual(Object.keys(matrix).sort(), operations.map(({ operationId }) => operationId).sort());
 });
 
@@ -310,7 +310,7 @@ test('an access token in the query string is ignored', async () => {
   }
 });
 
-test('after all this the tenant that others had been after still has its lease', async () => {
+test('after all attacks the tenant still has its lease', async () => {
   const operation = operations.find(({ operationId }) => operationId === 'getTunnelStatus')!;
   assert.equal(outcome(operation, await bench.send(forLease(operation, victim))), 'ok');
 });

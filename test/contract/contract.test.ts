@@ -12,7 +12,7 @@ import {
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 
-test('the types of an operation come out of the contract', () => {
+test('types of an operation come from the contract', () => {
   // Compiles only when each of these is true.
   const agree: [
     Same<SuccessData<'getHealth'>['status'], 'ok'>,
@@ -28,7 +28,7 @@ test('the types of an operation come out of the contract', () => {
   assert.ok(agree.every(Boolean));
 });
 
-test('an error takes status, retry and wording from the catalogue, and none of its cause into the answer', () => {
+test('an error response has status, retry and text of the catalogue, and nothing of its cause', () => {
   const error = new ApiError('rate_limited', undefined, { cause: new Error('secret') });
   assert.equal(error.status, 429);
   assert.equal(error.retry, 'after_delay');
@@ -42,11 +42,11 @@ test('a message longer than the contract allows is cut', () => {
   assert.equal(failure(new ApiError('internal', 'x'.repeat(5000))).error.message.length, 1024);
 });
 
-test('success carries its data and no error', () => {
+test('a success response has data and no error', () => {
   assert.deepEqual(success({ status: 'ok' }), { ok: true, data: { status: 'ok' } });
 });
 
-test('a bad value is refused with the code of its schema', () => {
+test('an invalid value is refused with the error code of its schema', () => {
   assert.equal(violationCode('createRegisterChallenge', '/body/identity/address'), 'invalid_address');
   assert.equal(violationCode('createRegisterChallenge', '/body/identity/name'), 'invalid_request');
   assert.equal(violationCode('setApprovalMode', '/body/mode'), 'invalid_mode');
@@ -55,7 +55,7 @@ test('a bad value is refused with the code of its schema', () => {
   assert.equal(violationCode('getHealth', '/query/toString'), 'invalid_request');
 });
 
-test('an operation fails only as the contract lets it', () => {
+test('an operation fails only with errors that it declares', () => {
   assert.ok(isDeclared('signHandshake', new ApiError('feature_unavailable', undefined, { status: 404 })));
   assert.ok(!isDeclared('signHandshake', new ApiError('feature_unavailable')));
   assert.ok(!isDeclared('getHealth', new ApiError('ip_banned')));

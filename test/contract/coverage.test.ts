@@ -76,7 +76,7 @@ const statuses: Record<string, number> = {
 
 const operations = testedOperations();
 
-test('every endpoint is there under its operation id, and no other', () => {
+test('the contract has exactly the expected endpoints and operation ids', () => {
   const found = Object.fromEntries(operations.map((o) => [`${o.method.toUpperCase()} ${o.path}`, o.operationId]));
   assert.deepEqual(found, endpoints);
 });
@@ -86,7 +86,7 @@ test('the catalogue has exactly the codes of the protocol, with their statuses',
   assert.deepEqual(found, statuses);
 });
 
-test('every code says what it means, whether to retry, and when', () => {
+test('every error code has a meaning and retry advice', () => {
   for (const [code, entry] of Object.entries(errorCatalogue)) {
     assert.ok(entry.meaning.length > 10 && entry.action.length > 3, code);
     assert.ok(['never', 'after_delay', 'reauthenticate', 'new_connection'].includes(entry.retry), code);
@@ -94,7 +94,7 @@ test('every code says what it means, whether to retry, and when', () => {
   }
 });
 
-test('every code but that of a wrong method is given by some operation', () => {
+test('every error code except method_not_allowed is declared by an operation', () => {
   const given = new Set(Object.values(operationErrors).flatMap((errors) => Object.keys(errors)));
   assert.deepEqual(
     [...given].sort(),
@@ -104,7 +104,7 @@ test('every code but that of a wrong method is given by some operation', () => {
   );
 });
 
-test('every operation has a success example, and an example named by the code for each error that it declares', () => {
+test('every operation has a success example, and an example for each declared error code', () => {
   for (const { operationId, responses } of operations) {
     const shown: Record<string, number[]> = {};
     for (const { status, examples } of responses) {
@@ -122,7 +122,7 @@ test('every operation has a success example, and an example named by the code fo
   }
 });
 
-test('every operation can fail with internal; those with a body also by size, media type and syntax', () => {
+test('every operation declares internal; those with a body also size, media type and syntax errors', () => {
   for (const { operationId, definition } of operations) {
     const errors: Record<string, readonly number[]> = operationErrors[operationId];
     assert.deepEqual(errors.internal, [500], operationId);
@@ -131,7 +131,7 @@ test('every operation can fail with internal; those with a body also by size, me
   }
 });
 
-test('SDK calls can be refused for a ban and for haste; admin calls where admin is off', () => {
+test('SDK operations declare ban and rate limit errors; admin operations declare feature_unavailable', () => {
   for (const { operationId, definition } of operations) {
     const codes = Object.keys(operationErrors[operationId]);
     if (definition.tags[0] === 'sdk')
@@ -140,7 +140,7 @@ test('SDK calls can be refused for a ban and for haste; admin calls where admin 
   }
 });
 
-test('where a credential is needed, unauthorized is declared', () => {
+test('operations with a credential declare unauthorized', () => {
   for (const { operationId, definition } of operations) {
     if (definition.security.length > 0) assert.ok('unauthorized' in operationErrors[operationId], operationId);
   }
@@ -151,7 +151,7 @@ test('rate_limited carries Retry-After, method_not_allowed carries Allow', () =>
   assert.ok(contract.components.responses.MethodNotAllowed.headers.Allow.required);
 });
 
-test('every string, list and number of a request is bounded', () => {
+test('every string, array and number of a request schema is bounded', () => {
   const unbounded: string[] = [];
   const visit = (node: unknown, where: string): void => {
     const schema = resolve(node);
@@ -172,7 +172,7 @@ test('every string, list and number of a request is bounded', () => {
   assert.deepEqual(unbounded, []);
 });
 
-test('nothing in openapi/ is left over: each definition is in the bundle', async () => {
+test('every definition in openapi/ is used in the bundle', async () => {
   const unused: string[] = [];
   for (const kind of ['schemas', 'responses', 'examples', 'parameters']) {
     const bundled = Object.keys(contract.components[kind]);
@@ -185,7 +185,7 @@ test('nothing in openapi/ is left over: each definition is in the bundle', async
   assert.deepEqual(unused, []);
 });
 
-test('the bundle refers to nothing outside itself', () => {
+test('the bundle has no external references', () => {
   const references = [...JSON.stringify(contract).matchAll(/"\$ref":"([^"]*)"/g)].map(([, reference]) => reference!);
   assert.ok(references.length > 100);
   assert.deepEqual(

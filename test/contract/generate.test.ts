@@ -23,23 +23,23 @@ async function checkAltered(t: TestContext, file: string, passage: string, repla
   return output;
 }
 
-test('a change to openapi/ alone is stale', async (t) => {
+test('a change to openapi/ without generate is reported as stale', async (t) => {
   const output = await checkAltered(t, 'openapi/openapi.yaml', 'title: Portal relay API', 'title: Another API');
   assert.match(output, /stale: generated\/openapi\.json/);
 });
 
-test('an answer example of a wrong type is caught', async (t) => {
+test('a response example of a wrong type is caught', async (t) => {
   const output = await checkAltered(t, 'openapi/examples/sdk.yaml', 'sni_port: 443', 'sni_port: https');
   assert.match(output, /no-invalid-media-type-examples/);
   assert.match(output, /sni_port/);
 });
 
-test('an answer example with a misspelt field is caught', async (t) => {
+test('a response example with a misspelt field is caught', async (t) => {
   const output = await checkAltered(t, 'openapi/examples/sdk.yaml', 'sni_port: 443', 'sni_prot: 443');
   assert.match(output, /no-invalid-media-type-examples/);
 });
 
-test('an answer example without a required field is caught', async (t) => {
+test('a response example without a required field is caught', async (t) => {
   const output = await checkAltered(t, 'openapi/examples/system.yaml', 'registered: true, ', '');
   assert.match(output, /no-invalid-media-type-examples/);
   assert.match(output, /registered/);
@@ -69,7 +69,7 @@ test('a declared code without its example is caught', async (t) => {
   assert.match(output, /createRegisterChallenge 403: codes .*udp_disabled.* but examples/);
 });
 
-test('a status that the catalogue does not give its code is caught', async (t) => {
+test('an error code under a status that differs from the catalogue is caught', async (t) => {
   const output = await checkAltered(t, 'openapi/schemas/errors.yaml', 'status: 505', 'status: 500');
   assert.match(output, /openReverseSession 505: http11_only does not have this status/);
 });

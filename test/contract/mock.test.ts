@@ -16,7 +16,7 @@ test('the mock refuses a call without its credential as unauthorized', async () 
   assert.equal(((await response.json()) as { error: { code: string } }).error.code, 'unauthorized');
 });
 
-test('a typed client reads answers and errors off the contract', async () => {
+test('the typed client parses responses and errors of the mock', async () => {
   const client = createClient<paths>({ baseUrl: mock.url });
   const renewed = await client.POST('/sdk/renew', { body: { access_token: 'token', ttl: 30 } });
   const expiresAt: string | undefined = renewed.data?.data.expires_at;

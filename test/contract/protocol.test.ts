@@ -61,7 +61,7 @@ function readStart(bytes: Buffer, asked: { binding?: boolean; proxy?: boolean })
   return { marker, binding, proxy, rest: bytes.subarray(at) };
 }
 
-test('the blocks are those that this test knows', () => {
+test('docs/protocol.md has exactly the hex vectors that this test knows', () => {
   assert.deepEqual([...blocks.keys()].sort(), [
     'certificate-verify',
     'certificate-verify-content',
@@ -88,7 +88,7 @@ test('the blocks are those that this test knows', () => {
   ]);
 });
 
-test('a recycled session brings frames, ends, and starts again', async () => {
+test('a recycled session carries frames, ends, and starts again', async () => {
   const start = readStart(block('recycled-from-relay'), { binding: true });
   const session = oneWay();
   const connection = new FramedChannel(session, () => {});
@@ -98,7 +98,7 @@ test('a recycled session brings frames, ends, and starts again', async () => {
   assert.equal((session.read() as Buffer).toString('hex'), '0002');
 });
 
-test('a tunnel may cut what it has begun to answer', async () => {
+test('a tunnel may abort a response that it has begun', async () => {
   const session = oneWay();
   const connection = new FramedChannel(session, () => {});
   session.push(block('recycled-from-tunnel'));
@@ -108,7 +108,7 @@ test('a tunnel may cut what it has begun to answer', async () => {
   assert.equal(Buffer.concat(heard).toString('hex'), '15030300020250');
 });
 
-test('an unwrapped session is sealed but for frames in the clear, and holds the bytes of a recycled one', async () => {
+test('an unwrapped session is encrypted except frames in the clear, and carries the bytes of a recycled session', async () => {
   const exporter = Buffer.from(Array.from({ length: 64 }, (_, index) => index));
   const read = async (name: string, role: 'relay' | 'tunnel') => {
     const session = oneWay();
@@ -145,7 +145,7 @@ test('a raw TCP session starts with 0x01 and has no binding, asked for or not', 
   assert.equal(start.rest.toString(), 'GET / ');
 });
 
-test('a TLS session starts with 0x02, then what was asked for, then the ClientHello', () => {
+test('a TLS session starts with 0x02, then the requested headers, then the ClientHello', () => {
   const hello = block('visitor-first-record').subarray(0, 9);
   const plain = readStart(block('session-start'), {});
   assert.equal(plain.marker, 0x02);
@@ -204,7 +204,7 @@ test('the transcript is ClientHello, ServerHello, EncryptedExtensions, Certifica
   assert.equal(example('sign_transcript_request').transcript, block('transcript').toString('base64'));
 });
 
-test('the signature of the contract is that of the documented content, by the certificate of the transcript', () => {
+test('the example signature verifies over the documented content with the certificate of the transcript', () => {
   const messages = handshakeMessages(block('transcript'));
   assert.deepEqual(block('transcript-hash'), sha256(block('transcript')));
   const content = block('certificate-verify-content');
@@ -232,7 +232,7 @@ test('the signature of the contract is that of the documented content, by the ce
   assert.ok(verify('sha256', content, leaf.publicKey, signature));
 });
 
-test('after a retry the first ClientHello stands as its hash', () => {
+test('after a HelloRetryRequest the transcript holds the hash of the first ClientHello', () => {
   const [clientHello] = handshakeMessages(block('transcript'));
   assert.deepEqual(block('message-hash'), Buffer.concat([Buffer.from('fe000020', 'hex'), sha256(clientHello!)]));
 });
@@ -260,7 +260,7 @@ test('the example descriptor is signed over the bytes shown, which are the JSON 
   assert.equal(recoverAddress(digest, Signature.from({ yParity, r, s })), descriptor.address);
 });
 
-test('the contract says for every error code what a caller should do', () => {
+test('the contract has advice for every error code', () => {
   const section = document.slice(
     document.indexOf('## What to do at each error'),
     document.indexOf('## Limits and times'),

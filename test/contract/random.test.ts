@@ -61,7 +61,7 @@ async function withinTime(answering: Promise<HttpAnswer>): Promise<HttpAnswer> {
 
 for (const operation of testedOperations()) {
   const { operationId } = operation;
-  test(`${operationId} answers by the contract, whatever it is asked`, async (t) => {
+  test(`${operationId} responds by the contract to random requests`, async (t) => {
     t.diagnostic(`PORTAL_SEED=${seed} PORTAL_RUNS=${numRuns}`);
     const send = (request: HttpRequest) =>
       operationId === 'openReverseSession' ? exchangeRaw(relay, asText(request)) : caller.send(request);
@@ -82,7 +82,7 @@ for (const operation of testedOperations()) {
   });
 }
 
-test('whatever bytes come instead of a request, the answer is an envelope or the end', async (t) => {
+test('random bytes instead of a request get an error envelope or a close', async (t) => {
   t.diagnostic(`PORTAL_SEED=${seed}`);
   const line = fc.constantFrom(
     'GET /sdk/connect HTTP/1.1',
@@ -145,7 +145,7 @@ test('whatever bytes come instead of a request, the answer is an envelope or the
   await fc.assert(property, { seed, numRuns: numRuns * 2, ...timeLimit });
 });
 
-test('after all this the relay is as well as before', async (t) => {
+test('the relay still serves after random requests', async (t) => {
   const { status } = await caller.send({ method: 'GET', path: '/healthz' });
   assert.equal(status, 200);
   const counts = [...statuses].sort(([a], [b]) => a - b).map(([code, count]) => `${code}: ${count}`);

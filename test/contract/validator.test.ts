@@ -31,7 +31,7 @@ async function call(
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
 
-test('an answer that obeys the contract passes, with error left out or null', async () => {
+test('a valid response passes, with error absent or null', async () => {
   for (const body of [
     { ok: true, data: { status: 'ok' } },
     { ok: true, data: { status: 'ok' }, error: null },
@@ -141,12 +141,12 @@ test('a call without the credential that it needs is refused', async () => {
   }
 });
 
-test('a known path with another method is 405', async () => {
+test('another method on a known path is 405', async () => {
   const response = await fetch(`${server.url}/healthz`, { method: 'DELETE' });
   assert.equal(response.status, 405);
 });
 
-test('every example of the contract passes as a request and as an answer', async () => {
+test('every example of the contract passes validation as request or response', async () => {
   let answers = 0;
   for (const { operationId, method, request, responses } of testedOperations()) {
     for (const { status, examples } of responses) {

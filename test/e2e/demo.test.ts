@@ -37,7 +37,7 @@ after(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-test('the curl command that it prints works as pasted', async () => {
+test('the printed curl command works as pasted', async () => {
   await requireTool('curl');
   const { code, stdout, stderr } = await runProgram('sh', ['-c', command]);
   assert.equal(code, 0, stderr);
@@ -49,7 +49,7 @@ test('without the CA curl refuses the certificate', async () => {
   assert.equal(code, 60);
 });
 
-test('64 MB up and down by curl arrive whole', async () => {
+test('curl uploads and downloads 64 MB intact', async () => {
   const file = join(dir, 'upload');
   const bytes = randomBytes(64 << 20);
   writeFileSync(file, bytes);
@@ -65,7 +65,7 @@ test('64 MB up and down by curl arrive whole', async () => {
   assert.equal(createHash('sha256').update(stdout).digest('hex'), createHash('sha256').update(bytes).digest('hex'));
 });
 
-test('openssl verifies the chain, speaks TLS 1.3 alone, and resumes', async () => {
+test('openssl verifies the chain, connects with TLS 1.3 only, and resumes', async () => {
   const openssl = await requireTool('openssl');
   const { hostname, port } = new URL(url);
   const session = join(dir, 'session');
@@ -91,7 +91,7 @@ test('openssl verifies the chain, speaks TLS 1.3 alone, and resumes', async () =
   assert.match(old.stdout.toString() + old.stderr, /alert protocol version/);
 });
 
-test('gnutls-cli gets an answer', async () => {
+test('gnutls-cli gets a response', async () => {
   const { hostname, port } = new URL(url);
   const args = [
     '--x509cafile',
@@ -110,7 +110,7 @@ test('gnutls-cli gets an answer', async () => {
   assert.match(stdout.toString(), /Hello from a service/, stderr);
 });
 
-test('a WebSocket client gets its messages back', async () => {
+test('a WebSocket client gets its messages echoed', async () => {
   const socket = new WebSocket(`${url.replace('https', 'wss')}/ws`, {
     ca: readFileSync(caFile),
     lookup: loopback as never,

@@ -63,7 +63,7 @@ async function scene(t: TestContext, urlPort?: number): Promise<Scene> {
   return made;
 }
 
-test('the relay is killed and restarted: same name, served again', async (t) => {
+test('after the relay is killed and restarted the same name is served again', async (t) => {
   const s = await scene(t);
   await s.startTunnel();
   await s.served();
@@ -75,7 +75,7 @@ test('the relay is killed and restarted: same name, served again', async (t) => 
   }
 });
 
-test('the tunnel is killed and restarted: the same identity takes its name over at once', async (t) => {
+test('after the tunnel is killed and restarted the same identity gets its name at once', async (t) => {
   const s = await scene(t);
   for (let round = 0; round < 3; round++) {
     const tunnel = await s.startTunnel();
@@ -84,7 +84,7 @@ test('the tunnel is killed and restarted: the same identity takes its name over 
   }
 });
 
-test('the service goes away and comes back, and so does the relay meanwhile', async (t) => {
+test('the service stops and restarts while the relay does too', async (t) => {
   const s = await scene(t);
   await s.startTunnel();
   await s.served();
@@ -97,7 +97,7 @@ test('the service goes away and comes back, and so does the relay meanwhile', as
   await s.served();
 });
 
-test('the network between tunnel and relay is cut and given back', async (t) => {
+test('the network between tunnel and relay is cut and restored', async (t) => {
   const middle = await freePort();
   const s = await scene(t, middle);
   const passing = new Set<Socket>();
@@ -125,7 +125,7 @@ test('the network between tunnel and relay is cut and given back', async (t) => 
   }
 });
 
-test('a tunnel that was asleep for longer than its lease registers again when it wakes', async (t) => {
+test('a tunnel that was suspended for longer than its lease registers again', async (t) => {
   const s = await scene(t);
   const tunnel = await s.startTunnel();
   await s.served();
@@ -136,7 +136,7 @@ test('a tunnel that was asleep for longer than its lease registers again when it
   await s.served();
 });
 
-test('nothing is left open by 100 visits, nor by faults', async (t) => {
+test('100 connections and faults leave no socket open', async (t) => {
   const s = await scene(t);
   const tunnel = await s.startTunnel();
   await s.served();

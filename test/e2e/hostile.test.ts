@@ -86,7 +86,7 @@ function residentMb({ pid }: ChildProcess): number {
   return (Number(pages) * 4_096) / (1 << 20);
 }
 
-test('whatever strangers and another tenant do, no visitor of a tenant notices', async (t) => {
+test('attacks by strangers and another tenant do not affect the visitors of a tenant', async (t) => {
   const { relay, process, attacks, attack } = await scene(t);
   const service = await startHttpService(t, (_request, response) => response.end('undisturbed'));
   const { hostname } = await openTunnel(t, relay, service.port, { name: 'calm' });

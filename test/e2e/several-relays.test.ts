@@ -84,7 +84,7 @@ async function scene(t: TestContext, names: string[], maxRelays: number) {
   return { sites, processes, tunnels, places };
 }
 
-test('relays are killed and come back under load: every connection through the others goes on, and spares serve', async (t) => {
+test('relays are killed and restarted under load: connections through the others survive, and spares serve', async (t) => {
   const { sites, processes, tunnels, places } = await scene(t, ['r1', 'r2', 'r3', 'r4'], 3);
   const calls = new Map<Site, Awaited<ReturnType<typeof startCall>>[]>(sites.map((site) => [site, []]));
   for (const [service, of] of places) for (const site of of) calls.get(site)!.push(await startCall(t, site, service));
@@ -115,7 +115,7 @@ test('relays are killed and come back under load: every connection through the o
   assert.deepEqual(await exited, [0, null]);
 });
 
-test('a relay that falls silent without closing a connection is replaced, and used again when it speaks', async (t) => {
+test('a relay that stops responding without closing connections is replaced, and used again when it responds', async (t) => {
   const { sites, processes, places } = await scene(t, ['r1', 'r2'], 1);
   const [first] = places.get('alpha')! as [Site];
   const call = await startCall(t, first, 'alpha');

@@ -16,7 +16,7 @@ const slow = new Set([
 ]);
 
 for (const target of targets)
-  test(`the parser of ${target.name} takes mutated input without a fault`, async (t) => {
+  test(`the parser of ${target.name} handles mutated input without a fault`, async (t) => {
     const { inputs, faults } = await fuzz(target, 20_251, { inputs: slow.has(target.name) ? 500 : 5_000 });
     t.diagnostic(`${inputs} inputs`);
     assert.deepEqual(

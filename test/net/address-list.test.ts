@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { addressList, isCidr } from '../../src/net/address-list.js';
 import { ipBytes, ipOfBytes, normalizeIp, parseIp } from '../../src/net/ip-address.js';
 
-test('an address or a CIDR range is accepted, and nothing that only looks like one', () => {
+test('addresses and CIDR ranges are accepted, and nothing else', () => {
   for (const text of ['192.0.2.1', '192.0.2.0/24', '0.0.0.0/0', '::1', '2001:db8::/32', '::/0']) {
     assert.ok(isCidr(text), text);
   }
@@ -20,7 +20,7 @@ test('an address or a CIDR range is accepted, and nothing that only looks like o
     assert.ok(!isCidr(text), text);
 });
 
-test('a list contains what lies in its ranges, IPv4-mapped addresses as IPv4 ones', () => {
+test('a list matches addresses in its ranges, IPv4-mapped addresses as IPv4', () => {
   const list = addressList(['10.0.0.0/8', '2001:db8::/32', '::1', '::ffff:192.0.2.0/120']);
   for (const ip of ['10.1.2.3', '::ffff:10.1.2.3', '2001:db8::1', '::1', '192.0.2.9']) assert.ok(list(ip), ip);
   for (const ip of ['11.0.0.1', '2001:db9::1', '::2', '192.0.3.1', '', 'nobody']) assert.ok(!list(ip), ip);

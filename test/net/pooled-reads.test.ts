@@ -46,14 +46,14 @@ for (const kind of pairKinds) {
     );
   });
 
-  test(`few buffers carry much over ${kind}, whole and in order`, async (t) => {
+  test(`a few pooled buffers transfer a lot of data over  ${kind}, whole and in order`, async (t) => {
     const sent = megabytes(20);
     const { taken, buffers } = await takeAll(t, kind, sent, (release) => release());
     assert.equal(hashOf(...taken), hashOf(sent));
     assert.ok(buffers.size < 30, `${buffers.size} buffers`);
   });
 
-  test(`what is taken over ${kind} stays as it is until it is released, however late that is`, async (t) => {
+  test(`chunks retained over  ${kind} stays as it is until it is released, however late that is`, async (t) => {
     const sent = megabytes(10);
     const held: (() => void)[] = [];
     const { taken, released } = await takeAll(t, kind, sent, (release) => {
@@ -66,7 +66,7 @@ for (const kind of pairKinds) {
     assert.equal(hashOf(...released), hashOf(sent));
   });
 
-  test(`what a ${kind} socket holds already comes first`, async (t) => {
+  test(`bytes that a ${kind} socket has already buffered come first`, async (t) => {
     const { accepted, client } = await socketPair(t, kind);
     const sent = megabytes(3);
     const got: Buffer[] = [];
@@ -88,7 +88,7 @@ for (const kind of pairKinds) {
     assert.equal(hashOf(...got), hashOf(sent));
   });
 
-  test(`a paused ${kind} socket stops reading, and goes on where it was`, async (t) => {
+  test(`a paused ${kind} socket stops reading, and resumes at the same byte`, async (t) => {
     const { accepted, client } = await socketPair(t, kind);
     const sent = megabytes(8);
     const hash = createHash('sha256');
@@ -114,7 +114,7 @@ for (const kind of pairKinds) {
     assert.equal(hash.digest('hex'), hashOf(sent));
   });
 
-  test(`a ${kind} socket that is not as it is known is left alone`, async (t) => {
+  test(`pooled reads are not used on a ${kind} socket with unexpected internals`, async (t) => {
     const { accepted } = await socketPair(t, kind);
     const { _handle: handle } = accepted as unknown as { _handle: object };
     Object.defineProperty(handle, 'useUserBuffer', { value: undefined });
@@ -125,7 +125,7 @@ for (const kind of pairKinds) {
   });
 }
 
-test('streams that are no sockets are left alone', () => {
+test('pooled reads are not used on streams that are not sockets', () => {
   assert.equal(
     PooledReads.start(new PassThrough(), () => {}),
     undefined,

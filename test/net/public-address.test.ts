@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isPublicAddress } from '../../src/net/public-address.js';
 
-test('addresses of the public internet are public', () => {
+test('public internet addresses are public', () => {
   for (const ip of [
     '1.1.1.1',
     '9.255.255.255',
@@ -19,7 +19,7 @@ test('addresses of the public internet are public', () => {
   }
 });
 
-test('addresses of this machine, of private networks, and those that stand for others are not', () => {
+test('loopback, private and translated addresses are not public', () => {
   for (const ip of [
     '0.0.0.0',
     '10.1.2.3',

@@ -4,7 +4,7 @@ import { decodeDatagram, encodeDatagram, maxPayloadBytes } from '../../src/proto
 
 const hello = Buffer.from('hello');
 
-test('flow numbers of every length come back as they were', () => {
+test('flow ids of every length round-trip', () => {
   for (let bits = 0; bits <= 53; bits++) {
     for (const flow of [2 ** bits - 1, Math.min(2 ** bits, Number.MAX_SAFE_INTEGER)]) {
       assert.deepEqual(decodeDatagram(encodeDatagram(flow, hello)), { flow, payload: hello });
@@ -14,7 +14,7 @@ test('flow numbers of every length come back as they were', () => {
   assert.equal(encodeDatagram(7, Buffer.alloc(0)).toString('hex'), '07');
 });
 
-test('what is no datagram is told apart: no end of the number, too large a number, too large a payload', () => {
+test('invalid frames are reported: unterminated flow id, too large flow id, too large payload', () => {
   for (const hex of ['', '80', '8080', 'ffffffffffffff', 'ffffffffffffff7f', 'ffffffffffffffff01']) {
     assert.equal(decodeDatagram(Buffer.from(hex, 'hex')), undefined, hex);
   }
@@ -23,6 +23,6 @@ test('what is no datagram is told apart: no end of the number, too large a numbe
   assert.equal(decodeDatagram(over), undefined);
 });
 
-test('a number written longer than it needs to be is the same number', () => {
+test('a flow id in a longer LEB128 encoding is the same id', () => {
   assert.equal(decodeDatagram(Buffer.from('8700', 'hex'))?.flow, 7);
 });

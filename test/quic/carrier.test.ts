@@ -19,7 +19,7 @@ const urlOf = (port: number | undefined) => `udp://portal.localhost:${port}`;
 const nextOf = async (socket: ReturnType<typeof createSocket>) =>
   ((await once(socket, 'message')) as [Buffer])[0].toString();
 
-test('datagrams go both ways over QUIC, their borders kept, and an answer reaches the peer that it is for', async (t) => {
+test('datagrams go both ways over QUIC, their boundaries kept, and responses reach the right peer', async (t) => {
   const relay = await relayFor(t, await withPorts(4));
   assert.deepEqual(await transportsOf(relay), ['raw', 'websocket', 'datagram-websocket', 'quic']);
   const lease = await register(relay, { name: 'udp', udp: true });
@@ -40,7 +40,7 @@ test('datagrams go both ways over QUIC, their borders kept, and an answer reache
   assert.deepEqual([counters.up, counters.dropped.unknown_flow], [3, 1]);
 });
 
-test('quic is listed only while leases can have UDP and the relay listens', async (t) => {
+test('quic is advertised only while UDP leases are available and the listener is open', async (t) => {
   const { policy, ...ports } = await withPorts(4);
   const off = { ...policy, udp: { enabled: false, maxLeases: 0 } };
   assert.deepEqual(await transportsOf(await relayFor(t, { ...(await withPorts(4)), ...ports, policy: off })), [
@@ -61,7 +61,7 @@ test('quic is listed only while leases can have UDP and the relay listens', asyn
   assert.deepEqual(await transportsOf(crowded), ['raw', 'websocket', 'datagram-websocket']);
 });
 
-test('a token that is none, no token, or one of a lease without UDP is refused by its code, and the connection closed', async (t) => {
+test('an invalid token, no token, or a token without UDP is refused with its code, and the connection closed', async (t) => {
   const relay = await relayFor(t, await withPorts(4));
   const without = await register(relay, { name: 'without' });
   const cases: [string, string][] = [
@@ -78,7 +78,7 @@ test('a token that is none, no token, or one of a lease without UDP is refused b
   }
 });
 
-test('who speaks another protocol, or does not trust the certificate, gets no connection', async (t) => {
+test('another ALPN protocol, or an untrusted certificate, gets no connection', async (t) => {
   const relay = await relayFor(t, await withPorts(4));
   await assert.rejects(connectQuic(t, relay, { alpn: 'h3' }));
   await assert.rejects(connectQuic(t, relay, { servername: 'other.example' }));
@@ -86,7 +86,7 @@ test('who speaks another protocol, or does not trust the certificate, gets no co
   await assert.rejects(connectQuic(t, relay, { ca: certPem }));
 });
 
-test('a first stream that is too large, no JSON or a second one, and one who says nothing, end the connection', async (t) => {
+test('an oversized or non-JSON first stream, a second stream, or silence closes the connection', async (t) => {
   const relay = await relayFor(t, await withPorts(4));
   const lease = await register(relay, { name: 'odd', ttl: 600, udp: true });
   const silent = await connectQuic(t, relay);
@@ -112,7 +112,7 @@ test('a first stream that is too large, no JSON or a second one, and one who say
   await timedOut;
 });
 
-test('streams that are broken off, known or not, break nothing', async (t) => {
+test('aborted streams, known or not, have no effect', async (t) => {
   const relay = await relayFor(t, await withPorts(4));
   const lease = await register(relay, { name: 'broken', ttl: 600, udp: true });
   // What the library's own streams do not do, and another client may.
@@ -142,7 +142,7 @@ test('streams that are broken off, known or not, break nothing', async (t) => {
   assert.equal((await carrier.next()).text, 'still here');
 });
 
-test('one source has so many connections that have not said who they are, and no more; datagrams before that go nowhere', async (t) => {
+test('unauthenticated connections are limited by source, and their datagrams are dropped', async (t) => {
   const relay = await relayFor(t, await withPorts(4));
   const lease = await register(relay, { name: 'one', ttl: 600, udp: true });
   const carrier = await openQuicCarrier(t, relay, lease.token);
@@ -164,7 +164,7 @@ test('one source has so many connections that have not said who they are, and no
   await openQuicCarrier(t, relay, lease.token);
 });
 
-test('packets that are no QUIC, or half of it, do no harm', async (t) => {
+test('non-QUIC and truncated packets do no harm', async (t) => {
   const relay = await relayFor(t, await withPorts(4));
   const lease = await register(relay, { name: 'calm', ttl: 600, udp: true });
   const carrier = await openQuicCarrier(t, relay, lease.token);
@@ -193,7 +193,7 @@ test('packets that are no QUIC, or half of it, do no harm', async (t) => {
   assert.equal((await again.next()).text, 'again');
 });
 
-test('what is too large for the path is dropped and counted, the rest goes through', async (t) => {
+test('datagrams larger than the path MTU are dropped and counted, others are delivered', async (t) => {
   const relay = await relayFor(t, await withPorts(4));
   const lease = await register(relay, { name: 'large', ttl: 600, udp: true });
   const carrier = await openQuicCarrier(t, relay, lease.token);
@@ -206,7 +206,7 @@ test('what is too large for the path is dropped and counted, the rest goes throu
   assert.equal(dropped.too_large, 1);
 });
 
-test('a tunnel that nothing reaches costs no memory without end: what cannot go is counted, and the carrier ends', async (t) => {
+test('an unreachable tunnel has bounded memory: undeliverable datagrams are counted, and the carrier ends', async (t) => {
   const path = await startUdpPath(t);
   const relay = await relayFor(t, await withPorts(4), path.parts);
   const lease = await register(relay, { name: 'gone', ttl: 600, udp: true });
@@ -228,7 +228,7 @@ test('a tunnel that nothing reaches costs no memory without end: what cannot go 
   await until(async () => !(await isAlive()));
 });
 
-test('a new carrier takes the place of the old one, whichever kinds they are', async (t) => {
+test('a new carrier replaces the old one, of either kind', async (t) => {
   const relay = await relayFor(t, await withPorts(4));
   const lease = await register(relay, { name: 'both', ttl: 600, udp: true });
   const webSocket = () =>
@@ -251,7 +251,7 @@ test('a new carrier takes the place of the old one, whichever kinds they are', a
   await arrived;
 });
 
-test('a carrier ends with its lease: given back, denied, or its address banned', async (t) => {
+test('a carrier ends with its lease: unregistered, denied, or its address banned', async (t) => {
   const wallet = freshWallet();
   const relay = await relayFor(t, { ...(await withPorts(4)), adminWallets: [wallet.address] });
   const admin = await adminOf(relay, wallet);
@@ -276,7 +276,7 @@ test('a carrier ends with its lease: given back, denied, or its address banned',
   });
 });
 
-test('a relay that drains ends its carriers and takes no more', async (t) => {
+test('a draining relay closes its carriers and accepts no more', async (t) => {
   const relay = await relayFor(t, await withPorts(4));
   const lease = await register(relay, { name: 'drained', ttl: 600, udp: true });
   const carrier = await openQuicCarrier(t, relay, lease.token);
@@ -287,7 +287,7 @@ test('a relay that drains ends its carriers and takes no more', async (t) => {
   await drained;
 });
 
-test('a certificate that has changed is the one of new connections', async (t) => {
+test('new connections use a replaced certificate', async (t) => {
   const files = await certificateFiles('portal.localhost');
   const next = await certificateFiles('portal.localhost');
   t.after(() => Promise.all([files.remove(), next.remove()]));

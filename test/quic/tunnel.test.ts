@@ -12,7 +12,7 @@ const overQuic = ({ message }: { message: string }) => message === 'datagrams no
 const overWebSocket = ({ message }: { message: string }) => message.startsWith('datagrams now use WebSocket');
 const quick = { quicLookMs: 50, quicRestMs: 500, quicRestLongestMs: 500 };
 
-test('dig resolves through the tunnel over QUIC, and peers are told apart', async (t) => {
+test('dig resolves through the tunnel over QUIC, and each peer has its own flow', async (t) => {
   const dig = await requireTool('dig');
   const relay = await relayFor(t, await withPorts(4));
   const { port } = await startDnsmasq(t);
@@ -30,7 +30,7 @@ test('dig resolves through the tunnel over QUIC, and peers are told apart', asyn
   assert.deepEqual(new Set(answers), new Set(['192.0.2.7']));
 });
 
-test('two hundred peers at once over QUIC: each gets what is its own, and nothing is lost', async (t) => {
+test('200 peers at once over QUIC each get their own datagrams, and nothing is lost', async (t) => {
   const relay = await relayFor(t, await withPorts(4));
   const service = await startUdpService(t, echo);
   const { url, hostname } = await openTunnel(t, relay, undefined, { udp: service.port, udpCarrier: 'quic' });
@@ -44,7 +44,7 @@ test('two hundred peers at once over QUIC: each gets what is its own, and nothin
   assert.equal(relay.relay.datagrams.countersOf(hostname)?.droppedInAll, 0);
 });
 
-test('a tunnel takes QUIC where it is on offer, goes on over the WebSocket when UDP is blocked, and comes back', async (t) => {
+test('a tunnel uses QUIC where offered, falls back to WebSocket when UDP is blocked, and returns to QUIC', async (t) => {
   const path = await startUdpPath(t);
   const relay = await relayFor(t, await withPorts(4), path.parts);
   const service = await startUdpService(t, echo);
@@ -67,7 +67,7 @@ test('a tunnel takes QUIC where it is on offer, goes on over the WebSocket when 
   assert.equal(tunnel.current?.url, url);
 });
 
-test('where UDP was blocked from the start, the WebSocket serves at once', async (t) => {
+test('with UDP blocked from the start the WebSocket serves at once', async (t) => {
   const path = await startUdpPath(t);
   path.isOpen = false;
   const relay = await relayFor(t, await withPorts(4), path.parts);
@@ -80,7 +80,7 @@ test('where UDP was blocked from the start, the WebSocket serves at once', async
   await open;
 });
 
-test('a relay that begins to offer QUIC, or ceases to, is followed', async (t) => {
+test('a tunnel follows a relay that starts or stops offering QUIC', async (t) => {
   const settings = { ...(await withPorts(4)), stateDir: temporaryDirectory(t) };
   const without = { loadQuic: () => Promise.reject(new Error('not here')) };
   const before = await startTestRelay(settings, without);
@@ -105,7 +105,7 @@ test('a relay that begins to offer QUIC, or ceases to, is followed', async (t) =
   assert.equal(statuses.filter(overQuic).length, heard);
 });
 
-test('by hand: ws never goes over QUIC; quic does not serve by a relay without', async (t) => {
+test('--datagrams ws never uses QUIC; quic fails on a relay without QUIC', async (t) => {
   const relay = await relayFor(t, await withPorts(4));
   const service = await startUdpService(t, echo);
   const byWebSocket = await openTunnel(t, relay, undefined, { udp: service.port, udpCarrier: 'ws', relayTimes: quick });
@@ -116,7 +116,7 @@ test('by hand: ws never goes over QUIC; quic does not serve by a relay without',
   await assert.rejects(tunnel.ready(), /does not offer the carrier quic/);
 });
 
-test('a service that answers more than the path takes goes over to the WebSocket, which carries it', async (t) => {
+test('a service that sends larger datagrams than the path MTU switches to the WebSocket', async (t) => {
   const relay = await relayFor(t, await withPorts(4));
   const large = Buffer.alloc(40_000, 'x');
   const service = await startUdpService(t, (_payload, peer, socket) => socket.send(large, peer.port, peer.address));
@@ -132,7 +132,7 @@ test('a service that answers more than the path takes goes over to the WebSocket
   assert.match((await fallen).message, /too large for QUIC/);
 });
 
-test('by quic alone, what is too large is dropped, and the rest goes through', async (t) => {
+test('with quic only, too large datagrams are dropped and others delivered', async (t) => {
   const relay = await relayFor(t, await withPorts(4));
   const service = await startUdpService(t, (payload, peer, socket) => {
     socket.send(Buffer.alloc(40_000), peer.port, peer.address);

@@ -8,7 +8,7 @@ import { startTestRelay } from '../support/relay.js';
 import { get, openTunnel, startHttpService, temporaryDirectory } from '../support/tunnel.js';
 import { join } from 'node:path';
 
-test('portal expose says that it awaits approval, serves once it has it, and comes back after it was revoked', async (t) => {
+test('portal expose reports that approval is pending, serves once approved, and returns after a revocation', async (t) => {
   const operator = freshWallet();
   const relay = await startTestRelay({
     adminWallets: [operator.address],
@@ -70,7 +70,7 @@ test('portal expose says that it awaits approval, serves once it has it, and com
   assert.equal((await get(relay, lease.hostname)).body, 'served');
 });
 
-test('a tunnel whose identity is banned asks at once what that is, and ends', async (t) => {
+test('a tunnel whose identity is banned ends at once with the reason', async (t) => {
   const operator = freshWallet();
   const relay = await startTestRelay({ adminWallets: [operator.address] });
   t.after(() => relay.stop());

@@ -51,7 +51,7 @@ async function isBanned(): Promise<boolean> {
   return identities.some(({ name }: { name: string }) => name === victim.name);
 }
 
-test('a tenant’s page gets nowhere with an admin’s browser: fetch, form, frame, script, cookie', async (t) => {
+test('a tenant’s page cannot use an admin’s browser session by fetch, form, frame, script or cookie', async (t) => {
   const seen: (string | undefined)[] = [];
   const service = await startHttpService(t, (request, response) => {
     seen.push(request.headers.cookie);
@@ -70,7 +70,7 @@ test('a tenant’s page gets nowhere with an admin’s browser: fetch, form, fra
     await page.goto(`${tunnel.url}/admin/anything`);
     assert.deepEqual(new Set(seen), new Set([undefined]), 'the cookie is not sent to tenants');
 
-    await t.test('a fetch that asks nobody carries the cookie, and is refused', async () => {
+    await t.test('a cross-origin fetch without preflight is refused although it carries the cookie', async () => {
       const before = refusals().length;
       const outcome = await inPage(
         page,
@@ -87,7 +87,7 @@ test('a tenant’s page gets nowhere with an admin’s browser: fetch, form, fra
       assert.equal(await isBanned(), false);
     });
 
-    await t.test('a fetch that wants to read the answer, or to delete, gets none', async () => {
+    await t.test('a cross-origin fetch that reads the response, or deletes, is blocked', async () => {
       for (const [method, path] of [
         ['GET', '/admin/snapshot'],
         ['GET', '/admin/auth/status'],
@@ -104,7 +104,7 @@ test('a tenant’s page gets nowhere with an admin’s browser: fetch, form, fra
       assert.equal(await isBanned(), false);
     });
 
-    await t.test('forms are refused, also those that hide where they come from', async () => {
+    await t.test('cross-origin forms are refused, also with no-referrer', async () => {
       for (const policy of ['', 'no-referrer']) {
         await page.goto(tunnel.url);
         const answered = page.waitForResponse((response) => response.url().endsWith('/ban'));
@@ -131,7 +131,7 @@ test('a tenant’s page gets nowhere with an admin’s browser: fetch, form, fra
       assert.equal(await isBanned(), false);
     });
 
-    await t.test('nothing of /admin shows in a frame or loads as a script', async () => {
+    await t.test('/admin cannot be framed or loaded as a script', async () => {
       await page.goto(tunnel.url);
       await inPage(
         page,
@@ -158,7 +158,7 @@ test('a tenant’s page gets nowhere with an admin’s browser: fetch, form, fra
       assert.equal(outcome, 'failed');
     });
 
-    await t.test('cookies that it tosses neither log the admin out nor get in', async () => {
+    await t.test('cookies set by a tenant’s page neither log the admin out nor log in', async () => {
       await page.goto(tunnel.url);
       await inPage(
         page,

@@ -85,7 +85,7 @@ async function withStateDir(dir: string, work: (relay: TestRelay) => Promise<voi
   }
 }
 
-test('what an admin has set outlives restarts and beats the configuration; what none has set follows it', async (t) => {
+test('admin settings survive restarts and override the configuration; others follow the configuration', async (t) => {
   const dir = temporaryDirectory(t);
   const identity = { name: 'shop', address: freshWallet().address };
   await withStateDir(dir, async (relay) => {
@@ -118,7 +118,7 @@ test('what an admin has set outlives restarts and beats the configuration; what 
   );
 });
 
-test('a line of the audit log that a crash cut short is written again, once, whole', async (t) => {
+test('an audit log line truncated by a crash is written again, once', async (t) => {
   const dir = temporaryDirectory(t);
   await withStateDir(dir, async (relay) => {
     const admin = await adminOf(relay, operator);

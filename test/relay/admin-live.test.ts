@@ -101,7 +101,7 @@ for (const [what, { decide, lift, manualBefore = false, leaseStays = false }] of
   },
 })) {
   const count = ++number;
-  test(`${what} ends routing, live connections, those that wait, and ready sessions, of those it hits alone`, async () => {
+  test(`${what} ends routing, live and waiting connections, and ready sessions of its target only`, async () => {
     const [hit, other] = [
       await register(relay, { name: `hit-${count}`, ttl: 600 }),
       await register(relay, { name: `other-${count}`, ttl: 600 }),
@@ -152,7 +152,7 @@ for (const [what, { decide, lift, manualBefore = false, leaseStays = false }] of
   });
 }
 
-test('what was on its way to a visitor who reads slowly is dropped by a ban', async () => {
+test('a ban drops data that is buffered for a slow visitor', async () => {
   const lease = await register(relay, { name: 'slow' });
   const { visitor: socket, tunnel } = await live(lease);
   socket.pause();
@@ -169,7 +169,7 @@ test('what was on its way to a visitor who reads slowly is dropped by a ban', as
   await ended(tunnel);
 });
 
-test('a ban cuts what was still finishing after an unregistration', async () => {
+test('a ban cuts connections that were finishing after an unregistration', async () => {
   const lease = await register(relay, { name: 'finishing' });
   const connection = await live(lease);
   await call(relay, 'POST', '/sdk/unregister', { body: {}, token: lease.token });
@@ -179,7 +179,7 @@ test('a ban cuts what was still finishing after an unregistration', async () => 
   await Promise.all(gone);
 });
 
-test('a banned address loses its reverse sessions, ready and live; visitors from it are served by others', async () => {
+test('a banned address loses its reverse sessions, ready and live; visitors from it are still served', async () => {
   const lease = await register(relay, { name: 'many-homes' });
   const theirs = await live(lease, '192.0.2.9');
   const ready = await session(lease, '192.0.2.9');

@@ -19,7 +19,7 @@ const code = (answer: { body?: { error?: { code: string } } }) => answer.body?.e
 const challenge = (name: string, address: string) =>
   call(relay, 'POST', '/sdk/register/challenge', { body: { identity: { name, address } } });
 
-test('the snapshot shows each lease whole, and each identity that was decided about', async () => {
+test('the snapshot shows every lease, and every identity with a decision', async () => {
   const lease = await register(relay, { name: 'whole' });
   const identity = { name: 'whole', address: lease.wallet.address };
   const { socket } = await openSession(relay, sessionHeaders(lease.token));
@@ -82,7 +82,7 @@ test('the snapshot shows each lease whole, and each identity that was decided ab
   assert.deepEqual((await admin.snapshot()).identities, [], 'what is no longer decided is forgotten');
 });
 
-test('a banned identity is refused everywhere; unbanned, it has its name back', async () => {
+test('a banned identity is refused everywhere, and gets its name back after an unban', async () => {
   const lease = await register(relay, { name: 'banned' });
   const path = leasePath({ name: 'banned', address: lease.wallet.address }, 'ban');
   ok(await admin.post(path));
@@ -120,7 +120,7 @@ test('a banned identity is refused everywhere; unbanned, it has its name back', 
   assert.equal(again.hostname, lease.hostname);
 });
 
-test('a ban between challenge and registration counts', async () => {
+test('a ban between challenge and registration takes effect', async () => {
   const wallet = freshWallet();
   const { challenge_id, siwe_message } = (await challenge('between', wallet.address)).body.data;
   ok(await admin.post(leasePath({ name: 'between', address: wallet.address }, 'ban')));
@@ -175,7 +175,7 @@ test('in manual mode an unapproved identity registers and renews, and may not co
   }
 });
 
-test('a banned address is refused by every SDK call, in whichever form it was banned; the rest of the API is not', async () => {
+test('a banned address, in any spelling, is refused by every SDK call, but not by the rest of the API', async () => {
   const lease = await register(relay, { name: 'from-there' });
   for (const [banned, caller, same] of [
     ['192.0.2.9', '::ffff:192.0.2.9', '192.0.2.9'],
@@ -215,7 +215,7 @@ test('a banned address is refused by every SDK call, in whichever form it was ba
   }
 });
 
-test('IPv6 addresses banned by an earlier release count as their /64, and one unban lifts them', async (t) => {
+test('IPv6 addresses banned by an earlier release apply to their /64, and one unban lifts them', async (t) => {
   const rows = new Set(['2001:db8::7', '2001:db8::8', '192.0.2.7']);
   const store = {
     loadPolicy: async () => ({ settings: {}, decisions: [], bannedIps: [...rows] }),
@@ -234,7 +234,7 @@ test('IPv6 addresses banned by an earlier release count as their /64, and one un
   assert.deepEqual([...rows], ['192.0.2.7']);
 });
 
-test('nonsense in a path or a body is told by its own code, and changes nothing', async () => {
+test('invalid paths and bodies get their error code, and change nothing', async () => {
   const { address } = freshWallet();
   const encode = (text: string) => Buffer.from(text).toString('base64url');
   const before = await admin.snapshot();
@@ -271,7 +271,7 @@ test('nonsense in a path or a body is told by its own code, and changes nothing'
   assert.deepEqual(await admin.snapshot(), before);
 });
 
-test('names and addresses are taken in any case, padded or not, and are one identity', async () => {
+test('names and addresses in any case and padding are the same identity', async () => {
   const { address } = freshWallet();
   const padded = `${Buffer.from('Shop').toString('base64')}`;
   assert.match(padded, /=$/);
@@ -284,7 +284,7 @@ test('names and addresses are taken in any case, padded or not, and are one iden
   );
 });
 
-test('settings answer what they are now; a limit that is not given stays', async () => {
+test('settings respond with their current values; an absent limit is unchanged', async () => {
   ok(await admin.post('/settings/udp', { enabled: true, max_leases: 5 }), { enabled: true, max_leases: 5 });
   ok(await admin.post('/settings/udp', { enabled: false }), { enabled: false, max_leases: 5 });
   ok(await admin.post('/settings/tcp-port', { enabled: true }), { enabled: true, max_leases: 0 });
@@ -296,7 +296,7 @@ test('settings answer what they are now; a limit that is not given stays', async
   );
 });
 
-test('the audit log tells who changed what, to what, and when, each once and in order', async () => {
+test('the audit log has who changed what and when, once and in order', async () => {
   const known = auditLines(relay.config.stateDir).length;
   const identity = { name: 'logged', address: freshWallet().address };
   const target = `logged:${identity.address.toLowerCase()}`;
@@ -322,7 +322,7 @@ test('the audit log tells who changed what, to what, and when, each once and in 
   );
 });
 
-test('in digest mode, too, an identity that awaits its approval gets nothing signed', async () => {
+test('digest mode signs nothing for an identity that awaits approval', async () => {
   const other = await startTestRelay({ adminWallets: [operator.address], digestSigning: true });
   try {
     const governor = await adminOf(other, operator);

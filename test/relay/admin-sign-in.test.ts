@@ -53,7 +53,7 @@ const status = async (cookie?: string) => {
 };
 const refused = (answer: Answer, code = 'unauthorized') => assert.equal(answer.body.error?.code, code);
 
-test('a wallet of the operator logs in with a message that is bound to this relay, address and challenge', async () => {
+test('an admin wallet logs in with a message bound to this relay, address and challenge', async () => {
   const { challenge_id, siwe_message, expires_at } = await adminChallenge(relay, wallet.address.toLowerCase());
   const message = new SiweMessage(siwe_message);
   assert.equal(message.domain, new URL(relay.url).host);
@@ -74,7 +74,7 @@ test('a wallet of the operator logs in with a message that is bound to this rela
   assert.deepEqual(await status(), { authenticated: false });
 });
 
-test('a challenge works once', async () => {
+test('a login challenge can be used once', async () => {
   const challenge = await adminChallenge(relay, wallet.address);
   assert.equal((await tryLogin(relay, challenge, wallet)).status, 200);
   refused(await tryLogin(relay, challenge, wallet));
@@ -85,7 +85,7 @@ test('a challenge works once', async () => {
   refused(await tryLogin(relay, challenge, wallet));
 });
 
-test('a challenge serves its own address alone, for two minutes, and as it was issued', async () => {
+test('a login challenge is valid for its own address, for two minutes, unaltered', async () => {
   const challenge = await adminChallenge(relay, wallet.address);
   refused(await tryLogin(relay, challenge, second));
   const altered = challenge.siwe_message.replace(wallet.address, second.address);
@@ -100,7 +100,7 @@ test('a challenge serves its own address alone, for two minutes, and as it was i
   refused(await tryLogin(relay, challenge, wallet));
 });
 
-test('a wallet that is not the operator’s gets a challenge, and no session', async () => {
+test('a wallet that is not an admin gets a challenge, but no session', async () => {
   const stranger = freshWallet();
   const answer = await tryLogin(relay, await adminChallenge(relay, stranger.address), stranger);
   refused(answer);
@@ -108,13 +108,13 @@ test('a wallet that is not the operator’s gets a challenge, and no session', a
   refused(await call(relay, 'POST', '/admin/auth/challenge', { body: { address: '0x12' } }), 'invalid_address');
 });
 
-test('a registration’s challenge logs nobody in', async () => {
+test('a registration challenge cannot be used for a login', async () => {
   const body = { identity: { name: 'not-a-login', address: wallet.address } };
   const { data } = (await call(relay, 'POST', '/sdk/register/challenge', { body })).body;
   refused(await tryLogin(relay, data, wallet));
 });
 
-test('a session outlives a restart, and ends after 24 hours', async () => {
+test('an admin session survives a restart, and expires after 24 hours', async () => {
   const cookie = await login(relay, wallet);
   await restart();
   assert.equal((await status(cookie)).authenticated, true);
@@ -127,7 +127,7 @@ test('a session outlives a restart, and ends after 24 hours', async () => {
   assert.equal((await status(cookie)).authenticated, false);
 });
 
-test('logging out ends the session on the relay, for good', async () => {
+test('logout ends the session on the relay', async () => {
   const [cookie, other] = [await login(relay, wallet), await login(relay, wallet)];
   const answer = await adminWith(relay, cookie).post('/logout');
   assert.equal(
@@ -142,7 +142,7 @@ test('logging out ends the session on the relay, for good', async () => {
   assert.equal((await status(other)).authenticated, true);
 });
 
-test('a wallet that leaves the list loses its sessions, and has none when it is listed again', async () => {
+test('a wallet removed from the admin list loses its sessions, also after it is added again', async () => {
   const [cookie, stays] = [await login(relay, second), await login(relay, wallet)];
   await restart([wallet]);
   assert.equal((await status(cookie)).authenticated, false);
@@ -153,7 +153,7 @@ test('a wallet that leaves the list loses its sessions, and has none when it is 
   assert.equal((await status(stays)).authenticated, true);
 });
 
-test('of several cookies any valid one counts, however many a tenant has put in front of it', async () => {
+test('any valid cookie is accepted, however many a tenant has set before it', async () => {
   const cookie = await login(relay, wallet);
   const tossed = Array.from({ length: 180 }, (_, i) => `portal_admin=${String(i).padEnd(43, 'x')}`);
   assert.equal((await status([...tossed, cookie].join('; '))).authenticated, true);
@@ -162,7 +162,7 @@ test('of several cookies any valid one counts, however many a tenant has put in 
   assert.equal((await status(`x${cookie}`)).authenticated, false);
 });
 
-test('neither the store nor the audit log holds a session’s token or a signature', async () => {
+test('neither store nor audit log contains a session token or a signature', async () => {
   const challenge = await adminChallenge(relay, wallet.address);
   const signature = await wallet.signMessage(challenge.siwe_message);
   const token = cookieOf(await tryLogin(relay, challenge, wallet)).split('=')[1] as string;
@@ -173,7 +173,7 @@ test('neither the store nor the audit log holds a session’s token or a signatu
   }
 });
 
-test('every operation but those of the login needs a session, before its body is looked at', async () => {
+test('every admin operation except login needs a session, checked before its body', async () => {
   const open = ['createAdminChallenge', 'loginAdmin', 'getAdminStatus'];
   const operations = listOperations(loadContract()).filter(({ path }) => path.startsWith('/admin'));
   assert.equal(operations.length, 19);
@@ -185,7 +185,7 @@ test('every operation but those of the login needs a session, before its body is
   }
 });
 
-test('what comes from another page is refused, by Origin or else by Sec-Fetch-Site, the login included', async () => {
+test('cross-origin requests are refused by Origin or Sec-Fetch-Site, the login too', async () => {
   const cookie = await login(relay, wallet);
   const path = `/admin${leasePath({ name: 'any', address: wallet.address }, 'ban')}`;
   const tenant = `https://x.${relay.rootHost}:${relay.publicPort}`;
@@ -218,7 +218,7 @@ test('what comes from another page is refused, by Origin or else by Sec-Fetch-Si
   await adminWith(relay, cookie).delete(leasePath({ name: 'any', address: wallet.address }, 'ban'));
 });
 
-test('no answer below /admin may be cached, framed or read by another origin', async () => {
+test('no response below /admin may be cached, framed or read by another origin', async () => {
   const cookie = await login(relay, wallet);
   const origin = `https://x.${relay.rootHost}:${relay.publicPort}`;
   for (const [method, path, status] of [
@@ -240,7 +240,7 @@ test('no answer below /admin may be cached, framed or read by another origin', a
   }
 });
 
-test('whoever guesses at logins is not listened to for a while; from elsewhere one still logs in', async () => {
+test('failed logins are rate limited by source; another source can still log in', async () => {
   const proxied = await startTestRelay({ adminWallets: [wallet.address], trustedProxies: ['127.0.0.1'] });
   try {
     const from = (ip: string) => ({ 'x-forwarded-for': ip });
@@ -270,7 +270,7 @@ test('whoever guesses at logins is not listened to for a while; from elsewhere o
   }
 });
 
-test('with no admin wallets all of /admin answers feature_unavailable', async () => {
+test('without admin wallets all of /admin responds feature_unavailable', async () => {
   const cookie = await login(relay, wallet);
   await restart([]);
   for (const [method, path] of [
@@ -286,7 +286,7 @@ test('with no admin wallets all of /admin answers feature_unavailable', async ()
   await restart();
 });
 
-test('the audit log tells of logins, of those that were refused and why, and of log-outs', async () => {
+test('the audit log has logins, refused logins with the reason, and logouts', async () => {
   const known = auditLines(stateDir).length;
   const admin = await adminOf(relay, wallet);
   const stranger = freshWallet();

@@ -47,7 +47,7 @@ const sequence = (file: string) =>
         .map((line) => (JSON.parse(line) as { seq: number }).seq)
     : [];
 
-test('a full file makes room for a new one, eight in all, for their owner alone; no entry is lost or twice', async (t) => {
+test('a full audit log file is rotated, at most eight with mode 0600; no entry is lost or duplicated', async (t) => {
   await withStore(t, async ({ file, store, faults, start }) => {
     let log = await start(500);
     for (let i = 0; i < 60; i++) {
@@ -72,7 +72,7 @@ test('a full file makes room for a new one, eight in all, for their owner alone;
   });
 });
 
-test('entries that the file already has are not written again, though the store still has them', async (t) => {
+test('entries that the file has are not written again from the store', async (t) => {
   await withStore(t, async ({ file, store, start }) => {
     // As after a crash between the file and the store.
     const forgetful = Object.create(store.governance) as typeof store.governance;
@@ -90,7 +90,7 @@ test('entries that the file already has are not written again, though the store 
   });
 });
 
-test('while the file cannot be written entries wait in the store', async (t) => {
+test('entries wait in the store while the file cannot be written', async (t) => {
   await withStore(t, async ({ file, store, faults, start }) => {
     const log = await start(1);
     await ban(store, '192.0.2.1');
@@ -109,7 +109,7 @@ test('while the file cannot be written entries wait in the store', async (t) => 
   });
 });
 
-test('refused attempts without end are counted, not written, and push nothing out', async (t) => {
+test('many refused attempts are counted, not written, and evict no entry', async (t) => {
   await withStore(t, async ({ file, start }) => {
     const advance = monotonicClock(t, true);
     const log = await start();

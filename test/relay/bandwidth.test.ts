@@ -63,7 +63,7 @@ for (const limit of [megabyte, 10 * megabyte, 200 * megabyte]) {
   }
 }
 
-test('a process that is held up now and then still moves what is allowed', () => {
+test('a process with event loop delays still reaches the bandwidth limit', () => {
   const clock = new ManualClock();
   const bandwidth = new Bandwidth(100 * megabyte, clock);
   const one = new Hungry(bandwidth, 64 * kilobyte);
@@ -75,7 +75,7 @@ test('a process that is held up now and then still moves what is allowed', () =>
   assert.ok(Math.abs(one.moved / (10 * 100 * megabyte) - 1) < 0.01, `${one.moved}`);
 });
 
-test('both directions of a connection have one part together', () => {
+test('both directions of a connection share one limit', () => {
   const clock = new ManualClock();
   const bandwidth = new Bandwidth(10 * megabyte, clock);
   const up = new Hungry(bandwidth, 16 * kilobyte);
@@ -86,7 +86,7 @@ test('both directions of a connection have one part together', () => {
   assert.ok(Math.abs((up.moved + down.moved) / other.moved - 1) < 0.01);
 });
 
-test('what was not used is saved up for a moment only', () => {
+test('unused bandwidth is saved for a short time only', () => {
   const clock = new ManualClock();
   const bandwidth = new Bandwidth(10 * megabyte, clock);
   clock.pass(60_000);
@@ -95,7 +95,7 @@ test('what was not used is saved up for a moment only', () => {
   assert.ok(one.moved <= 251 * kilobyte, `${one.moved}`);
 });
 
-test('a limit that rises, falls or goes counts at once', () => {
+test('a raised, lowered or removed limit applies at once', () => {
   const clock = new ManualClock();
   const bandwidth = new Bandwidth(undefined, clock);
   const share = bandwidth.join();
@@ -115,7 +115,7 @@ test('a limit that rises, falls or goes counts at once', () => {
   for (const wrong of [0, -1, Number.NaN, Infinity]) assert.throws(() => (bandwidth.limit = wrong), RangeError);
 });
 
-test('who leaves while it waits makes room for the next, and is not called any more', () => {
+test('a waiter that leaves makes room for the next, and is not called any more', () => {
   const clock = new ManualClock();
   const bandwidth = new Bandwidth(megabyte, clock);
   const flows = [0, 1].map(() => ({ share: bandwidth.join(), resumed: 0, resume: () => {} }));
@@ -170,7 +170,7 @@ async function slowly(socket: Socket): Promise<string> {
   return hash.digest('hex');
 }
 
-test('a live connection is held by a limit set meanwhile, and goes on when it is lifted, whole and in order', async (t) => {
+test('a new limit throttles a live connection, which continues intact when it is lifted', async (t) => {
   const clock = new ManualClock();
   const bandwidth = new Bandwidth(undefined, clock);
   const { visitor, service, over } = await joined(t, bandwidth);
@@ -191,7 +191,7 @@ test('a live connection is held by a limit set meanwhile, and goes on when it is
   assert.equal(clock.timers, 0);
 });
 
-test('a connection that is cut while it waits for bandwidth leaves no timer', async (t) => {
+test('a connection closed while it waits for bandwidth leaves no timer', async (t) => {
   const clock = new ManualClock();
   const bandwidth = new Bandwidth(1, clock);
   const { visitor, over, cut } = await joined(t, bandwidth);
@@ -202,7 +202,7 @@ test('a connection that is cut while it waits for bandwidth leaves no timer', as
   assert.equal(clock.timers, 0);
 });
 
-test('the sessions of a lease are made with its limit, and live ones get another when it is asked for anew', () => {
+test('sessions get the limit of their lease, and a new limit reaches live ones', () => {
   const limits = new Map([['slow', 1_000]]);
   const directory = new SessionRegistry((lease) => limits.get(lease.identity.name));
   const [slow, free] = ['slow', 'free'].map((name) => directory.of(leaseOf(name)));

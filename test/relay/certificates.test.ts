@@ -20,7 +20,7 @@ async function shownBy(port: number, ca: string): Promise<string> {
 
 const fingerprint = (pem: string) => new X509Certificate(pem).fingerprint256;
 
-test('a new certificate is taken over while running, and the old chain still signs', async () => {
+test('a new certificate is used without a restart, and the old chain still signs', async () => {
   const files = await certificateFiles('portal.localhost', 'ec');
   const next = await certificateFiles('portal.localhost', 'rsa');
   const relay = await startTestRelay({ certificateFiles: files, certificateReloadIntervalMs: 20 });
@@ -54,7 +54,7 @@ test('a new certificate is taken over while running, and the old chain still sig
   }
 });
 
-test('a certificate that does not cover the tenants, or whose key does not fit, stops the start with one line', async () => {
+test('a certificate that does not cover the tenants, or does not match its key, fails the start with one line', async () => {
   const other = await certificateFiles('other.localhost');
   const files = await certificateFiles('portal.localhost');
   try {

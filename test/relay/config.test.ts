@@ -48,7 +48,7 @@ test('a list in the file may be a TOML array, or a text with commas', () => {
   }
 });
 
-test('a variable set to nothing counts as not set', () => {
+test('an empty environment variable counts as unset', () => {
   const names = ['API_PORT', 'SNI_PORT', 'STATE_DIR', 'HOST', 'LOG_LEVEL', 'DIGEST_SIGNING', 'PORTAL_CONFIG'];
   const argv = ['--portal-url', 'https://a.localhost'];
   assert.deepEqual(
@@ -57,7 +57,7 @@ test('a variable set to nothing counts as not set', () => {
   );
 });
 
-test('every fault is told, a line each, by flag and variable', () => {
+test('every configuration error is one line with flag and variable', () => {
   const faults = faultsOf([
     '--portal-url',
     'http://relay.example.com',
@@ -94,7 +94,7 @@ test('further names of the API are host names', () => {
   assert.match(faultsOf([...argv.slice(0, 3), 'a b']).join(), /a b is not a host name/);
 });
 
-test('balancers and proxies are addresses and CIDRs; each that is none is told', () => {
+test('trusted balancers and proxies are addresses and CIDR ranges; each invalid one is reported', () => {
   const url = ['--portal-url', 'https://a.localhost'];
   const env = { TRUSTED_PROXY_CIDRS: '10.0.0.0/8, 2001:DB8::/32', PROXY_PROTOCOL_CIDRS: '192.0.2.1' };
   const config = readRelayConfig(url, env);
@@ -109,13 +109,13 @@ test('balancers and proxies are addresses and CIDRs; each that is none is told',
   );
 });
 
-test('what is turned off is no fault, and what is unknown is one', () => {
+test('disabled settings are not validated, and unknown ones are errors', () => {
   const url = ['--portal-url', 'https://a.localhost'];
   assert.deepEqual(faultsOf(url, { UDP_ENABLED: 'false', DISCOVERY: '0' }), []);
   assert.equal(faultsOf([...url, '--no-such-flag']).length, 1);
 });
 
-test('TCP and UDP leases need a range of ports, whole and the right way round', () => {
+test('TCP and UDP leases need a valid port range', () => {
   const url = ['--portal-url', 'https://a.localhost'];
   const range = { MIN_PORT: '20000', MAX_PORT: '20010' };
   const { portRange, policy } = readRelayConfig([...url, '--tcp-enabled'], { ...range, MAX_UDP_LEASES: '5' });
@@ -130,7 +130,7 @@ test('TCP and UDP leases need a range of ports, whole and the right way round', 
   assert.match(faultsOf(url, { MIN_PORT: '1', MAX_PORT: '65536' }).join(), /\(MAX_PORT\): must be a whole number/);
 });
 
-test('admin wallets are Ethereum addresses, in any case', () => {
+test('admin wallets are Ethereum addresses in upper or lower case', () => {
   const argv = ['--portal-url', 'https://a.localhost'];
   const [one, two] = ['0xDb2F216439001033EBBE995570B66dfF5b17361d', '0x52908400098527886E0F7030069857D2E4169EE7'];
   const ADMIN_WALLETS = `${one.toLowerCase()}, ${two.replace('0x', '0X')}`;
@@ -142,7 +142,7 @@ test('admin wallets are Ethereum addresses, in any case', () => {
   );
 });
 
-test('the first values of what admins set come from the configuration', () => {
+test('initial values of admin settings come from the configuration', () => {
   const argv = ['--portal-url', 'https://a.localhost', '--approval-mode', 'manual', '--max-udp-leases', '3'];
   assert.deepEqual(readRelayConfig(argv, { LANDING_PAGE_ENABLED: 'true' }).policy, {
     approvalMode: 'manual',
@@ -155,7 +155,7 @@ test('the first values of what admins set come from the configuration', () => {
   assert.match(faults, /\(MAX_TCP_LEASES\): must be a whole number from 0 to 65535/);
 });
 
-test('metrics have a port only where one is named', () => {
+test('metrics are off unless a port is configured', () => {
   const url = ['--portal-url', 'https://a.localhost'];
   assert.equal(readRelayConfig(url, { METRICS_PORT: '' }).metricsPort, undefined);
   assert.equal(readRelayConfig(url, { METRICS_PORT: '4018' }).metricsPort, 4018);
@@ -163,7 +163,7 @@ test('metrics have a port only where one is named', () => {
     assert.match(faultsOf([...url, '--metrics-port', wrong]).join(), /METRICS_PORT/);
 });
 
-test('discovery is off unless it is turned on; its bootstraps are relay URLs', () => {
+test('discovery is off by default, and its bootstraps are relay URLs', () => {
   const url = ['--portal-url', 'https://a.localhost'];
   assert.equal(readRelayConfig(url, {}).discovery, undefined);
   assert.equal(readRelayConfig(url, { DISCOVERY: 'false' }).discovery, undefined);

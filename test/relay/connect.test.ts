@@ -19,7 +19,7 @@ const relay = sharedRelay();
 const alive = async (token: string, hostname: string) =>
   (await call(relay, 'GET', `/tunnel/status?hostname=${hostname}`, { token })).body.data.service_alive as boolean;
 
-test('a plain GET switches in place, and the session is ready', async () => {
+test('a plain GET becomes a session in place, and is ready', async () => {
   const lease = await register(relay, { name: 'plain' });
   assert.equal(await alive(lease.token, lease.hostname), false);
   const { socket, status, head } = await openSession(relay, sessionHeaders(lease.token));
@@ -31,7 +31,7 @@ test('a plain GET switches in place, and the session is ready', async () => {
   socket.destroy();
 });
 
-test('Upgrade: portal-reverse switches by 101, on the public port as well', async () => {
+test('Upgrade: portal-reverse gets a 101, on the public port too', async () => {
   const lease = await register(relay, { name: 'upgrade' });
   const headers = { ...sessionHeaders(lease.token), Connection: 'Upgrade', Upgrade: 'portal-reverse' };
   for (const port of [relay.apiPort, relay.publicPort]) {
@@ -42,7 +42,7 @@ test('Upgrade: portal-reverse switches by 101, on the public port as well', asyn
   }
 });
 
-test('Content-Length: 0, and an Upgrade that Connection does not name, change nothing about a plain GET', async () => {
+test('Content-Length: 0, and Upgrade without Connection, are treated as a plain GET', async () => {
   const lease = await register(relay, { name: 'plainer' });
   const additions: Record<string, string>[] = [
     { 'Content-Length': '0' },
@@ -59,7 +59,7 @@ test('Content-Length: 0, and an Upgrade that Connection does not name, change no
   }
 });
 
-test('a request without Host, one with an expectation and CONNECT are answered by the contract', async () => {
+test('requests without Host, with Expect, and CONNECT get responses of the contract', async () => {
   for (const [request, answer] of [
     ['GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n', /^HTTP\/1\.1 200 [\s\S]*"ok":true/],
     [
@@ -83,7 +83,7 @@ test('a request head that arrives one byte at a time is read', async () => {
   socket.destroy();
 });
 
-test('refusals before the switch are ordinary envelopes', async () => {
+test('refusals before the switch are ordinary error responses', async () => {
   const lease = await register(relay, { name: 'refused' });
   const cases: [Record<string, string>, number, string][] = [
     [{}, 401, 'unauthorized'],
@@ -104,7 +104,7 @@ test('refusals before the switch are ordinary envelopes', async () => {
   gone.socket.destroy();
 });
 
-test('the token is never taken from the query', async () => {
+test('a token in the query string is ignored', async () => {
   const lease = await register(relay, { name: 'query' });
   const answer = await call(relay, 'GET', `/sdk/connect?access_token=${lease.token}`, {
     headers: { 'X-Portal-Binding': '1' },
@@ -139,7 +139,7 @@ test('a plain GET that is not the first request of its connection is hijack_unsu
   assert.match(rest, /"hijack_unsupported"/);
 });
 
-test('bytes behind the request are refused: a tunnel has nothing to say before the marker', async () => {
+test('bytes after the request are refused: a tunnel may not send before the marker', async () => {
   const lease = await register(relay, { name: 'eager' });
   const socket = await connectTls(relay);
   socket.write(
@@ -148,7 +148,7 @@ test('bytes behind the request are refused: a tunnel has nothing to say before t
   assert.match(await text(socket), /"invalid_request"/);
 });
 
-test('the ready queue is bounded: one more is rate_limited, and a place is free again when one leaves', async () => {
+test('the ready queue is bounded: one more is rate_limited, until one leaves', async () => {
   const lease = await register(relay, { name: 'full' });
   const open = await Promise.all(Array.from({ length: 8 }, () => openSession(relay, sessionHeaders(lease.token))));
   assert.deepEqual(
@@ -167,7 +167,7 @@ test('the ready queue is bounded: one more is rate_limited, and a place is free 
   for (const { socket } of open) socket.destroy();
 });
 
-test('registering again closes the sessions of the earlier registration', async () => {
+test('a new registration closes the sessions of the earlier one', async () => {
   const lease = await register(relay, { name: 'replaced' });
   const { socket } = await openSession(relay, sessionHeaders(lease.token));
   const closed = ended(socket);
@@ -178,7 +178,7 @@ test('registering again closes the sessions of the earlier registration', async 
   assert.deepEqual([superseded.status, superseded.body.error.code], [409, 'hostname_conflict']);
 });
 
-test('a session whose tunnel speaks before it is claimed is dropped', async () => {
+test('a session whose tunnel sends before it is claimed is closed', async () => {
   const lease = await register(relay, { name: 'talker' });
   const { socket } = await openSession(relay, sessionHeaders(lease.token));
   socket.write('hello?');
@@ -186,7 +186,7 @@ test('a session whose tunnel speaks before it is claimed is dropped', async () =
   assert.equal(await alive(lease.token, lease.hostname), false);
 });
 
-test("a tunnel's status is told to its own lease only", async () => {
+test('the tunnel status is shown to its own lease only', async () => {
   const lease = await register(relay, { name: 'status' });
   const other = await register(relay, { name: 'nosy' });
   const ask = (hostname: string, token?: string) =>
@@ -201,7 +201,7 @@ test("a tunnel's status is told to its own lease only", async () => {
   assert.equal((await call(relay, 'GET', '/tunnel/status', { token: lease.token })).body.error.code, 'invalid_request');
 });
 
-test('an Upgrade that the API does not know is ignored, as HTTP allows', async () => {
+test('an unknown Upgrade is ignored, as HTTP allows', async () => {
   const socket = await connectTls(relay);
   socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n');
   const answer = await text(socket);
@@ -209,7 +209,7 @@ test('an Upgrade that the API does not know is ignored, as HTTP allows', async (
   assert.match(answer, /"status":"ok"/);
 });
 
-test('a client that keeps its side open after such an answer is not waited for', async () => {
+test('the relay does not wait for a client that keeps its side open after an error response', async () => {
   const socket = await connectTls(relay);
   socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n');
   await readAll(socket);
@@ -220,7 +220,7 @@ test('a client that keeps its side open after such an answer is not waited for',
   clearInterval(nudge);
 });
 
-test('an Upgrade pipelined behind an unanswered request is refused in its turn', async () => {
+test('an Upgrade pipelined behind a pending request is refused in order', async () => {
   const lease = await register(relay, { name: 'pipelined' });
   const token = `X-Portal-Access-Token: ${lease.token}\r\nX-Portal-Binding: 1\r\n`;
   for (const upgrade of [
@@ -238,7 +238,7 @@ test('an Upgrade pipelined behind an unanswered request is refused in its turn',
   }
 });
 
-test('what is no HTTP gets an envelope, and an endless head is too large', async () => {
+test('non-HTTP bytes get an error response, and an endless head is too large', async () => {
   const nonsense = await connectTls(relay);
   nonsense.write('\x16\x03\x01 hello\r\n\r\n');
   assert.match(await text(nonsense), /^HTTP\/1\.1 400 [\s\S]*"invalid_request"/);
@@ -249,25 +249,25 @@ test('what is no HTTP gets an envelope, and an endless head is too large', async
   }
 });
 
-test('a request whose head never comes to its end is given up', async () => {
+test('a request head that never ends times out', async () => {
   const socket = await connectTls(relay);
   socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n');
   assert.match(await text(socket), /HTTP\/1\.1 400 [^]*did not arrive in time/);
 });
 
-test('HEAD, which Allow offers, is answered as GET is, without the body', async () => {
+test('HEAD gets the response of GET without the body', async () => {
   const socket = await connectTls(relay);
   socket.write('HEAD /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
   assert.match(await text(socket), /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\n$/);
 });
 
-test('a request target without a path gets an envelope', async () => {
+test('a request target without a path gets an error response', async () => {
   const socket = await connectTls(relay);
   socket.write('GET http:// HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
   assert.match(await text(socket), /^HTTP\/1\.1 400 [^]*"invalid_request"/);
 });
 
-test('other methods, other paths and parts not built yet say so', async () => {
+test('other methods, other paths and unimplemented parts get their error codes', async () => {
   const wrong = await call(relay, 'DELETE', '/sdk/register');
   assert.deepEqual([wrong.status, wrong.body.error.code, wrong.headers['allow']], [405, 'method_not_allowed', 'POST']);
   assert.equal((await call(relay, 'PUT', '/healthz')).headers['allow'], 'GET, HEAD');
@@ -288,7 +288,7 @@ test('other methods, other paths and parts not built yet say so', async () => {
   }
 });
 
-test('the API answers on the public port under the root host too', async () => {
+test('the API is also served on the public port under the root host', async () => {
   const dispatcher = new Agent({ connect: { ca: relay.ca, servername: relay.rootHost } });
   const answer = await request(`https://127.0.0.1:${relay.publicPort}/healthz`, { dispatcher });
   assert.deepEqual([answer.statusCode, await answer.body.json()], [200, { ok: true, data: { status: 'ok' } }]);

@@ -19,7 +19,7 @@ const operations = listOperations(contract).map((operation) => {
 const paths = [...new Set(operations.map(({ path }) => path))];
 const corsHeaders = (headers: object) => Object.keys(headers).filter((name) => name.startsWith('access-control-'));
 
-test('what is open to pages of any origin is this, and no more', () => {
+test('exactly these operations are open to any origin', () => {
   assert.deepEqual(
     operations.filter(({ isOpen }) => isOpen).map(({ operationId }) => operationId),
     [
@@ -37,7 +37,7 @@ test('what is open to pages of any origin is this, and no more', () => {
   );
 });
 
-test('a preflight is answered where the contract says so, the same for every origin and whatever it asks for', async () => {
+test('preflights get the same response for every origin, where the contract declares them', async () => {
   for (const path of paths) {
     const open = operations.filter((operation) => operation.path === path && operation.isOpen);
     const asked = {
@@ -66,7 +66,7 @@ test('a preflight is answered where the contract says so, the same for every ori
   }
 });
 
-test('OPTIONS that is no preflight is a method like any other', async () => {
+test('OPTIONS without preflight headers is method_not_allowed like any other method', async () => {
   for (const headers of [{}, { origin }] as Record<string, string>[]) {
     const answer = await call(relay, 'OPTIONS', '/sdk/renew', { headers });
     assert.equal(answer.status, 405);
@@ -75,7 +75,7 @@ test('OPTIONS that is no preflight is a method like any other', async () => {
   }
 });
 
-test('failures are as readable as successes: bad JSON, a wrong method, no token', async () => {
+test('error responses are readable cross-origin too: bad JSON, wrong method, no token', async () => {
   for (const [method, path, body] of [
     ['GET', '/healthz', undefined],
     ['POST', '/sdk/register/challenge', '{'],
@@ -90,7 +90,7 @@ test('failures are as readable as successes: bad JSON, a wrong method, no token'
   }
 });
 
-test('the admin plane, reverse sessions, thumbnails and unknown paths say nothing to other origins', async () => {
+test('admin plane, reverse sessions, thumbnails and unknown paths send no CORS headers', async () => {
   for (const [method, path] of [
     ['GET', '/admin/auth/status'],
     ['GET', '/admin/snapshot'],
@@ -107,7 +107,7 @@ test('the admin plane, reverse sessions, thumbnails and unknown paths say nothin
   }
 });
 
-test('a page of another origin calls the SDK operations in Chromium, and cannot read the admin plane', async (t) => {
+test('a page of another origin can call SDK operations in Chromium, but cannot read the admin plane', async (t) => {
   const server = createServer((_request, response) => {
     response.setHeader('Content-Type', 'text/html');
     response.end('<!doctype html><title>elsewhere</title>');

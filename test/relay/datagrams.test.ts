@@ -82,7 +82,7 @@ async function refusalOf(socket: WebSocket): Promise<[number, string]> {
   return [response.statusCode, JSON.parse(body).error.code];
 }
 
-test('each peer is a flow; borders are kept, empty datagrams too, and an answer reaches the peer that it is for', async (t) => {
+test('each peer is a flow, datagram boundaries are kept, and responses reach the right peer', async (t) => {
   const relay = await relayFor(t, await withPorts(2));
   const lease = await register(relay, { name: 'udp', udp: true });
   assert.ok(lease.udpPort !== undefined && lease.tcpPort === undefined);
@@ -105,7 +105,7 @@ test('each peer is a flow; borders are kept, empty datagrams too, and an answer 
   assert.deepEqual([await one.next(), await one.next(), await one.next()], ['to one', '', large]);
 });
 
-test('what a tunnel sends to nobody goes nowhere, and what is no datagram does not end the carrier', async (t) => {
+test('datagrams for unknown flows and invalid frames are dropped without closing the carrier', async (t) => {
   const relay = await relayFor(t, await withPorts(2));
   const lease = await register(relay, { name: 'odd', udp: true });
   const carrier = await openCarrier(t, relay, lease);
@@ -121,7 +121,7 @@ test('what a tunnel sends to nobody goes nowhere, and what is no datagram does n
   assert.deepEqual([counters?.up, counters?.dropped.malformed, counters?.dropped.unknown_flow], [1, 4, 1]);
 });
 
-test('a text message ends the carrier, and so does one that is too large', async (t) => {
+test('a text message, or a too large one, closes the carrier', async (t) => {
   const relay = await relayFor(t, await withPorts(2));
   const lease = await register(relay, { name: 'text', udp: true });
   const text = await openCarrier(t, relay, lease);
@@ -132,7 +132,7 @@ test('a text message ends the carrier, and so does one that is too large', async
   await large.closed;
 });
 
-test('a flow whose peer is silent for 30 s ends, answers or not, and its number is not used again', async (t) => {
+test('a flow ends when its peer sends nothing for 30 s, and its id is not reused', async (t) => {
   const relay = await relayFor(t, await withPorts(2));
   const lease = await register(relay, { name: 'idle', ttl: 3_600, udp: true });
   const carrier = await openCarrier(t, relay, lease);
@@ -154,7 +154,7 @@ test('a flow whose peer is silent for 30 s ends, answers or not, and its number 
   assert.equal(relay.relay.datagrams.countersOf(lease.hostname)?.dropped.unknown_flow, 1);
 });
 
-test('past the bound for one source its longest silent peer makes room; what has no tunnel is dropped, and counted', async (t) => {
+test('above the limit of a source its least recently used flow is evicted; datagrams without a tunnel are counted', async (t) => {
   const relay = await relayFor(t, await withPorts(2));
   const lease = await register(relay, { name: 'many', ttl: 600, udp: true });
   const early = await openPeer(t, lease.udpPort);
@@ -185,7 +185,7 @@ test('past the bound for one source its longest silent peer makes room; what has
   assert.deepEqual([counters().dropped.unknown_flow, counters().dropped.no_tunnel], [1, 1]);
 });
 
-test('a tunnel that does not read costs the relay no memory without end: the oldest datagrams make room', async (t) => {
+test('a tunnel that does not read has a bounded queue: the oldest datagrams are dropped', async (t) => {
   const relay = await relayFor(t, await withPorts(2));
   const lease = await register(relay, { name: 'slow', ttl: 600, udp: true });
   const carrier = await openCarrier(t, relay, lease);
@@ -218,7 +218,7 @@ test('a tunnel that does not read costs the relay no memory without end: the old
   assert.ok(sorted.length - 1 < last, `${sorted.length - 1} of ${last} came through`);
 });
 
-test('a new carrier takes the place of the old one', async (t) => {
+test('a new datagram carrier replaces the old one', async (t) => {
   const relay = await relayFor(t, await withPorts(2));
   const lease = await register(relay, { name: 'twice', udp: true });
   const old = await openCarrier(t, relay, lease);
@@ -234,7 +234,7 @@ test('a new carrier takes the place of the old one', async (t) => {
   assert.equal(await peer.next(), 'c');
 });
 
-test('an admin turns UDP off: the port is silent at once; on again: the same carrier serves it', async (t) => {
+test('turning UDP off closes the port at once; turning it on resumes over the same carrier', async (t) => {
   const wallet = freshWallet();
   const relay = await startTestRelay({ ...(await withPorts(2)), adminWallets: [wallet.address] });
   t.after(() => relay.stop());
@@ -257,7 +257,7 @@ test('an admin turns UDP off: the port is silent at once; on again: the same car
   assert.equal((await carrier.next()).text, 'three');
 });
 
-test('a lease with a bandwidth moves no more datagrams than that, and the others are counted', async (t) => {
+test('a bandwidth limit applies to datagrams, and dropped ones are counted', async (t) => {
   const wallet = freshWallet();
   const relay = await startTestRelay({ ...(await withPorts(2)), adminWallets: [wallet.address] });
   t.after(() => relay.stop());
@@ -278,7 +278,7 @@ test('a lease with a bandwidth moves no more datagrams than that, and the others
   assert.ok(counters().up <= 3 && counters().dropped.bandwidth >= 17, JSON.stringify(counters()));
 });
 
-test('a carrier needs a lease with UDP, a token that is good, and ends with its lease', async (t) => {
+test('a carrier needs a lease with UDP and a valid token, and ends with its lease', async (t) => {
   const relay = await relayFor(t, await withPorts(2));
   const [lease, without] = [
     await register(relay, { name: 'with', udp: true }),
@@ -295,7 +295,7 @@ test('a carrier needs a lease with UDP, a token that is good, and ends with its 
   await carrier.closed;
 });
 
-test('UDP and TCP of one lease have the same port where that is free; domain says that datagrams are carried', async (t) => {
+test('UDP and TCP of one lease get the same port if free, and the domain response advertises datagrams', async (t) => {
   const relay = await relayFor(t, await withPorts(4));
   const lease = await register(relay, { name: 'dns', tcp: true, udp: true });
   assert.equal(lease.udpPort, lease.tcpPort);
@@ -307,7 +307,7 @@ test('UDP and TCP of one lease have the same port where that is free; domain say
   ]);
 });
 
-test('no more UDP leases than are allowed, or than there are ports', async (t) => {
+test('UDP leases are limited by setting and by free ports', async (t) => {
   const refused = (code: string) => new RegExp(`"${code}"`);
   const relay = await relayFor(t, await withPorts(1));
   await register(relay, { name: 'one', udp: true });

@@ -40,7 +40,7 @@ function believe(into: PeerStore, descriptor: RelayDescriptor, ip: string, now?:
   return peer;
 }
 
-test('a bounded number of relays is believed, and of these a few behind one address; bootstraps always have room', () => {
+test('known relays are bounded in all and by address; bootstraps always have room', () => {
   const bootstrap = new URL('https://bootstrap.example');
   const known = book([bootstrap]);
   for (let at = 0; at < maxPeersPerSource; at++) believe(known, described(`near${at}`), '198.41.0.4');
@@ -59,7 +59,7 @@ test('a bounded number of relays is believed, and of these a few behind one addr
   assert.equal(known.believed().length, maxPeers + 1);
 });
 
-test('this relay itself is not believed, by its URL or by its address', () => {
+test('a relay does not accept a descriptor of itself, by URL or by address', () => {
   const known = book([new URL('https://self.example')]);
   assert.equal(known.all().length, 0);
   assert.throws(() => believe(known, described('self'), '1.1.1.1'), { refusal: 'self' });
@@ -67,7 +67,7 @@ test('this relay itself is not believed, by its URL or by its address', () => {
   assert.throws(() => believe(known, own, '1.1.1.1'), { refusal: 'self' });
 });
 
-test('what is older than something the same address has signed is refused, also after that has expired', () => {
+test('a descriptor older than another of the same address is refused, even after that one has expired', () => {
   const known = book();
   const now = Date.now();
   const nano = (ms: number) => BigInt(now + ms) * 1_000_000n;
@@ -81,7 +81,7 @@ test('what is older than something the same address has signed is refused, also 
   believe(known, recorded, '1.1.1.1', now + 901_000);
 });
 
-test('a relay that moved is believed at its new URL only', () => {
+test('a relay that moved is accepted at its new URL only', () => {
   const known = book();
   believe(known, described('old'), '1.1.1.1');
   believe(
@@ -95,7 +95,7 @@ test('a relay that moved is believed at its new URL only', () => {
   );
 });
 
-test('a relay that is silent for an hour is forgotten, a bootstrap never', () => {
+test('a relay that does not respond for an hour is removed, a bootstrap never', () => {
   const known = book([new URL('https://bootstrap.example')]);
   believe(known, described('gone'), '1.1.1.1');
   assert.equal(known.next(() => true, Date.now() + hour / 2) !== undefined && known.all().length, 2);
@@ -103,7 +103,7 @@ test('a relay that is silent for an hour is forgotten, a bootstrap never', () =>
   assert.equal(known.all().length, 1);
 });
 
-test('URLs heard of are bounded in all and by who told, and visited in the order in which they are due', async () => {
+test('discovered URLs are bounded in all and by source, and fetched in order of due time', async () => {
   const tellers = Array.from(
     { length: maxCandidates / maxCandidatesPerTeller + 1 },
     (_, at) => new URL(`https://t${at}.example`),
@@ -122,7 +122,7 @@ test('URLs heard of are bounded in all and by who told, and visited in the order
   assert.equal(known.next(() => true)?.url, tellers[3]);
 });
 
-test('the relays behind one address tell of no more URLs together than one of them may', async () => {
+test('relays behind one address share one limit of discovered URLs', async () => {
   const known = book();
   const hear = async (name: string, ip: string) => {
     const listed = Array.from({ length: maxCandidatesPerTeller }, (_, of) =>
@@ -140,7 +140,7 @@ test('the relays behind one address tell of no more URLs together than one of th
   assert.equal(await hear('beside', '10.0.0.1'), maxCandidatesPerTeller);
 });
 
-test('one that does not answer is due again when somebody has a newer word of it, once for each', async () => {
+test('a relay that does not respond is due again once for each newer descriptor', async () => {
   const teller = new URL('https://teller.example');
   const known = book([teller]);
   const issued = (ms: number) =>
@@ -160,7 +160,7 @@ test('one that does not answer is due again when somebody has a newer word of it
   assert.equal(await hear(issued(2_000)), true);
 });
 
-test('strangers are visited a few times at one address, known relays as often as they are due; private ones by leave only', () => {
+test('fetches from unknown relays are limited by address, known ones are not; private addresses need permission', () => {
   const visits = new DescriptorFetcher({ allowPrivate: false }, AbortSignal.timeout(60_000));
   const allowed = Array.from({ length: 30 }, () => visits.mayFetch('1.1.1.1', true, 0)).filter(Boolean);
   assert.equal(allowed.length, 10);
@@ -170,7 +170,7 @@ test('strangers are visited a few times at one address, known relays as often as
   assert.ok(new DescriptorFetcher({ allowPrivate: true }, AbortSignal.timeout(60_000)).mayFetch('192.168.0.1', true));
 });
 
-test('throughput is that of the last half minute', () => {
+test('throughput is measured over the last 30 s', () => {
   const load = { connections: 3, bytes: 1_000_000 };
   let now = 0;
   const meter = new TrafficMeter(

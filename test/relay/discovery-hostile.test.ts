@@ -99,7 +99,7 @@ function drip(response: ServerResponse): void {
   response.once('close', () => clearInterval(timer));
 }
 
-test('a relay that lies in any field, or in how it answers, is not believed, and the honest one still is', async (t) => {
+test('a relay with a false field or response is rejected, and the honest relay is kept', async (t) => {
   const { hostile, honest, victim } = await startVictim(t);
   await until(() => believed(victim).length === 1);
   for (const [name, kind, lie] of lies) {
@@ -113,7 +113,7 @@ test('a relay that lies in any field, or in how it answers, is not believed, and
   assert.equal((await call(victim, 'GET', '/healthz')).status, 200);
 });
 
-test('an old descriptor of its own, played again, does not displace the newer one', async (t) => {
+test('a replayed old descriptor does not replace the newer one', async (t) => {
   const { hostile, victim } = await startVictim(t);
   const old = hostile.own({ active_connections: 1 });
   const newer = hostile.own({ issued_at: later(1_000), active_connections: 2 });
@@ -125,7 +125,7 @@ test('an old descriptor of its own, played again, does not displace the newer on
   assert.equal(held?.active_connections, 2);
 });
 
-test('what it lists of others is only where to look: lies about them change nothing', async (t) => {
+test('listed descriptors are only URLs to fetch: false ones change nothing', async (t) => {
   const { hostile, honest, victim } = await startVictim(t);
   const thief = freshWallet();
   hostile.serve(() => [
@@ -145,7 +145,7 @@ test('what it lists of others is only where to look: lies about them change noth
   assert.ok(!relays.some(({ address }) => address === thief.address));
 });
 
-test('of a thousand relays that it invents, a few are looked at, one after the other, and none is listed', async (t) => {
+test('of 1,000 invented relays a few are fetched, one after the other, and none is listed', async (t) => {
   const { hostile, victim } = await startVictim(t);
   const closed = await freePort();
   const invented = Array.from({ length: 200 }, (_, at) => descriptorOf(`https://n${at}.localhost:${closed}`));
@@ -156,7 +156,7 @@ test('of a thousand relays that it invents, a few are looked at, one after the o
   assert.equal(report.believed.length, 2);
 });
 
-test('relays that never answer do not keep it from visiting those that do', async (t) => {
+test('relays that never respond do not delay those that do', async (t) => {
   const { hostile, victim } = await startVictim(t, 60_000);
   const silent = await SilentPort.start(t);
   const invented = Array.from({ length: 20 }, (_, at) => descriptorOf(`https://n${at}.localhost:${silent.port}`));
@@ -169,7 +169,7 @@ test('relays that never answer do not keep it from visiting those that do', asyn
   assert.equal(believed(victim).length, 2);
 });
 
-test('a listing full of forgeries is left after the first few', async (t) => {
+test('a listing of forged descriptors is abandoned after the first few', async (t) => {
   const { hostile, victim } = await startVictim(t);
   const forged = Array.from(
     { length: 60 },
@@ -186,7 +186,7 @@ test('a listing full of forgeries is left after the first few', async (t) => {
   assert.equal(victim.relay.discovery!().held, 2);
 });
 
-test('without leave, nothing is sent to loopback or private addresses: not by name, not by number, not by announcement', async (t) => {
+test('without permission nothing is sent to loopback or private addresses, by name, literal or announcement', async (t) => {
   const hostile = await HostileRelay.start(t, 'inside');
   const [site] = await makeSites(t, ['outside']);
   const { port } = hostile.url;

@@ -29,7 +29,7 @@ const urlsOf = (sites: Site[]) => sites.map(({ url }) => url.origin).sort();
 const knows = (relay: TestRelay, urls: string[]) => () =>
   [relay.url, ...relay.relay.discovery!().believed].sort().join() === urls.join();
 
-test('where discovery is off, both operations are feature_unavailable', async (t) => {
+test('with discovery off both operations are feature_unavailable', async (t) => {
   const relay = await startTestRelay();
   t.after(() => relay.stop());
   for (const answer of [
@@ -42,7 +42,7 @@ test('where discovery is off, both operations are feature_unavailable', async (t
   }
 });
 
-test('five relays that know one address find each other; each lists itself first, with signatures that hold', async (t) => {
+test('five relays with one bootstrap find each other; each lists itself first, with valid signatures', async (t) => {
   const { sites, relays } = await startMesh(t, ['one', 'two', 'three', 'four', 'five']);
   for (const [at, relay] of relays.entries()) {
     await until(knows(relay, urlsOf(sites)));
@@ -55,7 +55,7 @@ test('five relays that know one address find each other; each lists itself first
   }
 });
 
-test('a relay that is killed is dropped when its descriptor expires, and believed again once it is back', async (t) => {
+test('a killed relay is removed when its descriptor expires, and listed again once it is back', async (t) => {
   const times = { ...quickTimes, descriptorLifetimeMs: 3_000 };
   const { sites, relays, options } = await startMesh(t, ['stays', 'goes', 'too'], times);
   const [stays, goes, too] = relays as [TestRelay, TestRelay, TestRelay];
@@ -69,7 +69,7 @@ test('a relay that is killed is dropped when its descriptor expires, and believe
   for (const relay of [stays, too]) await until(knows(relay, all));
 });
 
-test('a relay whose bootstrap is away begins when the bootstrap comes', async (t) => {
+test('a relay whose bootstrap is down starts discovery when it comes up', async (t) => {
   const sites = await makeSites(t, ['late', 'early']);
   const options = { bootstraps: [sites[0]!.url], ca: sites.map(({ caPem }) => caPem).join('') };
   const early = await startSite(t, sites[1]!, options);
@@ -78,7 +78,7 @@ test('a relay whose bootstrap is away begins when the bootstrap comes', async (t
   for (const relay of [early, late]) await until(knows(relay, urlsOf(sites)));
 });
 
-test('the descriptor says what is going on: connections open, bytes that passed', async (t) => {
+test('the descriptor has open connections and throughput', async (t) => {
   const [site] = await makeSites(t, ['busy']);
   const relay = await startSite(t, site!, { bootstraps: [], ca: site!.caPem });
   const lease = await register(relay, { name: 'shop', ttl: 600 });
@@ -108,7 +108,7 @@ async function announcing(t: TestContext) {
   return { candidate: hostile, relay, announce };
 }
 
-test('an announcement counts once its URL serves the same address; a newer one then counts at once', async (t) => {
+test('an announcement is accepted once its URL serves the same address; newer ones then at once', async (t) => {
   const { candidate, relay, announce } = await announcing(t);
   candidate.serve(() => [candidate.own()]);
   const first = candidate.own();
@@ -128,7 +128,7 @@ test('an announcement counts once its URL serves the same address; a newer one t
   assert.equal(relay.relay.discovery?.().refused.older, 1);
 });
 
-test('an announcement for a URL that serves another address, or nothing, does not count and is not asked again soon', async (t) => {
+test('an announcement whose URL serves another address, or nothing, is rejected and not fetched again soon', async (t) => {
   const { candidate, relay, announce } = await announcing(t);
   candidate.answer = (_request, response) => void response.writeHead(404).end();
   for (let round = 0; round < 3; round++) assert.equal((await announce(candidate.own())).body.data.accepted, false);
@@ -142,7 +142,7 @@ test('an announcement for a URL that serves another address, or nothing, does no
   assert.ok(!(await listed(other.relay)).some(({ address }) => address === thief.address));
 });
 
-test('what cannot be believed whoever says it is refused with its code', async (t) => {
+test('an invalid announcement is refused with its error code', async (t) => {
   const { candidate, relay, announce } = await announcing(t);
   const at = (ms: number) => new Date(Date.now() + ms).toISOString();
   const own = candidate.own();
@@ -164,7 +164,7 @@ test('what cannot be believed whoever says it is refused with its code', async (
   assert.equal((await listed(relay)).length, 1);
 });
 
-test('a relay does not take itself for another', async (t) => {
+test('a relay does not list itself as another relay', async (t) => {
   const { relay, announce } = await announcing(t);
   const [own] = await listed(relay);
   assert.equal((await announce(own)).body.data.accepted, false);
@@ -173,7 +173,7 @@ test('a relay does not take itself for another', async (t) => {
   assert.equal(relay.relay.discovery?.().refused.self, 2);
 });
 
-test('announcements are limited to 10 at once for a source address, whatever they say', async (t) => {
+test('announcements are limited to a burst of 10 for a source address, valid or not', async (t) => {
   const { announce } = await announcing(t);
   const wrong = { ...descriptorOf('https://a.example'), active_connections: 9 };
   for (let round = 0; round < 10; round++) assert.equal((await announce(wrong)).status, 401);

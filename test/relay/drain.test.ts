@@ -34,7 +34,7 @@ async function joined(relay: TestRelay, name: string) {
   return { lease, tunnel, visitor };
 }
 
-test('a relay that drains takes no new work, says so, and lets live connections finish', async () => {
+test('a draining relay refuses new work with its error code, and lets live connections finish', async () => {
   const relay = await startTestRelay();
   try {
     const { lease, tunnel, visitor } = await joined(relay, 'live');
@@ -68,7 +68,7 @@ test('a relay that drains takes no new work, says so, and lets live connections 
   }
 });
 
-test('draining ends with its signal, and stopping cuts what is left', async () => {
+test('draining ends with its signal, and stop() closes remaining connections', async () => {
   const relay = await startTestRelay();
   const { visitor, tunnel } = await joined(relay, 'stays');
   const enough = new AbortController();
@@ -79,7 +79,7 @@ test('draining ends with its signal, and stopping cuts what is left', async () =
   await Promise.all([ended(visitor), ended(tunnel)]);
 });
 
-test('SIGTERM drains the process, a second one ends it, and it exits with 0', async () => {
+test('SIGTERM drains the process, a second one stops it, and the exit code is 0', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'portal-drain-'));
   const port = await freePort();
   const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
@@ -129,7 +129,7 @@ test('SIGTERM drains the process, a second one ends it, and it exits with 0', as
   }
 });
 
-test('a relay that cannot have its port says so in one line and exits', async () => {
+test('a relay whose port is in use exits with a one-line error', async () => {
   const relay = await startTestRelay();
   const dir = mkdtempSync(join(tmpdir(), 'portal-taken-'));
   try {

@@ -43,7 +43,7 @@ test('a header line of blanks takes time linear in its length', async () => {
   await assertServes();
 });
 
-test('blanks around a header value are left out, within it they stay', async () => {
+test('spaces around a header value are trimmed, inside it they are kept', async () => {
   const lease = await register(relay, { name: 'blanks' });
   const padded = { 'X-Portal-Access-Token': ` \t ${lease.token} \t`, 'X-Portal-Binding': '1  ' };
   const { status, socket } = await openSession(relay, padded);
@@ -54,7 +54,7 @@ test('blanks around a header value are left out, within it they stay', async () 
   await ended(inner.socket);
 });
 
-test('a request head that is too long in one piece is refused as one that comes in many', async () => {
+test('a request head that is too long is refused, in one chunk or in many', async () => {
   const line = `X: ${'a'.repeat(maxRequestHeadBytes)}`;
   const answer = await exchange(
     relay.apiPort,
@@ -111,7 +111,7 @@ test('a datagram from port 0 is dropped, since no answer can be sent there', asy
   assert.equal(counters.dropped.unknown_flow, 1);
 });
 
-test('a limit of one connection a lease holds for visitors that waited for a session, too', async (t) => {
+test('the connection limit of a lease also applies to visitors that waited for a session', async (t) => {
   const limited = await startTestRelay({ maxConnectionsPerLease: 1 });
   t.after(() => limited.stop());
   const lease = await register(limited, { name: 'one' });
@@ -129,7 +129,7 @@ test('a limit of one connection a lease holds for visitors that waited for a ses
   assert.equal(visitors.filter(({ closed }) => !closed).length, 1);
 });
 
-test('requests that are pipelined, unread, and followed by garbage end their connection alone', async () => {
+test('pipelined requests with unread responses and garbage end only their connection', async () => {
   const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: ${relay.rootHost}\r\n\r\n`;
   const unfinished = `POST /nowhere HTTP/1.1\r\nHost: ${relay.rootHost}\r\nContent-Length: 100000\r\n\r\n`;
   for (const requests of [
@@ -154,7 +154,7 @@ test('requests that are pipelined, unread, and followed by garbage end their con
   assert.equal((await call(relay, 'GET', '/healthz')).status, 200);
 });
 
-test('a good token does not wait for a limit that forged ones from its address have filled', async (t) => {
+test('a valid token is not limited by forged ones from the same address', async (t) => {
   const attacked = await startTestRelay();
   const first = await register(attacked, { name: 'good' });
   const forge = async (of: TestRelay, token: string) =>
@@ -205,7 +205,7 @@ test('connections to the API port are limited by source, and reverse sessions le
   for (const socket of [...held, ...sessions.map((session) => session.socket)]) socket.destroy();
 });
 
-test('a wrong access token is refused before the body has come', async () => {
+test('a wrong access token is refused before the body arrives', async () => {
   for (const path of ['/v1/sign', '/sdk/renew', '/sdk/unregister']) {
     const head = `POST ${path} HTTP/1.1\r\nHost: ${relay.rootHost}\r\nX-Portal-Access-Token: a.b.c\r\n`;
     const answer = await exchange(

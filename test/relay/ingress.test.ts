@@ -31,7 +31,7 @@ const alertRecord = (alert: number) => Buffer.from([21, 3, 3, 0, 2, 2, alert]);
 const unrecognizedName = alertRecord(112);
 const internalError = alertRecord(80);
 
-test('the ClientHello reaches the tunnel untouched, behind the marker and the binding', async () => {
+test('the ClientHello reaches the tunnel unchanged after marker and binding', async () => {
   const { socket } = await openSession(relay, sessionHeaders(lease.token));
   const hello = await clientHello(lease.hostname);
   const visitor = await dial();
@@ -41,7 +41,7 @@ test('the ClientHello reaches the tunnel untouched, behind the marker and the bi
   visitor.destroy();
 });
 
-test('over any fragmentation: a byte at a time, and a record a byte', async () => {
+test('a ClientHello is routed in any fragmentation: one byte per segment, one byte per record', async () => {
   const hello = await clientHello(lease.hostname);
   const message = hello.subarray(5);
   const records = Buffer.concat([...message].map((byte) => Buffer.from([22, 3, 1, 0, 1, byte])));
@@ -72,7 +72,7 @@ test("X-Portal-Proxy: 2 puts a PROXY v2 header with the visitor's address before
   visitor.destroy();
 });
 
-test('names that nobody holds get unrecognized_name, and so does a ClientHello without one', async () => {
+test('unknown names, and a ClientHello without SNI, get unrecognized_name', async () => {
   for (const hello of [
     await clientHello(`nobody.${relay.rootHost}`),
     await clientHello('example.com'),
@@ -120,7 +120,7 @@ function padded(hello: Buffer, length: number): Buffer {
   return bytes;
 }
 
-test('a ClientHello of 16 KiB is taken, and one of a byte more is refused with decode_error', async () => {
+test('a ClientHello of 16 KiB is accepted, one byte more gets decode_error', async () => {
   const hello = await clientHello(lease.hostname);
   const { socket } = await openSession(relay, sessionHeaders(lease.token));
   const tooLong = await dial();
@@ -142,7 +142,7 @@ test('a ClientHello that grows without end is refused at 16 KiB', async () => {
   assert.deepEqual(await buffer(visitor), alertRecord(decodeError));
 });
 
-test('further names of the operator lead to the API', async () => {
+test('additional API hostnames of the operator serve the API', async () => {
   const more = await startTestRelay({ apiHosts: ['status.portal.localhost'] });
   try {
     const dispatcher = new Agent({ connect: { ca: more.ca, servername: 'status.portal.localhost' } });
@@ -154,7 +154,7 @@ test('further names of the operator lead to the API', async () => {
   }
 });
 
-test('a visitor waits for a session that comes late', async () => {
+test('a visitor waits for a session that is opened late', async () => {
   const visitor = await dial();
   visitor.write(await clientHello(lease.hostname));
   const { socket } = await openSession(relay, sessionHeaders(lease.token));
@@ -162,14 +162,14 @@ test('a visitor waits for a session that comes late', async () => {
   visitor.destroy();
 });
 
-test('a visitor whom no session reaches in time gets internal_error', async () => {
+test('a visitor without a session in time gets internal_error', async () => {
   const idle = await register(relay, { name: 'idle', ttl: 600 });
   const visitor = await dial();
   visitor.write(await clientHello(idle.hostname));
   assert.deepEqual(await buffer(visitor), internalError);
 });
 
-test('waiting visitors are let go when the lease ends', async () => {
+test('waiting visitors are closed when the lease ends', async () => {
   const short = await register(relay, { name: 'short', ttl: 600 });
   const visitor = await dial();
   visitor.write(await clientHello(short.hostname));
@@ -178,7 +178,7 @@ test('waiting visitors are let go when the lease ends', async () => {
   assert.ok(answer.equals(internalError) || answer.equals(unrecognizedName), answer.toString('hex'));
 });
 
-test('many waiting visitors are no leak to warn of', async () => {
+test('many waiting visitors cause no MaxListenersExceededWarning', async () => {
   const warnings: Error[] = [];
   const onWarning = (warning: Error) => warnings.push(warning);
   process.on('warning', onWarning);
@@ -237,7 +237,7 @@ test('visitor and tunnel half-close independently', async () => {
   assert.equal(String(await readAll(visitor)), 'still here, and done');
 });
 
-test('64 MB each way at once arrive whole, with readers slower than writers', async () => {
+test('64 MB each way at once arrive intact, with slow readers', async () => {
   const { visitor, tunnel } = await joined();
   const total = 64 * 1024 * 1024;
   const send = async (to: Socket) => {
@@ -270,7 +270,7 @@ test('64 MB each way at once arrive whole, with readers slower than writers', as
   assert.equal(gotDown, down);
 });
 
-test('a side that breaks takes the other with it', async () => {
+test('a reset of one side resets the other', async () => {
   const first = await joined();
   first.visitor.resetAndDestroy();
   await ended(first.tunnel);
@@ -292,7 +292,7 @@ test('unregistering lets live connections finish', async () => {
   await Promise.all([readAll(visitor), readAll(tunnel)]);
 });
 
-test('expiry cuts live connections, and the name is routed no more', async (t) => {
+test('expiry closes live connections, and the name is no longer routed', async (t) => {
   const expiring = await register(relay, { name: 'expiring', ttl: 30 });
   const { visitor, tunnel } = await joined(expiring);
   t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 31_000 });
@@ -302,7 +302,7 @@ test('expiry cuts live connections, and the name is routed no more', async (t) =
   assert.deepEqual(await buffer(late), unrecognizedName);
 });
 
-test('a visitor that leaves before it is claimed costs no session', async () => {
+test('a visitor that leaves before it gets a session uses none', async () => {
   const quiet = await register(relay, { name: 'quiet', ttl: 600 });
   const status = async () =>
     (await call(relay, 'GET', `/tunnel/status?hostname=${quiet.hostname}`, { token: quiet.token })).body.data;

@@ -53,7 +53,7 @@ async function lease(of: TestRelay, name: string, metadata: object, wallet: Wall
   assert.equal((await call(of, 'POST', '/sdk/register', { body })).status, 201);
 }
 
-test('curl gets a page that may run nothing, be framed nowhere, and is kept by nobody', async () => {
+test('curl gets a landing page with a strict policy: no scripts, no framing, no caching', async () => {
   const { status, headers, text } = await page(relay);
   assert.equal(status, 200);
   assert.equal(headers.get('content-type'), 'text/html; charset=utf-8');
@@ -70,7 +70,7 @@ test('curl gets a page that may run nothing, be framed nowhere, and is kept by n
   assert.deepEqual([head.status, head.text], [200, '']);
 });
 
-test('without the landing page the root host answers not_found', async (t) => {
+test('with the landing page off the root host responds not_found', async (t) => {
   const plain = await startTestRelay();
   t.after(() => plain.stop());
   const { status, text } = await page(plain);
@@ -78,7 +78,7 @@ test('without the landing page the root host answers not_found', async (t) => {
   assert.equal(JSON.parse(text).error.code, 'not_found');
 });
 
-test('the command on the page exposes a service', async (t) => {
+test('the command on the landing page exposes a service', async (t) => {
   const service = await startHttpService(t, (_request, response) => response.end('exposed by the page'));
   const { text } = await page(relay);
   const [, escaped = ''] = /<pre[^>]*><code>([^<]*)<\/code>/.exec(text) ?? [];
@@ -93,7 +93,7 @@ test('the command on the page exposes a service', async (t) => {
   assert.equal((await get(relay, new URL(url).hostname)).body, 'exposed by the page');
 });
 
-test('a path with blanks and quotes is one word of the command', () => {
+test('a path with spaces and quotes is one shell word of the command', () => {
   assert.equal(
     exposeCommand('https://a.localhost', "/tmp/it's mine/ca.pem"),
     `portal expose 3000 --relay https://a.localhost --ca '/tmp/it'\\''s mine/ca.pem'`,
@@ -101,7 +101,7 @@ test('a path with blanks and quotes is one word of the command', () => {
   assert.equal(exposeCommand('https://a.example:8443', undefined), 'portal expose 3000 --relay https://a.example:8443');
 });
 
-test('services are listed with their words, those online first; hidden ones are not', async (t) => {
+test('services are listed with their metadata, online ones first; hidden ones are not listed', async (t) => {
   const own = await startTestRelay({ policy: shown });
   t.after(() => own.stop());
   assert.match((await page(own)).text, /None is listed/);
@@ -137,7 +137,7 @@ const hostile = {
   ],
 };
 
-test('whatever a tenant chose is text in a real browser: nothing runs, links away or turns the page around', async (t) => {
+test('tenant text is plain text in Chromium: no script, no link, no bidi override', async (t) => {
   const own = await startTestRelay({ policy: shown });
   t.after(() => own.stop());
   await lease(own, 'evil', hostile);
@@ -175,7 +175,7 @@ test('whatever a tenant chose is text in a real browser: nothing runs, links awa
   assert.equal(await tab.evaluate("getComputedStyle(document.querySelector('.services')).display"), 'grid');
 });
 
-test('the page is read without script, in the dark and on a phone, and its colours can be told apart', async (t) => {
+test('the landing page works without script, in dark mode, on a phone, with sufficient contrast', async (t) => {
   await lease(relay, 'seen', { description: 'words', owner: 'ana', tags: ['tag'] });
   const browser = await startBrowser(t, relay);
   for (const colorScheme of ['light', 'dark'] as const) {
@@ -215,7 +215,7 @@ const faintTexts = `(() => {
   });
 })()`;
 
-test('a page of many services is bounded, and tells how many more there are', () => {
+test('the landing page lists a bounded number of services, and shows how many more there are', () => {
   const services = Array.from({ length: 200 }, (_, i) => ({
     hostname: `${'x'.repeat(60)}${i}.portal.localhost`,
     online: true,
@@ -229,7 +229,7 @@ test('a page of many services is bounded, and tells how many more there are', ()
   assert.match(text, /And 1234 more/);
 });
 
-test('of more services than the page lists, the first by name are shown, those online before the others', () => {
+test('the landing page lists online services first, then by name', () => {
   const all = Array.from({ length: 1_000 }, (_, i) => {
     const name = `n${String((i * 7_919) % 1_000).padStart(3, '0')}`;
     return { hostname: name, metadata: { description: `about ${name}` } } as Lease;
@@ -252,7 +252,7 @@ test('of more services than the page lists, the first by name are shown, those o
   assert.match(text, /And 799 more/);
 });
 
-test('a source that asks too often is told to wait', async () => {
+test('a source that requests the landing page too often is rate_limited', async () => {
   const answers = await Promise.all(
     Array.from({ length: 90 }, () => call(relay, 'GET', '/', { headers: {} }).catch(String)),
   );

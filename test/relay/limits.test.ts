@@ -30,13 +30,13 @@ test('reserved names cannot be leased', () =>
     await register(relay, { name: 'www2' });
   }));
 
-test('the name of a host that leads to the API cannot be leased', () =>
+test('the name of an API hostname cannot be leased', () =>
   withRelay({ apiHosts: ['console.portal.localhost', 'elsewhere.example'] }, async (relay) => {
     await assert.rejects(register(relay, { name: 'console' }), refusedWith('hostname_conflict', 409));
     await register(relay, { name: 'elsewhere' });
   }));
 
-test('leases are limited by wallet; registering one again takes no more room, giving one back makes room', () =>
+test('leases are limited by wallet; registering again uses no more, unregistering frees one', () =>
   withRelay({ maxLeasesPerWallet: 2 }, async (relay) => {
     const wallet = freshWallet();
     const first = await register(relay, { name: 'one', wallet });
@@ -49,7 +49,7 @@ test('leases are limited by wallet; registering one again takes no more room, gi
     await assert.rejects(register(relay, { name: 'five', wallet }), refusedWith('rate_limited', 429));
   }));
 
-test('leases are limited by source address, however many wallets there are; expired ones do not count', (t) =>
+test('leases are limited by source address over all wallets; expired ones do not count', (t) =>
   withRelay({ maxLeasesPerSource: 2 }, async (relay) => {
     await register(relay, { name: 'short', ttl: 30 });
     await register(relay, { name: 'long', ttl: 600 });
@@ -58,7 +58,7 @@ test('leases are limited by source address, however many wallets there are; expi
     await register(relay, { name: 'more' });
   }));
 
-test('renewing without end is rate_limited, for that lease alone', () =>
+test('too many renewals are rate_limited, for that lease only', () =>
   withRelay({}, async (relay) => {
     const [lease, other] = [await register(relay, { name: 'eager' }), await register(relay, { name: 'calm' })];
     const codes = await Promise.all(
@@ -68,7 +68,7 @@ test('renewing without end is rate_limited, for that lease alone', () =>
     assert.equal((await call(relay, 'POST', '/sdk/renew', { body: {}, token: other.token })).status, 200);
   }));
 
-test('a limit by time goes on when the clock of the machine is set back', (t) =>
+test('a time-based limit continues when the system clock is set back', (t) =>
   withRelay({}, async (relay) => {
     const { token } = await register(relay, { name: 'back' });
     const renew = async () => (await call(relay, 'POST', '/sdk/renew', { body: {}, token })).status;
@@ -80,7 +80,7 @@ test('a limit by time goes on when the clock of the machine is set back', (t) =>
     assert.equal(await renew(), 200);
   }));
 
-test('who brings forged tokens without end is not listened to for a while', () =>
+test('a source of many forged tokens is rate_limited', () =>
   withRelay({}, async (relay) => {
     const statuses = new Set<number>();
     for (let round = 0; round < 14; round++) {
@@ -90,7 +90,7 @@ test('who brings forged tokens without end is not listened to for a while', () =
     assert.deepEqual([...statuses].sort(), [401, 429]);
   }));
 
-test('public connections are limited by source; one that closes makes room', () =>
+test('public connections are limited by source; a closed one frees a slot', () =>
   withRelay({ maxConnectionsPerSource: 4 }, async (relay) => {
     const held = await Promise.all(Array.from({ length: 4 }, () => dialPublic(relay)));
     const refused = await dialPublic(relay);
@@ -107,7 +107,7 @@ test('public connections are limited by source; one that closes makes room', () 
     for (const socket of held) socket.destroy();
   }));
 
-test('reverse sessions through the public port leave room for visitors from their address, other requests do not', () =>
+test('reverse sessions on the public port do not count as visitors of their address, other requests do', () =>
   withRelay({ maxConnectionsPerSource: 3 }, async (relay) => {
     const { token } = await register(relay, { name: 'full', ttl: 600 });
     const upgrade = (protocol: string) => ({ Connection: 'Upgrade', Upgrade: protocol });
@@ -131,7 +131,7 @@ test('reverse sessions through the public port leave room for visitors from thei
     for (const socket of held) socket.destroy();
   }));
 
-test('connections served at once are limited by lease, and another lease does not notice', () =>
+test('concurrent connections are limited by lease, and other leases are not affected', () =>
   withRelay({ maxConnectionsPerLease: 2 }, async (relay) => {
     const serve = async (name: string) => {
       const lease = await register(relay, { name, ttl: 600 });
@@ -154,7 +154,7 @@ test('connections served at once are limited by lease, and another lease does no
     for (const visitor of live) visitor.destroy();
   }));
 
-test('a tunnel that never reads, and a visitor that never reads, hold the other end back: nothing piles up', () =>
+test('a tunnel or visitor that never reads applies backpressure: buffers stay bounded', () =>
   withRelay({}, async (relay) => {
     const lease = await register(relay, { name: 'stuck', ttl: 600 });
     const hello = await clientHello(lease.hostname);
@@ -178,7 +178,7 @@ test('a tunnel that never reads, and a visitor that never reads, hold the other 
     tunnel.destroy();
   }));
 
-test('a body without end is refused, and read no further', () =>
+test('an endless body is refused, and reading stops', () =>
   withRelay({}, async (relay) => {
     const socket = await connectTls(relay);
     socket.on('error', () => {});

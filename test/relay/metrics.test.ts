@@ -31,7 +31,7 @@ async function scrape(): Promise<Scrape> {
   return parseScrape((await curl(metricsUrl())).text);
 }
 
-test('curl gets the Prometheus text format, with the process and the relay in it', async () => {
+test('curl gets metrics of process and relay in the Prometheus text format', async () => {
   const { status, text, type } = await curl(metricsUrl());
   assert.equal(status, 200);
   assert.equal(type, 'text/plain; version=0.0.4; charset=utf-8');
@@ -42,7 +42,7 @@ test('curl gets the Prometheus text format, with the process and the relay in it
   assert.ok(value('portal_build_info') === 1);
 });
 
-test('sessions, connections, handshakes, signatures and bytes of a visit are counted', async (t) => {
+test('metrics count sessions, connections, handshakes, signatures and bytes', async (t) => {
   const service = await startHttpService(t, (request, response) => {
     request.resume().on('end', () => response.end('x'.repeat(300_000)));
   });
@@ -64,7 +64,7 @@ test('sessions, connections, handshakes, signatures and bytes of a visit are cou
   assert.ok(now.value('portal_api_requests_total', { operation: 'openReverseSession', result: 'ok' }) >= 1);
 });
 
-test('with discovery, relays that are known and what was refused are counted, each kind from zero on', async (t) => {
+test('metrics count known relays and refused descriptors, starting at zero', async (t) => {
   const discovery = { bootstraps: [], allowPrivate: false };
   const finder = await startTestRelay({ metricsPort: 0, discovery });
   t.after(() => finder.stop());
@@ -80,7 +80,7 @@ test('with discovery, relays that are known and what was refused are counted, ea
   assert.equal((await scrape()).types.has('portal_relays_held'), false);
 });
 
-test('datagrams are counted, and so are those that no tunnel was there to take', async (t) => {
+test('metrics count datagrams, and those without a tunnel', async (t) => {
   const ports = await startTestRelay({ ...(await withPorts(1)), metricsPort: 0 });
   t.after(() => ports.stop());
   const { udpPort } = await register(ports, { name: 'unheard', udp: true });
@@ -97,7 +97,7 @@ test('datagrams are counted, and so are those that no tunnel was there to take',
   assert.equal(now.types.get('portal_datagrams_total'), 'counter');
 });
 
-test('a connection that lives is a live session, and an open connection', async () => {
+test('metrics show a live connection as a live session and an open connection', async () => {
   const lease = await register(relay, { name: 'living', ttl: 60 });
   const { visitor, tenant } = await handshake(relay, lease, ({ body }) => signCall(relay, lease.token, body));
   const now = await scrape();
@@ -106,7 +106,7 @@ test('a connection that lives is a live session, and an open connection', async 
   await endVisit({ visitor, tenant });
 });
 
-test('what is refused is counted by its reason', async () => {
+test('metrics count refused connections by reason', async () => {
   const stranger = visit(relay, `nobody.${relay.rootHost}`);
   await once(stranger, 'error');
   const silent = await dialPublic(relay);
@@ -133,7 +133,7 @@ test('what is refused is counted by its reason', async () => {
   assert.ok(value('portal_api_requests_total', { operation: 'none', result: 'not_found' }) >= 1);
 });
 
-test('metrics are on loopback only, at one path, for readers, and not for a page that was pointed here', async () => {
+test('metrics are served on loopback only, at one path, with GET, and not to DNS rebinding', async () => {
   assert.equal((await curl('-X', 'POST', metricsUrl())).status, 405);
   assert.equal((await curl(metricsUrl().replace('/metrics', '/'))).status, 404);
   assert.equal((await curl('-H', 'Host: rebound.example.com', metricsUrl())).status, 403);
@@ -150,7 +150,7 @@ test('metrics are on loopback only, at one path, for readers, and not for a page
   }
 });
 
-test('without a port there are no metrics, and a port that is taken is told at start', async (t: TestContext) => {
+test('without a port there are no metrics, and a port in use is reported at start', async (t: TestContext) => {
   const without = await startTestRelay();
   assert.equal(without.relay.metricsPort, undefined);
   await without.stop();
@@ -181,7 +181,7 @@ function sourceOf(traffic: Map<string, Traffic>): TrafficSource & { end(hostname
   };
 }
 
-test('the hostnames that moved the most have bytes of their own, the rest is summed, and no sum ever falls', () => {
+test('hostnames with the most traffic have their own byte counters, the rest is summed, and counters never decrease', () => {
   const traffic = leases('a', 'b', 'c', 'd');
   const source = sourceOf(traffic);
   const move = (hostname: string, up: number) => ((traffic.get(hostname) as Traffic).up += up);
@@ -218,7 +218,7 @@ test('the hostnames that moved the most have bytes of their own, the rest is sum
   assert.equal(counted.total.up, 5_917);
 });
 
-test('a hostname that was registered anew goes on counting', () => {
+test('the byte counter of a hostname continues after a new registration', () => {
   const [before, now] = [leases('a'), leases('a')];
   const [old, current] = [sourceOf(before), sourceOf(now)];
   const counted = new LeaseTraffic({ pastTraffic: old.pastTraffic, all: () => [...old.all(), ...current.all()] }, 1);
@@ -230,7 +230,7 @@ test('a hostname that was registered anew goes on counting', () => {
   assert.deepEqual(counted.named.get('a'), { up: 0, down: 115 });
 });
 
-test('bytes of what has ended are kept, and counted once, however it ended', () => {
+test('bytes of ended connections are counted once', () => {
   const directory = new SessionRegistry();
   const lease = (hostname: string, generation: string) => ({ hostname, generation }) as Lease;
   const open = { destroy: () => {}, reset: () => {}, tunnelIp: '', traffic: { up: 0, down: 0 } };

@@ -11,7 +11,7 @@ const challenge = (source: string, { expiresAt = 1_000, request = '{}' } = {}) =
   source,
 });
 
-test('a challenge is taken once, and not when it has expired', () => {
+test('a challenge can be taken once, and not after it expires', () => {
   const open = new OpenChallenges();
   const [good, late] = [challenge('a'), challenge('a')];
   open.put(good, 0);
@@ -23,14 +23,14 @@ test('a challenge is taken once, and not when it has expired', () => {
   assert.equal(open.size, 0);
 });
 
-test('what has expired makes room at the next challenge', () => {
+test('expired challenges are removed at the next challenge', () => {
   const open = new OpenChallenges();
   for (let count = 0; count < 100; count++) open.put(challenge('a'), 0);
   open.put(challenge('a', { expiresAt: 2_000 }), 1_000);
   assert.equal(open.size, 1);
 });
 
-test('sources that hold many cannot keep out one that holds few, by number or by bytes', () => {
+test('sources with many challenges cannot block a source with few, by number or bytes', () => {
   for (const open of [new OpenChallenges(100), new OpenChallenges(1_000, 100 * 2 * 120)]) {
     const honest = challenge('honest');
     open.put(honest, 0);

@@ -78,7 +78,7 @@ async function readStart(socket: Socket): Promise<number> {
   return marker;
 }
 
-test('a session without a binding is claimed for the port, with 0x01 and then the visitor, both ways to their ends', async (t) => {
+test('a TCP port connection uses a session without binding: 0x01, then the visitor’s bytes, with half-close', async (t) => {
   const relay = await relayFor(t, await withPorts(2));
   const lease = await register(relay, { name: 'plain', tcp: true });
   const { first, last } = relay.config.portRange!;
@@ -93,7 +93,7 @@ test('a session without a binding is claimed for the port, with 0x01 and then th
   assert.equal((await readAll(visitor)).toString(), 'pong');
 });
 
-test('with X-Portal-Proxy the header comes right behind 0x01, though the session has a binding', async (t) => {
+test('with X-Portal-Proxy the PROXY header follows 0x01 directly, even on a session with a binding', async (t) => {
   const relay = await relayFor(t, await withPorts(2));
   const lease = await register(relay, { name: 'who', tcp: true });
   const { socket: session } = await openSession(relay, { ...sessionHeaders(lease.token), 'X-Portal-Proxy': '2' });
@@ -109,7 +109,7 @@ test('with X-Portal-Proxy the header comes right behind 0x01, though the session
   session.destroy();
 });
 
-test('a session without a binding never serves TLS, nor is it let in for a lease without a port', async (t) => {
+test('a session without a binding never serves TLS, and is refused for a lease without a port', async (t) => {
   const relay = await relayFor(t, await withPorts(2));
   const [lease, without] = [
     await register(relay, { name: 'both', tcp: true }),
@@ -128,7 +128,7 @@ test('a session without a binding never serves TLS, nor is it let in for a lease
   for (const socket of [session, bound, tlsVisitor]) socket.destroy();
 });
 
-test('a balancer says who the visitor is on this port as well', async (t) => {
+test('a trusted load balancer gives the visitor address on TCP ports too', async (t) => {
   const relay = await relayFor(t, { ...(await withPorts(2)), proxyProtocolFrom: ['127.0.0.6'] });
   const lease = await register(relay, { name: 'behind', tcp: true });
   const { socket: session } = await openSession(relay, { ...token(lease), 'X-Portal-Proxy': '2' });
@@ -144,7 +144,7 @@ test('a balancer says who the visitor is on this port as well', async (t) => {
   session.destroy();
 });
 
-test('a visitor is reset when the session breaks, and not led to believe that all was said', async (t) => {
+test('a visitor is reset, not ended, when the session breaks', async (t) => {
   const relay = await relayFor(t, await withPorts(2));
   const lease = await register(relay, { name: 'breaks', tcp: true });
   const { socket: session, opened } = openWebSocket(t, relay, lease);
@@ -157,7 +157,7 @@ test('a visitor is reset when the session breaks, and not led to believe that al
   assert.equal((await broken)[0].code, 'ECONNRESET');
 });
 
-test('visitors count against the limits by lease and by source, and are reset past them', async (t) => {
+test('TCP port visitors count against the limits by lease and source, and are reset above them', async (t) => {
   const relay = await relayFor(t, { ...(await withPorts(2)), maxConnectionsPerLease: 1 });
   const lease = await register(relay, { name: 'full', tcp: true });
   const { socket: session } = await openSession(relay, token(lease));
@@ -173,7 +173,7 @@ test('visitors count against the limits by lease and by source, and are reset pa
   session.destroy();
 });
 
-test('a port is of one lease; the range and the number allowed end it, each by its own code', async (t) => {
+test('a port belongs to one lease; a full range and a reached limit have their own error codes', async (t) => {
   const relay = await relayFor(t, await withPorts(2));
   const [one, two] = [
     await register(relay, { name: 'one', tcp: true }),
@@ -193,7 +193,7 @@ test('a port is of one lease; the range and the number allowed end it, each by i
   assert.equal(await codeOf(register(capped, { name: 'more', tcp: true })), 'none');
 });
 
-test('a relay without ports says so, and one whose ports are turned off says that, before anything is signed', async (t) => {
+test('a relay without ports, or with ports turned off, refuses the challenge with its error code', async (t) => {
   const challenge = async (settings: Settings, want: object) => {
     const relay = await relayFor(t, settings);
     const body = { identity: { name: 'asks', address: freshWallet().address }, ...want };
@@ -207,7 +207,7 @@ test('a relay without ports says so, and one whose ports are turned off says tha
   assert.deepEqual(await challenge(off, { udp_enabled: true }), [403, 'udp_disabled']);
 });
 
-test('a port that another program has is passed over, and not handed out', async (t) => {
+test('a port in use by another program is skipped', async (t) => {
   const settings = await withPorts(3);
   const { first } = settings.portRange!;
   await occupy(t, first);
@@ -217,7 +217,7 @@ test('a port that another program has is passed over, and not handed out', async
   assert.equal(await codeOf(register(relay, { name: 'late', tcp: true })), 'tcp_port_exhausted');
 });
 
-test('renewing and registering again keep the port; without asking for it, it goes', async (t) => {
+test('renewing and registering again keep the port; registering without it releases it', async (t) => {
   const relay = await relayFor(t, await withPorts(3));
   const lease = await register(relay, { name: 'stays', tcp: true });
   assert.equal((await call(relay, 'POST', '/sdk/renew', { body: {}, token: lease.token })).status, 200);
@@ -233,7 +233,7 @@ test('renewing and registering again keep the port; without asking for it, it go
   assert.equal(await fateOf(t, lease.tcpPort), 'ECONNREFUSED');
 });
 
-test('given back, the port closes at once, is kept for its identity for 5 minutes, and what lives may finish', async (t) => {
+test('an unregistered port closes at once, is reserved for its identity for 5 minutes, and live connections finish', async (t) => {
   const relay = await relayFor(t, await withPorts(1));
   const lease = await register(relay, { name: 'mine', tcp: true });
   const { socket: session } = await openSession(relay, token(lease));
@@ -255,7 +255,7 @@ test('given back, the port closes at once, is kept for its identity for 5 minute
   assert.equal((await register(relay, { name: 'other', wallet: other, tcp: true })).tcpPort, lease.tcpPort);
 });
 
-test('when the lease expires, its port closes and its connections are cut', async (t) => {
+test('when a lease expires its port and its connections close', async (t) => {
   const relay = await relayFor(t, await withPorts(2));
   const lease = await register(relay, { name: 'brief', ttl: 30, tcp: true });
   const { socket: session } = await openSession(relay, token(lease));
@@ -295,7 +295,7 @@ test('allocated and reserved ports survive a restart of the relay', async (t) =>
   assert.equal((await register(relay, { name: 'held', wallet: held.wallet, tcp: true })).tcpPort, held.tcpPort);
 });
 
-test('a port that another program took over a restart comes back when it is free; a new registration gets another', async (t) => {
+test('a port that another program took during a restart returns when free; a new registration gets another', async (t) => {
   const stateDir = mkdtempSync(join(tmpdir(), 'portal-ports-'));
   t.after(() => rmSync(stateDir, { recursive: true, force: true }));
   const settings = { ...(await withPorts(3)), stateDir };
@@ -325,7 +325,7 @@ async function startAdmin(relay: TestRelay, wallet: Wallet) {
   };
 }
 
-test('an admin turns ports off: they close and their connections are cut at once; on again: leases have theirs back', async (t) => {
+test('turning ports off closes them and their connections at once; turning them on restores them', async (t) => {
   const admin = freshWallet();
   const relay = await relayFor(t, { ...(await withPorts(2)), adminWallets: [admin.address] });
   const { set, snapshot } = await startAdmin(relay, admin);
@@ -352,7 +352,7 @@ test('an admin turns ports off: they close and their connections are cut at once
   next.destroy();
 });
 
-test('a ban closes the port of the lease and cuts its connections', async (t) => {
+test('a ban closes the port of the lease and its connections', async (t) => {
   const admin = freshWallet();
   const relay = await relayFor(t, { ...(await withPorts(2)), adminWallets: [admin.address] });
   const { set } = await startAdmin(relay, admin);
@@ -368,7 +368,7 @@ test('a ban closes the port of the lease and cuts its connections', async (t) =>
   assert.equal(await fateOf(t, lease.tcpPort), 'ECONNREFUSED');
 });
 
-test('a registration that gets only one of two ports leaves the other one free', async (t) => {
+test('a registration that gets only one of two ports releases it', async (t) => {
   const relay = await relayFor(t, await withPorts(2, { udp: { maxLeases: 1 } }));
   await register(relay, { name: 'first', udp: true });
   assert.equal(await codeOf(register(relay, { name: 'second', tcp: true, udp: true })), 'udp_capacity_exceeded');

@@ -49,7 +49,7 @@ const frame = (bytes: Buffer): Buffer => {
 const end = Buffer.alloc(4);
 const cut = Buffer.alloc(4, 0xff);
 
-test('one session serves connection after connection, each direction ending on its own, each with a binding of its own', async () => {
+test('a recycled session serves connections in sequence, with half-close and a new binding for each', async () => {
   const { socket: session, head } = await openSession(relay, headers());
   assert.match(head, /^X-Portal-Recycle: 1\r$/im);
   const bindings = new Set<string>();
@@ -69,7 +69,7 @@ test('one session serves connection after connection, each direction ending on i
   session.destroy();
 });
 
-test('without the header a session serves one connection, unframed, and is closed', async () => {
+test('without the recycle header a session serves one unframed connection, and is closed', async () => {
   const { socket: session, head } = await openSession(relay, sessionHeaders(lease.token));
   assert.doesNotMatch(head, /recycle/i);
   const { socket, hello } = await visitor();
@@ -86,7 +86,7 @@ test('an X-Portal header with an unknown value is refused as invalid_request', a
   assert.equal(body.error.code, 'invalid_request');
 });
 
-test('a visitor that is reset cuts its connection and no other', async () => {
+test('a visitor’s reset cuts its connection only', async () => {
   const { socket: session } = await openSession(relay, headers());
   const first = await visitor();
   await readOpening(session);
@@ -101,7 +101,7 @@ test('a visitor that is reset cuts its connection and no other', async () => {
   session.destroy();
 });
 
-test('a tunnel that cuts resets its visitor, and the session serves the next', async () => {
+test('a cut by the tunnel resets its visitor, and the session serves the next', async () => {
   const { socket: session } = await openSession(relay, headers());
   const first = await visitor();
   await readOpening(session);
@@ -129,7 +129,7 @@ for (const [name, bytes] of [
   });
 }
 
-test('a tunnel that speaks before the next connection starts loses the session', async () => {
+test('a tunnel that sends before the next connection starts loses the session', async () => {
   const { socket: session } = await openSession(relay, headers());
   const { socket } = await visitor();
   await readOpening(session);
@@ -142,7 +142,7 @@ test('a tunnel that speaks before the next connection starts loses the session',
   await gone(session);
 });
 
-test('a session whose lease is gone does not come back', async () => {
+test('a session whose lease has ended is not recycled', async () => {
   const other = await register(relay, { name: 'gone-soon' });
   const { socket: session } = await openSession(relay, {
     ...sessionHeaders(other.token),

@@ -24,7 +24,7 @@ async function fetchBytes(path: string, headers: Record<string, string> = {}) {
   }
 }
 
-test('the relay gives the contract it was built with, bare', async () => {
+test('the relay serves the contract that it was built with', async () => {
   const { status, headers, body } = await call(relay, 'GET', '/openapi.json');
   assert.equal(status, 200);
   assert.equal(headers['content-type'], 'application/json; charset=utf-8');
@@ -33,7 +33,7 @@ test('the relay gives the contract it was built with, bare', async () => {
   assert.deepEqual(body, JSON.parse(readFileSync(contractPath, 'utf8')));
 });
 
-test('the script of the reference may be kept for ever, and comes compressed to whoever takes that', async () => {
+test('the script of the API reference is immutable for caches, and compressed if accepted', async () => {
   const page = (await fetchBytes('/docs')).bytes.toString();
   const path = /<script src="([^"]+)"/.exec(page)?.[1] as string;
   assert.match(path, /^\/docs\/reference\.js\?v=[0-9a-f]{16}$/);
@@ -50,14 +50,14 @@ test('the script of the reference may be kept for ever, and comes compressed to 
   }
 });
 
-test('the script says how long it is, to HEAD as well', async () => {
+test('the script of the API reference has a Content-Length, for HEAD too', async () => {
   const { headers, bytes } = await fetchBytes('/docs/reference.js');
   assert.equal(headers['content-length'], String(bytes.length));
   const head = await call(relay, 'HEAD', '/docs/reference.js');
   assert.deepEqual([head.status, head.headers['content-length']], [200, String(bytes.length)]);
 });
 
-test('readers of the script that stop reading do not make the relay hold it for each of them', async (t) => {
+test('slow readers of the script share one copy in memory', async (t) => {
   const port = await freePort();
   const { child, ca } = await startRelayProcess(t, temporaryDirectory(t), port, port, [
     '--max-connections-per-address',
@@ -80,7 +80,7 @@ test('readers of the script that stop reading do not make the relay hold it for 
   assert.ok(residentBytes(child) - before < 50_000_000, `${residentBytes(child) - before} bytes more`);
 });
 
-test('the reference renders in a browser that reaches nothing but the relay, within its own policy', async (t) => {
+test('the API reference renders in Chromium from the relay alone, within its own policy', async (t) => {
   const { page, faults, requests } = await openPage(await startBrowser(t));
   await page.goto(`${relay.url}/docs`);
   await page.waitForSelector('h2:has-text("Open a reverse session")', { timeout: 20_000 });
@@ -95,7 +95,7 @@ test('the reference renders in a browser that reaches nothing but the relay, wit
   assert.deepEqual(elsewhere, []);
 });
 
-test('the policy of the reference allows neither other origins nor framing', async () => {
+test('the policy of the API reference allows neither other origins nor framing', async () => {
   const { headers } = await fetchBytes('/docs');
   const policy = String(headers['content-security-policy']);
   assert.ok(policy.startsWith("default-src 'none'; script-src 'self'; "));

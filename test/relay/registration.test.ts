@@ -21,7 +21,7 @@ async function signedChallenge(name: string, wallet = freshWallet()) {
   return { challenge_id, siwe_message, siwe_signature: await wallet.signMessage(siwe_message) };
 }
 
-test('metadata that the contract does not know, and so does not bound, is not kept', async () => {
+test('metadata fields outside the contract are not stored', async () => {
   const wallet = freshWallet();
   const metadata = { owner: 'me', other: 'x'.repeat(50_000) };
   const { data } = (await challengeFor('bounded', wallet.address, { metadata })).body;
@@ -44,7 +44,7 @@ const refusedAs = (answer: Awaited<ReturnType<typeof call>>, status: number, cod
   assert.equal(answer.body.ok, false);
 };
 
-test('a challenge is an EIP-4361 message of the configured URL, whatever Host the request names', async () => {
+test('a challenge is an EIP-4361 message for the configured URL, whatever Host the request has', async () => {
   const { address } = freshWallet();
   const body = JSON.stringify({ identity: { name: 'siwe', address } });
   const socket = await connectTls(relay);
@@ -79,24 +79,24 @@ test('a signed challenge gives a lease and an EdDSA token of the relay', async (
   assert.ok(lease.expiresAt - Date.now() > 55_000 && lease.expiresAt - Date.now() <= 60_000);
 });
 
-test('a lease is no longer than the relay allows', async () => {
+test('a lease is at most as long as the relay allows', async () => {
   const lease = await register(relay, { name: 'long', ttl: 86_400 });
   assert.ok(lease.expiresAt - Date.now() <= 3_600_000);
 });
 
-test('a challenge can be used once', async () => {
+test('a registration challenge can be used once', async () => {
   const body = await signedChallenge('once');
   assert.equal((await call(relay, 'POST', '/sdk/register', { body })).status, 201);
   refusedAs(await call(relay, 'POST', '/sdk/register', { body }), 401, 'unauthorized');
 });
 
-test('two registrations that race for one challenge get one lease', async () => {
+test('two concurrent registrations with one challenge get one lease', async () => {
   const body = await signedChallenge('race');
   const answers = await Promise.all([1, 2, 3, 4].map(() => call(relay, 'POST', '/sdk/register', { body })));
   assert.deepEqual(answers.map(({ status }) => status).sort(), [201, 401, 401, 401]);
 });
 
-test('a signature of another account, or over another message, is refused and spends the challenge', async () => {
+test('a signature of another account, or over another message, is refused and uses up the challenge', async () => {
   const wallet = freshWallet();
   const mallory = freshWallet();
   const { challenge_id, siwe_message } = (await challengeFor('stolen', wallet.address)).body.data;
@@ -134,13 +134,13 @@ test('a hostname has one owner; the same identity may register again', async () 
   assert.equal((await call(relay, 'POST', '/sdk/renew', { body: {}, token: second.token })).status, 200);
 });
 
-test('a name that was challenged by two accounts goes to the one that answers first', async () => {
+test('a name challenged by two accounts goes to the one that registers first', async () => {
   const [first, second] = await Promise.all([signedChallenge('contested'), signedChallenge('contested')]);
   assert.equal((await call(relay, 'POST', '/sdk/register', { body: first })).status, 201);
   refusedAs(await call(relay, 'POST', '/sdk/register', { body: second }), 409, 'hostname_conflict');
 });
 
-test('renewing gives a new expiry and a new token, by header or body, but not by two that differ', async () => {
+test('renewing, by header or body token, gives a new expiry and token; two different tokens are refused', async () => {
   const lease = await register(relay, { name: 'renewed', ttl: 5 });
   const byHeader = await call(relay, 'POST', '/sdk/renew', { body: { ttl: 50 }, token: lease.token });
   assert.equal(byHeader.status, 200);
@@ -156,7 +156,7 @@ test('renewing gives a new expiry and a new token, by header or body, but not by
   );
 });
 
-test('no token, a forged one and one of another relay are unauthorized', async () => {
+test('a missing token, a forged one and one of another relay are unauthorized', async () => {
   refusedAs(await call(relay, 'POST', '/sdk/renew', { body: {} }), 401, 'unauthorized');
   refusedAs(await call(relay, 'POST', '/sdk/renew', { body: {}, token: 'a.b.c' }), 401, 'unauthorized');
   refusedAs(await call(relay, 'POST', '/sdk/renew', { body: {}, token: 'x'.repeat(6_000) }), 401, 'unauthorized');
@@ -177,7 +177,7 @@ test('no token, a forged one and one of another relay are unauthorized', async (
   }
 });
 
-test('an ES256K token of an earlier release is taken, one that was altered or signed by another key is not', async () => {
+test('an ES256K token of an earlier release is accepted, unless altered or signed by another key', async () => {
   const lease = await register(relay, { name: 'earlier' });
   const identity = JSON.parse(readFileSync(join(relay.config.stateDir, 'identity.json'), 'utf8')) as {
     private_key: string;
@@ -202,7 +202,7 @@ function es256k(token: string, privateKey: string): string {
   return `${head}.${body}.${Buffer.from(r.slice(2) + s.slice(2), 'hex').toString('base64url')}`;
 }
 
-test('unregistering frees the name at once; its token finds no lease any more', async () => {
+test('unregistering frees the name at once; the token then gets lease_not_found', async () => {
   const lease = await register(relay, { name: 'freed' });
   const answer = await call(relay, 'POST', '/sdk/unregister', { body: {}, token: lease.token });
   assert.deepEqual([answer.status, answer.body], [200, { ok: true, data: {} }]);
@@ -211,7 +211,7 @@ test('unregistering frees the name at once; its token finds no lease any more', 
   refusedAs(await call(relay, 'POST', '/sdk/renew', { body: {}, token: lease.token }), 404, 'lease_not_found');
 });
 
-test('bad identities get the code that says what is wrong', async () => {
+test('invalid identities get specific error codes', async () => {
   const { address } = freshWallet();
   for (const name of ['', '-a', 'a-', 'a.b', 'ä', 'a_b', 'a'.repeat(64), 'a b', '*']) {
     refusedAs(await challengeFor(name, address), 400, 'invalid_request');
@@ -223,7 +223,7 @@ test('bad identities get the code that says what is wrong', async () => {
   assert.equal((await challengeFor('any-case', `0x${address.slice(2).toUpperCase()}`)).status, 201);
 });
 
-test('an xn-- name is leased only where it is valid IDNA that browsers write the same way', async () => {
+test('an xn-- name is leased only if it is valid IDNA that browsers keep unchanged', async () => {
   const { address } = freshWallet();
   for (const name of ['xn--mnchen-3ya', 'XN--MNCHEN-3YA', 'xn--55qx5d', 'ab--cd'])
     assert.equal((await challengeFor(name, address)).status, 201, name);
@@ -231,13 +231,13 @@ test('an xn-- name is leased only where it is valid IDNA that browsers write the
     refusedAs(await challengeFor(name, address), 400, 'invalid_request');
 });
 
-test('TCP and UDP leases are not offered yet, and say so', async () => {
+test('a relay without TCP and UDP ports refuses such leases with its error code', async () => {
   const { address } = freshWallet();
   refusedAs(await challengeFor('ports', address, { tcp_enabled: true }), 503, 'feature_unavailable');
   refusedAs(await challengeFor('ports', address, { udp_enabled: true }), 503, 'feature_unavailable');
 });
 
-test('bad bodies get invalid_json or invalid_request', async () => {
+test('invalid bodies get invalid_json or invalid_request', async () => {
   const post = async (body: string, headers = {}) =>
     await call(relay, 'POST', '/sdk/register/challenge', { body, headers });
   refusedAs(await post('{"identity":'), 400, 'invalid_json');
@@ -254,7 +254,7 @@ test('bad bodies get invalid_json or invalid_request', async () => {
   refusedAs(await challengeFor('meta', freshWallet().address, { metadata: { tags } }), 400, 'invalid_request');
 });
 
-test('a body of another media type is never passed over', async () => {
+test('a body of another media type is never ignored', async () => {
   const lease = await register(relay, { name: 'media' });
   const headers = { 'content-type': 'text/plain' };
   refusedAs(
@@ -264,7 +264,7 @@ test('a body of another media type is never passed over', async () => {
   );
 });
 
-test('signatures of other shapes are refused without trouble', async () => {
+test('malformed signatures are refused', async () => {
   for (const siwe_signature of [
     '0x',
     '0x00',
@@ -290,7 +290,7 @@ test('signatures of other shapes are refused without trouble', async () => {
   );
 });
 
-test('asking for challenges without end is rate_limited, with a time to come back', async () => {
+test('too many challenge requests are rate_limited with Retry-After', async () => {
   const limited = await startTestRelay();
   try {
     const { address } = freshWallet();
@@ -309,7 +309,7 @@ test('asking for challenges without end is rate_limited, with a time to come bac
   }
 });
 
-test('the domain says how to sign and shows the chain that tenants present', async () => {
+test('the domain response has the signing modes and the tenant certificate chain', async () => {
   const { body } = await call(relay, 'GET', '/sdk/domain');
   assert.equal(body.data.protocol_version, '5');
   assert.equal(body.data.root_host, relay.rootHost);

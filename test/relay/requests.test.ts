@@ -8,14 +8,14 @@ import { sharedRelay } from '../support/relay.js';
 
 const relay = sharedRelay();
 
-test('a conditional request is answered in full: 304 is no answer of the contract', async () => {
+test('a conditional request gets a full response, since the contract declares no 304', async () => {
   const headers = { 'if-none-match': '*', 'if-modified-since': 'Sun, 01 Mar 2099 12:00:00 GMT' };
   for (const [name, value] of Object.entries(headers))
     for (const path of ['/sdk/domain', '/healthz', '/docs', '/openapi.json'])
       assert.equal((await call(relay, 'HEAD', path, { headers: { [name]: value } })).status, 200, path);
 });
 
-test('a body where none is declared means nothing, whatever it is', async () => {
+test('a body where none is declared is ignored', async () => {
   const answer = await call(relay, 'POST', '/admin/logout');
   for (const [body, type] of [
     ['{', 'application/json'],
@@ -41,7 +41,7 @@ async function raw(head: string): Promise<{
   return { status, code: error?.code, data, allow: headers['allow'] as string | undefined };
 }
 
-test('a path has one spelling, whoever asks, and whatever for', async () => {
+test('a path has exactly one spelling for every client and method', async () => {
   for (const path of [
     '/SDK/domain',
     '/sdk/domain/',
@@ -56,7 +56,7 @@ test('a path has one spelling, whoever asks, and whatever for', async () => {
     }
 });
 
-test('a request target may be a whole URL (RFC 9112 3.2.2)', async () => {
+test('a request target may be in absolute form (RFC 9112 3.2.2)', async () => {
   for (const target of [`${relay.url}/sdk/domain`, 'http://other.example/sdk/domain', `${relay.url}/sdk/domain?a=/b`])
     assert.equal((await raw(`GET ${target} HTTP/1.1`)).data?.['root_host'], relay.rootHost, target);
   for (const target of [relay.url, `${relay.url}/`, `${relay.url}?a`])
@@ -70,13 +70,13 @@ test('HEAD on an upgrade endpoint is method_not_allowed', async () => {
   assert.deepEqual([answer.status, answer.headers['allow']], [405, 'GET']);
 });
 
-test('an address may begin with 0X, as the contract has it', async () => {
+test('an address may begin with 0X, as the contract allows', async () => {
   const { address } = freshWallet();
   const body = { identity: { name: 'shouting', address: address.toUpperCase() } };
   assert.equal((await call(relay, 'POST', '/sdk/register/challenge', { body })).status, 201);
 });
 
-test('no caller has schemas compiled again by another way to write Content-Type', async (t) => {
+test('another spelling of Content-Type does not recompile schemas', async (t) => {
   const bodyless = ['GET', '/healthz'] as const;
   const withBody = ['POST', '/sdk/register/challenge', { body: { identity: { name: '-', address: '-' } } }] as const;
   const withoutBody = ['POST', '/sdk/renew'] as const;
@@ -103,7 +103,7 @@ test('no caller has schemas compiled again by another way to write Content-Type'
   assert.equal(compiled.mock.callCount(), 0);
 });
 
-test('a connection is kept for a minute without requests, as the answer says', async () => {
+test('an idle connection is kept for a minute, as its Keep-Alive header says', async () => {
   const { headers } = await call(relay, 'GET', '/healthz');
   assert.equal(headers['keep-alive'], 'timeout=60');
 });

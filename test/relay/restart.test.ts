@@ -29,14 +29,14 @@ const renew = async (token: string) => await call(relay, 'POST', '/sdk/renew', {
 const challenge = async (name: string, address = freshWallet().address) =>
   await call(relay, 'POST', '/sdk/register/challenge', { body: { identity: { name, address } } });
 
-test('a start that fails for want of its port leaves nothing running', async () => {
+test('a start that fails because its port is in use leaves nothing running', async () => {
   const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
   const before = timers();
   await assert.rejects(startTestRelay({ sniPort: relay.publicPort }), /EADDRINUSE/);
   assert.equal(timers(), before);
 });
 
-test('a lease that lived at the last write renews after a restart, though its token has expired meanwhile', async () => {
+test('a lease that was valid at the last write renews after a restart, even with an expired token', async () => {
   const lease = await register(relay, { name: 'kept', ttl: 30 });
   await restart(120_000);
   assert.equal((await challenge('kept')).body.error.code, 'hostname_conflict');
@@ -50,7 +50,7 @@ test('a lease that lived at the last write renews after a restart, though its to
   );
 });
 
-test('a lease outlives two restarts in a row, though another one was renewed in between', async () => {
+test('a lease survives two restarts in a row, with another lease renewed in between', async () => {
   const [lease, other] = [
     await register(relay, { name: 'kept', ttl: 30 }),
     await register(relay, { name: 'busy', ttl: 30 }),
@@ -61,7 +61,7 @@ test('a lease outlives two restarts in a row, though another one was renewed in 
   assert.equal((await renew(lease.token)).status, 200);
 });
 
-test('a lease that nobody renews after a restart ends with its one fresh TTL, its name reserved for 5 minutes', async () => {
+test('a lease not renewed after a restart expires after one fresh TTL, and its name is reserved for 5 minutes', async () => {
   const lease = await register(relay, { name: 'left', ttl: 5 });
   await restart();
   mock.timers.enable({ apis: ['Date'], now: Date.now() + 31_000 });
@@ -72,7 +72,7 @@ test('a lease that nobody renews after a restart ends with its one fresh TTL, it
   assert.equal((await challenge('left')).status, 201);
 });
 
-test('a reservation outlives a restart; an unregistered name and an open challenge do not', async () => {
+test('a reservation survives a restart; an unregistered name and an open challenge do not', async () => {
   const expired = await register(relay, { name: 'expired', ttl: 1 });
   const freed = await register(relay, { name: 'freed' });
   await call(relay, 'POST', '/sdk/unregister', { body: {}, token: freed.token });
@@ -105,7 +105,7 @@ test('a challenge expires after two minutes', async () => {
   assert.equal((await call(relay, 'POST', '/sdk/register', { body })).body.error.code, 'unauthorized');
 });
 
-test('the relay keeps its identity and its development CA, in files for its owner alone', async () => {
+test('the relay keeps its identity and its development CA in files with mode 0600', async () => {
   const { address } = relay.relay;
   const { ca } = relay;
   await restart();

@@ -24,7 +24,7 @@ let lease: HeldLease;
 
 const honest = ({ body }: SigningCall) => signCall(relay, lease.token, body);
 
-test('an honest handshake is signed, and its visitor sees the certificate of the relay', async () => {
+test('a valid handshake is signed, and its visitor gets the certificate of the relay', async () => {
   const visit = await handshake(relay, lease, honest, { visitorAlpn: ['h2', 'http/1.1'] });
   assert.equal(visit.answer.status, 200, JSON.stringify(visit.answer.body));
   assert.equal(visit.answer.body.data.key_id, 'relay-cert');
@@ -103,7 +103,7 @@ test('an altered transcript is not signed', async (t) => {
     await t.test(name, () => refuses(name, withTranscript(change), { visitorAlpn: ['h2', 'http/1.1'] }));
 });
 
-test('a tenant that picks h2 gets no signature', async () => {
+test('a tenant that selects h2 gets no signature', async () => {
   await refuses('h2', ({ body }) => body, { alpn: ['h2'], visitorAlpn: ['h2'] });
 });
 
@@ -125,7 +125,7 @@ test('other keys, schemes and shapes are refused', async () => {
   await refuses('no base64', ({ body }) => ({ ...body, transcript: '%%%' }));
 });
 
-test('a binding is good for one signature', async () => {
+test('a binding allows one signature', async () => {
   let again;
   const visit = await handshake(relay, lease, async (honestCall) => {
     const first = await honest(honestCall);
@@ -137,7 +137,7 @@ test('a binding is good for one signature', async () => {
   await endVisit(visit);
 });
 
-test('of many calls that race with one binding, one is signed', async () => {
+test('of many concurrent calls with one binding one is signed', async () => {
   let statuses: number[] = [];
   const visit = await handshake(relay, lease, async (honestCall) => {
     const answers = await Promise.all(Array.from({ length: 6 }, () => honest(honestCall)));
@@ -148,7 +148,7 @@ test('of many calls that race with one binding, one is signed', async () => {
   await endVisit(visit);
 });
 
-test('a failed attempt spends the binding', async () => {
+test('a failed attempt uses up the binding', async () => {
   let second;
   const visit = await handshake(relay, lease, async (honestCall) => {
     const failed = await signCall(relay, lease.token, { ...honestCall.body, transcript: 'AAAA' });
@@ -159,7 +159,7 @@ test('a failed attempt spends the binding', async () => {
   await endVisit(visit);
 });
 
-test("tenant B cannot sign with tenant A's binding, which stays good for A", async () => {
+test('tenant B cannot sign with the binding of tenant A, which stays valid for A', async () => {
   const other = await register(relay, { name: 'mallory', ttl: 600 });
   const visit = await handshake(relay, lease, async (honestCall) => {
     const foreign = await signCall(relay, other.token, honestCall.body);
@@ -170,7 +170,7 @@ test("tenant B cannot sign with tenant A's binding, which stays good for A", asy
   await endVisit(visit);
 });
 
-test('no token, no signature; an unknown binding neither', async () => {
+test('no token, or an unknown binding, gets no signature', async () => {
   const body = {
     key_id: 'relay-cert',
     binding: randomBytes(16).toString('base64'),
@@ -181,7 +181,7 @@ test('no token, no signature; an unknown binding neither', async () => {
   assert.equal((await signCall(relay, lease.token, body)).body.error.code, 'invalid_request');
 });
 
-test('a binding dies with its public connection', async () => {
+test('a binding expires with its public connection', async () => {
   const { socket } = await openSession(relay, sessionHeaders(lease.token));
   const visitor = await dialPublic(relay);
   visitor.write(await clientHello(lease.hostname));
@@ -248,7 +248,7 @@ test('a handshake with a HelloRetryRequest is signed', async () => {
   await endVisit({ visitor, tenant });
 });
 
-test('digest mode is off by default, and signs what it is given when it is on', async () => {
+test('digest mode is off by default, and signs the given digest when on', async () => {
   const now = () => Math.floor(Date.now() / 1000);
   const digest = createHash('sha256').update('anything').digest();
   const request = (more = {}) => ({

@@ -46,7 +46,7 @@ function ordinary(socket: Socket): { bytes: number } {
 for (const reuses of [true, false]) {
   const how = reuses ? 'reused buffers' : 'buffers of their own';
 
-  test(`much goes both ways at once through ${how}, whole, to readers fast and slow`, async (t) => {
+  test(`large transfers go both ways at once through ${how} intact, to fast and slow readers`, async (t) => {
     const { visitor, tunnel, ends, counted, over } = await joined(t, reuses);
     const seen = ends.map(ordinary);
     const [up, down] = [randomBytes(12_000_000), randomBytes(9_000_000)];
@@ -64,7 +64,7 @@ for (const reuses of [true, false]) {
     } else assert.deepEqual([seenUp.bytes, seenDown.bytes], [up.length, down.length]);
   });
 
-  test(`a slow visitor gets all through ${how}, and what it does not take is not read`, async (t) => {
+  test(`a slow visitor gets everything through ${how}, with backpressure`, async (t) => {
     const { visitor, tunnel, counted, over } = await joined(t, reuses);
     const down = randomBytes(30_000_000);
     tunnel.end(down);
@@ -76,7 +76,7 @@ for (const reuses of [true, false]) {
     assert.equal(await over, undefined);
   });
 
-  test(`bursts, pauses and small words follow each other through ${how} in order`, async (t) => {
+  test(`bursts, pauses and small writes arrive through ${how} in order`, async (t) => {
     const { visitor, tunnel, over } = await joined(t, reuses);
     const parts = Array.from({ length: 120 }, (_, index) => randomBytes(index % 3 === 0 ? 400_000 : 1 + index * 37));
     const speak = async (socket: Socket) => {
@@ -97,7 +97,7 @@ for (const reuses of [true, false]) {
     assert.equal(await over, undefined);
   });
 
-  test(`one direction's end leaves the other going through ${how}`, async (t) => {
+  test(`half-close works through ${how}`, async (t) => {
     const { visitor, tunnel, over } = await joined(t, reuses);
     visitor.end(randomBytes(1_000_000));
     await readFast(tunnel);
@@ -107,7 +107,7 @@ for (const reuses of [true, false]) {
     assert.equal(await over, undefined);
   });
 
-  test(`a side that breaks amid much breaks the other, through ${how}`, async (t) => {
+  test(`a reset during a large transfer resets the other side through ${how}`, async (t) => {
     const { visitor, tunnel, ends, over } = await joined(t, reuses);
     tunnel.write(randomBytes(5_000_000));
     let got = 0;

@@ -16,7 +16,7 @@ import { until } from '../support/until.js';
 
 const inUse = /the state directory .* is in use by another relay: stop it, or choose another --state-dir/;
 
-test('what was started is stopped in reverse, each once, whatever one of them throws', async () => {
+test('parts are stopped in reverse order, each once, even if one throws', async () => {
   const told: unknown[] = [];
   const stopped: string[] = [];
   const lifecycle = new Lifecycle((error) => told.push(error));
@@ -34,7 +34,7 @@ test('what was started is stopped in reverse, each once, whatever one of them th
   assert.equal(stopped.length, 2);
 });
 
-test('a state directory is of one relay at a time, in one process', async (t) => {
+test('a state directory is locked by one relay within a process', async (t) => {
   const stateDir = temporaryDirectory(t);
   const relay = await startTestRelay({ stateDir });
   await assert.rejects(startTestRelay({ stateDir }), inUse);
@@ -43,7 +43,7 @@ test('a state directory is of one relay at a time, in one process', async (t) =>
   await (await startTestRelay({ stateDir })).stop();
 });
 
-test('a state directory is of one relay at a time, and free when that was killed', async (t) => {
+test('a state directory is locked by one relay across processes, and free after kill -9', async (t) => {
   const dir = join(temporaryDirectory(t), 'state');
   const { child } = await startRelayProcess(t, dir, await freePort());
   const port = await freePort();
@@ -58,7 +58,7 @@ test('a state directory is of one relay at a time, and free when that was killed
   await startRelayProcess(t, dir, port);
 });
 
-test('a start that fails leaves nothing open, and the state directory free', async (t) => {
+test('a failed start leaves nothing open, and the state directory unlocked', async (t) => {
   const stateDir = temporaryDirectory(t);
   const taken = createServer().listen(0, '127.0.0.1');
   t.after(() => taken.close());
@@ -83,7 +83,7 @@ test('a start that fails leaves nothing open, and the state directory free', asy
   await (await startTestRelay({ stateDir })).stop();
 });
 
-test('a damaged database is named, with what to do', async (t) => {
+test('a damaged database is reported with what to do', async (t) => {
   const stateDir = temporaryDirectory(t);
   const file = join(stateDir, 'portal.db');
   writeFileSync(file, 'this is no database. '.repeat(1_000));
@@ -94,7 +94,7 @@ test('a damaged database is named, with what to do', async (t) => {
   assert.ok(existsSync(file));
 });
 
-test('every listening socket hears its errors: one that is unheard would end the process', async (t) => {
+test('every listening socket has an error listener', async (t) => {
   const handles = () => (process as unknown as { _getActiveHandles(): object[] })._getActiveHandles();
   const before = new Set(handles());
   const relay = await startTestRelay({ ...(await withPorts(2)), metricsPort: await freePort() });
@@ -110,7 +110,7 @@ test('every listening socket hears its errors: one that is unheard would end the
   assert.equal((await call(relay, 'GET', '/healthz')).status, 200);
 });
 
-test('a QUIC listener that could not be closed does not keep the next from its turn', async (t) => {
+test('a QUIC listener that fails to close does not block the next one', async (t) => {
   const certificates: TestCertificate[] = [];
   for (let count = 0; count < 3; count++) certificates.push(await certificateFiles('portal.localhost'));
   t.after(() => Promise.all(certificates.map((each) => each.remove())));

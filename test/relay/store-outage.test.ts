@@ -32,7 +32,7 @@ function failing(): { wrapStore(store: Store): Store; isFull: boolean; writes: n
   return outage;
 }
 
-test('while the store fails leases are renewed in memory, and written once it works again', async (t) => {
+test('while the store fails leases are renewed in memory, and written when it works again', async (t) => {
   const outage = failing();
   const stateDir = temporaryDirectory(t);
   const relay = await startTestRelay({ stateDir }, outage);
@@ -73,7 +73,7 @@ test('while the store fails leases are renewed in memory, and written once it wo
   await register(again, { name: 'gone' });
 });
 
-test('a transaction that the disk has no room for says so, and leaves nothing behind', (t) => {
+test('a transaction on a full disk fails with its reason, and is rolled back', (t) => {
   const db = new Database(join(temporaryDirectory(t), 'full.db'));
   t.after(() => db.close());
   db.exec('CREATE TABLE entries (text TEXT)');

@@ -68,7 +68,7 @@ async function look(jpeg: Buffer): Promise<{ width: number; height: number; colo
   }
 }
 
-test('a picture of the public page is taken in the background, and goes with its lease', async (t) => {
+test('a thumbnail of the public page is taken in the background, and deleted with its lease', async (t) => {
   const relay = await relayWithBrowser(t);
   const service = await startHttpService(t, (_request, response) => {
     response.setHeader('Content-Type', 'text/html');
@@ -87,7 +87,7 @@ test('a picture of the public page is taken in the background, and goes with its
   assert.equal((await thumbnail(relay, hostname)).status, 404, 'the name is another identity’s now');
 });
 
-test('no picture of what is unknown, hidden, or not there; nobody visits what is hidden', async (t) => {
+test('there is no thumbnail of unknown, hidden or unavailable services, and hidden ones are not visited', async (t) => {
   const relay = await relayWithBrowser(t);
   let visits = 0;
   const service = await startHttpService(t, (_request, response) => {
@@ -112,7 +112,7 @@ test('without a browser thumbnails are feature_unavailable', async (t) => {
   assert.deepEqual([status, body.error.code], [503, 'feature_unavailable']);
 });
 
-test('a hostile page reaches nothing but its own public name', async (t) => {
+test('a hostile page can connect to its own public name only', async (t) => {
   const relay = await relayWithBrowser(t);
   const reached: string[] = [];
   const canary = await startTcpService(t, (socket) => {
@@ -184,7 +184,7 @@ test('a hostile page reaches nothing but its own public name', async (t) => {
   );
 });
 
-test('a page that leads elsewhere is not shown, and does not get there; the next is', async (t) => {
+test('a page that redirects elsewhere gets no thumbnail and does not load; the next page does', async (t) => {
   const relay = await relayWithBrowser(t);
   let reached = 0;
   const canary = await startTcpService(t, (socket) => {
@@ -206,7 +206,7 @@ test('a page that leads elsewhere is not shown, and does not get there; the next
   assert.equal(reached, 0);
 });
 
-test('the program that takes them may lie where nobody but root can read it', async (t) => {
+test('thumbnails work with a program directory that only root can read', async (t) => {
   const folder = temporaryDirectory(t);
   chmodSync(folder, 0o700);
   for (const room of ['relay/thumbnails', 'util'])

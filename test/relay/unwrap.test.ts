@@ -60,7 +60,7 @@ async function closed(socket: Socket): Promise<void> {
   socket.destroy();
 }
 
-test('visitor after visitor: what leads to them is sealed, what they send in the clear only behind their handshake', async () => {
+test('successive visitors: headers are encrypted, frames are in the clear only after the handshake', async () => {
   const { socket: session, peer } = await openUnwrapped();
   for (let round = 0; round < 3; round++) {
     const { socket, hello } = await visitor();
@@ -96,7 +96,7 @@ test('visitor after visitor: what leads to them is sealed, what they send in the
   session.destroy();
 });
 
-test('the visitor’s hello, and so the name it asks for, is nowhere to be read between relay and tunnel', async () => {
+test('the visitor’s ClientHello, with its SNI, is not readable between relay and tunnel', async () => {
   const { socket: session, peer } = await openUnwrapped();
   const { socket, hello } = await visitor();
   const expected = 5 + 17 + 17 + 5 + frame(hello).length + 17;
@@ -109,7 +109,7 @@ test('the visitor’s hello, and so the name it asks for, is nowhere to be read 
   session.destroy();
 });
 
-test('frames from the tunnel may be sealed as well, however they are cut', async () => {
+test('frames from the tunnel may be encrypted too, in any fragmentation', async () => {
   const { socket: session, peer } = await openUnwrapped();
   const { socket } = await visitor();
   await peer.read(session);
@@ -149,7 +149,7 @@ const intrusions: Record<string, (peer: UnwrappedPeer) => Buffer> = {
   'what is no unit': () => Buffer.from('GET / HTTP/1.1\r\n\r\n'),
 };
 for (const [what, bytes] of Object.entries(intrusions)) {
-  test(`${what} ends session and visitor`, async () => {
+  test(`${what} closes session and visitor`, async () => {
     const { socket: session, peer } = await openUnwrapped();
     const { socket } = await visitor();
     await peer.read(session);
@@ -159,7 +159,7 @@ for (const [what, bytes] of Object.entries(intrusions)) {
   });
 }
 
-test('a session that speaks while it waits is dropped, in the clear or sealed', async () => {
+test('a waiting session that sends bytes, encrypted or not, is closed', async () => {
   for (const words of [() => frame(Buffer.from('me first')), (peer: UnwrappedPeer) => peer.seal(control, '\0')]) {
     const { socket, peer } = await openUnwrapped();
     socket.write(words(peer));
@@ -168,7 +168,7 @@ test('a session that speaks while it waits is dropped, in the clear or sealed', 
   assert.equal(await isAlive(), false);
 });
 
-test('what is put right behind a greeting ends that session alone', async () => {
+test('bytes right after a greeting close that session only', async () => {
   for (const rest of [Buffer.from('no unit'), Buffer.concat([Buffer.from('1703030020', 'hex'), randomBytes(32)])]) {
     const connection = await connectWrapped(relay);
     assert.equal((await openSessionOn(connection.tls, relay, headersOf(lease))).status, 200);
@@ -179,7 +179,7 @@ test('what is put right behind a greeting ends that session alone', async () => 
   }
 });
 
-test('sessions still waiting for a greeting have their place among those of the lease', async () => {
+test('sessions that wait for a greeting count against the limit of the lease', async () => {
   const connections = [];
   for (let opened = 0; opened < 8; opened++) {
     const connection = await connectWrapped(relay);
@@ -203,7 +203,7 @@ test('sessions still waiting for a greeting have their place among those of the 
   await Promise.all([...others, { socket: tenth }].map(({ socket }) => closed(socket)));
 });
 
-test('where TLS stays on such a connection, what was changed on the way ends it', async () => {
+test('with TLS kept on, a modified byte closes the connection', async () => {
   for (const isSession of [true, false]) {
     const connection = await connectWrapped(relay);
     const wrapped = Object.entries(headersOf(lease)).filter(([name]) => name !== 'X-Portal-Unwrap');
@@ -214,7 +214,7 @@ test('where TLS stays on such a connection, what was changed on the way ends it'
   }
 });
 
-test('without the right greeting there is no session', async () => {
+test('a session without the right greeting is refused', async () => {
   const greetings = [
     () => Buffer.from('\0'),
     () => Buffer.from('GET / HTTP/1.1\r\n\r\n'),
@@ -236,7 +236,7 @@ test('without the right greeting there is no session', async () => {
   }
 });
 
-test('TLS stays where it is not to be taken off: without recycling or binding, without the header, for http/1.1', async () => {
+test('TLS stays on without recycling, without binding, without the header, and for http/1.1', async () => {
   const without = (name: string) =>
     Object.fromEntries(Object.entries(headersOf(lease)).filter(([header]) => header !== name));
   const unbound = without('X-Portal-Binding');
@@ -267,7 +267,7 @@ test('TLS stays where it is not to be taken off: without recycling or binding, w
   }
 });
 
-test('nor for a lease with a TCP port, whose visitors may speak anything', async (t) => {
+test('TLS stays on for a lease with a TCP port, whose visitors may send plain text', async (t) => {
   const ported = await startTestRelay(await withPorts(1));
   t.after(() => ported.stop());
   const held = await register(ported, { name: 'ported', tcp: true });
@@ -278,7 +278,7 @@ test('nor for a lease with a TCP port, whose visitors may speak anything', async
   tls.destroy();
 });
 
-test('a refusal over such a connection is an envelope as ever, and the API answers there too', async () => {
+test('refusals on the unwrap ALPN are ordinary error responses, and the API is served there too', async () => {
   const { tls } = await connectWrapped(relay);
   const { status, body } = await openSessionOn(tls, relay, { ...headersOf(lease), 'X-Portal-Unwrap': 'yes' });
   assert.equal(status, 400);
@@ -291,7 +291,7 @@ test('a refusal over such a connection is an envelope as ever, and the API answe
   other.destroy();
 });
 
-test('the relay that stops ends sessions of which TLS was taken off, and those still waiting for a greeting', async () => {
+test('a relay that stops closes unwrapped sessions, and those waiting for a greeting', async () => {
   const short = await startTestRelay();
   const held = await register(short, { name: 'short' });
   const { socket } = await openUnwrapped(held, short);

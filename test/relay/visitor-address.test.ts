@@ -35,7 +35,7 @@ async function told(relay: TestRelay, lease: HeldLease, prefix: Buffer, dial = (
   return parseProxyHeader(Buffer.concat([head, rest]), 'v2')?.addresses;
 }
 
-describe('a balancer that is trusted', () => {
+describe('a trusted load balancer', () => {
   let relay: TestRelay;
   let lease: HeldLease;
   before(async () => {
@@ -44,7 +44,7 @@ describe('a balancer that is trusted', () => {
   });
   after(() => relay.stop());
 
-  test('says who the visitor is, by either version, however its bytes fall', async () => {
+  test('sends the visitor address in PROXY v1 or v2, in any fragmentation', async () => {
     for (const [prefix, address, port] of [
       [Buffer.from('PROXY TCP4 203.0.113.50 198.51.100.10 51234 443\r\n'), '203.0.113.50', 51234],
       [Buffer.from('PROXY TCP6 2001:DB8:0::50 2001:db8::1 1 443\r\n'), '2001:db8::50', 1],
@@ -59,7 +59,7 @@ describe('a balancer that is trusted', () => {
     }
   });
 
-  test('may say nothing of the visitor: its own address counts then', async () => {
+  test('may send no visitor address (LOCAL, UNKNOWN): then its own address is used', async () => {
     for (const prefix of [
       Buffer.from('PROXY UNKNOWN\r\n'),
       proxyHeader(undefined),
@@ -69,7 +69,7 @@ describe('a balancer that is trusted', () => {
     }
   });
 
-  test('is cut off when it begins with anything else', async () => {
+  test('is disconnected if it sends no PROXY header', async () => {
     const tooLong = Buffer.concat([
       v2('203.0.113.7').subarray(0, 14),
       Buffer.from([(maxProxyV2Bytes - 15) >> 8, (maxProxyV2Bytes - 15) & 0xff]),
@@ -95,7 +95,7 @@ describe('a balancer that is trusted', () => {
     }
   });
 
-  test('is cut off when its header does not come, or ends halfway', async () => {
+  test('is disconnected if its PROXY header is late or truncated', async () => {
     const [silent, halfway] = [await dialPublic(relay), await dialPublic(relay)];
     halfway.write('PROXY TCP4 203.0');
     const cut = await dialPublic(relay);
@@ -103,7 +103,7 @@ describe('a balancer that is trusted', () => {
     await Promise.all([silent, halfway, cut].map(ended));
   });
 
-  test('can be curl, on the way to the API', async () => {
+  test('can be curl --haproxy-protocol, to the API', async () => {
     const curl = await requireTool('curl');
     const url = `${relay.url}/healthz`;
     const resolve = `${relay.rootHost}:${relay.publicPort}:127.0.0.1`;
@@ -124,7 +124,7 @@ describe('a balancer that is trusted', () => {
   });
 });
 
-test('limits by source count the visitors of a balancer, each for itself', async () => {
+test('limits by source apply to each visitor of a load balancer separately', async () => {
   const relay = await startTestRelay({ proxyProtocolFrom: ['127.0.0.1'], maxConnectionsPerSource: 2 });
   try {
     const open: Socket[] = [];
@@ -148,7 +148,7 @@ test('limits by source count the visitors of a balancer, each for itself', async
   }
 });
 
-test('a PROXY header from a peer that is not trusted is refused as no ClientHello', async () => {
+test('a PROXY header from an untrusted peer is refused as an invalid ClientHello', async () => {
   const relay = await startTestRelay({ proxyProtocolFrom: ['192.0.2.0/24', '2001:db8::/32'] });
   try {
     const hello = await clientHello(relay.rootHost);
@@ -193,7 +193,7 @@ async function waits(relay: TestRelay, forwardedFor: string[], used: string): Pr
   );
 }
 
-test('X-Forwarded-For is believed from trusted proxies, back to the first address that is none', async (t) => {
+test('X-Forwarded-For is read from trusted proxies, back to the first untrusted address', async (t) => {
   freezeClock(t);
   const relay = await startTestRelay({ trustedProxies: ['127.0.0.1', '10.0.0.0/8'] });
   try {
@@ -213,7 +213,7 @@ test('X-Forwarded-For is believed from trusted proxies, back to the first addres
   }
 });
 
-test('X-Forwarded-For from anybody else is what a stranger claims', async (t) => {
+test('X-Forwarded-For from an untrusted peer is ignored', async (t) => {
   freezeClock(t);
   const relay = await startTestRelay({ trustedProxies: ['192.0.2.0/24'] });
   try {
@@ -223,7 +223,7 @@ test('X-Forwarded-For from anybody else is what a stranger claims', async (t) =>
   }
 });
 
-test('a call that came through a balancer counts for its visitor, on the API too', async (t) => {
+test('API calls through a load balancer count against their client', async (t) => {
   freezeClock(t);
   const relay = await startTestRelay({ proxyProtocolFrom: ['127.0.0.1'], trustedProxies: ['198.51.100.0/24'] });
   try {

@@ -81,7 +81,7 @@ async function joined(opened: Opened): Promise<Socket> {
   return visitor;
 }
 
-test('the session travels as binary messages, each direction ended by an empty one', async () => {
+test('a WebSocket session uses binary messages, and an empty message ends a direction', async () => {
   const opened = await open();
   assert.equal(opened.socket.protocol, 'portal.reverse');
   const visitor = await joined(opened);
@@ -95,7 +95,7 @@ test('the session travels as binary messages, each direction ended by an empty o
   assert.equal(code, 1000);
 });
 
-test('a client that cannot set headers brings token and binding as subprotocols, which are never repeated', async () => {
+test('a client that cannot set headers sends token and binding as subprotocols, which are never echoed', async () => {
   const opened = await open(['portal.reverse', 'portal.binding.1', `portal.token.${lease.token}`], {});
   assert.equal(opened.socket.protocol, 'portal.reverse');
   const visitor = await joined(opened);
@@ -103,7 +103,7 @@ test('a client that cannot set headers brings token and binding as subprotocols,
   opened.socket.terminate();
 });
 
-test('refusals are envelopes, as on any carrier', async () => {
+test('refusals of a WebSocket are ordinary error responses', async () => {
   const cases: [string[], Record<string, string>, number, string][] = [
     [['portal.reverse'], {}, 401, 'unauthorized'],
     [['portal.reverse', 'portal.binding.1', 'portal.token.nonsense'], {}, 401, 'unauthorized'],
@@ -123,7 +123,7 @@ test('refusals are envelopes, as on any carrier', async () => {
   assert.equal(query.code, 'unauthorized');
 });
 
-test('what is no WebSocket handshake is invalid_request', async () => {
+test('an invalid WebSocket handshake is invalid_request', async () => {
   const headers = {
     ...sessionHeaders(lease.token),
     Connection: 'Upgrade',
@@ -135,7 +135,7 @@ test('what is no WebSocket handshake is invalid_request', async () => {
   answer.socket.destroy();
 });
 
-test('a text message, an early one and one that is too long end the session', async () => {
+test('a text message, an early message or a too long message closes the session', async () => {
   for (const message of ['text', Buffer.from([1]), Buffer.alloc((1 << 20) + 1)]) {
     const { socket } = await open();
     socket.send(message);
@@ -145,7 +145,7 @@ test('a text message, an early one and one that is too long end the session', as
   assert.equal(status.body.data.service_alive, false);
 });
 
-test('a WebSocket that is cut cuts its visitor; a visitor that breaks closes it', async () => {
+test('a lost WebSocket resets its visitor; a visitor’s reset closes the WebSocket', async () => {
   const first = await open();
   const visitor = await joined(first);
   first.socket.terminate();
@@ -155,7 +155,7 @@ test('a WebSocket that is cut cuts its visitor; a visitor that breaks closes it'
   await once(second.socket, 'close');
 });
 
-test('48 MB each way at once arrive whole, with a reader that pauses', async () => {
+test('48 MB each way at once arrive intact over WebSocket, with a reader that pauses', async () => {
   const opened = await open();
   const visitor = await joined(opened);
   opened.socket.removeAllListeners('message');
@@ -235,7 +235,7 @@ test('an upgrade on the public port under the root host works too', async () => 
   socket.terminate();
 });
 
-test('a message that never ends closes a session that waits, and control frames do not', async () => {
+test('an endless message closes a waiting session, control frames do not', async () => {
   const opened = await open();
   for (let count = 0; count < 200; count++) {
     opened.socket.ping(Buffer.alloc(125));

@@ -76,7 +76,7 @@ for (const [what, changes] of [
   ['another challenge', { requestId: 'challenge-2' }],
   ['a statement', { statement: 'I agree' }],
 ] as const) {
-  test(`a relay that wants a sign-in to ${what} gets no signature`, async () => {
+  test(`a relay that asks for a signature to ${what} gets none`, async () => {
     const { client, sent } = scripted({ '/admin/auth/challenge': challenge(changes) });
     const identity = watched();
     await assert.rejects(client.login(identity), SigningRefusedError);
@@ -86,7 +86,7 @@ for (const [what, changes] of [
   });
 }
 
-test('a login without a usable session is no login', async () => {
+test('a login without a usable session cookie fails', async () => {
   for (const cookie of ['portal_admin=', 'other=abc', 'portal_admin=a b; Path=/', 'portal_admin=a"b']) {
     const { client } = scripted({ '/admin/auth/challenge': challenge(), '/admin/auth/login': loggedIn(cookie) });
     await assert.rejects(client.login(watched()), AnswerError, cookie);
@@ -94,7 +94,7 @@ test('a login without a usable session is no login', async () => {
   }
 });
 
-test('the session of the login goes with each call after it, and only to its relay', async () => {
+test('the session cookie is sent with each later call, to its own relay only', async () => {
   const { client, sent } = scripted({
     '/admin/auth/challenge': challenge(),
     '/admin/auth/login': loggedIn('portal_admin=secret; Path=/admin; Max-Age=60; HttpOnly; Secure'),
@@ -109,7 +109,7 @@ test('the session of the login goes with each call after it, and only to its rel
   assert.ok(sent.every(({ url }) => url.startsWith('https://relay.example.com/')));
 });
 
-test('a snapshot that is none is found before anybody goes by it', async () => {
+test('an invalid snapshot is rejected', async () => {
   const whole = {
     approval_mode: 'auto',
     landing_page_enabled: true,
@@ -134,7 +134,7 @@ test('a snapshot that is none is found before anybody goes by it', async () => {
   assert.deepEqual(await client.getSnapshot(), whole);
 });
 
-test('what is no name or no address is told before anything is sent', async () => {
+test('an invalid name or address is reported before anything is sent', async () => {
   const { client, sent } = scripted({});
   for (const lease of [
     { name: '../../ips/127.0.0.1', address: wallet.address },
@@ -146,7 +146,7 @@ test('what is no name or no address is told before anything is sent', async () =
   assert.deepEqual(sent, []);
 });
 
-test('a program governs a real relay, and goes on with a session that it kept', async (t) => {
+test('a program administers a real relay, and continues with a stored session', async (t) => {
   const relay = await startTestRelay({ adminWallets: [wallet.address] });
   t.after(() => relay.stop());
   const transport = new RelayTransport({ ca: relay.ca });

@@ -25,7 +25,7 @@ const relay = (name: string, latencyMs: number, changes: Partial<FoundRelay> = {
 const names = (found: FoundRelay[], needs: Parameters<typeof chooseRelays>[1]) =>
   chooseRelays(found, needs).map(({ url }) => url.slice('https://'.length));
 
-test('near relays go before far ones, as many as are asked for or as there are', () => {
+test('the nearest relays are chosen, up to the wanted number', () => {
   const found = [relay('far', 90), relay('near', 5), relay('middle', 40)];
   assert.deepEqual(names(found, { count: 2 }), ['near', 'middle']);
   assert.deepEqual(names(found, { count: 9 }), ['near', 'middle', 'far']);
@@ -33,12 +33,12 @@ test('near relays go before far ones, as many as are asked for or as there are',
   assert.deepEqual(names([], { count: 3 }), []);
 });
 
-test('relays that do not answer, or are excluded, are not chosen', () => {
+test('relays that do not respond, or are excluded, are not chosen', () => {
   const found = [relay('dead', 1, { reachable: false }), relay('used', 1), relay('left', 2)];
   assert.deepEqual(names(found, { count: 3, except: ['https://used'] }), ['left']);
 });
 
-test('a busy relay counts as farther away, but never more than four times; idle words gain nothing', () => {
+test('load counts as up to four times the latency; claims of low load gain nothing', () => {
   const busy = (activeConnections: number, tcpBps = 0) => ({ facts: facts({ activeConnections, tcpBps }) });
   assert.deepEqual(names([relay('busy', 10, busy(1_500)), relay('idle', 20)], { count: 2 }), ['idle', 'busy']);
   assert.deepEqual(names([relay('full', 10, busy(0, 1e9)), relay('idle', 39)], { count: 1 }), ['idle']);
@@ -46,17 +46,17 @@ test('a busy relay counts as farther away, but never more than four times; idle 
   assert.deepEqual(names([relay('silent', 10, { facts: undefined }), relay('idle', 10)], { count: 1 }), ['idle']);
 });
 
-test('what the caller named goes first, also when others are nearer', () => {
+test('named relays are chosen first, even if others are nearer', () => {
   assert.deepEqual(names([relay('near', 1), relay('mine', 50, { named: true })], { count: 2 }), ['mine', 'near']);
 });
 
-test('relays on one host count as one while there is another', () => {
+test('relays on one host count as one while there are others', () => {
   const found = [relay('a:1001', 1), relay('a:1002', 2), relay('b', 30)];
   assert.deepEqual(names(found, { count: 2 }), ['a:1001', 'b']);
   assert.deepEqual(names(found, { count: 3 }), ['a:1001', 'b', 'a:1002']);
 });
 
-test('a relay that says it has no such ports is not asked for them; one that says nothing is', () => {
+test('a relay that advertises no such ports is not chosen; one that advertises nothing is', () => {
   const found = [
     relay('none', 1),
     relay('tcp', 2, { facts: facts({ supportsTcp: true }) }),
@@ -67,7 +67,7 @@ test('a relay that says it has no such ports is not asked for them; one that say
   assert.deepEqual(names(found, { count: 4, tcp: true, udp: true }), ['both', 'mute']);
 });
 
-test('the choice does not depend on the order, and leaves what it was given as it was', () => {
+test('the choice does not depend on the input order, and does not modify the input', () => {
   const found = [relay('b', 0.1), relay('a', 1.9), relay('c', 1)];
   const before = structuredClone(found);
   assert.deepEqual(names(found, { count: 3 }), ['a', 'b', 'c']);

@@ -29,7 +29,7 @@ async function bench(t: TestContext): Promise<Bench> {
   return { relay, client: createPortalClient({ relay: relay.url, fetch: transport.fetch }) };
 }
 
-test('a failure of the contract is thrown with its code, status and advice', async (t) => {
+test('an error response is thrown with code, status and advice', async (t) => {
   const { relay, client } = await bench(t);
   relay.next('domain', fail('ip_banned')).next('domain', fail('rate_limited', { 'Retry-After': '7' }));
   await assert.rejects(client.getDomain(), { name: 'ApiError', code: 'ip_banned', status: 403, retry: 'never' });
@@ -45,7 +45,7 @@ test('Retry-After may be a date', async (t) => {
   assert.ok(error.retryAfterSeconds! >= 58 && error.retryAfterSeconds! <= 61, `${error.retryAfterSeconds}`);
 });
 
-test('what a relay says cannot steer a terminal', async (t) => {
+test('control characters in relay messages are removed', async (t) => {
   const { relay, client } = await bench(t);
   const message = `\u001b[2Jgone\u202e${'x'.repeat(1000)}`;
   relay.next('domain', say(403, JSON.stringify({ ok: false, error: { code: 'ip_banned', message } })));
@@ -88,7 +88,7 @@ test('a token that would break a header line is refused', async (t) => {
   await assert.rejects(client.renewLease('token'), AnswerError);
 });
 
-test('a connection that breaks and one that is refused are network errors, with their cause', async (t) => {
+test('broken and refused connections are network errors with a cause', async (t) => {
   const { relay, client } = await bench(t);
   relay.next('domain', hangUp);
   await assert.rejects(client.getDomain(), { name: 'NetworkError', reason: 'unreachable' });
@@ -102,7 +102,7 @@ test('a connection that breaks and one that is refused are network errors, with 
   assert.match(error.message, /ECONNREFUSED/);
 });
 
-test('a body that is cut short is a network error, not a shorter answer', async (t) => {
+test('a truncated body is a network error', async (t) => {
   const { relay, client } = await bench(t);
   relay.next('domain', (_call, response) => {
     response.writeHead(200, { 'Content-Length': 1000 });
@@ -112,7 +112,7 @@ test('a body that is cut short is a network error, not a shorter answer', async 
   await assert.rejects(client.getDomain(), { name: 'NetworkError' });
 });
 
-test('an answer that does not come in time is a timeout, and an abort is the caller’s own', async (t) => {
+test('a late response is a timeout error, and an abort has the reason of the caller', async (t) => {
   const { relay, client } = await bench(t);
   const silent = () => {};
   relay.next('domain', silent).next('domain', silent);
@@ -125,12 +125,12 @@ test('an answer that does not come in time is a timeout, and an abort is the cal
   await assert.rejects(pending, reason);
 });
 
-test('a deadline holds even where fetch pays no heed', async () => {
+test('a timeout works even if fetch ignores its signal', async () => {
   const client = createPortalClient({ relay: 'portal.example.com', fetch: () => new Promise(() => {}) });
   await assert.rejects(client.getDomain({ timeoutMs: 20 }), { name: 'NetworkError', reason: 'timeout' });
 });
 
-test('the certificate must be of the name and from an authority that is trusted', async (t) => {
+test('the certificate must match the name and come from a trusted authority', async (t) => {
   const { relay } = await bench(t);
   const strangers = new RelayTransport();
   t.after(() => strangers.close());
@@ -144,7 +144,7 @@ test('the certificate must be of the name and from an authority that is trusted'
   assert.equal(relay.calls.length, 0);
 });
 
-test('the token goes in its header, and every operation of the contract can be called', async (t) => {
+test('the token is sent in its header, and every operation of the contract can be called', async (t) => {
   const { relay, client } = await bench(t);
   await client.unregisterLease('the-token');
   assert.deepEqual(relay.calls, [{ operation: 'unregister', token: 'the-token', body: {} }]);
@@ -152,7 +152,7 @@ test('the token goes in its header, and every operation of the contract can be c
   assert.equal(data?.ok && data.data.root_host, 'portal.localhost');
 });
 
-test('a lease lives as long as the relay’s own clock says, whatever the clock on this side', async (t) => {
+test('lease expiry follows the clock of the relay, whatever the local clock', async (t) => {
   const { relay, client } = await bench(t);
   const anHourOff = Date.now() + 3_600_000;
   relay.next('renew', (_call, response) => {
@@ -164,7 +164,7 @@ test('a lease lives as long as the relay’s own clock says, whatever the clock 
   assert.ok(lifetimeMs > 28_000 && lifetimeMs <= 31_000, `${lifetimeMs}`);
 });
 
-test('a relay is given by https:// and its authority, and nothing else', () => {
+test('a relay URL is https:// and an authority, and nothing else', () => {
   assert.equal(createPortalClient({ relay: 'portal.example.com' }).relay.href, 'https://portal.example.com/');
   for (const relay of [
     'http://a.example',
@@ -181,7 +181,7 @@ test('a relay is given by https:// and its authority, and nothing else', () => {
   }
 });
 
-test('a mock on this machine may speak plain HTTP to the client, but a tunnel never does', async () => {
+test('the client accepts plain HTTP for a mock on this machine, a tunnel never does', async () => {
   for (const relay of ['http://127.0.0.1:4010', 'http://[::1]:4010', 'http://localhost:4010']) {
     assert.equal(createPortalClient({ relay }).relay.origin, relay);
     const { error } = await expose({ target: 1, relay, identity: freshWallet() }).closed;
@@ -189,7 +189,7 @@ test('a mock on this machine may speak plain HTTP to the client, but a tunnel ne
   }
 });
 
-test('send resolves to the envelope of any operation, narrowed by ok, with what trying again may bring', async (t) => {
+test('send resolves to the envelope of any operation, narrowed by ok, with retry advice', async (t) => {
   const { relay, client } = await bench(t);
   relay.next('renew', fail('rate_limited', { 'Retry-After': '7' })).next('renew', fail('hostname_conflict'));
   const domain = await client.send('getDomain');
@@ -216,7 +216,7 @@ test('send resolves to the envelope of any operation, narrowed by ok, with what 
   assert.equal(neverCalled.length, 0);
 });
 
-test('send throws where there is no envelope', async (t) => {
+test('send throws if there is no envelope', async (t) => {
   const { relay, client } = await bench(t);
   relay.next('domain', say(502, '<h1>Bad gateway</h1>')).next('domain', hangUp).next('domain', say(200, '[]'));
   await assert.rejects(client.send('getDomain'), { name: 'AnswerError', status: 502 });
@@ -224,7 +224,7 @@ test('send throws where there is no envelope', async (t) => {
   await assert.rejects(client.send('getDomain'), { name: 'AnswerError', status: 200 });
 });
 
-test('what is thrown can be told by its codes, and has the envelope as its cause', async (t) => {
+test('thrown errors have codes, and the envelope as cause', async (t) => {
   const { relay, client } = await bench(t);
   relay.next('renew', fail('lease_not_found'));
   const error: unknown = await client.renewLease('token').catch((thrown: unknown) => thrown);

@@ -21,7 +21,7 @@ async function startPair(t: TestContext) {
 
 const brief = (found: FoundRelay[]) => found.map(({ url, named, reachable }) => ({ url, named, reachable }));
 
-test('a relay and those that it knows are found, with what each has signed and how far away it is', async (t) => {
+test('a relay and those it lists are found, with descriptor and latency', async (t) => {
   const { here, there, ca } = await startPair(t);
   const found = await findRelays({ relays: [here.url, `${here.url}/`], ca, allowPrivate: true });
   assert.deepEqual(brief(found), [
@@ -37,7 +37,7 @@ test('a relay and those that it knows are found, with what each has signed and h
   }
 });
 
-test('relays that were not named are not looked for on loopback, unless the caller allows it', async (t) => {
+test('discovered relays on loopback are not contacted unless the caller allows it', async (t) => {
   const { here, there, ca } = await startPair(t);
   const found = await findRelays({ relays: [here.url], ca });
   assert.deepEqual(brief(found)[1], { url: there.url, named: false, reachable: false });
@@ -45,13 +45,13 @@ test('relays that were not named are not looked for on loopback, unless the call
   assert.equal(found[1]!.facts, undefined);
 });
 
-test('without others, only those that were named are asked', async (t) => {
+test('without discovery only named relays are asked', async (t) => {
   const { here, ca } = await startPair(t);
   const found = await findRelays({ relays: [here.url], others: false, ca, allowPrivate: true });
   assert.deepEqual(brief(found), [{ url: here.url, named: true, reachable: true }]);
 });
 
-test('one that is known from before is found though nobody tells of it, and is not trusted for that', async (t) => {
+test('a known relay is found although no relay lists it, and is still verified', async (t) => {
   const { here, there, ca } = await startPair(t);
   const alone = await startTestRelay();
   t.after(() => alone.stop());
@@ -66,7 +66,7 @@ test('one that is known from before is found though nobody tells of it, and is n
   assert.equal(refused!.fault, 'leads to a loopback or private address');
 });
 
-test('a relay without discovery is found when it was named, and nothing is known of it', async (t) => {
+test('a named relay without discovery is found, without a descriptor', async (t) => {
   const relay = await startTestRelay();
   t.after(() => relay.stop());
   const found = await findRelays({ relays: [relay.url], ca: relay.ca });
@@ -75,14 +75,14 @@ test('a relay without discovery is found when it was named, and nothing is known
   assert.ok(found[0]!.latencyMs! > 0);
 });
 
-test('one that goes down takes no new tunnels', async (t) => {
+test('a draining relay is marked as not accepting tunnels', async (t) => {
   const { here, ca } = await startPair(t);
   await here.relay.drain(AbortSignal.timeout(10_000));
   const [found] = await findRelays({ relays: [here.url], ca });
   assert.deepEqual([found!.reachable, found!.fault], [false, 'takes no new tunnels']);
 });
 
-test('what a hostile relay lists is looked at, and only what proves itself is reachable', async (t) => {
+test('relays listed by a hostile relay are checked, and only verified ones are reachable', async (t) => {
   const hostile = await HostileRelay.start(t);
   const other = await HostileRelay.start(t, 'other');
   const [site] = await makeSites(t, ['real']);
@@ -120,7 +120,7 @@ test('what a hostile relay lists is looked at, and only what proves itself is re
   assert.equal(found[1]!.facts?.activeConnections, 0);
 });
 
-test('of very many that are listed a bounded number is looked at', async (t) => {
+test('a bounded number of listed relays is contacted', async (t) => {
   const hostile = await HostileRelay.start(t);
   const wallet = freshWallet();
   const closed = await freePort();
@@ -130,7 +130,7 @@ test('of very many that are listed a bounded number is looked at', async (t) => 
   assert.equal(found.length, 64);
 });
 
-test('a relay that lists very many does not crowd out those that others list', async (t) => {
+test('a relay that lists very many does not displace those that others list', async (t) => {
   const hostile = await HostileRelay.start(t);
   const honest = await HostileRelay.start(t, 'honest');
   const closed = await freePort();
@@ -148,7 +148,7 @@ test('a relay that lists very many does not crowd out those that others list', a
   assert.equal(found.length, 64);
 });
 
-test('the deadline is for all calls to a relay together', async (t) => {
+test('one deadline covers all calls to a relay', async (t) => {
   const hostile = await HostileRelay.start(t);
   hostile.answer = (request, response) => {
     const data = request.url === '/healthz' ? { status: 'ok' } : { protocol_version: '5', relays: [hostile.own()] };
@@ -158,7 +158,7 @@ test('the deadline is for all calls to a relay together', async (t) => {
   assert.deepEqual([found!.reachable, found!.fault], [false, `${hostile.url.host} did not answer within 0.9 s`]);
 });
 
-test('a relay that never answers costs its deadline, and an abort ends the search', async (t) => {
+test('a relay that never responds takes until its deadline, and an abort ends the search', async (t) => {
   const hostile = await HostileRelay.start(t);
   const [found] = await findRelays({ relays: [hostile.url], ca: hostile.caPem, timeoutMs: 100 });
   assert.deepEqual([found!.reachable, found!.fault?.includes('did not answer within')], [false, true]);
@@ -166,7 +166,7 @@ test('a relay that never answers costs its deadline, and an abort ends the searc
   await assert.rejects(search, { name: 'TimeoutError' });
 });
 
-test('no connection is left over from a search, however far it had come', async (t) => {
+test('an aborted search leaves no connection open', async (t) => {
   const silent = await SilentPort.start(t);
   const search = findRelays({ relays: [`https://silent.localhost:${silent.port}`], timeoutMs: 200 });
   await until(() => silent.open.size === 1);

@@ -17,7 +17,7 @@ function write(t: TestContext, text: string): string {
   return path;
 }
 
-test('an identity is made when there is none, for its owner’s eyes only, and is the same ever after', async (t) => {
+test('a missing identity file is created with mode 0600, and the identity stays the same', async (t) => {
   const path = join(temporaryDirectory(t), 'config', 'portal', 'identity.json');
   const made = await loadIdentityFile(path);
   assert.equal(mode(path), 0o600);
@@ -32,14 +32,14 @@ test('an identity is made when there is none, for its owner’s eyes only, and i
   assert.equal(verifyMessage('text', await again.signMessage('text')), made.address);
 });
 
-test('processes that make it at the same time end up with one identity', async (t) => {
+test('concurrent processes create one identity', async (t) => {
   const path = join(temporaryDirectory(t), 'identity.json');
   const identities = await Promise.all(Array.from({ length: 8 }, () => loadIdentityFile(path)));
   assert.equal(new Set(identities.map(({ address }) => address)).size, 1);
   assert.deepEqual(readdirSync(dirname(path)), ['identity.json']);
 });
 
-test('a file that others may read is refused and left as it is', async (t) => {
+test('an identity file that others can read is refused and not changed', async (t) => {
   const path = join(temporaryDirectory(t), 'identity.json');
   await loadIdentityFile(path);
   for (const open of [0o640, 0o604, 0o660]) {
@@ -51,7 +51,7 @@ test('a file that others may read is refused and left as it is', async (t) => {
   }
 });
 
-test('what is not an identity is refused, without repeating what it has', async (t) => {
+test('an invalid identity file is refused, without quoting its contents', async (t) => {
   const { address, privateKey } = freshWallet();
   const other = freshWallet().address;
   for (const [text, message] of [
@@ -73,7 +73,7 @@ test('what is not an identity is refused, without repeating what it has', async 
   }
 });
 
-test('what is not a file, or cannot be made, is named', async (t) => {
+test('an identity path that is not a file, or cannot be created, is reported', async (t) => {
   const directory = temporaryDirectory(t);
   await assert.rejects(loadIdentityFile(directory), { name: 'UsageError', message: /not a regular file/ });
   const path = write(t, '{}');
@@ -90,7 +90,7 @@ test('the default identity file follows XDG_CONFIG_HOME', () => {
   assert.match(defaultIdentityFile({ XDG_CONFIG_HOME: 'cfg' }), fallback);
 });
 
-test('an address has one name, whatever its case, and it is a DNS label', () => {
+test('the name derived from an address is a DNS label, independent of its case', () => {
   const address = '0xDb2F216439001033EBBE995570B66dfF5b17361d';
   assert.equal(nameOfAddress(address), nameOfAddress(address.toLowerCase()));
   // Changing how names are made would rename everybody.

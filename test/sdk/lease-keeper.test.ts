@@ -35,7 +35,7 @@ async function bench(t: TestContext, name = 'kept'): Promise<Bench> {
   };
 }
 
-test('a lease is renewed in time, each time with the token of the time before', async (t) => {
+test('a lease is renewed in time, each time with the latest token', async (t) => {
   const { relay, keeper, run, stop } = await bench(t);
   relay.ttl = 1;
   const over = run();
@@ -53,7 +53,7 @@ test('a lease is renewed in time, each time with the token of the time before', 
   assert.equal(relay.count('register'), 1);
 });
 
-test('a lease is renewed in time though the clock of the machine is set back', async (t) => {
+test('a lease is renewed in time although the system clock is set back', async (t) => {
   const { relay, keeper, run } = await bench(t);
   relay.ttl = 1;
   void run();
@@ -75,7 +75,7 @@ test('a lease that is not found is registered again', async (t) => {
   assert.equal(relay.count('register'), 2);
 });
 
-test('a token that is not accepted is replaced once; when the next is not either, that is the end', async (t) => {
+test('a refused token is replaced once; a second refusal is fatal', async (t) => {
   const { relay, run } = await bench(t);
   relay.ttl = 1;
   relay.next('renew', fail('unauthorized')).next('renew', fail('unauthorized'));
@@ -83,7 +83,7 @@ test('a token that is not accepted is replaced once; when the next is not either
   assert.equal(relay.count('register'), 2);
 });
 
-test('a token that was accepted in between makes the next refusal the first again', async (t) => {
+test('an accepted token resets the count of refusals', async (t) => {
   const { relay, keeper, run } = await bench(t);
   relay.ttl = 1;
   relay.next('renew', fail('unauthorized'));
@@ -97,7 +97,7 @@ test('a token that was accepted in between makes the next refusal the first agai
 });
 
 for (const code of ['hostname_conflict', 'lease_rejected', 'ip_banned', 'invalid_request'] as const) {
-  test(`${code} at a renewal is the end`, async (t) => {
+  test(`${code} at a renewal is fatal`, async (t) => {
     const { relay, run } = await bench(t);
     relay.ttl = 1;
     relay.next('renew', fail(code));
@@ -113,7 +113,7 @@ for (const code of [
   'invalid_request',
   'feature_unavailable',
 ] as const) {
-  test(`${code} at registration is the end`, async (t) => {
+  test(`${code} at registration is fatal`, async (t) => {
     const { relay, run } = await bench(t);
     relay.next('challenge', fail(code));
     await assert.rejects(run(), { code });
@@ -121,7 +121,7 @@ for (const code of [
   });
 }
 
-test('a name that is reserved for a moment is waited for', async (t) => {
+test('registration waits for a reserved name', async (t) => {
   const { relay, keeper, run } = await bench(t);
   relay.next('challenge', fail('hostname_conflict', { 'Retry-After': '1' }));
   void run();
@@ -132,7 +132,7 @@ test('a name that is reserved for a moment is waited for', async (t) => {
   await once(keeper, 'registered');
 });
 
-test('a client waits as long as Retry-After says', async (t) => {
+test('registration waits as long as Retry-After says', async (t) => {
   const { relay, keeper, run } = await bench(t);
   relay.next('register', fail('rate_limited', { 'Retry-After': '40' }));
   void run();
@@ -140,7 +140,7 @@ test('a client waits as long as Retry-After says', async (t) => {
   assert.ok(delayMs >= 40_000 && delayMs <= 60_000, `${delayMs}`);
 });
 
-test('a relay that fails or cannot be reached is asked again, ever less often', async (t) => {
+test('an unreachable or failing relay is retried with exponential backoff', async (t) => {
   const { relay, keeper, run } = await bench(t);
   relay.next('challenge', hangUp).next('challenge', say(502, 'bad gateway')).next('register', hangUp);
   const delays: number[] = [];
@@ -151,7 +151,7 @@ test('a relay that fails or cannot be reached is asked again, ever less often', 
   for (const [index, delay] of delays.entries()) assert.ok(delay <= 250 * 2 ** index, `${delay}`);
 });
 
-test('a renewal that fails is tried again with the same token, and the lease stays', async (t) => {
+test('a failed renewal is retried with the same token, and the lease is kept', async (t) => {
   const { relay, keeper, run } = await bench(t);
   relay.ttl = 2;
   relay.next('renew', hangUp).next('renew', say(503, 'busy'));
@@ -164,13 +164,13 @@ test('a renewal that fails is tried again with the same token, and the lease sta
   assert.equal(lost, false);
 });
 
-test('something that is not a relay is not asked twice', async (t) => {
+test('a server that is not a relay is not retried', async (t) => {
   const { relay, run } = await bench(t);
   relay.next('challenge', say(404, '<h1>Not found</h1>'));
   await assert.rejects(run(), { name: 'AnswerError', status: 404 });
 });
 
-test('a relay that grants another name than was asked for is left', async (t) => {
+test('a relay that grants another name than requested is refused', async (t) => {
   const { relay, run } = await bench(t);
   const expires_at = new Date(Date.now() + 30_000).toISOString();
   const identity = { name: 'kept', address: freshWallet().address };
@@ -178,7 +178,7 @@ test('a relay that grants another name than was asked for is left', async (t) =>
   await assert.rejects(run(), { name: 'AnswerError', message: /bank\.example\.com/ });
 });
 
-test('a refusal that a session met counts, unless it is about an earlier registration', async (t) => {
+test('a refusal reported by a session counts, unless it is about an earlier registration', async (t) => {
   const { relay, keeper, run } = await bench(t);
   const over = run();
   const [first] = (await once(keeper, 'registered')) as [Registration];
@@ -192,7 +192,7 @@ test('a refusal that a session met counts, unless it is about an earlier registr
   assert.equal(relay.count('register'), 2);
 });
 
-test('tokens that are granted and then refused, over and over, are asked for ever less often', async (t) => {
+test('tokens that are granted and refused repeatedly are requested with exponential backoff', async (t) => {
   const { relay, keeper, run } = await bench(t);
   const delays: number[] = [];
   keeper.on('waiting', (_call, _error, delayMs) => delays.push(delayMs));

@@ -100,7 +100,7 @@ async function typeCheck(name: string, options: object, include = '*.ts'): Promi
   assert.equal(code, 0, stdout.toString());
 }
 
-test('it carries the contract, the reference, its licences and documentation, and no tests', async () => {
+test('the package has contract, API reference, licences and documentation, and no tests', async () => {
   const contract = readFileSync(join(projectRoot, 'generated/openapi.json'), 'utf8');
   writeFileSync(
     join(app, 'contract.mjs'),
@@ -134,7 +134,7 @@ test('it carries the contract, the reference, its licences and documentation, an
   );
 });
 
-test('strict TypeScript takes its types, its own and those it builds on, whichever way modules are resolved', async () => {
+test('the types of the package compile in strict TypeScript with every module resolution', async () => {
   const bundler = { module: 'esnext', moduleResolution: 'bundler', lib: ['es2022', 'dom'], noEmit: true };
   await Promise.all([
     typeCheck('bundler', { ...bundler, skipLibCheck: true }),
@@ -145,7 +145,7 @@ test('strict TypeScript takes its types, its own and those it builds on, whichev
   ]);
 });
 
-test('a lease by hand with the client and ethers alone, as the example has it', async () => {
+test('the example gets a lease with the client and ethers only', async () => {
   const { code, stdout, stderr } = await runProgram(
     process.execPath,
     [join(app, 'lease-by-hand.js'), relay.url, 'By-Hand'],
@@ -169,14 +169,14 @@ test('a lease by hand with the client and ethers alone, as the example has it', 
   );
 });
 
-test('the example says why a relay refuses', async () => {
+test('the example reports why a relay refuses', async () => {
   const args = [join(app, 'lease-by-hand.js'), relay.url, 'www'];
   const { code, stderr } = await runProgram(process.execPath, args, { env: { PORTAL_CA: relay.caFile } });
   assert.equal(code, 1);
   assert.match(stderr, /^refused: hostname_conflict \(.*\), retry: never$/m);
 });
 
-test('a bundler makes a page of it that works in Chromium, as does the file for pages without one', async (t) => {
+test('the package works in Chromium, bundled and as the browser file', async (t) => {
   const page = `
 import { createPortalClient, identityFromPrivateKey, checkSignInMessage } from 'portal-relay/sdk';
 import { aliveness } from './consumer.js';

@@ -40,13 +40,13 @@ for (const { name, private_key: key, descriptor, signed, sha256 } of vectors.des
   });
 }
 
-test('numbers are written as Go writes them', () => {
+test('numbers are encoded as by Go', () => {
   for (const [bits, text] of Object.entries(vectors.numbers)) {
     assert.equal(goJsonNumber(Buffer.from(bits, 'hex').readDoubleBE()), text);
   }
 });
 
-test('strings are escaped as Go escapes them, and half a surrogate pair becomes U+FFFD', () => {
+test('strings are escaped as by Go, and a lone surrogate becomes U+FFFD', () => {
   for (const [bytes, text] of vectors.strings) assert.equal(goJsonString(Buffer.from(bytes, 'hex').toString()), text);
   assert.equal(goJsonString('a\ud800b\udc00'), '"a\ufffdb\ufffd"');
 });
@@ -55,7 +55,7 @@ test('the overlay address is derived from the WireGuard key', () => {
   for (const [key, address] of Object.entries(vectors.overlay)) assert.equal(overlayAddress(key), address);
 });
 
-test('times keep their nanoseconds, and what is no RFC 3339 time is none', () => {
+test('times keep nanoseconds, and invalid RFC 3339 times are refused', () => {
   assert.equal(unixNano('2026-03-01T12:00:00.123456789Z'), 1772366400123456789n);
   assert.equal(unixNano('2026-03-01T14:00:00.1+02:00'), 1772366400100000000n);
   assert.equal(unixNano('2026-03-01T11:30:00-00:30'), 1772366400000000000n);
@@ -121,7 +121,7 @@ test('a change to any field, or another key, breaks the signature', () => {
   assert.throws(() => checkSignature(parseDescriptor(describe({}, freshWallet().privateKey))), { fault: 'signature' });
 });
 
-test('signatures of another form are refused: uncompressed, ids that do not occur, s in the upper half, zeros', () => {
+test('malformed signatures are refused: uncompressed, invalid recovery id, high s, zeros', () => {
   const whole = describe();
   const bytes = Buffer.from(whole.signature, 'base64');
   const order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
@@ -143,7 +143,7 @@ test('signatures of another form are refused: uncompressed, ids that do not occu
   }
 });
 
-test('what is not well-formed in any field is refused before anything is computed', () => {
+test('malformed fields are refused before any computation', () => {
   const whole = describe();
   const wrong: Record<string, unknown[]> = {
     address: [undefined, 1, '0x', `${wallet.address}0`, `0x${'g'.repeat(40)}`],
@@ -184,12 +184,12 @@ test('what is not well-formed in any field is refused before anything is compute
     assert.throws(() => parseDescriptor(value), { fault: 'malformed' });
 });
 
-test('fields beside those of the contract are not passed on', () => {
+test('fields outside the contract are dropped', () => {
   const parsed = parseDescriptor({ ...describe(), comment: 'x'.repeat(100), __proto__: { a: 1 } });
   assert.ok(!('comment' in parsed.wire));
 });
 
-test('expired, ahead of time, too long-lived or of another version is refused', () => {
+test('descriptors that are expired, from the future, too long-lived or of another version are refused', () => {
   const at = (issuedMs: number, expiresMs: number) =>
     parseDescriptor(
       describe({

@@ -27,7 +27,7 @@ function message(changes: Partial<SiweMessage> = {}): string {
 
 const check = (text: string) => checkSignInMessage(text, { relay, address, challengeId: 'challenge-1' });
 
-test('the sign-in that was asked for is signed', () => {
+test('a requested sign-in message is signed', () => {
   check(message());
   const plain = message({ domain: 'portal.example.com', uri: 'https://portal.example.com/sdk/register' });
   const expected = {
@@ -38,7 +38,7 @@ test('the sign-in that was asked for is signed', () => {
   checkSignInMessage(plain, expected);
 });
 
-test('a message is for the endpoint that was asked, and no other', () => {
+test('a sign-in message must be for the requested endpoint', () => {
   const expected = { relay, address, challengeId: 'challenge-1', path: '/admin/auth/login' } as const;
   checkSignInMessage(message({ uri: 'https://portal.example.com:8443/admin/auth/login' }), expected);
   assert.throws(() => checkSignInMessage(message(), expected), SigningRefusedError);
@@ -76,7 +76,7 @@ for (const [what, minutes, said] of [
   ['an hour ago', -60, /this machine is 36\d\d s ahead of that of portal\.example\.com:8443: set the clock/],
   ['in an hour', 60, /this machine is 36\d\d s behind that of/],
 ] as const)
-  test(`a sign-in message that was issued ${what} is not signed: a clock is wrong, and that passes`, () => {
+  test(`a sign-in message issued ${what} is not signed, with a retryable clock error`, () => {
     const times = { issuedAt: inMinutes(minutes), expirationTime: inMinutes(minutes + 2) };
     assert.throws(
       () => check(message(times)),
@@ -86,7 +86,7 @@ for (const [what, minutes, said] of [
     assert.throws(() => check(message({ ...times, chainId: 137 })), SigningRefusedError);
   });
 
-test('a tunnel whose clock is an hour off waits, says so, and serves once it is right', async (t) => {
+test('a tunnel whose clock is an hour off reports it, waits, and serves once it is right', async (t) => {
   const relay = await ScriptedRelay.start(t);
   relay.siwe = { issuedAt: inMinutes(60), expirationTime: inMinutes(62) };
   const { tunnel } = startTunnel(t, relay, 1);
@@ -101,7 +101,7 @@ test('a sign-in message of another version is not signed', () => {
   assert.throws(() => check(message().replace('Version: 1', 'Version: 2')), SigningRefusedError);
 });
 
-test('text that is not quite a sign-in message is not signed', () => {
+test('a malformed sign-in message is not signed', () => {
   for (const text of [
     '',
     'hello',
@@ -117,7 +117,7 @@ test('text that is not quite a sign-in message is not signed', () => {
   }
 });
 
-test('a relay that hands on the challenge of another gets no signature', async (t) => {
+test('a relay that forwards the challenge of another gets no signature', async (t) => {
   const hostile = await ScriptedRelay.start(t);
   hostile.siwe = { domain: 'victim.example.com', uri: 'https://victim.example.com/sdk/register' };
   const tunnel = expose({ target: 1, relay: hostile.url, ca: hostile.ca, identity: freshWallet() });

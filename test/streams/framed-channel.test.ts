@@ -39,7 +39,7 @@ function open(): { session: Session; channel: FramedChannel; over: boolean[]; er
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-test('a connection ends in both directions, and the session is free, unread beyond it', async () => {
+test('after both directions have ended the session is free, and nothing more is read', async () => {
   const { session, channel, over } = open();
   session.say('0000000548656c6c6f00000000');
   assert.equal(String(await text(channel)), 'Hello');
@@ -51,7 +51,7 @@ test('a connection ends in both directions, and the session is free, unread beyo
   assert.equal(session.destroyed, false);
 });
 
-test('what follows the end of both directions is left for the next connection', async () => {
+test('bytes after the end of both directions are left for the next connection', async () => {
   const { session, channel, over } = open();
   channel.end();
   await once(channel, 'finish');
@@ -61,7 +61,7 @@ test('what follows the end of both directions is left for the next connection', 
   assert.equal((session.read() as Buffer).toString('hex'), '0002aa');
 });
 
-test('small frames that come together are given on together, however many, and a large one is not copied', async () => {
+test('small frames that arrive together are delivered together, and a large one is not copied', async () => {
   const { session, channel } = open();
   const small = (bytes: number) => '0000000161'.repeat(bytes);
   const large = Buffer.from(`${small(20_000)}00004e20${'62'.repeat(20_000)}${small(20_000)}`, 'hex');
@@ -74,7 +74,7 @@ test('small frames that come together are given on together, however many, and a
   assert.equal(chunks.find(({ length }) => length === 20_000)?.buffer, large.buffer);
 });
 
-test('frames that arrive one byte at a time are read', async () => {
+test('frames that arrive one byte at a time are parsed', async () => {
   const { session, channel } = open();
   for (const byte of Buffer.from('000000036162630000000164' + '00000000', 'hex')) {
     session.push(Buffer.from([byte]));
@@ -88,7 +88,7 @@ for (const [name, hex] of [
   ['bytes after the end', '0000000000000001'],
   ['a second end', '0000000000000000'],
 ] as const) {
-  test(`${name} costs the session`, async () => {
+  test(`${name} closes the session`, async () => {
     const { session, channel, over, errors } = open();
     channel.resume();
     session.say(hex);
@@ -100,7 +100,7 @@ for (const [name, hex] of [
   });
 }
 
-test('a session that closes amid a connection has cut it', async () => {
+test('a session that closes during a connection cuts it', async () => {
   const { session, channel, over, errors } = open();
   channel.resume();
   session.say('0000000a6162');
@@ -110,7 +110,7 @@ test('a session that closes amid a connection has cut it', async () => {
   assert.equal((errors[0] as NodeJS.ErrnoException).code, 'ECONNRESET');
 });
 
-test('a cut breaks the connection and is answered, and the session is free', async () => {
+test('a cut closes the connection and is acknowledged, and the session is free', async () => {
   const { session, channel, over, errors } = open();
   channel.resume();
   session.say('ffffffff');
@@ -120,7 +120,7 @@ test('a cut breaks the connection and is answered, and the session is free', asy
   assert.equal((errors[0] as NodeJS.ErrnoException).code, 'ECONNRESET');
 });
 
-test('who breaks a connection drops what still comes, until the other side has closed too', async () => {
+test('a side that cuts a connection discards what arrives until the other side has closed too', async () => {
   const { session, channel, over } = open();
   channel.destroy();
   await closed(channel);
@@ -134,7 +134,7 @@ test('who breaks a connection drops what still comes, until the other side has c
   assert.equal(session.destroyed, false);
 });
 
-test('a side that does not close its direction after a cut loses the session in time', async (t) => {
+test('a side that does not close its direction after a cut loses the session after a timeout', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { session, channel, over } = open();
   channel.destroy();
@@ -144,7 +144,7 @@ test('a side that does not close its direction after a cut loses the session in 
   assert.ok(session.destroyed);
 });
 
-test('the last end closes the session when both directions have ended', async () => {
+test('a last end frame closes the session when both directions have ended', async () => {
   const { session, channel, over } = open();
   channel.resume();
   session.say('fffffffe');
@@ -165,7 +165,7 @@ async function channels(t: TestContext): Promise<{ near: FramedChannel; far: Fra
   return { near: new FramedChannel(accepted, onOver), far: new FramedChannel(client, onOver), free };
 }
 
-test('much goes both ways through a session, to readers fast and slow, and it is free afterwards', async (t) => {
+test('large transfers go both ways through a session to fast and slow readers, and it is free afterwards', async (t) => {
   const { near, far, free } = await channels(t);
   const [up, down] = [randomBytes(7_000_000), randomBytes(9_000_000)];
   far.end(up);
@@ -175,7 +175,7 @@ test('much goes both ways through a session, to readers fast and slow, and it is
   assert.deepEqual(free, [true, true]);
 });
 
-test('much that is read into reused buffers comes whole, and the session is closed after it', async (t) => {
+test('large transfers through pooled reads arrive intact, and the session is closed afterwards', async (t) => {
   const { near, far, free } = await channels(t);
   const up = randomBytes(9_000_000);
   const got: Buffer[] = [];
@@ -199,7 +199,7 @@ test('much that is read into reused buffers comes whole, and the session is clos
   assert.equal(free.includes(true), false);
 });
 
-test('small frames that are read into a reused buffer are given on together too, in their order', async (t) => {
+test('small frames in a pooled read are delivered together, in order', async (t) => {
   const { accepted, client } = await socketPair(t, 'tcp');
   const channel = new FramedChannel(accepted, () => {});
   const frame = (content: Buffer) => Buffer.concat([Buffer.from([0, 0, content.length >> 8, content.length]), content]);

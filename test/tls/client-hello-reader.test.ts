@@ -34,7 +34,7 @@ describe('ClientHelloReader', () => {
     }
   });
 
-  it('keeps what follows the hello, however much, for the replay', () => {
+  it('keeps the bytes after the ClientHello for the replay', () => {
     const reader = new ClientHelloReader();
     const following = Buffer.alloc(100_000, 23);
     const bytes = Buffer.concat([plainRecord(22, hello), following]);
@@ -54,7 +54,7 @@ describe('ClientHelloReader', () => {
     assert(pool.subarray(100).every((byte) => byte === 0x55));
   });
 
-  it('fails at the first byte of what is no TLS handshake', () => {
+  it('fails at the first byte that is not a TLS handshake record', () => {
     for (const first of ['G', '\x00', '\x80', '\x15', '\x17', '\x14']) {
       throwsAlert(() => new ClientHelloReader().push(Buffer.from(first, 'latin1')), 'unexpected_message');
     }
@@ -74,7 +74,7 @@ describe('ClientHelloReader', () => {
     throwsAlert(() => new ClientHelloReader().push(Buffer.from([22, 2, 0, 0, 5])), 'protocol_version');
   });
 
-  it('bounds a record, a message and all records together', () => {
+  it('limits the size of a record, of a message and of all records together', () => {
     throwsAlert(() => new ClientHelloReader().push(Buffer.from([22, 3, 1, 0x40, 0x01])), 'record_overflow');
     const announced = Buffer.from([1, 0, 0x40, 0x00]);
     throwsAlert(() => new ClientHelloReader().push(plainRecord(22, announced)), 'decode_error');
@@ -86,7 +86,7 @@ describe('ClientHelloReader', () => {
     throwsAlert(() => slow.push(plainRecord(22, hello).subarray(0, 1_001)), 'decode_error');
   });
 
-  it('fails at a hello that does not parse', () => {
+  it('fails at a ClientHello that does not parse', () => {
     const broken = Buffer.from(hello);
     broken[4 + 2 + 32] = 33;
     throwsAlert(() => new ClientHelloReader().push(plainRecord(22, broken)), 'decode_error');

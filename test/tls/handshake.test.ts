@@ -171,7 +171,7 @@ describe('a full handshake', () => {
     stream.destroy();
   });
 
-  it('chooses the protocol by its own order and takes none from a client that names none', async () => {
+  it('selects the ALPN protocol in server order, and none if the client offers none', async () => {
     const options = { alpn: ['h2', 'http/1.1'] };
     const both = await connectSecurely(certificate, options, { alpn: ['http/1.1', 'h2'] });
     assert.equal(both.stream.alpnProtocol, 'h2');
@@ -268,7 +268,7 @@ describe('a retry', () => {
   });
 });
 
-describe('a hello that cannot be answered', () => {
+describe('an unacceptable ClientHello', () => {
   const cases: [string, AlertName, (parts: HelloParts) => void, Partial<TlsServerOptions>?][] = [
     ['of TLS 1.2', 'protocol_version', (p) => p.extensions.delete(supportedVersions)],
     [
@@ -360,7 +360,7 @@ describe('a hello that cannot be answered', () => {
     });
   }
 
-  it('does not mind an odd legacy version beside supported_versions', async () => {
+  it('ignores legacy_version if supported_versions is present', async () => {
     const { client, stream } = connectInMemory(certificate);
     const pair = makeKeyPair(secp256r1);
     const parts = helloParts([pair]);
@@ -371,7 +371,7 @@ describe('a hello that cannot be answered', () => {
   });
 });
 
-describe('bytes out of turn', () => {
+describe('unexpected messages', () => {
   const hello = (): Buffer => encodeHello(helloParts([makeKeyPair(secp256r1)]));
   const cases: Record<string, [AlertName, (connection: Connection) => Promise<void> | void]> = {
     'plain HTTP': ['unexpected_message', ({ client }) => client.write(Buffer.from('GET / HTTP/1.1\r\n\r\n'))],
@@ -511,7 +511,7 @@ describe('early data', () => {
     return { ...connection, pair };
   }
 
-  it('is skipped, before and after the flight, and the handshake goes on', async () => {
+  it('is skipped, before and after the server flight, and the handshake continues', async () => {
     const before = [plainRecord(23, randomBytes(16_401)), plainRecord(23, randomBytes(30))];
     const { client, stream, secured } = await withEarlyData(before);
     client.write(plainRecord(23, randomBytes(16_401)));
@@ -521,7 +521,7 @@ describe('early data', () => {
     stream.destroy();
   });
 
-  it('is not skipped without bound', async () => {
+  it('is skipped up to a limit', async () => {
     const connection = await withEarlyData([]);
     for (let count = 0; count < 5; count++) connection.client.write(plainRecord(23, randomBytes(16_401)));
     assert.equal(await connection.client.alert(), 'bad_record_mac');
@@ -530,7 +530,7 @@ describe('early data', () => {
     assertFault(connection, 'bad_record_mac');
   });
 
-  it('is not skipped after a record that opens', async () => {
+  it('is not skipped after the first record that decrypts', async () => {
     const connection = await withEarlyData([]);
     const { client } = connection;
     const finished = client.finished();
@@ -543,7 +543,7 @@ describe('early data', () => {
 });
 
 describe('the signature', () => {
-  it('that fails is answered with internal_error, and the cause is kept', async () => {
+  it('failing gives internal_error, and the cause is kept', async () => {
     for (const sign of [
       () => Promise.reject(new Error('refused')),
       () => {
@@ -561,7 +561,7 @@ describe('the signature', () => {
     }
   });
 
-  it('that is no signature is answered with internal_error', async () => {
+  it('being invalid gives internal_error', async () => {
     const connection = connectInMemory(certificate, { sign: () => Promise.resolve('no' as unknown as Buffer) });
     connection.client.sendHello(encodeHello(helloParts([makeKeyPair(secp256r1)])));
     assert.equal(await connection.client.alert(), 'internal_error');
@@ -569,7 +569,7 @@ describe('the signature', () => {
     await connection.closed;
   });
 
-  it('is called off when the client leaves, and comes too late then', async () => {
+  it('is aborted when the client disconnects', async () => {
     for (const leave of [
       (connection: Connection) => connection.client.transport.end(),
       (connection: Connection) => connection.transport.destroy(),
@@ -596,7 +596,7 @@ describe('the signature', () => {
     }
   });
 
-  it('may take its time while the client sends what it may', async () => {
+  it('may be slow while the client sends allowed messages', async () => {
     const asked = deferred<SignRequest>();
     const signature = deferred<Buffer>();
     const { client, stream, secured } = connectInMemory(certificate, {
@@ -617,7 +617,7 @@ describe('the signature', () => {
     stream.destroy();
   });
 
-  it('is awaited without answering what must not come meanwhile', async () => {
+  it('is awaited before forbidden messages get their alert', async () => {
     const asked = deferred<SignRequest>();
     const connection = connectInMemory(certificate, {
       sign(request) {
@@ -635,8 +635,8 @@ describe('the signature', () => {
   });
 });
 
-describe('the end of a handshake that does not come', () => {
-  it('is the deadline', async () => {
+describe('a handshake that never finishes', () => {
+  it('ends at the deadline', async () => {
     for (const sign of [undefined, () => new Promise<Buffer>(() => undefined)]) {
       const connection = connectInMemory(certificate, { handshakeTimeoutMs: 30, ...(sign && { sign }) });
       const hello = plainRecord(22, encodeHello(helloParts([makeKeyPair(secp256r1)])));
@@ -647,7 +647,7 @@ describe('the end of a handshake that does not come', () => {
     }
   });
 
-  it('is the client’s end, its alert or its loss', async () => {
+  it('ends with the client’s close, alert or reset', async () => {
     const cut = connectInMemory(certificate);
     cut.client.write(Buffer.from([22, 3, 1]));
     cut.client.transport.end();
@@ -677,7 +677,7 @@ describe('the end of a handshake that does not come', () => {
     for (const connection of [cut, alerted, closing, lost, broken]) await assertReleased(connection);
   });
 
-  it('an alert under the handshake keys names itself', async () => {
+  it('an encrypted alert during the handshake is reported by name', async () => {
     const connection = connectInMemory(certificate);
     const pair = makeKeyPair(secp256r1);
     connection.client.sendHello(encodeHello(helloParts([pair])));

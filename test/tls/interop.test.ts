@@ -139,7 +139,7 @@ describe('openssl s_client', () => {
       }
     }));
 
-  it('changes its keys and has the server change its own', () =>
+  it('updates its keys and requests a key update of the server', () =>
     withServer('P-256', {}, echo, async (server) => {
       const openssl = await requireTool('openssl');
       const args = ['s_client', '-connect', `127.0.0.1:${server.port}`, '-servername', 'a.test'];
@@ -178,7 +178,7 @@ describe('openssl s_client', () => {
       assert.deepEqual(server.errors, []);
     }));
 
-  it('has its early data skipped, which another server had allowed it', () =>
+  it('has early data skipped that another server had allowed', () =>
     withServer('P-256', { tickets: new TicketKeys() }, answerOnce, async (server) => {
       const openssl = await requireTool('openssl');
       const session = join(folder, 'early-session.pem');
@@ -208,7 +208,7 @@ describe('openssl s_client', () => {
       assert.deepEqual(server.errors, []);
     }));
 
-  it('is told by alerts what it lacks', () =>
+  it('gets alerts for missing versions, groups and suites', () =>
     withServer(
       'P-256',
       { alpn: ['http/1.1'], acceptServerName: (name) => name === 'a.test' },
@@ -225,7 +225,7 @@ describe('openssl s_client', () => {
       },
     ));
 
-  it('refuses a signature of another key, which the server learns as an alert', () => {
+  it('refuses a signature of another key with an alert', () => {
     const wrong = certificates.get('P-384')!;
     return withServer('P-256', { chain: wrong.chain }, answerOnce, async (server) => {
       const text = await connect(server, 'P-384', []);
@@ -283,7 +283,7 @@ describe('curl', () => {
       assert.equal(server.streams.at(-1)?.alpnProtocol, 'http/1.1');
     }));
 
-  it('of TLS 1.2 is refused by name', () =>
+  it('limited to TLS 1.2 gets protocol_version', () =>
     withServer('P-256', {}, http, async (server) => {
       const { code, stderr } = await curl(server, '/', ['--tls-max', '1.2']);
       assert.equal(code, 35);
@@ -324,7 +324,7 @@ describe('gnutls-cli', () => {
       assert.equal(server.signed.length, 1);
     }));
 
-  it('without TLS 1.3 is refused by name', () =>
+  it('without TLS 1.3 gets protocol_version', () =>
     withServer('P-256', {}, answerOnce, async (server) => {
       assert.match(await gnutls(server, ['--priority', 'NORMAL:-VERS-TLS1.3']), /protocol version/i);
     }));

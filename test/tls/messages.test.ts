@@ -65,7 +65,7 @@ describe('parseClientHello', () => {
     assert.equal(keys?.bindersLength, 2 + 1 + 32);
   });
 
-  it('takes a hello without any extension, as old clients send it', () => {
+  it('accepts a ClientHello without extensions, as old clients send it', () => {
     const body = Buffer.concat([hex('0303'), Buffer.alloc(32), hex('00 0002 002f 0100')]);
     const hello = parseClientHello(Buffer.concat([Buffer.from([1, 0, 0, body.length]), body]));
     assert.deepEqual(hello.supportedVersions, []);
@@ -217,13 +217,13 @@ describe('parseCertificate', () => {
 describe('splitHandshakeMessages', () => {
   const messages = [trace.clientHello, trace.serverHello, trace.encryptedExtensions, trace.certificate];
 
-  it('cuts a row of messages apart', () => {
+  it('splits consecutive messages', () => {
     assert.deepEqual(splitHandshakeMessages(Buffer.concat(messages)), messages);
     assert.deepEqual(splitHandshakeMessages(Buffer.alloc(0)), []);
     assert.deepEqual(splitHandshakeMessages(hex('14000000')), [hex('14000000')]);
   });
 
-  it('refuses a last message that is not whole', () => {
+  it('refuses a truncated last message', () => {
     const all = Buffer.concat(messages);
     for (const missing of [1, 2, 100])
       throwsAlert(() => splitHandshakeMessages(all.subarray(0, -missing)), 'decode_error');
@@ -251,7 +251,7 @@ describe('checkRetriedClientHello', () => {
   const refused = (changeSecond: (parts: HelloParts) => void, changeFirst?: (parts: HelloParts) => void): void =>
     throwsAlert(() => check(changeSecond, changeFirst), 'illegal_parameter');
 
-  it('lets the share asked for, padding, withdrawn early data and another order pass', () => {
+  it('accepts the requested share, padding, removed early data and another order', () => {
     check();
     check((parts) => parts.extensions.set(padding, Buffer.alloc(9)));
     check(undefined, (parts) => parts.extensions.set(earlyData, Buffer.alloc(0)));
@@ -260,7 +260,7 @@ describe('checkRetriedClientHello', () => {
     });
   });
 
-  it('refuses what else may differ', () => {
+  it('refuses any other difference', () => {
     refused((parts) => (parts.random = Buffer.alloc(32)));
     refused((parts) => (parts.sessionId = Buffer.alloc(32)));
     refused((parts) => (parts.legacyVersion = 0x0302));
@@ -273,7 +273,7 @@ describe('checkRetriedClientHello', () => {
     refused((parts) => parts.extensions.set(0x1234, Buffer.alloc(0)));
   });
 
-  it('refuses shares that were not asked for', () => {
+  it('refuses shares that were not requested', () => {
     refused((parts) => parts.extensions.set(keyShare, first.extensions.get(keyShare)!));
     refused((parts) => parts.extensions.delete(keyShare));
     refused((parts) => {
@@ -282,12 +282,12 @@ describe('checkRetriedClientHello', () => {
     });
   });
 
-  it('refuses early data and a cookie that nobody gave', () => {
+  it('refuses early data and an unknown cookie', () => {
     refused((parts) => parts.extensions.set(earlyData, Buffer.alloc(0)));
     refused((parts) => parts.extensions.set(cookie, hex('0001aa')));
   });
 
-  it('lets pre-shared keys be dropped and renewed, not added', () => {
+  it('accepts dropped and updated pre-shared keys, not added ones', () => {
     const psks = (...identities: string[]): Buffer => {
       const list = Buffer.concat(identities.map((identity) => hex(`0001${identity}00000000`)));
       const binders = Buffer.concat(identities.map(() => hex(`20${'00'.repeat(32)}`)));

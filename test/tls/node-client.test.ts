@@ -71,7 +71,7 @@ async function pour(stream: NodeJS.WritableStream, blocks: number): Promise<stri
 }
 
 describe('Node’s TLS client', () => {
-  it('moves 64 MB each way at once, unharmed', () =>
+  it('transfers 64 MB each way at once intact', () =>
     withServer(
       {},
       () => undefined,
@@ -154,7 +154,7 @@ describe('Node’s TLS client', () => {
     });
   });
 
-  it('goes on reading after it ended, and the server after it did', () =>
+  it('can half-close, and so can the server', () =>
     withServer(
       {},
       () => undefined,
@@ -176,7 +176,7 @@ describe('Node’s TLS client', () => {
       },
     ));
 
-  it('gets a retry where it sends a share we do not use', () =>
+  it('gets a HelloRetryRequest for an unsupported key share', () =>
     withServer({}, echo, async (server) => {
       const socket = await connect(server, { ecdhCurve: 'secp384r1:prime256v1' });
       assert.equal((socket.getEphemeralKeyInfo() as { name?: string }).name, 'prime256v1');
@@ -194,7 +194,7 @@ describe('Node’s TLS client', () => {
       await once(socket, 'close');
     }));
 
-  it('that is cut off leaves an error, not an end', () =>
+  it('that is reset gives an error, not an end', () =>
     withServer(
       {},
       (stream) => stream.resume(),
@@ -235,7 +235,7 @@ describe('Node’s TLS client', () => {
     await closed;
   });
 
-  it('is served on a socket that was read before, by putting the bytes back', async () => {
+  it('is served on a socket with bytes put back by unshift', async () => {
     const server = createServer({ allowHalfOpen: true }, (socket) => {
       socket.once('data', (chunk: Buffer) => {
         socket.pause();

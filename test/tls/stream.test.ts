@@ -48,7 +48,7 @@ async function read({ stream }: Connection, length: number): Promise<Buffer> {
 }
 
 describe('a transport read in bulk', () => {
-  it('may use its chunks for something else once they are released, whatever was cut and however slow the reader', async () => {
+  it('may reuse its chunks once they are released, in any fragmentation and with a slow reader', async () => {
     let isBulk = false;
     const connection = await connectSecurely(certificate, {
       readBulk(transport, take) {
@@ -80,8 +80,8 @@ describe('a transport read in bulk', () => {
   });
 });
 
-describe('a flood of single bytes', () => {
-  it('is held up while nobody reads, by the number of records, and comes whole to whoever reads on', async () => {
+describe('a flood of one-byte records', () => {
+  it('pauses the transport by number of records while nobody reads, and arrives intact afterwards', async () => {
     const connection = await connectSecurely(certificate);
     const { client, stream } = connection;
     const sent = Buffer.alloc(5_000, 'flood');
@@ -137,7 +137,7 @@ describe('the ends of a connection', () => {
     assert.deepEqual(connection.errors, []);
   });
 
-  it('what comes after close_notify is dropped', async () => {
+  it('bytes after close_notify are discarded', async () => {
     const connection = await connectSecurely(certificate);
     const { client, stream } = connection;
     client.send(21, closeNotify);
@@ -170,7 +170,7 @@ describe('the ends of a connection', () => {
     assert.equal(ended, false);
   });
 
-  it('a cut within a record is an error too, for iterators as well', async () => {
+  it('a truncated record is an error too, also for iterators', async () => {
     const connection = await connectSecurely(certificate);
     const { client, stream } = connection;
     client.send(23, Buffer.from('whole'));
@@ -196,14 +196,14 @@ describe('the ends of a connection', () => {
     assert.equal(connection.client.transport.readableLength, 0, 'an alert was answered');
   });
 
-  it('an alert that nobody knows is fatal as well', async () => {
+  it('an unknown alert is fatal', async () => {
     const connection = await connectSecurely(certificate);
     connection.stream.resume();
     connection.client.send(21, Buffer.from([1, 200]));
     assert.equal((await assertError(connection, 'ERR_TLS_ALERT_RECEIVED')).alert, undefined);
   });
 
-  it('user_canceled alone ends nothing', async () => {
+  it('user_canceled alone does not close', async () => {
     const connection = await connectSecurely(certificate);
     const { client } = connection;
     client.send(21, Buffer.from([1, 90]));
@@ -214,13 +214,13 @@ describe('the ends of a connection', () => {
     await assertFault(connection, 'unexpected_message');
   });
 
-  it('a transport lost in use is an error', async () => {
+  it('a transport reset is an error', async () => {
     const connection = await connectSecurely(certificate);
     connection.transport.destroy();
     await assertError(connection, 'ERR_TLS_TRANSPORT_CLOSED');
   });
 
-  it('destroy() gives waiting writes back and leaves the transport destroyed', async () => {
+  it('destroy() fails pending writes and destroys the transport', async () => {
     const connection = connectInMemory(certificate);
     const failed = new Promise((resolve) => connection.stream.write('never', resolve));
     connection.stream.destroy();
@@ -276,7 +276,7 @@ describe('writing', () => {
     stream.destroy();
   });
 
-  it('waits for the transport to take what was written', async () => {
+  it('waits for backpressure of the transport', async () => {
     const connection = await connectSecurely(certificate);
     const { client, stream } = connection;
     let taken = 0;
@@ -298,7 +298,7 @@ describe('writing', () => {
 });
 
 describe('reading', () => {
-  it('a reader that stops stops the transport', async () => {
+  it('a reader that pauses pauses the transport', async () => {
     const connection = await connectSecurely(certificate);
     const { client, stream, transport } = connection;
     const total = 200 * 16_384;
@@ -315,7 +315,7 @@ describe('reading', () => {
     assert.equal(received, total);
   });
 
-  it('takes padded records and a few empty ones', async () => {
+  it('accepts padded records and a few empty ones', async () => {
     const connection = await connectSecurely(certificate);
     const { client } = connection;
     sealInner(client, Buffer.concat([Buffer.from('padded'), Buffer.from([23]), Buffer.alloc(1_000)]));
@@ -325,7 +325,7 @@ describe('reading', () => {
     connection.stream.destroy();
   });
 
-  it('takes the longest record that is allowed', async () => {
+  it('accepts a record of the maximum length', async () => {
     const connection = await connectSecurely(certificate);
     sealInner(connection.client, Buffer.concat([Buffer.alloc(16_384, 7), Buffer.from([23])]));
     assert.deepEqual(await read(connection, 16_384), Buffer.alloc(16_384, 7));
@@ -415,7 +415,7 @@ describe('reading', () => {
 });
 
 describe('keys', () => {
-  it('of the client may change, in fragments too, and a request is answered', async () => {
+  it('of the client can be updated, in fragments too, and update_requested is answered', async () => {
     const connection = await connectSecurely(certificate);
     const { client, stream } = connection;
     client.send(22, keyUpdate(0).subarray(0, 1));
@@ -433,7 +433,7 @@ describe('keys', () => {
     stream.destroy();
   });
 
-  it('of the server change at its wish', async () => {
+  it('of the server are updated on request', async () => {
     const { client, stream } = await connectSecurely(certificate);
     for (const request of [false, true]) {
       stream.updateKeys(request);
@@ -450,7 +450,7 @@ describe('keys', () => {
     waiting.destroy();
   });
 
-  it('of the server change before the limit of records', async () => {
+  it('of the server are updated before the record limit', async () => {
     const { client, stream } = await connectSecurely(certificate, { maxRecordsPerKey: 3 });
     let updates = 0;
     for (let count = 0; count < 10; count++) {
@@ -465,7 +465,7 @@ describe('keys', () => {
     stream.destroy();
   });
 
-  it('requests that come faster than answers can leave share one', async () => {
+  it('update requests that arrive faster than responses are sent share one response', async () => {
     const connection = await connectSecurely(certificate);
     const { client, stream } = connection;
     // Fill the transport, which nobody reads.
@@ -502,7 +502,7 @@ describe('keys', () => {
     stream.destroy();
   });
 
-  it('seal the same content differently every time, and open each record once', () => {
+  it('encrypt the same content differently each time, and decrypt each record once', () => {
     const suite = cipherSuites.get(0x1301)!;
     const sealer = new RecordSealer(suite, Buffer.alloc(32, 1));
     const opener = new RecordOpener(suite, Buffer.alloc(32, 1));

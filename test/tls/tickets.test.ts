@@ -48,7 +48,7 @@ describe('TicketKeys', () => {
     assert.deepEqual(keys.redeem(ticket, ageAdd, context), given);
   });
 
-  it('open nothing in another context, under other keys, or changed in any byte', () => {
+  it('do not open in another context, with other keys, or with a modified byte', () => {
     const keys = new TicketKeys();
     const { ticket, ageAdd } = keys.issue(session(keys), context)!;
     assert.equal(keys.redeem(ticket, ageAdd, Buffer.from('other')), undefined);
@@ -62,7 +62,7 @@ describe('TicketKeys', () => {
     assert(keys.redeem(ticket, ageAdd, context));
   });
 
-  it('open no ticket past its life, and none that claims another age', () => {
+  it('do not open an expired ticket, or one with a wrong age', () => {
     const clock = new Clock();
     const keys = new TicketKeys({ lifetimeSeconds: 100, now: clock.now });
     const { ticket, ageAdd } = keys.issue(session(keys), context)!;
@@ -76,7 +76,7 @@ describe('TicketKeys', () => {
     assert.equal(keys.redeem(ticket, (ageAdd + 100_000) >>> 0, context), undefined);
   });
 
-  it('count the life from the signature: a resumed session gets only what is left', () => {
+  it('count the lifetime from the signature: a resumed session gets the rest', () => {
     const clock = new Clock();
     const keys = new TicketKeys({ lifetimeSeconds: 100, now: clock.now });
     const given = session(keys);
@@ -86,7 +86,7 @@ describe('TicketKeys', () => {
     assert.equal(keys.issue(given, context), undefined);
   });
 
-  it('change: a ticket opens for its whole life after, no longer', () => {
+  it('rotate: an old ticket opens for its lifetime and not longer', () => {
     const clock = new Clock();
     const keys = new TicketKeys({ lifetimeSeconds: 100, now: clock.now });
     const name = (ticket: Buffer): string => ticket.subarray(0, 8).toString('hex');
@@ -101,7 +101,7 @@ describe('TicketKeys', () => {
     assert(keys.redeem(late.ticket, (late.ageAdd + 97_000) >>> 0, context));
   });
 
-  it('do not live longer than an hour', () => {
+  it('are valid for at most an hour', () => {
     for (const lifetimeSeconds of [3_601, 0, -1, Number.NaN]) {
       assert.throws(() => new TicketKeys({ lifetimeSeconds }), RangeError);
     }
@@ -176,7 +176,7 @@ describe('resumption', () => {
     }
   });
 
-  it('goes on from resumed session to resumed session, until an hour after the signature', async () => {
+  it('can be repeated until an hour after the signature', async () => {
     const clock = new Clock();
     const options = { tickets: new TicketKeys({ now: clock.now }) };
     let [ticket] = await getTickets(options);
@@ -206,7 +206,7 @@ describe('resumption', () => {
     again.stream.destroy();
   });
 
-  it('is a full handshake after the ticket’s life, with a wrong age, after a restart, or with nonsense', async () => {
+  it('is a full handshake with an expired ticket, a wrong age, other keys or an invalid ticket', async () => {
     const clock = new Clock();
     const options = { tickets: new TicketKeys({ now: clock.now, lifetimeSeconds: 60 }) };
     const [ticket] = await getTickets(options);
@@ -230,7 +230,7 @@ describe('resumption', () => {
     chacha.stream.destroy();
   });
 
-  it('gives no tickets to a client that could not use them, nor without keys', async () => {
+  it('gives no tickets to clients that cannot use them, or without ticket keys', async () => {
     for (const [options, modes] of [
       [{ tickets: new TicketKeys() }, Buffer.from([1, 0])],
       [{}, Buffer.from([1, 1])],
@@ -272,7 +272,7 @@ describe('resumption', () => {
     await connection.closed;
   });
 
-  it('works with a retry, and skips the early data a client dares to send', async () => {
+  it('works with a HelloRetryRequest, and skips early data', async () => {
     const options = { tickets: new TicketKeys() };
     const [ticket, second] = await getTickets(options);
     const connection = connectInMemory(certificate, options);

@@ -4,7 +4,7 @@ import { Reader } from '../../src/tls/codec/reader.js';
 import { Writer } from '../../src/tls/codec/writer.js';
 
 describe('Writer', () => {
-  it('writes the same whatever room it starts with', () => {
+  it('writes the same bytes with any initial capacity', () => {
     const write = (capacity: number): Buffer =>
       new Writer(capacity)
         .uint8(0x01)
@@ -25,7 +25,7 @@ describe('Writer', () => {
     reader.end('all');
   });
 
-  it('refuses a vector longer than its length can say', () => {
+  it('refuses a vector that is too long for its length field', () => {
     assert.throws(() => new Writer().vector(1, (w) => w.bytes(Buffer.alloc(256))), RangeError);
   });
 });

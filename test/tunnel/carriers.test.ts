@@ -29,7 +29,7 @@ async function relayBehindNginx(t: TestContext, passes: 'every upgrade' | 'webso
   return relay;
 }
 
-test('over WebSocket: requests, and 32 MB each way at once, whole', async (t) => {
+test('over WebSocket requests and 32 MB each way at once arrive intact', async (t) => {
   const relay = await relayFor(t);
   const web = await startHttpService(t, (_request, response) => response.end('over WebSocket'));
   const { hostname } = await openTunnel(t, relay, web.port, { carrier: 'ws' });
@@ -68,7 +68,7 @@ test('visitor and service half-close independently over WebSocket', async (t) =>
   assert.equal(String(await readAll(visitor)), 'greeting, heard the question');
 });
 
-test('through nginx that passes every upgrade the raw carrier serves', async (t) => {
+test('behind nginx that forwards every Upgrade the raw carrier is used', async (t) => {
   const relay = await relayBehindNginx(t, 'every upgrade');
   const service = await startHttpService(t, (_request, response) => response.end('raw'));
   const { hostname, statuses } = await openTunnel(t, relay, service.port);
@@ -76,7 +76,7 @@ test('through nginx that passes every upgrade the raw carrier serves', async (t)
   assert.ok(!statuses.some(({ state }) => state === 'carrier_changed'));
 });
 
-test('through nginx that passes WebSockets alone the tunnel goes on over WebSocket by itself', async (t) => {
+test('behind nginx that forwards only WebSockets the tunnel falls back to WebSocket', async (t) => {
   const relay = await relayBehindNginx(t, 'websocket');
   const service = await startHttpService(t, (_request, response) => response.end('by way of nginx'));
   const { hostname, statuses } = await openTunnel(t, relay, service.port);
@@ -85,14 +85,14 @@ test('through nginx that passes WebSockets alone the tunnel goes on over WebSock
   assert.equal(statuses.filter(({ state }) => state === 'carrier_changed').length, 1);
 });
 
-test('a tunnel told to use the raw carrier does not change it', async (t) => {
+test('a tunnel set to the raw carrier does not fall back', async (t) => {
   const relay = await relayBehindNginx(t, 'websocket');
   const { tunnel, statuses } = startTunnel(t, relay, 1, { carrier: 'raw' });
   await statusWhere(tunnel, ({ state }) => state === 'retrying');
   assert.ok(!statuses.some(({ state }) => state === 'carrier_changed'));
 });
 
-test('where neither carrier gets through, the tunnel says so and keeps trying', async (t) => {
+test('with both carriers blocked the tunnel reports it and retries', async (t) => {
   const relay = await relayBehindNginx(t, 'none');
   const { tunnel } = startTunnel(t, relay, 1);
   const { error } = await statusWhere(tunnel, ({ state }) => state === 'retrying');
@@ -100,7 +100,7 @@ test('where neither carrier gets through, the tunnel says so and keeps trying', 
   assert.equal(tunnel.current, undefined);
 });
 
-test('a carrier that does not exist is refused', async (t) => {
+test('an unknown carrier is a usage error', async (t) => {
   const relay = await relayFor(t);
   const { tunnel } = startTunnel(t, relay, 1, { carrier: 'pigeon' as never });
   const { error } = await tunnel.closed;

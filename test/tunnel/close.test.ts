@@ -9,7 +9,7 @@ const relay = sharedRelay();
 
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
-test('a download that runs when the tunnel is closed arrives whole, while new visitors are turned away', async (t) => {
+test('closing a tunnel lets a running download finish, and refuses new visitors', async (t) => {
   const whole = randomBytes(8 * 1024 * 1024);
   const service = await startHttpService(t, (_request, response) => {
     response.writeHead(200, { Connection: 'close', 'Content-Length': whole.length });
@@ -38,7 +38,7 @@ test('a download that runs when the tunnel is closed arrives whole, while new vi
   assert.deepEqual(await tunnel.closed, {});
 });
 
-test('a connection that does not end is cut when the grace is over', async (t) => {
+test('a connection that does not end is closed after the grace', async (t) => {
   const service = await startHttpService(t, (_request, response) => response.write('for ever'));
   const { tunnel, hostname } = await openTunnel(t, relay, service.port, { closeGraceMs: 50 });
   const endless = await open(relay, hostname);
@@ -48,7 +48,7 @@ test('a connection that does not end is cut when the grace is over', async (t) =
   await broken;
 });
 
-test('closing again without grace ends at once', async (t) => {
+test('closing again without grace closes at once', async (t) => {
   const service = await startHttpService(t, (_request, response) => response.write('for ever'));
   const { tunnel, hostname } = await openTunnel(t, relay, service.port, { closeGraceMs: 3_600_000 });
   const endless = await open(relay, hostname);
@@ -62,7 +62,7 @@ test('closing again without grace ends at once', async (t) => {
   await broken;
 });
 
-test('a relay that is gone does not keep a tunnel from closing', async (t) => {
+test('a tunnel can close while its relay is down', async (t) => {
   const gone = await startTestRelay();
   const { tunnel } = await openTunnel(t, gone, 1);
   await gone.stop();

@@ -64,7 +64,7 @@ function startLink(t: TestContext, { quicRestLongestMs = 5, isOffered = true } =
   return { state, served, said, waits, link, servedBy, thrice };
 }
 
-test('the WebSocket serves first, and QUIC as soon as it is there; the WebSocket is closed then', async (t) => {
+test('the WebSocket serves first, then QUIC replaces it once connected', async (t) => {
   const { served, said, servedBy } = startLink(t);
   const quic = await servedBy('ws quic');
   await Promise.resolve();
@@ -72,7 +72,7 @@ test('the WebSocket serves first, and QUIC as soon as it is there; the WebSocket
   assert.deepEqual(said, ['datagrams now use QUIC']);
 });
 
-test('QUIC that is lost is replaced at once, without a word that nobody is served, and tried again after a rest', async (t) => {
+test('a lost QUIC connection is replaced by WebSocket at once, and retried after a pause', async (t) => {
   const { waits, said, servedBy } = startLink(t);
   (await servedBy('ws quic')).close(new Error('fell silent'));
   await servedBy('ws quic ws quic');
@@ -84,7 +84,7 @@ test('QUIC that is lost is replaced at once, without a word that nobody is serve
   ]);
 });
 
-test('what blocks QUIC costs the WebSocket nothing, and is outlived', async (t) => {
+test('blocked QUIC does not affect the WebSocket, and QUIC is used once unblocked', async (t) => {
   const { state, served, said, servedBy, thrice } = startLink(t);
   state.quic = 'blocked';
   const webSocket = await servedBy('ws');
@@ -94,7 +94,7 @@ test('what blocks QUIC costs the WebSocket nothing, and is outlived', async (t) 
   await servedBy('ws quic');
 });
 
-test('a relay that does not offer QUIC is not asked for it until it does', async (t) => {
+test('QUIC is tried only with relays that offer it', async (t) => {
   const { state, servedBy, thrice, served } = startLink(t, { isOffered: false });
   const webSocket = await servedBy('ws');
   await thrice('looked');
@@ -103,7 +103,7 @@ test('a relay that does not offer QUIC is not asked for it until it does', async
   await servedBy('ws quic');
 });
 
-test('a service whose datagrams are too large for QUIC stays on the WebSocket', async (t) => {
+test('a service with datagrams too large for QUIC stays on the WebSocket', async (t) => {
   const { said, served, servedBy, thrice } = startLink(t, { quicRestLongestMs: 600_000 });
   (await servedBy('ws quic')).oversized = 1;
   await servedBy('ws quic ws');
@@ -112,7 +112,7 @@ test('a service whose datagrams are too large for QUIC stays on the WebSocket', 
   assert.equal(said.at(-1), 'datagrams now use WebSocket: the service sends what is too large for QUIC');
 });
 
-test('a service that sends more than QUIC takes goes back to the WebSocket; one burst is no reason to', async (t) => {
+test('a service that keeps sending too large datagrams returns to the WebSocket; one burst does not', async (t) => {
   const { said, served, servedBy, thrice } = startLink(t, { quicRestLongestMs: 600_000 });
   const quic = await servedBy('ws quic');
   const looked = async () => {
@@ -130,7 +130,7 @@ test('a service that sends more than QUIC takes goes back to the WebSocket; one 
   assert.equal(said.at(-1), 'datagrams now use WebSocket: the service sends more than QUIC takes');
 });
 
-test('a tunnel that is closed leaves nothing behind, whichever carrier it waits for', async (t) => {
+test('a closed tunnel leaves nothing open, in any carrier state', async (t) => {
   const { link, state, servedBy } = startLink(t);
   state.quic = 'blocked';
   const webSocket = await servedBy('ws');
@@ -138,7 +138,7 @@ test('a tunnel that is closed leaves nothing behind, whichever carrier it waits 
   await once(webSocket, 'closed');
 });
 
-test('QUIC does not go past a proxy, and says what is missing where the package is', async () => {
+test('QUIC is not used with a proxy, and a missing package is reported', async () => {
   const request = { accessToken: 'token', publicPort: 443, signal: new AbortController().signal };
   const relay = new URL('https://relay.example');
   const proxied = new QuicDatagramCarrier(relay, { proxy: 'http://proxy.example:3128' }, () => assert.fail('loaded'));
@@ -147,7 +147,7 @@ test('QUIC does not go past a proxy, and says what is missing where the package 
   await assert.rejects(new QuicDatagramCarrier(relay, { proxy: false }, missing).dial(request), /needs the package/);
 });
 
-test('where this side cannot do QUIC, a relay that offers it is used over the WebSocket; by quic alone the tunnel stops', async (t) => {
+test('without QUIC support the WebSocket is used; with quic only the tunnel fails', async (t) => {
   // As far as /sdk/domain goes: this relay listens, though nobody answers.
   const pretend = {
     createQuicServer: () =>

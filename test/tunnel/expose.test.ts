@@ -18,7 +18,7 @@ import {
 
 const relay = sharedRelay();
 
-test('a local service answers under its public name, and is told the name that was asked for', async (t) => {
+test('a local service is served under its public name, and gets that name as Host', async (t) => {
   const service = await startHttpService(t, (request, response) => {
     response.end(`${request.method} ${request.headers.host}`);
   });
@@ -30,7 +30,7 @@ test('a local service answers under its public name, and is told the name that w
   assert.equal(answer.body, `GET my-app.portal.localhost:${relay.publicPort}`);
 });
 
-test('without a name the tunnel takes one that belongs to its identity, the same each time', async (t) => {
+test('without a name the tunnel uses one derived from its identity', async (t) => {
   const identityFile = join(temporaryDirectory(t), 'deep', 'identity.json');
   const names: string[] = [];
   for (let run = 0; run < 2; run++) {
@@ -43,7 +43,7 @@ test('without a name the tunnel takes one that belongs to its identity, the same
   assert.equal(statSync(identityFile).mode & 0o777, 0o600);
 });
 
-test('tunnels of two identities serve side by side, each its own name only', async (t) => {
+test('tunnels of two identities each serve their own name only', async (t) => {
   const hostnames = await Promise.all(
     ['one', 'two'].map(async (text) => {
       const service = await startHttpService(t, (_request, response) => response.end(text));
@@ -54,7 +54,7 @@ test('tunnels of two identities serve side by side, each its own name only', asy
   assert.deepEqual(bodies, ['one', 'two']);
 });
 
-test('while the local service is down visitors get a plain 503 page, and its answers again when it is back', async (t) => {
+test('while the local service is down visitors get a 503 page, and its responses again afterwards', async (t) => {
   const port = await freePort();
   const { tunnel, hostname } = await openTunnel(t, relay, port);
   const down = statusWhere(tunnel, ({ state }) => state === 'target_down');
@@ -78,7 +78,7 @@ test('while the local service is down visitors get a plain 503 page, and its ans
   await up;
 });
 
-test('a visitor who uploads to a service that is down gets the 503 page too', async (t) => {
+test('an upload to a service that is down gets the 503 page too', async (t) => {
   const { hostname } = await openTunnel(t, relay, await freePort());
   const upload = request(visitorOptions(relay, hostname, '/', { method: 'POST' }));
   upload.on('error', () => {});
@@ -88,7 +88,7 @@ test('a visitor who uploads to a service that is down gets the 503 page too', as
   upload.destroy();
 });
 
-test('a second visit resumes the TLS session without asking the relay to sign', async (t) => {
+test('a second connection resumes the TLS session without a signature of the relay', async (t) => {
   const service = await startHttpService(t, (_request, response) => response.end('ok'));
   const { tunnel, hostname } = await openTunnel(t, relay, service.port);
   const resumed: (boolean | undefined)[] = [];
@@ -114,7 +114,7 @@ test('closing a tunnel frees its name at once', async (t) => {
   await assert.rejects(get(relay, hostname), /unrecognized name/);
 });
 
-test('an aborted signal closes the tunnel, before it serves and while it does', async (t) => {
+test('an aborted signal closes the tunnel, before and while it serves', async (t) => {
   const early = startTunnel(t, relay, 1, { signal: AbortSignal.abort() });
   assert.deepEqual(await early.tunnel.closed, {});
   await assert.rejects(early.tunnel.ready(), /closed/);
@@ -125,7 +125,7 @@ test('an aborted signal closes the tunnel, before it serves and while it does', 
   assert.deepEqual(await tunnel.closed, {});
 });
 
-test('a second tunnel of the same identity takes the name over, and the first stops instead of taking it back', async (t) => {
+test('a second tunnel of the same identity takes over the name, and the first ends', async (t) => {
   const service = await startHttpService(t, (_request, response) => response.end('ok'));
   const identityFile = join(temporaryDirectory(t), 'identity.json');
   const options = { name: 'twice', identity: undefined, identityFile };
@@ -136,13 +136,13 @@ test('a second tunnel of the same identity takes the name over, and the first st
   assert.equal((await get(relay, second.hostname)).body, 'ok');
 });
 
-test('a name that another identity holds ends the tunnel with a clear error', async (t) => {
+test('a name of another identity ends the tunnel with a clear error', async (t) => {
   await openTunnel(t, relay, 1, { name: 'taken' });
   const { tunnel } = startTunnel(t, relay, 1, { name: 'taken' });
   await assert.rejects(tunnel.ready(), { name: 'ApiError', code: 'hostname_conflict', status: 409 });
 });
 
-test('options that cannot work end the tunnel with one clear line', async () => {
+test('invalid options end the tunnel with a one-line error', async () => {
   for (const [options, message] of [
     [{ target: 'https://localhost:3000' }, /TLS ends in the tunnel/],
     [{ target: 'nonsense' }, /is not 3000/],
@@ -155,12 +155,12 @@ test('options that cannot work end the tunnel with one clear line', async () => 
   }
 });
 
-test('a relay whose certificate is not trusted is not spoken to', async (t) => {
+test('a relay with an untrusted certificate is refused', async (t) => {
   const { tunnel } = startTunnel(t, { url: relay.url, ca: undefined as never }, 1);
   await assert.rejects(tunnel.ready(), { name: 'NetworkError', reason: 'certificate' });
 });
 
-test('a tunnel that is started before its relay serves once the relay is there', async (t) => {
+test('a tunnel started before its relay serves once the relay is up', async (t) => {
   const stateDir = temporaryDirectory(t);
   const first = await startTestRelay({ stateDir });
   const { sniPort, portalUrl } = first.config;

@@ -28,7 +28,7 @@ for (const [what, first] of [
     'POST /slow HTTP/1.1\r\nHost: HOST\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nx',
   ],
 ] as const)
-  test(`an upgrade behind ${what} is refused, and the tunnel goes on`, async (t) => {
+  test(`an upgrade behind ${what} is refused, and the tunnel keeps serving`, async (t) => {
     const service = await startHttpService(t, (request, response) => {
       request.resume();
       setImmediate(() => response.end('answer'));
@@ -40,7 +40,7 @@ for (const [what, first] of [
     assert.equal((await get(relay, open.hostname)).body, 'answer');
   });
 
-test('a service that switches to another protocol than WebSocket is cut, and so is its visitor', async (t) => {
+test('a service that switches to another protocol than WebSocket is disconnected with its visitor', async (t) => {
   const server = createServer((_request, response) => response.end('answer'));
   server.on('upgrade', (_request, socket) => {
     socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\nsecret');
@@ -51,7 +51,7 @@ test('a service that switches to another protocol than WebSocket is cut, and so 
   assert.equal((await get(relay, open.hostname)).body, 'answer');
 });
 
-test('Connection cannot name framing, Host or what the tunnel says of the visitor', async (t) => {
+test('a Connection header cannot remove framing, Host or forwarded headers', async (t) => {
   const seen: string[] = [];
   const service = await startHttpService(t, (request, response) => {
     seen.push(`${request.method} ${request.url}`);
@@ -86,7 +86,7 @@ test('Connection cannot name framing, Host or what the tunnel says of the visito
   assert.deepEqual(seen, ['DELETE /outer']);
 });
 
-test('request lines of other versions than HTTP/1.0 and 1.1 do not reach the service', async (t) => {
+test('requests of other versions than HTTP/1.0 and 1.1 do not reach the service', async (t) => {
   let requests = 0;
   const service = await startHttpService(t, (_request, response) => {
     requests++;
@@ -99,7 +99,7 @@ test('request lines of other versions than HTTP/1.0 and 1.1 do not reach the ser
   assert.match(await exchange(open, 'GET / HTTP/1.0\r\nHost: HOST\r\n\r\n'), / 200 /);
 });
 
-test('a request for any host but the public name is answered 421', async (t) => {
+test('a request for another host than the public name gets 421', async (t) => {
   const seen: string[] = [];
   const service = await startHttpService(t, (request, response) => {
     seen.push(String(request.headers.host));

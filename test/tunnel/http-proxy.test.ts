@@ -43,7 +43,7 @@ for (const carrier of ['raw', 'ws'] as const) {
   });
 }
 
-test('where the proxy alone knows the relay by its name, everything goes through it, the self-probe too', async (t) => {
+test('when only the proxy can resolve the relay everything goes through it, self-probe included', async (t) => {
   const certificate = await certificateFiles('relay.example.test');
   t.after(() => certificate.remove());
   const port = await freePort();
@@ -63,7 +63,7 @@ test('where the proxy alone knows the relay by its name, everything goes through
   assert.equal((await probed).result, 'pass');
 });
 
-test('the proxy is given user and password; one that refuses them is named, without the password', async (t) => {
+test('the proxy gets user and password; a refusal is reported without the password', async (t) => {
   const relay = await relayFor(t);
   const proxy = await startTinyproxy(t, ['BasicAuth maria s3cret', ...(await upstreamOf(t))]);
   const service = await startHttpService(t, (_request, response) => response.end('let in'));
@@ -78,7 +78,7 @@ test('the proxy is given user and password; one that refuses them is named, with
   assert.doesNotMatch(message, /wr0ng/);
 });
 
-test('a proxy that will not connect there is named', async (t) => {
+test('a proxy that refuses CONNECT is reported', async (t) => {
   const relay = await relayFor(t);
   const proxy = await startTinyproxy(t, ['ConnectPort 1']);
   const { tunnel } = startTunnel(t, relay, 1, { proxy: `http://127.0.0.1:${proxy.port}` });
@@ -90,7 +90,7 @@ for (const [what, answer] of [
   ['babbles', 'SSH-2.0-OpenSSH_9.2\r\n'],
   ['never ends its head', `HTTP/1.1 200 OK\r\nX-Filler: ${'x'.repeat(100_000)}`],
 ] as const) {
-  test(`a proxy that ${what} is left, and tried again`, async (t) => {
+  test(`a proxy that ${what} is disconnected, and retried`, async (t) => {
     const relay = await relayFor(t);
     const proxy = await startTcpService(t, (socket) => socket.once('data', () => socket.write(answer)));
     const { tunnel } = startTunnel(t, relay, 1, { proxy: `http://127.0.0.1:${proxy.port}` });
@@ -99,7 +99,7 @@ for (const [what, answer] of [
   });
 }
 
-test('a proxy of another kind is refused in one line that tells no password', async (t) => {
+test('an unsupported proxy URL is refused in one line without its password', async (t) => {
   const relay = await relayFor(t);
   const { tunnel } = startTunnel(t, relay, 1, { proxy: 'socks5://maria:s3cret@127.0.0.1:1080' });
   const { error } = await tunnel.closed;
@@ -107,7 +107,7 @@ test('a proxy of another kind is refused in one line that tells no password', as
   assert.doesNotMatch(error?.message ?? '', /s3cret/);
 });
 
-test('the environment names the proxy, except for this machine and what NO_PROXY names', (t) => {
+test('the proxy of the environment is used, except for this machine and NO_PROXY', (t) => {
   const names = ['HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'all_proxy', 'NO_PROXY', 'no_proxy'];
   const before = names.map((name) => [name, process.env[name]] as const);
   t.after(() => {

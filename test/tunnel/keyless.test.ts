@@ -22,7 +22,7 @@ async function bench(t: TestContext) {
 
 const domain = { protocol_version: '5', release_version: '0', root_host: 'portal.localhost', transports: ['raw'] };
 
-test('the chain and what its key can sign are those of the relay', async (t) => {
+test('chain and signature schemes come from the relay', async (t) => {
   const { relay, keyless } = await bench(t);
   await keyless.refresh('raw');
   const { chain, schemes, keyId } = keyless.certificate;
@@ -36,7 +36,7 @@ test('the chain and what its key can sign are those of the relay', async (t) => 
   assert.equal(keyless.certificate, before);
 });
 
-test('a relay that cannot serve is told apart', async (t) => {
+test('a relay without keyless TLS is reported as such', async (t) => {
   const { relay, keyless } = await bench(t);
   const chain = (certificate_chain: string, modes = ['transcript']) => ({
     ...domain,
@@ -63,7 +63,7 @@ test('a relay that cannot serve is told apart', async (t) => {
   }
 });
 
-test('however many signatures are refused at once, the chain is fetched once', async (t) => {
+test('concurrent refused signatures fetch the chain once', async (t) => {
   const { relay, keyless } = await bench(t);
   await Promise.all([1, 2, 3].map(() => keyless.refreshAfterRefusal('raw', signal)));
   assert.equal(relay.count('domain'), 1);
@@ -71,7 +71,7 @@ test('however many signatures are refused at once, the chain is fetched once', a
   assert.equal(relay.count('domain'), 1);
 });
 
-test('a certificate that the relay replaces reaches visitors without one of them being turned away', async (t) => {
+test('a replaced certificate reaches visitors without a failed connection', async (t) => {
   const directory = temporaryDirectory(t);
   const [first, second] = [
     await certificateFiles('portal.localhost'),

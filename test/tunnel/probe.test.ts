@@ -34,14 +34,14 @@ async function exposed(t: TestContext, at: TestRelay, options: Partial<ExposeOpt
 
 const probed = async (tunnel: Tunnel) => ((await once(tunnel, 'probe')) as [ProbeReport])[0];
 
-test('after a visitor the tunnel sees that TLS for its name ends in it', async (t) => {
+test('after a visitor the self-probe confirms that TLS terminates in the tunnel', async (t) => {
   const { tunnel, hostname } = await exposed(t, relay, eager);
   const report = probed(tunnel);
   await get(relay, hostname);
   assert.deepEqual({ ...(await report), message: '' }, { result: 'pass', hostname, message: '' });
 });
 
-test('a probe reaches no service, is no visitor, and calls for no further probe', async (t) => {
+test('a self-probe does not reach the service, count as a visitor, or cause another probe', async (t) => {
   const { tunnel, hostname, seen } = await exposed(t, relay, eager);
   for (let visit = 1; visit <= 5; visit++) {
     const report = probed(tunnel);
@@ -52,7 +52,7 @@ test('a probe reaches no service, is no visitor, and calls for no further probe'
   assert.deepEqual({ ...seen, probes: seen.probes.length }, { connections: 5, probes: 5, visits: 5 });
 });
 
-test('the next probe waits for the interval, however many visitors come', async (t) => {
+test('self-probes keep their interval, however many visitors connect', async (t) => {
   const { tunnel, hostname, seen } = await exposed(t, relay, { probe: { intervalMs: 3_600_000, maxDelayMs: 0 } });
   const report = probed(tunnel);
   await get(relay, hostname);
@@ -62,7 +62,7 @@ test('the next probe waits for the interval, however many visitors come', async 
   assert.equal(seen.probes.length, 1);
 });
 
-test('a tunnel without visitors, or with probing turned off, does not probe', async (t) => {
+test('a tunnel without visitors, or with probes off, does not probe', async (t) => {
   const idle = await exposed(t, relay, eager);
   const off = await exposed(t, relay, { probe: false });
   await get(relay, off.hostname);
@@ -71,7 +71,7 @@ test('a tunnel without visitors, or with probing turned off, does not probe', as
   assert.equal(idle.seen.connections, 0);
 });
 
-test('where the public name cannot be reached there is no telling, and nobody is accused', async (t) => {
+test('an unreachable public name gives an inconclusive probe, not an interception', async (t) => {
   const intercepted = await startInterceptedRelay(t);
   intercepted.tenants = 'refuse';
   const { tunnel, hostname } = await exposed(t, intercepted.relay, { ...eager, banMitm: true });
@@ -83,7 +83,7 @@ test('where the public name cannot be reached there is no telling, and nobody is
   assert.notEqual(tunnel.current, undefined);
 });
 
-test('a relay that ends TLS itself is found out and told of, and the tunnel goes on', async (t) => {
+test('a relay that terminates TLS itself is detected and reported, and the tunnel continues', async (t) => {
   const intercepted = await startInterceptedRelay(t);
   const { tunnel, hostname } = await exposed(t, intercepted.relay, eager);
   const report = probed(tunnel);
@@ -98,7 +98,7 @@ test('a relay that ends TLS itself is found out and told of, and the tunnel goes
   assert.notEqual(tunnel.current, undefined);
 });
 
-test('a relay that begins to end TLS after it passed is found out, too', async (t) => {
+test('a relay that starts to terminate TLS after a passed probe is detected too', async (t) => {
   const intercepted = await startInterceptedRelay(t);
   intercepted.tenants = 'pass';
   const { tunnel, hostname } = await exposed(t, intercepted.relay, eager);
@@ -113,7 +113,7 @@ test('a relay that begins to end TLS after it passed is found out, too', async (
   }
 });
 
-test('with banMitm the tunnel gives the name back, cuts who is being read, and ends with a typed error', async (t) => {
+test('with banMitm the tunnel releases the name, closes intercepted connections, and ends with a typed error', async (t) => {
   const intercepted = await startInterceptedRelay(t);
   const { tunnel, hostname } = await exposed(t, intercepted.relay, { ...eager, banMitm: true, closeGraceMs: 600_000 });
   const visitor = await visitTls(intercepted.relay, hostname);
@@ -126,7 +126,7 @@ test('with banMitm the tunnel gives the name back, cuts who is being read, and e
   await assert.rejects(get(intercepted.relay, hostname), /unrecognized name/);
 });
 
-test('banMitm without probes is refused', async (t) => {
+test('banMitm without probes is a usage error', async (t) => {
   const { tunnel } = startTunnel(t, relay, 1, { probe: false, banMitm: true });
   assert.ok((await tunnel.closed).error instanceof UsageError);
 });

@@ -48,7 +48,7 @@ function plan(situation: Partial<Situation>) {
   };
 }
 
-test('the best relays are taken first, as many as are wanted, and then nothing more is done', () => {
+test('the best relays are taken first, up to the wanted number', () => {
   assert.deepEqual(plan({}), { take: 'ab', homes: 'ab', leave: '', reviewIn: Infinity });
   assert.deepEqual(plan({ members: [member('c'), member('d')] }), {
     take: '',
@@ -58,7 +58,7 @@ test('the best relays are taken first, as many as are wanted, and then nothing m
   });
 });
 
-test('a relay that is lost is waited for a moment, then a spare is taken, and the lost one is kept', () => {
+test('a lost relay is replaced by a spare after a delay, and kept', () => {
   const { lossPatienceMs } = times;
   assert.deepEqual(plan({ members: [member('a'), down('b', lossPatienceMs - 1)] }), {
     take: '',
@@ -70,7 +70,7 @@ test('a relay that is lost is waited for a moment, then a spare is taken, and th
   assert.deepEqual([take, homes, leave], ['c', '', '']);
 });
 
-test('a spare that does not come up is not waited for long: the next one is taken beside it', () => {
+test('a spare that does not come up gets another spare after a short delay', () => {
   const members = (triedMs: number) => [
     member('a'),
     down('b', 60_000),
@@ -80,7 +80,7 @@ test('a spare that does not come up is not waited for long: the next one is take
   assert.equal(plan({ members: members(times.joinPatienceMs) }).take, 'd');
 });
 
-test('once a lost relay has served again for a while, its spare goes, unless visitors are on it', () => {
+test('once a lost relay has served again for a while its spare is released, unless visitors use it', () => {
   const back = (forMs: number, liveConnections: number) => [
     member('a'),
     member('b', { since: now - forMs }),
@@ -96,7 +96,7 @@ test('once a lost relay has served again for a while, its spare goes, unless vis
   assert.equal(plan({ members: back(times.releaseSpareAfterMs, 1) }).leave, '');
 });
 
-test('a relay that comes and goes moves nothing but itself', () => {
+test('a flapping relay does not affect other relays', () => {
   const members = [member('a'), member('c', { home: false })];
   for (const flapping of [down('b', 100), member('b', { since: now - 100 }), down('b', 1), down('b', 60_000)]) {
     const { take, leave } = plan({ members: [...members, flapping] });
@@ -104,14 +104,14 @@ test('a relay that comes and goes moves nothing but itself', () => {
   }
 });
 
-test('what refuses is not taken, nor what does not answer unless it was named and nothing else is there', () => {
+test('refused relays are not taken, nor unresponsive ones unless named and without alternative', () => {
   assert.equal(plan({ barred: ['https://a', 'https://c'] }).take, 'bd');
   const known = [found('a', { reachable: false }), found('b', { named: false, reachable: false }), found('c')];
   assert.equal(plan({ known }).take, 'ca');
   assert.equal(plan({ known: known.slice(1) }).take, 'c');
 });
 
-test('for a UDP service, relays without UDP ports are not taken', () => {
+test('relays without UDP ports are not taken for a UDP service', () => {
   const facts = {
     address: `0x${'1'.repeat(40)}`,
     supportsUdp: false,
@@ -126,7 +126,7 @@ test('for a UDP service, relays without UDP ports are not taken', () => {
   assert.equal(plan({ known, tcp: true }).take, 'ab');
 });
 
-test('however many are lost, the relays that are held on to are bounded', () => {
+test('the number of held relays is bounded, however many are lost', () => {
   const known = Array.from({ length: 40 }, (_, index) => found(`relay-${index}`));
   let members: MemberState[] = [];
   // Every relay is dead: all that is taken stays down, and time goes on.
@@ -142,12 +142,12 @@ test('however many are lost, the relays that are held on to are bounded', () => 
   assert.equal(members.filter(({ home }) => home).length, 2);
 });
 
-test('a relay that was only heard of is given up when it stays away; one that was named never is', () => {
+test('a discovered relay is given up when it stays down, a named one never', () => {
   const members = [down('a', times.forgetLostAfterMs), down('b', times.forgetLostAfterMs, { named: false })];
   assert.equal(plan({ members, known: [] }).leave, 'b');
 });
 
-test('with fewer relays wanted than serve, the surplus goes when it is idle', () => {
+test('with fewer relays wanted the surplus is released when idle', () => {
   const members = [member('a'), member('b', { liveConnections: 2 }), member('c', { liveConnections: 0 })];
   assert.equal(plan({ members, maxRelays: 1 }).leave, 'c');
 });

@@ -75,13 +75,13 @@ function visitEndingHere(made: Bench, marks: (string | undefined)[] = []): () =>
 
 const results = (made: Bench) => made.reports.map(({ result }) => result);
 
-test('without traffic nothing is visited, however long', async (t) => {
+test('without traffic there is no self-probe', async (t) => {
   const made = bench(t);
   await made.pass(1000 * hourMs);
   assert.equal(made.visits, 0);
 });
 
-test('any number of visitors within the interval call for one probe, and those after it for the next', async (t) => {
+test('visitors within the interval cause one probe, later ones the next', async (t) => {
   const made = bench(t);
   made.visit = visitEndingHere(made);
   for (let visitor = 0; visitor < 10; visitor++) made.probe.visited();
@@ -96,7 +96,7 @@ test('any number of visitors within the interval call for one probe, and those a
   assert.equal(made.visits, 2);
 });
 
-test("the system's time being set neither brings a probe forward nor holds it back", async (t) => {
+test('a change of the system clock does not affect the probe interval', async (t) => {
   const made = bench(t);
   const now = Date.now();
   t.mock.timers.reset();
@@ -112,7 +112,7 @@ test("the system's time being set neither brings a probe forward nor holds it ba
   }
 });
 
-test('while there is no lease nothing is visited, and the next visitor is the next occasion', async (t) => {
+test('without a lease there is no probe until the next visitor', async (t) => {
   const made = bench(t);
   made.held = undefined;
   made.probe.visited();
@@ -124,7 +124,7 @@ test('while there is no lease nothing is visited, and the next visitor is the ne
   assert.equal(made.visits, 1);
 });
 
-test('the own session is told from those of visitors, and nothing is noted without a probe', async (t) => {
+test('the session of the probe is told from those of visitors, and nothing is recorded without a probe', async (t) => {
   const made = bench(t);
   const marks: (string | undefined)[] = [];
   made.visit = visitEndingHere(made, marks);
@@ -140,7 +140,7 @@ test('the own session is told from those of visitors, and nothing is noted witho
   assert.equal(made.confirmations, 0);
 });
 
-test('a visit that ends in no session of ours is an interception, once the lease is confirmed', async (t) => {
+test('a probe that terminates in no own session is an interception, once the lease is confirmed', async (t) => {
   const made = bench(t);
   made.visit = () => {
     made.probe.witness(session('a visitor'));
@@ -153,7 +153,7 @@ test('a visit that ends in no session of ours is an interception, once the lease
   assert.equal(made.confirmations, 1);
 });
 
-test('so is one that ends in an older TLS than the tunnel has', async (t) => {
+test('a probe that gets an older TLS version than that of the tunnel is an interception', async (t) => {
   const made = bench(t);
   made.visit = () => {
     made.probe.witness(session('the probe'));
@@ -164,7 +164,7 @@ test('so is one that ends in an older TLS than the tunnel has', async (t) => {
   assert.deepEqual(results(made), ['mismatch']);
 });
 
-test('an exporter seen during one probe says nothing to the next', async (t) => {
+test('exporter values of one probe do not affect the next', async (t) => {
   const made = bench(t);
   made.visit = visitEndingHere(made);
   made.probe.visited();
@@ -175,7 +175,7 @@ test('an exporter seen during one probe says nothing to the next', async (t) => 
   assert.deepEqual(results(made), ['pass', 'mismatch']);
 });
 
-test('there is no telling when the visit fails, the lease is not confirmed, or too many came to be compared', async (t) => {
+test('a probe is inconclusive if it fails, the lease is not confirmed, or there were too many connections', async (t) => {
   const made = bench(t);
   const failure = new Error('unreachable');
   made.visit = () => Promise.reject(failure);
@@ -200,7 +200,7 @@ test('there is no telling when the visit fails, the lease is not confirmed, or t
   assert.match(made.reports[2]!.message, /too many visitors/);
 });
 
-test('once stopped it reports nothing and visits no more, a probe under way included', async (t) => {
+test('once stopped there are no reports and no probes, including a running one', async (t) => {
   const made = bench(t);
   let finish!: (visit: ProbeConnection) => void;
   made.visit = () => new Promise((resolve) => (finish = resolve));

@@ -56,7 +56,7 @@ async function settle(): Promise<void> {
   for (let turns = 0; turns < 30; turns++) await turn();
 }
 
-test('two sessions wait from the start, and a claimed one is replaced', async (t) => {
+test('two sessions are ready from the start, and a claimed one is replaced', async (t) => {
   const { pool, state, claim } = bench(t);
   pool.start();
   await settle();
@@ -67,7 +67,7 @@ test('two sessions wait from the start, and a claimed one is replaced', async (t
   assert.equal(pool.ready, 2);
 });
 
-test('the pool grows while visitors take more than are ready, up to what a relay keeps', async (t) => {
+test('the pool grows while visitors need more sessions, up to the limit of the relay', async (t) => {
   const { pool, state, claim } = bench(t);
   pool.start();
   await settle();
@@ -79,7 +79,7 @@ test('the pool grows while visitors take more than are ready, up to what a relay
   assert.ok(state.most <= 32, `${state.most} at once`);
 });
 
-test('a session that is recycled waits again after its connection, and is as good as a new one', async (t) => {
+test('a recycled session is ready again after its connection', async (t) => {
   const { pool, state, claim } = bench(t, true);
   pool.start();
   await settle();
@@ -98,7 +98,7 @@ test('a session that is recycled waits again after its connection, and is as goo
   assert.equal(state.dials, 3);
 });
 
-test('a recycled session that the relay closes is no failure, and one that ends with the pool is closed', async (t) => {
+test('a recycled session closed by the relay is not a failure, and a stopped pool closes it', async (t) => {
   const { pool, state, claim } = bench(t, true);
   pool.start();
   await settle();
@@ -117,7 +117,7 @@ test('a recycled session that the relay closes is no failure, and one that ends 
   assert.ok(second.destroyed);
 });
 
-test('a full queue is no fault: the pool waits for a claim to make room', async (t) => {
+test('a full ready queue is not a failure: the pool waits for a claim', async (t) => {
   const { pool, state, claim } = bench(t);
   pool.start();
   await settle();
@@ -132,7 +132,7 @@ test('a full queue is no fault: the pool waits for a claim to make room', async 
   assert.equal(state.waits.length, 0);
 });
 
-test('too many requests, with no session ready, are answered by waiting as long as the relay says', async (t) => {
+test('rate_limited without a ready session waits for Retry-After', async (t) => {
   const { pool, state } = bench(t);
   state.failures = Array.from({ length: 2 }, () => new ApiError('rate_limited', undefined, { retryAfterSeconds: 600 }));
   pool.start();
@@ -143,7 +143,7 @@ test('too many requests, with no session ready, are answered by waiting as long 
   assert.ok(state.waits[0]! >= 600_000);
 });
 
-test('a relay that is out of reach is tried by one session at a time, after a while', async (t) => {
+test('an unreachable relay is retried with one session at a time, with a delay', async (t) => {
   const { pool, state } = bench(t);
   state.failures = Array.from({ length: 3 }, () => new NetworkError('unreachable', 'gone'));
   pool.start();
@@ -155,7 +155,7 @@ test('a relay that is out of reach is tried by one session at a time, after a wh
   assert.equal(state.dials, 5);
 });
 
-test('sessions that are lost together are one failure', async (t) => {
+test('sessions lost together count as one failure', async (t) => {
   const { pool, state } = bench(t);
   pool.start();
   await settle();
@@ -165,7 +165,7 @@ test('sessions that are lost together are one failure', async (t) => {
   await until(() => pool.ready >= 2);
 });
 
-test('no sessions are opened while no more visitors can be served', async (t) => {
+test('no sessions are opened while the tunnel is at its connection limit', async (t) => {
   const { pool, state, claim } = bench(t);
   pool.start();
   await settle();
@@ -179,7 +179,7 @@ test('no sessions are opened while no more visitors can be served', async (t) =>
   assert.equal(pool.ready, 2);
 });
 
-test('waiting for approval keeps to the time that the relay gives', async (t) => {
+test('waiting for approval follows the Retry-After of the relay', async (t) => {
   const { pool, state } = bench(t);
   state.failures = [new ApiError('lease_rejected'), new ApiError('lease_rejected')];
   pool.start();
@@ -196,7 +196,7 @@ for (const code of [
   'ip_banned',
   'feature_unavailable',
 ] as const) {
-  test(`${code} is for others to deal with, and ends the pool`, async (t) => {
+  test(`${code} ends the pool with its error`, async (t) => {
     const { pool, state } = bench(t);
     pool.start();
     await settle();
@@ -211,7 +211,7 @@ for (const code of [
   });
 }
 
-test('a pool that is stopped opens nothing more and closes what waits', async (t) => {
+test('a stopped pool opens no session and closes waiting ones', async (t) => {
   const { pool, state } = bench(t);
   pool.start();
   await settle();
@@ -222,7 +222,7 @@ test('a pool that is stopped opens nothing more and closes what waits', async (t
   assert.equal(state.waits.length, 0);
 });
 
-test('without visitors the pool gives up what it grew', async (t) => {
+test('without visitors the pool shrinks', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   const { pool, state, claim } = bench(t);
   pool.start();

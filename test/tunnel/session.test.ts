@@ -59,7 +59,7 @@ async function carrierTo(
 const dial = async (carrier: RawCarrier, signal = open) =>
   (await carrier.dial({ accessToken: 'the-token', signal })).stream;
 
-test('a session is asked for as the protocol says, and what follows the head is its first byte', async (t) => {
+test('a session request follows the protocol, and bytes after the response head belong to the session', async (t) => {
   const { carrier, heads } = await carrierTo(t, (socket) => socket.write(`${switched}\0\0`));
   const stream = await dial(carrier);
   assert.deepEqual(await readBytes(stream, 2), Buffer.from([0, 0]));
@@ -77,7 +77,7 @@ test('a session is asked for as the protocol says, and what follows the head is 
   ]);
 });
 
-test('the head of the answer may come a byte at a time', async (t) => {
+test('the response head may arrive one byte at a time', async (t) => {
   const { carrier } = await carrierTo(t, (socket) => {
     const bytes = [...`${switched}\0`];
     const next = () => bytes.length > 0 && socket.write(bytes.shift()!, next);
@@ -123,7 +123,7 @@ for (const [what, bytes, expected] of refusals) {
   });
 }
 
-test('a refusal that does not end is given up', async (t) => {
+test('an endless refusal is abandoned', async (t) => {
   const { carrier } = await carrierTo(t, (socket) => {
     socket.write('HTTP/1.1 500 Oh\r\n\r\n');
     const more = () => {
@@ -135,7 +135,7 @@ test('a refusal that does not end is given up', async (t) => {
   await assert.rejects(dial(carrier), AnswerError);
 });
 
-test('a refusal that breaks off is a network error, after which a tunnel tries again', async (t) => {
+test('a truncated refusal is a network error, which is retried', async (t) => {
   for (const part of ['{"ok":false,"error":{"code":"hostname_', '']) {
     const { carrier } = await carrierTo(t, (socket) => {
       socket.write(`HTTP/1.1 409 Conflict\r\nContent-Length: 60\r\n\r\n${part}`, () => socket.destroy());
@@ -148,7 +148,7 @@ test('a refusal that breaks off is a network error, after which a tunnel tries a
   }
 });
 
-test('a connection that closes without an answer, and one that is given up, are errors', async (t) => {
+test('a connection closed without a response, and an aborted one, are errors', async (t) => {
   const { carrier } = await carrierTo(t, (socket) => socket.destroy());
   await assert.rejects(dial(carrier), { name: 'NetworkError' });
 
@@ -157,7 +157,7 @@ test('a connection that closes without an answer, and one that is given up, are 
   await assert.rejects(dial(silent.carrier, controller.signal), /enough/);
 });
 
-test('a claim is read whichever way its bytes fall, and not a byte further', async () => {
+test('an opening is parsed in any fragmentation, and not a byte further', async () => {
   const bytes = Buffer.concat([Buffer.from([0, 0, 2]), binding, proxy, Buffer.from('ClientHello')]);
   for (let cut = 0; cut <= bytes.length; cut++) {
     const stream = new PassThrough();
@@ -174,7 +174,7 @@ test('a claim is read whichever way its bytes fall, and not a byte further', asy
   }
 });
 
-test('a zero byte in the binding is no keepalive', async () => {
+test('a zero byte in the binding is not a keepalive', async () => {
   const stream = new PassThrough();
   stream.write(Buffer.concat([Buffer.from([2]), Buffer.alloc(16), proxy, Buffer.from([0x16])]));
   const claim = await awaitOpening(stream, open);
@@ -182,7 +182,7 @@ test('a zero byte in the binding is no keepalive', async () => {
   assert.deepEqual(claim.stream.read(), Buffer.from([0x16]));
 });
 
-test('a PROXY header may be without addresses, and may have more behind them', async () => {
+test('a PROXY header may have no addresses, or TLVs', async () => {
   const tlv = Buffer.concat([
     proxy.subarray(0, 14),
     Buffer.from([0, 16]),
@@ -201,7 +201,7 @@ test('a PROXY header may be without addresses, and may have more behind them', a
   }
 });
 
-test('anything but a PROXY header of TCP behind the binding ends the session', async () => {
+test('anything but a TCP PROXY header after the binding closes the session', async () => {
   const broken = [
     Buffer.from([0x16, 3, 1]),
     Buffer.from('PROXY TCP4 203.0.113.50 198.51.100.10 51234 443\r\n'),
@@ -218,7 +218,7 @@ test('anything but a PROXY header of TCP behind the binding ends the session', a
   }
 });
 
-test('after 0x01 there is no binding: the PROXY header comes next, then the visitor', async () => {
+test('0x01 is followed by the PROXY header, without a binding', async () => {
   const stream = new PassThrough();
   const bytes = Buffer.concat([Buffer.from([0, 1]), proxy, Buffer.from('SSH-2.0')]);
   const claimed = awaitOpening(stream, open);
@@ -230,7 +230,7 @@ test('after 0x01 there is no binding: the PROXY header comes next, then the visi
   assert.equal((await readAll(stream)).toString(), 'SSH-2.0');
 });
 
-test('any other first byte, an end and a fault end the session', async () => {
+test('any other first byte, an end or an error closes the session', async () => {
   for (const [bytes, message] of [
     [[0x04], /0x04/],
     [[0x03], /0x03/],
@@ -252,7 +252,7 @@ test('any other first byte, an end and a fault end the session', async () => {
   await failed;
 });
 
-test('a session that falls silent is dropped, one that has keepalives is not', async (t) => {
+test('a session without keepalives is closed, one with them is not', async (t) => {
   // The wall clock alone jumps, as when a machine wakes up.
   t.mock.timers.enable({ apis: ['setInterval', 'Date'] });
   const [silent, kept] = [new PassThrough(), new PassThrough()];

@@ -63,7 +63,7 @@ async function startService(t: TestContext) {
   return { ...service, say: (word: string) => streams.forEach((stream) => stream.write(word)) };
 }
 
-test('a service has a URL on each relay, under the same name, and is served at each', async (t) => {
+test('a service has a URL on each relay, with the same name, and is served at each', async (t) => {
   const { sites, ca, relays } = await scene(t, ['one', 'two', 'three']);
   const service = await startService(t);
   const { tunnel, statuses } = startTunnel(t, { url: '', ca }, service.port, { relay: urlsOf(sites), name: 'shop' });
@@ -80,7 +80,7 @@ test('a service has a URL on each relay, under the same name, and is served at e
     await assert.rejects(get(relay, `shop.${new URL(url).hostname}`), /unrecognized name/);
 });
 
-test('losing a relay leaves the others untouched, and when it is back it is used again', async (t) => {
+test('losing a relay does not affect the others, and it is used again when back', async (t) => {
   const { sites, ca, relays, start, stop } = await scene(t, ['one', 'two']);
   const service = await startService(t);
   const { tunnel } = startTunnel(t, { url: '', ca }, service.port, { relay: urlsOf(sites), name: 'shop' });
@@ -102,7 +102,7 @@ test('losing a relay leaves the others untouched, and when it is back it is used
   stream.destroy();
 });
 
-test('a spare stands in for a lost relay, and goes when that is back and its own visitors are gone', async (t) => {
+test('a spare replaces a lost relay, and is released when that is back and the spare is idle', async (t) => {
   const { sites, ca, relays, start, stop } = await scene(t, ['one', 'two', 'three']);
   const service = await startService(t);
   const options = { relay: urlsOf(sites), maxRelays: 2, name: 'shop', relayTimes };
@@ -131,7 +131,7 @@ test('a spare stands in for a lost relay, and goes when that is back and its own
   assert.deepEqual(relaysOf(tunnel), [lost, other].sort());
 });
 
-test('a relay that refuses the name for good ends nothing but itself, and is not asked again', async (t) => {
+test('a relay that refuses the name does not affect the others, and is not retried', async (t) => {
   const { sites, ca, relays } = await scene(t, ['one', 'two']);
   const [one, two] = urlsOf(sites) as [string, string];
   await register(relays.get(one)!, { name: 'shop' });
@@ -144,7 +144,7 @@ test('a relay that refuses the name for good ends nothing but itself, and is not
   assert.equal(statuses.filter(({ state, relay }) => state === 'connecting' && relay === one).length, 1);
 });
 
-test('a tunnel ends only when every relay has refused, and says what each said', async (t) => {
+test('a tunnel ends only when every relay has refused, with all reasons', async (t) => {
   const { sites, ca, relays } = await scene(t, ['one', 'two']);
   for (const relay of relays.values()) await register(relay, { name: 'shop' });
   const { tunnel } = startTunnel(t, { url: '', ca }, 1, { relay: urlsOf(sites), name: 'shop' });
@@ -155,7 +155,7 @@ test('a tunnel ends only when every relay has refused, and says what each said',
     assert.ok(error.message.includes(`${url.host}: shop.${url.hostname} belongs to another`));
 });
 
-test('a relay that reads the traffic is left for good, and the others go on', async (t) => {
+test('an intercepting relay is left permanently, and the others continue', async (t) => {
   const intercepted = await startInterceptedRelay(t);
   const { sites, ca, relays } = await scene(t, ['honest']);
   const service = await startService(t);
@@ -189,7 +189,7 @@ test('relays can be changed while the tunnel runs; those that stay keep their co
   stream.destroy();
 });
 
-test('with discovery, a relay that was never named is used, when it may be and is wanted', async (t) => {
+test('with discovery an unnamed relay is used if allowed and wanted', async (t) => {
   const sites = await makeSites(t, ['here', 'there']);
   const ca = sites.map(({ caPem }) => caPem).join('');
   const [here, there] = [
@@ -211,7 +211,7 @@ test('with discovery, a relay that was never named is used, when it may be and i
   assert.equal((await get(there, 'shop.there.localhost')).body, 'here');
 });
 
-test('a relay that was named serves before those that it tells of have been looked at', async (t) => {
+test('a named relay serves before discovered ones have been checked', async (t) => {
   const teller = await HostileRelay.start(t, 'teller');
   const [site] = await makeSites(t, ['named']);
   const relay = await startTestRelay({
@@ -230,7 +230,7 @@ test('a relay that was named serves before those that it tells of have been look
   assert.deepEqual(relaysOf(tunnel), [relay.url]);
 });
 
-test('with discovery a tunnel ends when all that were found have refused, each asked once', async (t) => {
+test('with discovery a tunnel ends when all found relays have refused once', async (t) => {
   const sites = await makeSites(t, ['here', 'there']);
   const ca = sites.map(({ caPem }) => caPem).join('');
   const here = await startSite(t, sites[0]!, { bootstraps: [], ca });
@@ -245,7 +245,7 @@ test('with discovery a tunnel ends when all that were found have refused, each a
   assert.equal(statuses.filter(({ state }) => state === 'connecting').length, 2);
 });
 
-test('a relay that others tell of is not followed to private addresses, and gets no lease and no knock', async (t) => {
+test('a discovered relay at a private address is never contacted', async (t) => {
   const hostile = await HostileRelay.start(t);
   const teller = await HostileRelay.start(t, 'teller');
   const [site] = await makeSites(t, ['named']);
@@ -267,7 +267,7 @@ test('a relay that others tell of is not followed to private addresses, and gets
   assert.equal(hostile.connections, 0);
 });
 
-test('where no relay has the ports that are asked for, the tunnel says so and looks on', async (t) => {
+test('without a relay with the requested ports the tunnel reports it and keeps searching', async (t) => {
   const sites = await makeSites(t, ['here', 'there']);
   const ca = sites.map(({ caPem }) => caPem).join('');
   for (const site of sites) await startSite(t, site, { bootstraps: [], ca });
@@ -292,7 +292,7 @@ test('one identity has one name on all its relays, the same as on a single one',
   assert.deepEqual(labels, [single.hostname.split('.')[0], single.hostname.split('.')[0]]);
 });
 
-test('options that name no relay that can be used end the tunnel with one clear line', async (t) => {
+test('options without a usable relay end the tunnel with a one-line error', async (t) => {
   for (const [options, message] of [
     [{ relay: [] }, /give one at least/],
     [{ relay: ['https://a.example', 'ftp://b.example'] }, /begins with https/],

@@ -42,7 +42,7 @@ async function connection(t: TestContext): Promise<{ target: Socket; service: So
   return { target, service: await server };
 }
 
-test('a service that is gone after its answer is heard to the end, though the visitor goes on speaking', async (t) => {
+test('a response is delivered completely although the service has closed and the visitor still sends', async (t) => {
   const { target, service } = await connection(t);
   const visitor = new SlowVisitor();
   const over = splice(visitor, target);
@@ -62,7 +62,7 @@ test('a service that is gone after its answer is heard to the end, though the vi
   assert.equal(visitor.errored, null);
 });
 
-test('what a service said before it broke off reaches a slow visitor, and no end does', async (t) => {
+test('bytes before a reset of the service reach a slow visitor, without a clean end', async (t) => {
   const { target, service } = await connection(t);
   const visitor = new SlowVisitor();
   const over = splice(visitor, target);
@@ -78,7 +78,7 @@ test('what a service said before it broke off reaches a slow visitor, and no end
   assert.equal(visitor.writableFinished, false);
 });
 
-test('a visitor who leaves after the answer closes the connection to the service without a reset', async (t) => {
+test('a visitor that closes after the response closes the upstream connection without a reset', async (t) => {
   const { target, service } = await connection(t);
   const visitor = new SlowVisitor();
   visitor.readOn();

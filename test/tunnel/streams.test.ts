@@ -63,7 +63,7 @@ async function peakBuffers(run: () => Promise<void>): Promise<number> {
   return peak;
 }
 
-test('256 MB each way arrive unchanged, in flat memory', async (t) => {
+test('256 MB each way arrive intact, with constant memory', async (t) => {
   const total = 256 * mebibyte;
   let sent: string | undefined;
   const service = await startHttpService(t, (incoming, response) => {
@@ -87,7 +87,7 @@ test('256 MB each way arrive unchanged, in flat memory', async (t) => {
   assert.ok(peak < 128 * mebibyte, `buffers took ${Math.round(peak / mebibyte)} MiB`);
 });
 
-test('a visitor who does not read holds the service back, and still gets every byte', async (t) => {
+test('a visitor who does not read applies backpressure to the service, and gets every byte', async (t) => {
   const total = 64 * mebibyte;
   let accepted = 0;
   let sent: string | undefined;
@@ -124,7 +124,7 @@ test('200 connections at once are all served', async (t) => {
   );
 });
 
-test('a visitor may end its direction and still be answered', async (t) => {
+test('a visitor may half-close and still get a response', async (t) => {
   const service = await startTcpService(t, (socket) => {
     void readAll(socket).then((bytes) => socket.end(Buffer.concat([Buffer.from('got '), bytes])));
   });
@@ -134,7 +134,7 @@ test('a visitor may end its direction and still be answered', async (t) => {
   assert.equal((await readAll(visitor)).toString(), 'got all of this');
 });
 
-test('a service may end its direction and still be spoken to', async (t) => {
+test('a service may half-close and still receive', async (t) => {
   const heard = new Promise<Buffer>((resolve) => {
     void startTcpService(t, (socket) => {
       socket.end('that is all');
@@ -150,7 +150,7 @@ test('a service may end its direction and still be spoken to', async (t) => {
   assert.equal((await heard).toString(), 'one more thing');
 });
 
-test('a service that breaks off is not taken for one that ended', async (t) => {
+test('a reset of the service is not a clean end for the visitor', async (t) => {
   const service = await startTcpService(t, (socket) => {
     socket.write('half of it');
     socket.once('data', () => socket.resetAndDestroy());
@@ -169,7 +169,7 @@ test('a service that breaks off is not taken for one that ended', async (t) => {
   assert.equal((await over)[0].error.code, 'ECONNRESET');
 });
 
-test('a visitor who breaks off in the middle of an upload resets the service', async (t) => {
+test('a reset during an upload resets the connection to the service', async (t) => {
   const broken = new Promise<string | undefined>((resolve) => {
     void startTcpService(t, (socket) => {
       socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code));
@@ -190,7 +190,7 @@ test('a visitor who breaks off in the middle of an upload resets the service', a
   assert.equal(await broken, 'ECONNRESET');
 });
 
-test('server-sent events come one by one, as they are sent', async (t) => {
+test('server-sent events arrive one by one, as they are sent', async (t) => {
   let next!: () => void;
   const service = await startHttpService(t, (_incoming, response) => {
     response.writeHead(200, { 'Content-Type': 'text/event-stream' });
@@ -209,7 +209,7 @@ test('server-sent events come one by one, as they are sent', async (t) => {
   events.destroy();
 });
 
-test('a WebSocket talks both ways, in messages large and small, and closes with its code', async (t) => {
+test('a WebSocket carries large and small messages both ways, and its close code', async (t) => {
   const server = createServer();
   const sockets = new WebSocketServer({ server });
   sockets.on('connection', (socket) => {
@@ -234,7 +234,7 @@ test('a WebSocket talks both ways, in messages large and small, and closes with 
   assert.deepEqual([code, reason.toString()], [4321, 'as asked']);
 });
 
-test('connections are alive side by side, slow among fast, each with its own bytes', async (t) => {
+test('concurrent slow and fast connections each get their own bytes', async (t) => {
   const service = await startTcpService(t, (socket) => socket.pipe(socket));
   const { hostname } = await openTunnel(t, relay, service.port);
   await Promise.all(

@@ -25,7 +25,7 @@ test('a target is a port, host:port, [address]:port or http://host[:port]', () =
   assert.equal(describeTarget(parseTarget('[::1]:3000')), '[::1]:3000');
 });
 
-test('anything else is refused with one line', () => {
+test('an invalid target is refused with one line', () => {
   for (const text of [
     ...[
       '',
@@ -60,7 +60,7 @@ test('anything else is refused with one line', () => {
 });
 
 for (const address of ['127.0.0.1', '::1']) {
-  test(`localhost finds a service that listens on ${address} alone`, async (t) => {
+  test(`localhost reaches a service that listens only on ${address}`, async (t) => {
     const server = createServer((socket) => socket.end('here'));
     server.listen(0, address);
     const listening = await once(server, 'listening').catch((error: NodeJS.ErrnoException) => error);
@@ -73,7 +73,7 @@ for (const address of ['127.0.0.1', '::1']) {
   });
 }
 
-test('a process too busy to look does not take a service that is there for one that is not', async (t) => {
+test('a blocked event loop does not report a running service as down', async (t) => {
   const server = createServer((socket) => socket.end());
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -85,7 +85,7 @@ test('a process too busy to look does not take a service that is there for one t
   (await connecting).destroy();
 });
 
-test('a service that is not there is an error of the system', async () => {
+test('a service that is down gives the system error', async () => {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

@@ -20,7 +20,7 @@ import {
 } from '../support/tunnel.js';
 
 for (const carrier of ['raw', 'ws'] as const) {
-  test(`visitor and service talk both ways, and end each on its own (${carrier})`, async (t) => {
+  test(`visitor and service send both ways and half-close (${carrier})`, async (t) => {
     const relay = await relayFor(t, await withPorts(4));
     const service = await startTcpService(t, (socket) => {
       socket.write('welcome\n');
@@ -36,7 +36,7 @@ for (const carrier of ['raw', 'ws'] as const) {
     assert.equal((await readAll(visitor)).toString(), 'you said my last word');
   });
 
-  test(`64 MB each way arrive as they were sent, though one direction ends long before the other (${carrier})`, async (t) => {
+  test(`64 MB each way arrive intact, although one direction ends long before the other (${carrier})`, async (t) => {
     const relay = await relayFor(t, await withPorts(4));
     const chunk = randomBytes(1 << 20);
     const count = 64;
@@ -72,7 +72,7 @@ for (const carrier of ['raw', 'ws'] as const) {
   });
 }
 
-test('ssh logs in through the tunnel, and what it is given and gives back is whole', async (t) => {
+test('ssh logs in through the tunnel, and transfers data intact', async (t) => {
   const relay = await relayFor(t, await withPorts(4));
   const server = await startSshd(t);
   const { url } = await openTunnel(t, relay, undefined, { tcp: server.port });
@@ -86,7 +86,7 @@ test('ssh logs in through the tunnel, and what it is given and gives back is who
   assert.ok(echoed.stdout.equals(input));
 });
 
-test('one lease may have a public name and a port, each leading to its own service', async (t) => {
+test('one lease may have a public name and a port, each for its own service', async (t) => {
   const relay = await relayFor(t, await withPorts(4));
   const web = await startHttpService(t, (_request, response) => response.end('web'));
   const other = await startTcpService(t, (socket) => socket.end('other'));
@@ -104,14 +104,14 @@ test('one lease may have a public name and a port, each leading to its own servi
   assert.deepEqual([transport, visitor?.address, sent], ['tcp', '127.0.0.9', 5]);
 });
 
-test('where only a port is exposed, visitors of the name are told at once that nobody has it', async (t) => {
+test('with only a port exposed, the name gets unrecognized_name', async (t) => {
   const relay = await relayFor(t, await withPorts(4));
   const service = await startTcpService(t, (socket) => socket.end());
   const { hostname } = await openTunnel(t, relay, undefined, { tcp: service.port });
   await assert.rejects(visitTls(relay, hostname), /unrecognized.name/i);
 });
 
-test('with --proxy-protocol the service learns who the visitor is', async (t) => {
+test('with --proxy-protocol the service gets the visitor address', async (t) => {
   const relay = await relayFor(t, await withPorts(4));
   const service = await startTcpService(t, (socket) => void readAll(socket).then((bytes) => socket.end(bytes)));
   const { url } = await openTunnel(t, relay, undefined, { tcp: service.port, proxyProtocol: true });
@@ -125,7 +125,7 @@ test('with --proxy-protocol the service learns who the visitor is', async (t) =>
   assert.equal(bytes.subarray(header.length).toString(), 'hello');
 });
 
-test('while the service is down a visitor is let go, and that is told', async (t) => {
+test('while the service is down a visitor is disconnected, and that is reported', async (t) => {
   const relay = await relayFor(t, await withPorts(4));
   const service = await startTcpService(t, (socket) => socket.end());
   const { tunnel, url } = await openTunnel(t, relay, undefined, { tcp: service.port });
@@ -151,7 +151,7 @@ test('a relay without TCP ports, or with these turned off, ends the tunnel with 
   }
 });
 
-test('what cannot be exposed is told before anything is asked of the relay', async (t) => {
+test('invalid targets are reported before any request to the relay', async (t) => {
   const relay = { url: 'https://portal.localhost:1', ca: '' };
   const faultOf = async (options: Parameters<typeof startTunnel>[3]) =>
     (await startTunnel(t, relay, undefined, options).tunnel.closed).error?.message ?? '';

@@ -8,7 +8,7 @@ import { acceptVisitor } from '../../src/tunnel/link/tenant-connection.js';
 import { makeCertificate } from '../tls/certificate.js';
 import { signingOptions } from '../tls/test-server.js';
 
-test('a visitor that breaks off before the service is reached is closed, and that is all', async () => {
+test('a visitor that resets before the service is connected is closed without an error', async () => {
   const certificate = await makeCertificate();
   const { chain, schemes, sign } = signingOptions(certificate);
   const [near, far] = duplexPair();

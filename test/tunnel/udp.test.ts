@@ -19,7 +19,7 @@ import {
 import { readAll } from '../support/by-hand.js';
 import { ask, echo, FakeChannel, openPeer, startDnsmasq, startUdpService, udpPortOf } from '../support/udp.js';
 
-test('peers are told apart by the service, and each gets its own answers', async (t) => {
+test('the service can tell peers apart, and each gets its own responses', async (t) => {
   const relay = await relayFor(t, await withPorts(4));
   const seen = new Map<number, string>();
   const service = await startUdpService(t, (payload, peer, socket) => {
@@ -48,14 +48,14 @@ test('one lease may offer a public name, a TCP port and a UDP port of one servic
   assert.equal(await ask(await openPeer(t, udpUrl), 'udp'), 'udp');
 });
 
-test('a service that listens on ::1 alone is found', async (t) => {
+test('a service that listens only on ::1 is reached', async (t) => {
   const relay = await relayFor(t, await withPorts(4));
   const service = await startUdpService(t, echo, { address: '::1' });
   const { url } = await openTunnel(t, relay, undefined, { udp: service.port });
   assert.equal(await ask(await openPeer(t, url), 'six'), 'six');
 });
 
-test('a service that is down is told of, and found again', async (t) => {
+test('a service that is down is reported, and served again when up', async (t) => {
   const relay = await relayFor(t, await withPorts(4));
   const port = await freePort();
   const { tunnel, url } = await openTunnel(t, relay, undefined, { udp: `127.0.0.1:${port}` });
@@ -69,7 +69,7 @@ test('a service that is down is told of, and found again', async (t) => {
   await up;
 });
 
-test('after the relay was away the same port serves again', async (t) => {
+test('the same port serves again after a restart of the relay', async (t) => {
   const stateDir = temporaryDirectory(t);
   const settings = { ...(await withPorts(4)), stateDir };
   const before = await startTestRelay(settings);
@@ -88,7 +88,7 @@ test('after the relay was away the same port serves again', async (t) => {
   assert.equal(await ask(peer, 'after'), 'after');
 });
 
-test('where the relay has turned a kind of port off meanwhile, the tunnel comes back with the rest, and says so', async (t) => {
+test('a tunnel reconnects without a kind of port that the relay has turned off, and reports it', async (t) => {
   const stateDir = temporaryDirectory(t);
   const settings = { ...(await withPorts(4)), stateDir };
   const before = await startTestRelay(settings);
@@ -110,7 +110,7 @@ test('where the relay has turned a kind of port off meanwhile, the tunnel comes 
   assert.equal((await get(relay, hostname)).body, 'web');
 });
 
-test('dig resolves through the tunnel, over UDP and over TCP at the same port', async (t) => {
+test('dig resolves through the tunnel over UDP and TCP at the same port', async (t) => {
   const dig = await requireTool('dig');
   const relay = await relayFor(t, await withPorts(4));
   const { port } = await startDnsmasq(t);
@@ -128,7 +128,7 @@ test('dig resolves through the tunnel, over UDP and over TCP at the same port', 
   assert.match(long, /part 39 of an answer/);
 });
 
-test('two hundred peers at once: each gets what is its own', async (t) => {
+test('200 peers at once each get their own datagrams', async (t) => {
   const relay = await relayFor(t, await withPorts(4));
   const service = await startUdpService(t, echo);
   const { url } = await openTunnel(t, relay, undefined, { udp: service.port });
@@ -144,7 +144,7 @@ test('two hundred peers at once: each gets what is its own', async (t) => {
   );
 });
 
-test('datagrams that are given up are told of, and not again and again', async () => {
+test('dropped datagrams are reported, at intervals', async () => {
   const service = new UdpService({ host: '127.0.0.1', port: 9 });
   const told: number[] = [];
   service.on('dropped', (datagrams) => told.push(datagrams));

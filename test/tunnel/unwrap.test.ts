@@ -82,7 +82,7 @@ async function echoed(relay: TestRelay, hostname: string, length: number): Promi
 
 const echo = (t: TestContext) => startTcpService(t, (socket) => socket.pipe(socket));
 
-test('what visitors encrypt goes to the tunnel as it is; their names, the token and what they say are not to be seen', async (t) => {
+test('unwrapped sessions carry visitors’ ciphertext unchanged; SNI, token and plain text are not visible', async (t) => {
   const { relay, seen } = await relayAcross(t);
   const { hostname, tunnel } = await openTunnel(t, relay, (await echo(t)).port);
   await echoed(relay, hostname, 1_000_000);
@@ -125,7 +125,7 @@ test('visitor and service half-close independently over an unwrapped session', a
   assert.equal(String(await readAll(visitor)), 'heard the question');
 });
 
-test('told not to, a tunnel leaves TLS around its sessions', async (t) => {
+test('with unwrap off a tunnel keeps TLS on its sessions', async (t) => {
   const { relay, seen } = await relayAcross(t);
   const { hostname } = await openTunnel(t, relay, (await echo(t)).port, { unwrap: false });
   await echoed(relay, hostname, 1_000_000);
@@ -135,7 +135,7 @@ test('told not to, a tunnel leaves TLS around its sessions', async (t) => {
   assert.ok(!others.some((bytes) => bytes.includes(visitor)));
 });
 
-test('a tunnel with a TCP port leaves TLS on too: its visitors may speak in the clear', async (t) => {
+test('a tunnel with a TCP port keeps TLS on: its visitors may send plain text', async (t) => {
   const { relay, seen } = await relayAcross(t, undefined, await withPorts(2));
   const service = await echo(t);
   const { tunnel } = await openTunnel(t, relay, service.port, { target: undefined, tcp: service.port });
@@ -151,7 +151,7 @@ for (const [what, fate] of [
   ['where something on the way ends TLS, whatever is offered', 'end TLS'],
   ['where something on the way cuts off what it does not know', 'cut'],
 ] as const) {
-  test(`${what}, a tunnel goes on within TLS, and does not ask again soon`, async (t) => {
+  test(`${what}, a tunnel falls back to TLS, and does not retry soon`, async (t) => {
     const { relay, seen } = await relayAcross(t, ({ alpn, serverName }) => {
       if (serverName !== undefined && serverName.split('.').length > 2) return 'pass';
       return fate === 'end TLS' || alpn?.includes('portal-reverse') ? fate : 'pass';
@@ -167,7 +167,7 @@ for (const [what, fate] of [
   });
 }
 
-test('where something on the way drops what it does not know without a word, a tunnel goes on within TLS in the end', async (t) => {
+test('behind a middlebox that drops unknown bytes a tunnel falls back to TLS', async (t) => {
   const { relay, seen } = await relayAcross(t, ({ alpn }) => (alpn?.includes('portal-reverse') ? 'drop' : 'pass'));
   const url = new URL(relay.url);
   const { token: accessToken } = await register({ ...relay, apiPort: Number(url.port) }, { name: 'dropped' });
@@ -186,7 +186,7 @@ test('where something on the way drops what it does not know without a word, a t
   assert.equal(seen.filter(asks).length, 1);
 });
 
-test('of the TLS that was taken off nothing is kept', async (t) => {
+test('the removed TLS connection is garbage collected', async (t) => {
   const { relay } = await relayAcross(t);
   const { hostname } = await openTunnel(t, relay, (await echo(t)).port);
   await Promise.all(Array.from({ length: 12 }, () => echoed(relay, hostname, 1_000)));

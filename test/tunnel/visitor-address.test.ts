@@ -41,7 +41,7 @@ const spoofed = {
   'X-Kept': 'yes',
 };
 
-test('bytes stay bytes by default, and the report says who the visitor was', async (t) => {
+test('by default bytes are unchanged, and the event has the visitor address', async (t) => {
   const service = await startHttpService(t, (request, response) => response.end(rawPairs(request).join('\n')));
   const { tunnel, hostname } = await openTunnel(t, relay, service.port);
   const reported = once(tunnel, 'connection') as Promise<[ConnectionReport]>;
@@ -52,7 +52,7 @@ test('bytes stay bytes by default, and the report says who the visitor was', asy
   assert.ok((report.visitor?.port ?? 0) > 0);
 });
 
-test("a PROXY header comes before the visitor's bytes where it is asked for", async (t) => {
+test('a PROXY header precedes the bytes of the visitor if requested', async (t) => {
   const service = await startTcpService(t, (socket) => void readAll(socket).then((bytes) => socket.end(bytes)));
   const { hostname } = await openTunnel(t, relay, service.port, { proxyProtocol: true });
   const visitor = await visitTls(relay, hostname);
@@ -67,7 +67,7 @@ test("a PROXY header comes before the visitor's bytes where it is asked for", as
   assert.equal(String(bytes.subarray(header?.length)), 'hello');
 });
 
-test('over HTTP the service learns the visitor, and nothing that the visitor made up', async (t) => {
+test('over HTTP the service gets the visitor address, and no forged headers', async (t) => {
   const service = await startHttpService(t, (request, response) => response.end(rawPairs(request).join('\n')));
   const { hostname } = await openTunnel(t, relay, `http://127.0.0.1:${service.port}`);
   const { body } = await get(relay, hostname, '/', { headers: spoofed, localAddress: '127.0.0.7' });
@@ -82,7 +82,7 @@ test('over HTTP the service learns the visitor, and nothing that the visitor mad
   ]);
 });
 
-test('the Host that the service gets can be set, or be its own', async (t) => {
+test('the Host header for the service can be set, or be that of the target', async (t) => {
   const service = await startHttpService(t, (request, response) =>
     response.end(`${request.headers.host} ${request.headers['x-forwarded-host']}`),
   );
@@ -95,14 +95,14 @@ test('the Host that the service gets can be set, or be its own', async (t) => {
   }
 });
 
-test('options that make no sense are wrong usage', async (t) => {
+test('contradicting options are usage errors', async (t) => {
   for (const options of [{ hostHeader: 'a b' }, { hostHeader: 'a\r\nX: y' }, { hostHeader: 'a', http: false }]) {
     const { tunnel } = startTunnel(t, relay, 3000, options);
     assert.equal((await tunnel.closed).error?.name, 'UsageError');
   }
 });
 
-test('bodies, trailers, interim answers and the connection itself pass through', async (t) => {
+test('bodies, trailers, interim responses and connection reuse are forwarded', async (t) => {
   const sockets = new Set<Socket>();
   const server = createServer((request, response) => {
     sockets.add(request.socket);
@@ -156,7 +156,7 @@ test('bodies, trailers, interim answers and the connection itself pass through',
   assert.deepEqual(answer.headers['set-cookie'], ['a=1', 'b=2']);
 });
 
-test("a WebSocket passes through, with the visitor's address", async (t) => {
+test('a WebSocket is forwarded, with the visitor address', async (t) => {
   const server = createServer();
   const sockets = new WebSocketServer({ server });
   sockets.on('connection', (socket, request) => {
@@ -189,7 +189,7 @@ async function say(hostname: string, bytes: string): Promise<string[]> {
   return [...String(answer).matchAll(/^HTTP\/1\.1 (\d+)/gm)].map(([, status]) => status as string);
 }
 
-test('what two parsers could read differently never reaches the service', async (t) => {
+test('ambiguous requests (request smuggling) never reach the service', async (t) => {
   const seen: string[] = [];
   const service = await startHttpService(t, (request, response) => {
     seen.push(`${request.method} ${request.url} ${request.headers.upgrade}`);
@@ -222,7 +222,7 @@ test('what two parsers could read differently never reaches the service', async 
   assert.deepEqual(seen, ['GET /outer undefined', 'GET /h2c undefined']);
 });
 
-test('a service that is away, breaks off or talks nonsense is told of, and comes back', async (t) => {
+test('a service that is down, resets or sends invalid HTTP is reported, and recovers', async (t) => {
   const spare = await startTcpService(t, (socket) => void socket.once('data', () => socket.end('nonsense\r\n\r\n')));
   const { hostname } = await openTunnel(t, relay, spare.port, { http: true });
   assert.equal((await get(relay, hostname)).status, 502);
@@ -244,7 +244,7 @@ test('a service that is away, breaks off or talks nonsense is told of, and comes
   await service.stop();
 });
 
-test('a visitor that leaves takes its request with it', async (t) => {
+test('a visitor that disconnects aborts its request', async (t) => {
   let left: Promise<unknown> | undefined;
   const service = await startHttpService(t, (request, response) => {
     left = once(request.socket, 'close');
@@ -258,7 +258,7 @@ test('a visitor that leaves takes its request with it', async (t) => {
   await left;
 });
 
-test('a service that closes after each answer is connected to anew', async (t) => {
+test('a service that closes after each response is reconnected', async (t) => {
   const service = await startHttpService(t, (request, response) => {
     response.shouldKeepAlive = false;
     response.end(String(request.socket.remotePort));

@@ -40,7 +40,7 @@ async function answer({ relay, tunnel }: { relay: End; tunnel: End }): Promise<v
   await once(tunnel.tls, 'data');
 }
 
-test('both ends go on without TLS over the same connection, the greetings read', async (t) => {
+test('both ends continue without TLS over the same connection after the greetings', async (t) => {
   const ends = await pair(t, await withCertificate(t));
   await answer(ends);
   const { relay, tunnel } = ends;
@@ -58,7 +58,7 @@ test('both ends go on without TLS over the same connection, the greetings read',
   await Promise.all([once(ofRelay.resume(), 'close'), once(ofTunnel.resume(), 'close')]);
 });
 
-test('whoever ends TLS between the two makes both give up, for it cannot give both the same secrets', async (t) => {
+test('a middlebox that terminates TLS makes both ends fail, since it has other secrets', async (t) => {
   const certificate = await withCertificate(t);
   const [near, far] = [await pair(t, certificate), await pair(t, certificate)];
   await Promise.all([answer(near), answer(far)]);
@@ -74,7 +74,7 @@ test('whoever ends TLS between the two makes both give up, for it cannot give bo
   );
 });
 
-test('a greeting that does not come, or comes too late, ends the connection', async (t) => {
+test('a missing or late greeting closes the connection', async (t) => {
   const certificate = await withCertificate(t);
   for (const role of ['relay', 'tunnel'] as const) {
     const ends = await pair(t, certificate);
@@ -92,7 +92,7 @@ test('a greeting that does not come, or comes too late, ends the connection', as
   await waiting;
 });
 
-test('what breaks a session right behind its greeting ends the connection, and is heard by whoever unwraps it', async (t) => {
+test('an error right after the greeting closes the connection, and reaches the caller', async (t) => {
   const certificate = await withCertificate(t);
   for (const role of ['relay', 'tunnel'] as const) {
     const ends = await pair(t, certificate);
@@ -109,7 +109,7 @@ test('what breaks a session right behind its greeting ends the connection, and i
   }
 });
 
-test('what comes too early for TLS is kept for what follows it', async (t) => {
+test('bytes after the end of TLS are kept for the next reader', async (t) => {
   const sockets: Socket[] = [];
   const server = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1');
   t.after(() => server.close());

@@ -51,7 +51,7 @@ async function isRefused(session: UnwrappedSession): Promise<boolean> {
 /** Frames whose record holds so many bytes of content. */
 const recordOf = (length: number): Buffer => frame(randomBytes(length - 4));
 
-test('a frame in the clear is taken behind 40,960 sealed bytes of frames, and not one sooner', async (t) => {
+test('a frame in the clear is accepted after 40,960 encrypted bytes of frames, not earlier', async (t) => {
   for (const [last, isTaken] of [
     [8_960, true],
     [8_959, false],
@@ -73,7 +73,7 @@ test('a frame in the clear is taken behind 40,960 sealed bytes of frames, and no
   }
 });
 
-test('whatever else is sealed begins the count anew: the end, a keepalive, the next opening', async (t) => {
+test('any other encrypted record resets the count: an end, a keepalive, an opening', async (t) => {
   for (const between of [endMark, Buffer.from([0]), Buffer.alloc(17, 2)]) {
     const { session, peer, far } = await tunnelEnd(t);
     for (let i = 0; i < 3; i++) far.write(peer.seal(frames, recordOf(16_000)));
@@ -84,7 +84,7 @@ test('whatever else is sealed begins the count anew: the end, a keepalive, the n
   }
 });
 
-test('no frame in the clear passes for a keepalive, an opening or an end', async (t) => {
+test('a frame in the clear cannot look like a keepalive, an opening or an end', async (t) => {
   // As session bytes these would be: keepalives, 0x02, a binding and a PROXY header of somebody's choice.
   const forged = Buffer.concat([Buffer.from('00000200', 'hex'), randomBytes(512)]);
   const { session, peer, far } = await tunnelEnd(t);
@@ -96,7 +96,7 @@ test('no frame in the clear passes for a keepalive, an opening or an end', async
   assert.deepEqual(Buffer.concat(heard), Buffer.from([0]));
 });
 
-test('records and frames come whole however they are cut on the way', async (t) => {
+test('records and frames arrive intact in any fragmentation', async (t) => {
   for (let round = 0; round < 20; round++) {
     const { session, peer, far } = await tunnelEnd(t);
     const [wire, content]: [Buffer[], Buffer[]] = [[], []];
@@ -136,7 +136,7 @@ test('records and frames come whole however they are cut on the way', async (t) 
   }
 });
 
-test('a stream that ends amid a record, a frame or a header was cut; between them it has ended', async (t) => {
+test('a stream that ends inside a record, frame or header is truncated; between them it is an end', async (t) => {
   const cuts = [
     (peer: UnwrappedPeer) => peer.seal(control, '\0').subarray(0, 12),
     (peer: UnwrappedPeer) => peer.seal(control, '\0').subarray(0, 3),
@@ -156,7 +156,7 @@ test('a stream that ends amid a record, a frame or a header was cut; between the
   await once(session.resume(), 'end');
 });
 
-test('what has come is still to be read when both directions have ended', async (t) => {
+test('received bytes can be read after both directions have ended', async (t) => {
   const { relay, tunnel } = await bothEnds(t);
   relay.end(Buffer.alloc(10_000, 1));
   tunnel.end();
@@ -190,7 +190,7 @@ async function readReused(stream: Duplex): Promise<string> {
   return hash.digest('hex');
 }
 
-test('through channels on both ends: 8 MB each way at once, to readers of every kind, visit after visit', async (t) => {
+test('8 MB each way at once through channels on both ends, for each kind of reader, in sequence', async (t) => {
   const { relay, tunnel } = await bothEnds(t);
   const visits = [
     [readFast, 8_000_000],
@@ -224,7 +224,7 @@ test('through channels on both ends: 8 MB each way at once, to readers of every 
   tunnel.destroy();
 });
 
-test('nobody reads: what is held stays small, and the writer waits', async (t) => {
+test('without a reader the buffer stays small, and the writer waits', async (t) => {
   const { relay, tunnel } = await bothEnds(t);
   const channel = new FramedChannel(relay, () => {});
   channel.on('error', () => {});
@@ -246,7 +246,7 @@ test('nobody reads: what is held stays small, and the writer waits', async (t) =
   tunnel.destroy();
 });
 
-test('a connection that breaks is an error of its session, and of nothing else', async () => {
+test('a connection reset is an error of its session only', async () => {
   const [near, far] = duplexPair();
   const secrets = { suite, send: randomBytes(32), receive: randomBytes(32) };
   const session = new UnwrappedSession(near as unknown as Socket, secrets, { send: 0, receive: sealedFirstBytes });

@@ -12,7 +12,7 @@ import { ask, echo, openPeer, startUdpService } from '../support/udp.js';
 
 afterEach(() => injectFaults(undefined));
 
-test('what a handler throws, or rejects with, ends what it was called for and is told once', async () => {
+test('an error of a handler ends only what it was called for, and is reported once', async () => {
   const told: Fault[] = [];
   const stop = onFault((fault) => told.push(fault));
   const ends: string[] = [];
@@ -72,7 +72,7 @@ const elsewhere: BoundaryName[] = [
   'tunnel end',
 ];
 
-test('a fault in any one handler leaves the process and the other visitors alone', async (t) => {
+test('a fault in any handler does not affect the process or other visitors', async (t) => {
   const metricsPort = await freePort();
   const relay = await startTestRelay({ ...(await withPorts(4)), metricsPort });
   t.after(() => relay.stop());

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { FairSlots } from '../../../src/relay/limiters/fair-slots.js';
 
-test('when all slots are taken, the oldest of the source that holds most makes room', () => {
+test('with all slots taken the oldest slot of the source with the most is evicted', () => {
   const slots = new FairSlots(4);
   const evicted: string[] = [];
   const take = (source: string, name: string) => slots.take(source, () => evicted.push(name));
@@ -19,7 +19,7 @@ test('when all slots are taken, the oldest of the source that holds most makes r
   assert.equal(slots.size, 4);
 });
 
-test('a source that holds few is never evicted while another holds more, and no slot is lost', () => {
+test('a source with few slots is never evicted while another has more, and no slot is lost', () => {
   const step = fc.record({ source: fc.nat(4), release: fc.option(fc.nat(20)) });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
