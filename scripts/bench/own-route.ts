@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { freePort } from './ports.js';
 import { cpuSeconds } from './proc.js';
 import type { Route } from './route.js';
+import type { ServicePorts } from './service.js';
 import type { RunningProgram, Workshop } from './workshop.js';
 
 const cli = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
@@ -103,5 +104,15 @@ export async function exposeService(
     relayCpu: () => cpuSeconds(relay.pid),
     agentCpu: () => cpuSeconds(tunnel.pid),
     relayPid: relay.pid,
+  };
+}
+
+/** To the service itself, with nothing between. */
+export function directRoute({ relay, service }: { relay: OwnRelay; service: ServicePorts }): Route {
+  return {
+    name: 'directly',
+    address: { port: service.tls, servername: `bench.${rootHost}`, ca: relay.ca },
+    relayCpu: () => 0,
+    agentCpu: () => 0,
   };
 }

@@ -1,6 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type OwnRelay, rootHost } from './own-route.js';
-import type { ServicePorts } from './service.js';
 import type { Address } from './visitor.js';
 
 /** A way from visitors to the local service: our relay and tunnel, or something to compare them with. */
@@ -12,16 +10,6 @@ export interface Route {
   agentCpu(): number;
   /** Process whose memory counts, where it can be told to collect its garbage first. */
   relayPid?: number;
-}
-
-/** To the service itself, with nothing between. */
-export function directRoute({ relay, service }: { relay: OwnRelay; service: ServicePorts }): Route {
-  return {
-    name: 'directly',
-    address: { port: service.tls, servername: `bench.${rootHost}`, ca: relay.ca },
-    relayCpu: () => 0,
-    agentCpu: () => 0,
-  };
 }
 
 const settledAfterMs = 300;

@@ -41,7 +41,7 @@ function bench(t: TestContext): Bench {
       intervalMs: hourMs,
       maxDelayMs: 0,
       target: () => made.held,
-      visit: (url) => {
+      connect: (url) => {
         assert.equal(url.href, `${target.url}/`);
         made.visits++;
         return made.visit();
@@ -84,10 +84,10 @@ test('without traffic there is no self-probe', async (t) => {
 test('visitors within the interval cause one probe, later ones the next', async (t) => {
   const made = bench(t);
   made.visit = visitEndingHere(made);
-  for (let visitor = 0; visitor < 10; visitor++) made.probe.visited();
+  for (let visitor = 0; visitor < 10; visitor++) made.probe.onVisitor();
   await made.pass(0);
   assert.deepEqual(results(made), ['pass']);
-  for (let visitor = 0; visitor < 10; visitor++) made.probe.visited();
+  for (let visitor = 0; visitor < 10; visitor++) made.probe.onVisitor();
   await made.pass(0.9 * hourMs);
   assert.equal(made.visits, 1);
   await made.pass(0.1 * hourMs);
@@ -104,7 +104,7 @@ test('a change of the system clock does not affect the probe interval', async (t
   for (const jump of [0, 100 * hourMs, -100 * hourMs]) {
     const before = made.visits;
     t.mock.timers.setTime(now + jump);
-    made.probe.visited();
+    made.probe.onVisitor();
     if (before > 0) await made.pass(0.9 * hourMs);
     assert.equal(made.visits, before);
     await made.pass(0.1 * hourMs);
@@ -115,11 +115,11 @@ test('a change of the system clock does not affect the probe interval', async (t
 test('without a lease there is no probe until the next visitor', async (t) => {
   const made = bench(t);
   made.held = undefined;
-  made.probe.visited();
+  made.probe.onVisitor();
   await made.pass(0);
   assert.equal(made.visits, 0);
   made.held = target;
-  made.probe.visited();
+  made.probe.onVisitor();
   await made.pass(0);
   assert.equal(made.visits, 1);
 });
@@ -129,7 +129,7 @@ test('the session of the probe is told from those of visitors, and nothing is re
   const marks: (string | undefined)[] = [];
   made.visit = visitEndingHere(made, marks);
   assert.equal(made.probe.witness(session('the probe')), undefined);
-  made.probe.visited();
+  made.probe.onVisitor();
   await made.pass(0);
   assert.deepEqual(
     marks.map((mark) => made.probe.isOwn(mark)),
@@ -146,7 +146,7 @@ test('a probe that terminates in no own session is an interception, once the lea
     made.probe.witness(session('a visitor'));
     return Promise.resolve(visitOf('somebody else'));
   };
-  made.probe.visited();
+  made.probe.onVisitor();
   await made.pass(0);
   assert.deepEqual(results(made), ['mismatch']);
   assert.ok(made.reports[0]!.error instanceof InterceptionError);
@@ -159,7 +159,7 @@ test('a probe that gets an older TLS version than that of the tunnel is an inter
     made.probe.witness(session('the probe'));
     return Promise.resolve(visitOf('the probe', 'TLSv1.2'));
   };
-  made.probe.visited();
+  made.probe.onVisitor();
   await made.pass(0);
   assert.deepEqual(results(made), ['mismatch']);
 });
@@ -167,10 +167,10 @@ test('a probe that gets an older TLS version than that of the tunnel is an inter
 test('exporter values of one probe do not affect the next', async (t) => {
   const made = bench(t);
   made.visit = visitEndingHere(made);
-  made.probe.visited();
+  made.probe.onVisitor();
   await made.pass(0);
   made.visit = () => Promise.resolve(visitOf('the probe'));
-  made.probe.visited();
+  made.probe.onVisitor();
   await made.pass(hourMs);
   assert.deepEqual(results(made), ['pass', 'mismatch']);
 });
@@ -179,13 +179,13 @@ test('a probe is inconclusive if it fails, the lease is not confirmed, or there 
   const made = bench(t);
   const failure = new Error('unreachable');
   made.visit = () => Promise.reject(failure);
-  made.probe.visited();
+  made.probe.onVisitor();
   await made.pass(0);
   assert.equal(made.reports[0]!.error, failure);
 
   made.visit = () => Promise.resolve(visitOf('somebody else'));
   made.confirm = () => Promise.reject(failure);
-  made.probe.visited();
+  made.probe.onVisitor();
   await made.pass(hourMs);
   assert.equal(made.reports[1]!.error, failure);
 
@@ -194,7 +194,7 @@ test('a probe is inconclusive if it fails, the lease is not confirmed, or there 
     return Promise.resolve(visitOf('the probe'));
   };
   made.confirm = () => Promise.resolve();
-  made.probe.visited();
+  made.probe.onVisitor();
   await made.pass(hourMs);
   assert.deepEqual(results(made), ['unknown', 'unknown', 'unknown']);
   assert.match(made.reports[2]!.message, /too many visitors/);
@@ -204,11 +204,11 @@ test('once stopped there are no reports and no probes, including a running one',
   const made = bench(t);
   let finish!: (visit: ProbeConnection) => void;
   made.visit = () => new Promise((resolve) => (finish = resolve));
-  made.probe.visited();
+  made.probe.onVisitor();
   await made.pass(0);
   made.probe.stop();
   finish(visitOf('somebody else'));
-  made.probe.visited();
+  made.probe.onVisitor();
   await made.pass(10 * hourMs);
   assert.equal(made.visits, 1);
   assert.deepEqual(made.reports, []);

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { requestHead } from '../exchange.js';
-import { directRoute } from '../route.js';
+import { directRoute } from '../own-route.js';
 import { alternate, quantile } from '../rounds.js';
 import { type Address, visit } from '../visitor.js';
 import type { Scenario } from './scenario.js';

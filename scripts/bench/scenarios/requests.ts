@@ -1,5 +1,6 @@
 import { httpLoad } from '../http-load.js';
-import { type Route, directRoute, measure } from '../route.js';
+import { directRoute } from '../own-route.js';
+import { type Route, measure } from '../route.js';
 import { alternate } from '../rounds.js';
 import { type Scenario, valuesOf } from './scenario.js';
 

@@ -15,7 +15,7 @@ import { ownDescriptor, withClient, type FetchDescriptorOptions } from './fetch-
 
 /** Most relays probed in one search, and in parallel. */
 const maxFoundRelays = 64;
-const maxFindVisits = 8;
+const maxConcurrentRelays = 8;
 /** Deadline for probing one relay. */
 const findTimeoutMs = 5_000;
 /** Calls per latency measurement. */
@@ -114,14 +114,14 @@ async function inspect(
   const expired = () => new NetworkError('timeout', `${url.host} did not answer within ${timeoutMs / 1000} s`);
   try {
     // One deadline for everything: a relay that answers each call at the last moment would delay the others.
-    await withDeadline(timeoutMs, signal, expired, async (visitSignal) => {
+    await withDeadline(timeoutMs, signal, expired, async (callSignal) => {
       const trusted = ca instanceof Uint8Array ? Buffer.from(ca) : ca;
-      const visit: FetchDescriptorOptions = { ca: trusted, proxy, addresses, timeoutMs, signal: visitSignal };
-      await withClient(url, visit, async (client) => {
-        const listed = await listing(client, url, visitSignal);
+      const fetchOptions: FetchDescriptorOptions = { ca: trusted, proxy, addresses, timeoutMs, signal: callSignal };
+      await withClient(url, fetchOptions, async (client) => {
+        const listed = await listing(client, url, callSignal);
         others = listed.others;
         if (listed.own) found.facts = factsOf(listed.own);
-        found.latencyMs = await latency(client, visitSignal);
+        found.latencyMs = await latency(client, callSignal);
         found.reachable = true;
       });
     });
@@ -216,6 +216,6 @@ async function inTurns<Item, Result>(items: Item[], run: (item: Item) => Promise
   const worker = async () => {
     for (let at = next++; at < items.length; at = next++) results[at] = await run(items[at] as Item);
   };
-  await Promise.all(Array.from({ length: Math.min(maxFindVisits, items.length) }, worker));
+  await Promise.all(Array.from({ length: Math.min(maxConcurrentRelays, items.length) }, worker));
   return results;
 }

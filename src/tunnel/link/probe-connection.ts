@@ -4,8 +4,8 @@ import { type TlsDialOptions, dialTls } from '../../sdk/transport/dial-tls.js';
 import { NetworkError } from '../../sdk/calls/errors.js';
 
 /** Deadline of the probe's TLS handshake, including the wait for a session and the signature. */
-const visitTimeoutMs = 15_000;
-const visitCloseTimeoutMs = 2_000;
+const probeTimeoutMs = 15_000;
+const probeCloseTimeoutMs = 2_000;
 
 /** A client's connection to a public name, after the TLS handshake. */
 export interface ProbeConnection {
@@ -28,10 +28,10 @@ export async function openProbeConnection(
   options: TlsDialOptions,
   signal: AbortSignal,
 ): Promise<ProbeConnection> {
-  const expired = () => new NetworkError('timeout', `${url.host} did not answer within ${visitTimeoutMs / 1000} s`);
+  const expired = () => new NetworkError('timeout', `${url.host} did not answer within ${probeTimeoutMs / 1000} s`);
   const details = { ALPNProtocols: ['h2', 'http/1.1'] };
-  const socket = await withDeadline(visitTimeoutMs, signal, expired, (visitSignal) =>
-    dialTls(url, options, details, visitSignal),
+  const socket = await withDeadline(probeTimeoutMs, signal, expired, (dialSignal) =>
+    dialTls(url, options, details, dialSignal),
   );
   socket.on('error', () => undefined);
   return {
@@ -45,7 +45,7 @@ async function close(socket: TLSSocket, signal: AbortSignal): Promise<void> {
   if (socket.closed) return;
   await new Promise<void>((resolve) => {
     const cut = () => socket.destroy();
-    const timer = setTimeout(cut, visitCloseTimeoutMs);
+    const timer = setTimeout(cut, probeCloseTimeoutMs);
     signal.addEventListener('abort', cut, { once: true });
     socket.once('close', () => {
       clearTimeout(timer);

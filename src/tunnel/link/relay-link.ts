@@ -41,7 +41,7 @@ export interface RelayLinkOptions {
   /** The service for each kind of traffic; at least one. */
   services: LinkServices;
   /** Settings of the self-probe; absent for none. */
-  probe?: (ProbeTimes & { visit(url: URL, signal: AbortSignal): Promise<ProbeConnection> }) | undefined;
+  probe?: (ProbeTimes & { connect(url: URL, signal: AbortSignal): Promise<ProbeConnection> }) | undefined;
 }
 
 export interface LinkServices {
@@ -263,18 +263,18 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     claim.stream.on('error', () => undefined);
     const cut = () => claim.stream.destroy();
     this.#cut.signal.addEventListener('abort', cut, { once: true });
-    let isVisit = true;
+    let isVisitor = true;
     try {
       this.#cut.signal.throwIfAborted();
       if (claim.binding === undefined) await this.#serveTcp(claim, report);
-      else isVisit = await this.#serveTls(claim.stream, claim.binding, claim.addresses, registration, report);
+      else isVisitor = await this.#serveTls(claim.stream, claim.binding, claim.addresses, registration, report);
     } catch (error) {
       report.error = error as Error;
       claim.stream.destroy();
     } finally {
       this.#cut.signal.removeEventListener('abort', cut);
     }
-    if (!isVisit) return;
+    if (!isVisitor) return;
     report.durationMs = performance.now() - startedAt;
     this.emit('connection', report);
   }
@@ -317,7 +317,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
         return false;
       }
       // A man in the middle connects during the probe; that must not count as traffic.
-      if (exporter === undefined) this.#probe?.visited();
+      if (exporter === undefined) this.#probe?.onVisitor();
       report.resumed = accepted.resumed;
       Object.assign(
         report,

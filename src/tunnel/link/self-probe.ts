@@ -56,7 +56,7 @@ export interface SelfProbeOptions<Target extends ProbeTarget> extends ProbeTimes
   /** The URL to probe; undefined without a lease or without room for another connection. */
   target(): Target | undefined;
   /** @throws when the handshake fails */
-  visit(url: URL, signal: AbortSignal): Promise<ProbeConnection>;
+  connect(url: URL, signal: AbortSignal): Promise<ProbeConnection>;
   /** Resolves when the relay has confirmed that this tunnel still has the name. @throws when it cannot */
   confirm(target: Target, signal: AbortSignal): Promise<void>;
   report(report: ProbeReport): void;
@@ -127,7 +127,7 @@ export class SelfProbe<Target extends ProbeTarget> {
   }
 
   /** Reports traffic: a probe follows as soon as the interval allows. */
-  visited(): void {
+  onVisitor(): void {
     if (this.#stop.signal.aborted || this.#pending !== undefined || this.#running) return;
     const { intervalMs = probeIntervalMs, maxDelayMs = maxProbeDelayMs } = this.#options;
     // Uses the monotonic clock, so that setting the system clock does not move a probe.
@@ -145,29 +145,29 @@ export class SelfProbe<Target extends ProbeTarget> {
     if (target === undefined) return;
     this.#startedAt = performance.now();
     this.#running = true;
-    let visit: ProbeConnection | undefined;
+    let connection: ProbeConnection | undefined;
     let report: ProbeReport;
     try {
       const witness: Witness = { context: randomBytes(32), exporters: new Set(), overflowed: false };
       this.#witness = witness;
-      visit = await this.#options.visit(new URL(target.url), this.#stop.signal);
-      report = await this.#judge(visit, witness, target);
+      connection = await this.#options.connect(new URL(target.url), this.#stop.signal);
+      report = await this.#judge(connection, witness, target);
     } catch (error) {
       report = unknown(target, error as Error);
     } finally {
       this.#witness = undefined;
     }
     if (!this.#stop.signal.aborted) this.#options.report(report);
-    await visit?.close(this.#stop.signal);
+    await connection?.close(this.#stop.signal);
     this.#running = false;
   }
 
   /** Call this synchronously when the handshake completes: its session may be local and is waiting for `isOwn`. */
-  async #judge(visit: ProbeConnection, witness: Witness, target: Target): Promise<ProbeReport> {
+  async #judge(connection: ProbeConnection, witness: Witness, target: Target): Promise<ProbeReport> {
     const { hostname } = target;
     // This tunnel only supports TLS 1.3, so an older version was not negotiated by it.
-    if (visit.protocol === 'TLSv1.3') {
-      const exporter = visit.exportKeyingMaterial(exporterLength, label, witness.context).toString('base64');
+    if (connection.protocol === 'TLSv1.3') {
+      const exporter = connection.exportKeyingMaterial(exporterLength, label, witness.context).toString('base64');
       this.#own = exporter;
       this.#witness = undefined;
       if (witness.exporters.has(exporter)) {

@@ -91,7 +91,7 @@ export class RelayMember extends EventEmitter<MemberEvents> {
       probe:
         probe === false
           ? undefined
-          : { ...(probe === true ? {} : probe), visit: (url, signal) => openProbeConnection(url, dialing, signal) },
+          : { ...(probe === true ? {} : probe), connect: (url, signal) => openProbeConnection(url, dialing, signal) },
     });
     this.#healthCheck = new HealthCheck({
       times: options.times,
