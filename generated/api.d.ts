@@ -1544,6 +1544,11 @@ export interface components {
          */
         Recycle: "1";
         /**
+         * @description `1`: sign handshakes inside the session, instead of by `signHandshake` (`docs/protocol.md`, Signing inside a session). Only with both
+         *     `X-Portal-Binding` and `X-Portal-Recycle`. Agreed on only if the response has the same header.
+         */
+        Sign: "1";
+        /**
          * @description `1`: take TLS off the connection once the session is open, for all it will carry is the visitors' own TLS
          *     (`docs/protocol.md`, Unwrapped sessions). Only with ALPN `portal-reverse`, a raw carrier, and both `X-Portal-Binding` and
          *     `X-Portal-Recycle`. Agreed on only if the answer has the same header; else TLS stays.
@@ -1799,6 +1804,11 @@ export interface operations {
                  */
                 "X-Portal-Recycle"?: components["parameters"]["Recycle"];
                 /**
+                 * @description `1`: sign handshakes inside the session, instead of by `signHandshake` (`docs/protocol.md`, Signing inside a session). Only with both
+                 *     `X-Portal-Binding` and `X-Portal-Recycle`. Agreed on only if the response has the same header.
+                 */
+                "X-Portal-Sign"?: components["parameters"]["Sign"];
+                /**
                  * @description `1`: take TLS off the connection once the session is open, for all it will carry is the visitors' own TLS
                  *     (`docs/protocol.md`, Unwrapped sessions). Only with ALPN `portal-reverse`, a raw carrier, and both `X-Portal-Binding` and
                  *     `X-Portal-Recycle`. Agreed on only if the answer has the same header; else TLS stays.
@@ -1829,6 +1839,8 @@ export interface operations {
                     "Sec-WebSocket-Protocol"?: "portal.reverse" | "portal.datagram";
                     /** @description The session is recycled, as requested. Absent from relays that do not support it. */
                     "X-Portal-Recycle"?: "1";
+                    /** @description Handshakes are signed inside the session, as requested. Absent from relays that do not support it. */
+                    "X-Portal-Sign"?: "1";
                     /** @description No TLS follows this response head, as requested. Absent if TLS stays. */
                     "X-Portal-Unwrap"?: "1";
                     [name: string]: unknown;
@@ -1842,6 +1854,8 @@ export interface operations {
                     "Content-Length"?: 0;
                     /** @description The session is recycled, as requested. Absent from relays that do not support it. */
                     "X-Portal-Recycle"?: "1";
+                    /** @description Handshakes are signed inside the session, as requested. Absent from relays that do not support it. */
+                    "X-Portal-Sign"?: "1";
                     /** @description No TLS follows this response head, as requested. Absent if TLS stays. */
                     "X-Portal-Unwrap"?: "1";
                     [name: string]: unknown;

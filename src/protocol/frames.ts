@@ -15,6 +15,11 @@ export const frameMark = {
 } as const;
 export type FrameMark = (typeof frameMark)[keyof typeof frameMark];
 
+/** Stands in place of a length: a signing message follows, as a length in 4 bytes and that many bytes. */
+export const signingHeader = 0xffff_fffd;
+/** Largest signing message: the scheme and the longest transcript. */
+export const maxSigningBytes = 2 + 65_536;
+
 /** Whether a header is a mark and not a length. */
 export function isFrameMark(header: number): header is FrameMark {
   return header === frameMark.end || header >= frameMark.last;

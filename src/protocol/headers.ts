@@ -7,6 +7,8 @@ export const portalHeaders = {
   proxy: 'X-Portal-Proxy',
   /** `1`: the session serves several connections in turn, in frames. */
   recycle: 'X-Portal-Recycle',
+  /** `1`: handshakes are signed inside the session. */
+  sign: 'X-Portal-Sign',
   /** `1`: the session may be unwrapped (TLS taken off). */
   unwrap: 'X-Portal-Unwrap',
 } as const;

@@ -16,6 +16,7 @@ import { AccessTokens } from './auth/tokens.js';
 import type { DataPlane } from './data-plane.js';
 import type { Foundation } from './foundation.js';
 import { DigestSigner } from './keyless/digest-signer.js';
+import { SessionSigner } from './keyless/session-signer.js';
 import { TranscriptSigner } from './keyless/transcript-signer.js';
 import { defaultLeaseTtlSeconds } from './leases/lease.js';
 import { LeaseAuth } from './leases/lease-auth.js';
@@ -30,6 +31,7 @@ export class ControlPlane {
   readonly leases: LeaseRegistry;
   readonly admission: ReverseAdmission;
   readonly api: ApiListener;
+  readonly sessionSigner: SessionSigner;
   readonly #adminSessions: AdminSessions;
   readonly #foundation: Foundation;
   readonly #data: DataPlane;
@@ -64,6 +66,7 @@ export class ControlPlane {
     const adminAuth = new AdminAuth(config.portalUrl, adminWallets, this.#adminSessions, audit);
     const digests = config.digestSigning ? countedSigner(new DigestSigner(certificates), 'digest', metrics) : undefined;
     const transcripts = countedSigner(new TranscriptSigner(certificates, bindings), 'transcript', metrics);
+    this.sessionSigner = new SessionSigner(transcripts, leases, policy, logger);
     const addresses = new ClientAddresses(addressList(config.trustedProxies));
     const handlers: Handlers = {
       ...sdkHandlers({

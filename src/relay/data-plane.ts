@@ -9,7 +9,7 @@ import { PublicConnections } from './ingress/public-connections.js';
 import { PublicListener, type PublicListenerOptions } from './ingress/public-listener.js';
 import { Routing } from './ingress/routing.js';
 import { TcpPort } from './ingress/tcp-port.js';
-import { VisitorForwarder } from './ingress/visitor-forwarder.js';
+import { VisitorForwarder, type VisitorForwarderOptions } from './ingress/visitor-forwarder.js';
 import { Bindings } from './keyless/bindings.js';
 import { LeasePorts } from './ports/lease-ports.js';
 import { type BoundPort, PortAllocator } from './ports/port-allocator.js';
@@ -17,7 +17,11 @@ import { SessionRegistry } from './reverse/session-registry.js';
 import type { PortProtocol } from './store/store.js';
 
 /** What the data plane needs from the control plane. */
-export interface DataPlaneCalls extends Pick<PublicListenerOptions, 'toApi'>, Pick<QuicListenerOptions, 'admit'> {
+export interface DataPlaneCalls
+  extends
+    Pick<PublicListenerOptions, 'toApi'>,
+    Pick<QuicListenerOptions, 'admit'>,
+    Pick<VisitorForwarderOptions, 'sign'> {
   /** By default the optional package, if it is installed. */
   loadQuic?: (() => Promise<QuicPackage>) | undefined;
 }
@@ -35,7 +39,7 @@ export class DataPlane {
   readonly isBalancer: AddressList;
   readonly #foundation: Foundation;
 
-  constructor(foundation: Foundation, { toApi, admit, loadQuic: load = loadQuic }: DataPlaneCalls) {
+  constructor(foundation: Foundation, { toApi, admit, sign, loadQuic: load = loadQuic }: DataPlaneCalls) {
     const { config, logger, policy, leases, metrics, draining, rootHost, certificates } = foundation;
     this.#foundation = foundation;
     this.sessions = new SessionRegistry((lease) => policy.bps(identityKey(lease.identity)));
@@ -49,7 +53,12 @@ export class DataPlane {
     });
     this.routing = new Routing(leases, policy, draining.signal);
     const forwarder = new VisitorForwarder(
-      { unboundSessions: config.digestSigning, maxConnectionsPerLease: config.maxConnectionsPerLease, onOutcome },
+      {
+        unboundSessions: config.digestSigning,
+        maxConnectionsPerLease: config.maxConnectionsPerLease,
+        onOutcome,
+        sign,
+      },
       this.sessions,
       this.bindings,
       logger,

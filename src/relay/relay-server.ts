@@ -30,6 +30,7 @@ export class RelayServer {
       toApi: (socket, { passedOn }, { alpn }, onReverseSession) =>
         this.#control.api.accept(socket, { passedOnFor: passedOn?.source.address, alpn, onReverseSession }),
       admit: (accessToken, clientIp) => this.#control.admission.admitToken(accessToken, clientIp),
+      sign: (message, session) => this.#control.sessionSigner.answer(message, session),
       loadQuic,
     });
     this.#operator = new OperatorPlane(foundation, this.#data);

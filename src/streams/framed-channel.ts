@@ -10,6 +10,8 @@ import {
   frameMark,
   isFrameMark,
   maxFrameBytes,
+  maxSigningBytes,
+  signingHeader,
 } from '../protocol/frames.js';
 
 /** Deadline for the peer to finish a connection that has ended on this side. */
@@ -18,6 +20,8 @@ const settleTimeoutMs = 5_000;
 const closeTimeoutMs = 2_000;
 /** Largest frame content that fits into one record together with its header (RFC 8446 5.1). */
 const sealedFrameBytes = 16_384 - frameHeaderBytes;
+/** First allocation for a signing message; it grows with the bytes that arrive. */
+const signingStartBytes = 4_096;
 
 /** A session that seals what is written to it, except for clear frames. */
 export interface ClearFrames extends Duplex {
@@ -35,6 +39,14 @@ export type FrameKind = 'sealed' | 'clear';
 
 type Callback = (error?: Error | null) => void;
 
+/** A signing message that is being received. */
+interface PartialSigning {
+  /** Undefined until its length has arrived. */
+  length?: number;
+  bytes: Buffer;
+  filled: number;
+}
+
 /**
  * One connection inside a reusable session: each direction is a sequence of frames, terminated by an end mark, or by
  * a cut mark if the connection failed (docs/protocol.md). As a stream it behaves like a socket. `onOver` reports
@@ -43,6 +55,10 @@ type Callback = (error?: Error | null) => void;
 export class FramedChannel extends Duplex implements PooledReadable {
   readonly #session: Duplex;
   readonly #onOver: (isFree: boolean) => void;
+  readonly #onSigning: ((message: Buffer) => void) | undefined;
+  #signing: PartialSigning | undefined;
+  /** Each direction has at most one signing message. */
+  #hasSigned = false;
   /** Partial frame header. */
   #header = Buffer.alloc(0);
   /** Remaining bytes of the frame. */
@@ -67,10 +83,15 @@ export class FramedChannel extends Duplex implements PooledReadable {
   /** Writes whose buffer has room for the frame header directly before them. */
   readonly #inPlace = new WriteTags<true>();
 
-  constructor(session: Duplex, onOver: (isFree: boolean) => void) {
+  /**
+   * @param onSigning receives the peer's signing message; by default a signing message is an error. It is called within
+   *   the boundary of the session's data: what it throws ends the session.
+   */
+  constructor(session: Duplex, onOver: (isFree: boolean) => void, onSigning?: (message: Buffer) => void) {
     super({ allowHalfOpen: true });
     this.#session = session;
     this.#onOver = onOver;
+    this.#onSigning = onSigning;
     this.#clearFrames = 'writeFrames' in session ? (session as ClearFrames) : undefined;
     const clearFrames = this.#clearFrames;
     this.#frames = clearFrames
@@ -115,6 +136,14 @@ export class FramedChannel extends Duplex implements PooledReadable {
         done,
       );
     }
+  }
+
+  /** Sends the signing message of this direction, unless the direction has ended. */
+  sendSigning(message: Buffer): void {
+    if (this.#over || this.#sent === 'closed') return;
+    this.#session.write(Buffer.concat([frameHeader(signingHeader), frameHeader(message.length), message]));
+    // It is sealed like an opening, after which an unwrapped session counts sealed bytes anew.
+    this.#toSeal = this.#clearFrames?.clearAfterBytes ?? 0;
   }
 
   override _final(done: Callback): void {
@@ -200,6 +229,10 @@ export class FramedChannel extends Duplex implements PooledReadable {
         if (!this.destroyed) this.#arrived.push(content);
         continue;
       }
+      if (this.#signing?.length !== undefined) {
+        at += this.#fillSigning(this.#signing, this.#signing.length, chunk.subarray(at));
+        continue;
+      }
       if (this.#received === 'closed') {
         // The next connection cannot begin before both directions of this one are closed.
         this.#fail(new Error('bytes after the end of a connection'));
@@ -208,12 +241,46 @@ export class FramedChannel extends Duplex implements PooledReadable {
       const header = this.#takeHeader(chunk, at);
       at += header.taken;
       if (header.value === undefined) return;
-      if (isFrameMark(header.value)) {
+      if (this.#signing) this.#beginSigning(this.#signing, header.value);
+      else if (header.value === signingHeader) this.#expectSigning();
+      else if (isFrameMark(header.value)) {
         this.#closed(header.value, chunk.subarray(at));
         if (this.#over) return;
       } else if (header.value > maxFrameBytes) this.#fail(new Error(`a frame of ${header.value} bytes is too large`));
       else this.#left = header.value;
     }
+  }
+
+  #expectSigning(): void {
+    if (!this.#onSigning || this.#hasSigned) return this.#fail(new Error('an unexpected signing message'));
+    this.#hasSigned = true;
+    this.#signing = { bytes: Buffer.alloc(0), filled: 0 };
+  }
+
+  #beginSigning(signing: PartialSigning, length: number): void {
+    if (length > maxSigningBytes) return this.#fail(new Error(`a signing message of ${length} bytes is too large`));
+    signing.length = length;
+    signing.bytes = Buffer.allocUnsafe(Math.min(length, signingStartBytes));
+    if (length === 0) this.#takeSigning(signing);
+  }
+
+  /** @returns how many of the bytes belong to the message */
+  #fillSigning(signing: PartialSigning, length: number, bytes: Buffer): number {
+    const filled = Math.min(length, signing.filled + bytes.length);
+    if (filled > signing.bytes.length) {
+      const grown = Buffer.allocUnsafe(Math.min(length, Math.max(filled, 2 * signing.bytes.length)));
+      signing.bytes.copy(grown, 0, 0, signing.filled);
+      signing.bytes = grown;
+    }
+    const taken = bytes.copy(signing.bytes, signing.filled, 0, filled - signing.filled);
+    signing.filled = filled;
+    if (filled === length) this.#takeSigning(signing);
+    return taken;
+  }
+
+  #takeSigning(signing: PartialSigning): void {
+    this.#signing = undefined;
+    if (!this.destroyed) this.#onSigning?.(signing.bytes);
   }
 
   #takeHeader(chunk: Buffer, at: number): { taken: number; value: number | undefined } {

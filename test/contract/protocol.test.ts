@@ -80,6 +80,9 @@ test('docs/protocol.md has exactly the hex vectors that this test knows', () => 
     'session-start-raw-tcp',
     'session-start-with-binding',
     'session-start-with-binding-and-proxy',
+    'signing-refused',
+    'signing-request',
+    'signing-response',
     'transcript',
     'transcript-hash',
     'unwrapped-from-relay',
@@ -133,6 +136,35 @@ test('an unwrapped session is encrypted except frames in the clear, and carries 
     ['clear', '15030300020250'],
     [22, '00000000'],
   ]);
+});
+
+test('a signing message is its header, its length, and a scheme with the transcript, or a status with the body', async () => {
+  const heard: Buffer[] = [];
+  const receive = async (bytes: Buffer) => {
+    const session = oneWay();
+    const connection = new FramedChannel(
+      session,
+      () => {},
+      (message) => heard.push(message),
+    );
+    session.push(Buffer.concat([block('recycled-from-relay').subarray(17, 26), bytes, Buffer.alloc(4)]));
+    assert.equal((await buffer(connection)).toString('hex'), '16030100d9');
+    connection.destroy();
+    return heard.pop()!;
+  };
+  const request = await receive(Buffer.concat([block('signing-request'), block('transcript')]));
+  assert.equal(request.readUInt16BE(0), 0x0403);
+  assert.deepEqual(request.subarray(2), block('transcript'));
+
+  const verification = block('certificate-verify');
+  const response = await receive(block('signing-response'));
+  assert.equal(response.readUInt16BE(0), 200);
+  assert.deepEqual(response.subarray(2), verification.subarray(8));
+
+  const refused = await receive(block('signing-refused'));
+  assert.equal(refused.readUInt16BE(0), 400);
+  const body = JSON.parse(String(refused.subarray(2))) as { ok: boolean; error: { code: string } };
+  assert.deepEqual([body.ok, body.error.code], [false, 'invalid_request']);
 });
 
 test('the relay sends a zero byte as keepalive to a waiting session', () => {

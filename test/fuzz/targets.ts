@@ -207,7 +207,15 @@ export const targets: Target[] = [
       mustBeEqual(records([input]), records(inChunks(input, random)));
     },
   },
-  streamed('frames', (far) => new FramedChannel(far, () => undefined)),
+  streamed(
+    'frames',
+    (far) =>
+      new FramedChannel(
+        far,
+        () => undefined,
+        () => undefined,
+      ),
+  ),
   streamed('unwrapped-records', (far) => {
     const session = new UnwrappedSession(
       far as never,

@@ -83,7 +83,58 @@ test('frames that arrive one byte at a time are parsed', async () => {
   assert.equal(String(await text(channel)), 'abcd');
 });
 
+test('a signing message between frames is delivered apart from the connection, in any fragmentation', async () => {
+  const bytes = Buffer.from('0000000161' + 'fffffffd00000005' + '0403aabbcc' + '0000000162' + '00000000', 'hex');
+  for (let size = 1; size <= bytes.length; size++) {
+    const messages: string[] = [];
+    const session = new Session();
+    const channel = new FramedChannel(
+      session,
+      () => {},
+      (message) => messages.push(message.toString('hex')),
+    );
+    for (let at = 0; at < bytes.length; at += size) {
+      session.push(bytes.subarray(at, at + size));
+      await turn();
+    }
+    assert.equal(String(await text(channel)), 'ab');
+    assert.deepEqual(messages, ['0403aabbcc']);
+    channel.sendSigning(Buffer.from('00c8', 'hex'));
+    channel.end('c');
+    await closed(channel);
+    channel.sendSigning(Buffer.from('late'));
+    assert.equal(session.hex, 'fffffffd00000002' + '00c8' + '0000000163' + '00000000');
+  }
+});
+
+test('a long signing message arrives intact', async () => {
+  const message = randomBytes(65_538);
+  const received = new Promise<Buffer>((resolve) => {
+    const session = new Session();
+    new FramedChannel(session, () => {}, resolve).resume();
+    session.say('fffffffd00010002');
+    for (let at = 0; at < message.length; at += 1_000) session.push(message.subarray(at, at + 1_000));
+  });
+  assert.ok((await received).equals(message));
+});
+
+test('an error of the signing handler closes the session', async () => {
+  const session = new Session();
+  const over: boolean[] = [];
+  const channel = new FramedChannel(
+    session,
+    (isFree) => over.push(isFree),
+    () => assert.fail('in the handler'),
+  );
+  channel.on('error', () => {}).resume();
+  session.say('fffffffd00000000');
+  await closed(session);
+  assert.deepEqual(over, [false]);
+});
+
 for (const [name, hex] of [
+  ['a signing message that was not agreed on', 'fffffffd000000020403'],
+  ['a signing message after the end', '00000000fffffffd00000000'],
   ['a frame that is too long', (maxFrameBytes + 1).toString(16).padStart(8, '0')],
   ['bytes after the end', '0000000000000001'],
   ['a second end', '0000000000000000'],

@@ -13,10 +13,12 @@ export interface ProxyOptions {
   relay: TestRelay;
   /** Value of the Upgrade header that nginx passes on, from the client's `$http_upgrade`; none: it drops all upgrades. */
   passes: 'every upgrade' | 'websocket' | 'none';
+  /** A response header that nginx removes. */
+  hides?: string | undefined;
 }
 
 /** nginx in front of a relay's API: it ends TLS with the relay's certificate and passes requests on. Ended with the test. */
-export async function startNginx(t: TestContext, { port, relay, passes }: ProxyOptions): Promise<void> {
+export async function startNginx(t: TestContext, { port, relay, passes, hides }: ProxyOptions): Promise<void> {
   const nginx = await requireTool('nginx');
   const dir = temporaryDirectory(t);
   const upgrades = {
@@ -47,6 +49,7 @@ http {
       proxy_set_header Connection $hop;
       proxy_read_timeout 1h;
       proxy_buffering off;
+      ${hides === undefined ? '' : `proxy_hide_header ${hides};`}
     }
   }
 }

@@ -32,7 +32,7 @@ function bench(t: TestContext, recycles = false) {
       if (failure !== undefined) throw failure;
       const stream = new PassThrough();
       streams.push(stream);
-      return { stream, recycles };
+      return { stream, recycles, signs: false };
     },
     onClaim: (claim) => {
       state.claims++;

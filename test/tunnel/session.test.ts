@@ -74,6 +74,7 @@ test('a session request follows the protocol, and bytes after the response head 
     'X-Portal-Binding: 1',
     'X-Portal-Proxy: 2',
     'X-Portal-Recycle: 1',
+    'X-Portal-Sign: 1',
   ]);
 });
 

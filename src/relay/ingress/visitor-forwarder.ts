@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ProxiedAddresses } from '../../protocol/proxy-protocol.js';
 import type { Bindings } from '../keyless/bindings.js';
+import type { SigningSession } from '../keyless/session-signer.js';
 import type { Lease } from '../leases/lease.js';
 import type { Logger } from '../../util/logger.js';
 import type { ReverseSession } from '../reverse/reverse-session.js';
@@ -17,6 +18,8 @@ export interface VisitorForwarderOptions {
   unboundSessions: boolean;
   maxConnectionsPerLease: number;
   onOutcome?: OutcomeObserver | undefined;
+  /** Answers a signing message of a claimed session. Never throws. */
+  sign(message: Buffer, session: SigningSession): Buffer;
 }
 
 /** A public connection on its way to a tunnel. */
@@ -73,7 +76,10 @@ export class VisitorForwarder {
     };
     sessions.live.add(connection);
     const kind = clientHello ? 'tenantTls' : 'rawTcp';
-    const stream = session.claim(encodeOpening({ kind, binding, addresses, withAddresses: session.options.proxy }));
+    const opening = encodeOpening({ kind, binding, addresses, withAddresses: session.options.proxy });
+    const sign =
+      binding && ((message: Buffer) => this.options.sign(message, { lease, binding, tunnelIp: session.from }));
+    const stream = session.claim(opening, sign);
     // TLS detects truncation by itself; raw TCP would look like a regular end.
     if (!clientHello) resetWhenCut(socket, stream);
     const error = await splice(socket, stream, meter(connection.traffic, sessions.traffic), sessions.bandwidth);

@@ -208,7 +208,7 @@ export class LeaseRegistry {
     this.#renewals.take(lease.hostname);
     await this.#byHostname.run(lease.hostname, async () => {
       const now = Date.now();
-      this.#assertCurrent(lease, now);
+      this.assertCurrent(lease, now);
       const expiresAt = wholeSeconds(now, this.#ttl(terms.ttlSeconds));
       const renewed: Lease = {
         ...lease,
@@ -221,7 +221,7 @@ export class LeaseRegistry {
       };
       const isWritten = await this.#tryWrite(renewed, now);
       // The lease may have ended while the store wrote.
-      this.#assertCurrent(lease, now);
+      this.assertCurrent(lease, now);
       Object.assign(lease, renewed);
       if (!isWritten) this.#unwritten.add(lease);
     });
@@ -265,7 +265,7 @@ export class LeaseRegistry {
   async unregister(lease: Lease): Promise<void> {
     await this.#byHostname.run(lease.hostname, async () => {
       const now = Date.now();
-      this.#assertCurrent(lease, now);
+      this.assertCurrent(lease, now);
       await this.#options.store.deleteLease(lease.hostname, lease.generation, now);
       if (this.#table.held(lease.hostname) !== lease) return;
       this.#remove(lease);
@@ -309,7 +309,8 @@ export class LeaseRegistry {
     return lease !== undefined && identityKey(lease.identity) === key && lease.generation === generation;
   }
 
-  #assertCurrent(lease: Lease, now: number): void {
+  /** @throws ApiError `lease_not_found`, or `hostname_conflict` when the identity has registered again since */
+  assertCurrent(lease: Lease, now = Date.now()): void {
     const held = this.at(lease.hostname, now);
     if (!held) throw notFound();
     if (held.generation !== lease.generation) throw superseded();

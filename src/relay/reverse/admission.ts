@@ -49,7 +49,10 @@ export class ReverseAdmission {
       proxy: isOn(request, portalHeaders.proxy, '2'),
       recycle: isOn(request, portalHeaders.recycle, '1'),
       unwrap: isOn(request, portalHeaders.unwrap, '1'),
+      sign: isOn(request, portalHeaders.sign, '1'),
     };
+    // A signature needs a binding, and frames to tell signing messages from the connection's bytes.
+    options.sign &&= options.recycle && options.binding;
     // Connections to a TCP port may be plaintext, so the session keeps its TLS.
     options.unwrap &&= options.recycle && options.binding && lease.tcpPort === undefined;
     // Raw TCP needs no binding.

@@ -16,6 +16,8 @@ export interface ReverseSessionOptions {
   recycle: boolean;
   /** The tunnel sent `X-Portal-Unwrap: 1`, and its lease lets it: the session may be unwrapped (TLS taken off). */
   unwrap: boolean;
+  /** The tunnel sent `X-Portal-Sign: 1`: it requests signatures inside the session. */
+  sign: boolean;
 }
 
 const keepalive = Buffer.from([marker.keepalive]);
@@ -55,9 +57,10 @@ export class ReverseSession extends EventEmitter<{ gone: []; recycled: [] }> {
   /**
    * Claims the session.
    * @param opening the opening that is sent to the tunnel (docs/protocol.md)
+   * @param sign answers the tunnel's signing message
    * @returns the stream of the connection, paused
    */
-  claim(opening: Buffer): Duplex {
+  claim(opening: Buffer, sign?: (message: Buffer) => Buffer): Duplex {
     this.#settle();
     this.stream.pause();
     // Corked so that the first bytes of the connection go out with the opening.
@@ -65,9 +68,10 @@ export class ReverseSession extends EventEmitter<{ gone: []; recycled: [] }> {
     this.stream.write(opening);
     setImmediate(() => this.stream.uncork());
     if (!this.options.recycle) return this.stream;
-    return new FramedChannel(this.stream, (isFree) => {
-      if (isFree) this.emit('recycled');
-    });
+    const onOver = (isFree: boolean) => void (isFree && this.emit('recycled'));
+    const onSigning = sign && this.options.sign ? (message: Buffer) => channel.sendSigning(sign(message)) : undefined;
+    const channel = new FramedChannel(this.stream, onOver, onSigning);
+    return channel;
   }
 
   close(): void {

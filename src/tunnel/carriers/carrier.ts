@@ -10,11 +10,17 @@ export interface DialRequest {
   signal: AbortSignal;
 }
 
-/** An opened session. */
-export interface OpenedSession {
-  stream: Duplex;
+/** What tunnel and relay have agreed on for a session. */
+export interface SessionTerms {
   /** It serves several connections in turn, in frames (docs/protocol.md, Recycled sessions). */
   recycles: boolean;
+  /** The relay signs handshakes inside the session (docs/protocol.md, Signing inside a session). */
+  signs: boolean;
+}
+
+/** An opened session. */
+export interface OpenedSession extends SessionTerms {
+  stream: Duplex;
 }
 
 /** One way to open reverse sessions at a relay. */

@@ -5,6 +5,7 @@ import { maxAnswerBytes } from '../../sdk/calls/caller.js';
 import { withDeadline } from '../../sdk/calls/deadline.js';
 import { AnswerError, asNetworkError, NetworkError } from '../../sdk/calls/errors.js';
 import { portalHeaders } from '../../protocol/headers.js';
+import type { SessionTerms } from './carrier.js';
 
 /** Deadline from the first byte sent to the end of the response. */
 const dialTimeoutMs = 10_000;
@@ -16,12 +17,15 @@ export function sessionHeaders(accessToken: string): Record<string, string> {
     [portalHeaders.binding]: '1',
     [portalHeaders.proxy]: '2',
     [portalHeaders.recycle]: '1',
+    [portalHeaders.sign]: '1',
   };
 }
 
-/** Whether the relay will recycle the new session. Older relays omit the header. */
-export function recycles(answer: IncomingMessage): boolean {
-  return answer.headers[portalHeaders.recycle.toLowerCase()] === '1';
+/** What the relay has agreed to. Older relays omit the headers. */
+export function termsOf(answer: IncomingMessage): SessionTerms {
+  const isAgreed = (name: string) => answer.headers[name.toLowerCase()] === '1';
+  const recycles = isAgreed(portalHeaders.recycle);
+  return { recycles, signs: recycles && isAgreed(portalHeaders.sign) };
 }
 
 /**

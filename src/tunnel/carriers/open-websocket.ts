@@ -2,7 +2,8 @@ import type { TLSSocket } from 'node:tls';
 import { WebSocket } from 'ws';
 import { AnswerError, asNetworkError } from '../../sdk/calls/errors.js';
 import { tunnelKeepAliveMs } from '../../net/tcp-keepalive.js';
-import { readRefusal, recycles, sessionHeaders } from './dial.js';
+import type { SessionTerms } from './carrier.js';
+import { readRefusal, sessionHeaders, termsOf } from './dial.js';
 
 export interface WebSocketRequest {
   relay: URL;
@@ -14,8 +15,7 @@ export interface WebSocketRequest {
 
 export interface OpenedWebSocket {
   webSocket: WebSocket;
-  /** The relay will recycle the session. */
-  recycles: boolean;
+  terms: SessionTerms;
 }
 
 /**
@@ -36,16 +36,16 @@ export function openWebSocket(socket: TLSSocket, request: WebSocketRequest): Pro
     opening.once('unexpected-response', (_request, response) => {
       readRefusal(response, relay.host).then(reject, reject);
     });
-    let isRecycled = false;
+    let terms: SessionTerms = { recycles: false, signs: false };
     // boundary: cannot throw.
-    opening.once('upgrade', (response) => (isRecycled = recycles(response)));
+    opening.once('upgrade', (response) => (terms = termsOf(response)));
     opening.once('open', () => {
       if (opening.protocol !== protocol) {
         reject(new AnswerError('the relay chose another subprotocol', 101));
         return;
       }
       socket.setKeepAlive(true, tunnelKeepAliveMs);
-      resolve({ webSocket: opening, recycles: isRecycled });
+      resolve({ webSocket: opening, terms });
     });
   });
 }

@@ -8,7 +8,7 @@ import { DetachableSocket } from '../../unwrap/detachable-socket.js';
 import { unwrap } from '../../unwrap/unwrap.js';
 import type { Carrier, DialRequest, OpenedSession } from './carrier.js';
 import { tunnelKeepAliveMs } from '../../net/tcp-keepalive.js';
-import { dialRelay, readRefusal, recycles, sessionHeaders } from './dial.js';
+import { dialRelay, readRefusal, sessionHeaders, termsOf } from './dial.js';
 import { portalHeaders, reverseProtocol } from '../../protocol/headers.js';
 
 /** How long to keep TLS after unwrapping failed while a session with TLS succeeded. */
@@ -55,7 +55,7 @@ export class RawCarrier implements Carrier {
     return await dialRelay(connect, this.relay, signal, async (socket) => {
       const { response, stream } = await this.#upgrade(socket, sessionHeaders(accessToken));
       socket.setKeepAlive(true, tunnelKeepAliveMs);
-      return { stream, recycles: recycles(response) };
+      return { stream, ...termsOf(response) };
     });
   }
 
@@ -77,12 +77,12 @@ export class RawCarrier implements Carrier {
       const headers = { ...sessionHeaders(accessToken), [portalHeaders.unwrap]: '1' };
       const { response, stream } = await this.#upgrade(socket, headers);
       if (response.headers[portalHeaders.unwrap.toLowerCase()] !== '1' || !transport)
-        return { stream, recycles: recycles(response) };
+        return { stream, ...termsOf(response) };
       const session = await unwrap(socket, transport, 'tunnel', dialSignal).catch((cause: unknown) => {
         dialSignal.throwIfAborted();
         throw new StaysWrapped('the relay is not at the other end of TLS', { cause });
       });
-      return { stream: session, recycles: true };
+      return { ...termsOf(response), stream: session, recycles: true };
     });
     return await opened.catch((error: unknown) => {
       // Or drop it silently.

@@ -22,8 +22,8 @@ export class WebSocketCarrier implements Carrier {
     };
     const connect = (dialSignal: AbortSignal) => this.transport.connect(this.relay, dialSignal);
     return await dialRelay(connect, this.relay, signal, async (socket) => {
-      const { webSocket, recycles } = await openWebSocket(socket, request);
-      return { stream: new WebSocketStream(webSocket, socket).on('error', () => undefined), recycles };
+      const { webSocket, terms } = await openWebSocket(socket, request);
+      return { stream: new WebSocketStream(webSocket, socket).on('error', () => undefined), ...terms };
     });
   }
 }

@@ -5,7 +5,8 @@ import type { PortalClient } from '../../sdk/calls/client.js';
 import { AnswerError } from '../../sdk/calls/errors.js';
 import { schemesForKey } from '../../tls/index.js';
 
-const signTimeoutMs = 8_000;
+/** Deadline for one signature. */
+export const signTimeoutMs = 8_000;
 /** Least interval between fetches of the chain, however many handshakes fail. */
 const chainRefreshSpacingMs = 1_000;
 const maxChainCertificates = 10;

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { parseOpening, type SessionOpening, skipKeepalives } from '../../protocol/session-opening.js';
+import type { SessionSigning } from './session-signing.js';
 import { sessionSilenceMs } from '../carriers/carrier.js';
 import { repeat } from '../../util/boundary.js';
 
@@ -8,6 +9,8 @@ const silenceCheckIntervalMs = 5_000;
 /** A claimed reverse session: the stream now carries the bytes of a public connection. */
 export interface ClaimedSession extends SessionOpening {
   readonly stream: Duplex;
+  /** Requests the signature inside the session, if the relay has agreed to that. */
+  readonly signing?: SessionSigning | undefined;
 }
 
 /**

@@ -14,8 +14,9 @@ import { DatagramLink } from '../carriers/datagram-link.js';
 import { Keyless, type RelayCertificate } from './keyless.js';
 import type { LocalService } from '../services/local-service.js';
 import { type ProbeReport, type ProbeTimes, SelfProbe } from './self-probe.js';
-import type { Endpoint, ProxiedAddresses } from '../../protocol/proxy-protocol.js';
+import type { Endpoint } from '../../protocol/proxy-protocol.js';
 import { SessionPool } from './session-pool.js';
+import type { SessionSigning } from './session-signing.js';
 import { acceptVisitor } from './tenant-connection.js';
 import type { UdpService } from '../services/udp/udp-service.js';
 import { type Way, Ways } from './ways.js';
@@ -267,7 +268,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     try {
       this.#cut.signal.throwIfAborted();
       if (claim.binding === undefined) await this.#serveTcp(claim, report);
-      else isVisitor = await this.#serveTls(claim.stream, claim.binding, claim.addresses, registration, report);
+      else isVisitor = await this.#serveTls(claim, claim.binding, registration, report);
     } catch (error) {
       report.error = error as Error;
       claim.stream.destroy();
@@ -287,9 +288,8 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
 
   /** @returns false when the connection was a probe */
   async #serveTls(
-    session: Duplex,
+    { stream: session, addresses, signing }: ClaimedSession,
     binding: Buffer,
-    addresses: ProxiedAddresses | undefined,
     registration: Registration,
     report: ConnectionReport,
   ): Promise<boolean> {
@@ -308,7 +308,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
         hostname: registration.hostname,
         certificate,
         tickets: this.#tickets,
-        sign: (request) => this.#sign(registration, certificate, request, binding),
+        sign: (request) => this.#sign(registration, certificate, request, { binding, signing }),
         onKeys: (keys) => (exporter = this.#probe?.witness(keys)),
       });
       visitor = accepted;
@@ -350,10 +350,11 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
   async #sign(
     registration: Registration,
     certificate: RelayCertificate,
-    { schemeName, transcript, signal }: SignRequest,
-    binding: Buffer,
+    { scheme, schemeName, transcript, signal }: SignRequest,
+    { binding, signing }: { binding: Buffer; signing: SessionSigning | undefined },
   ): Promise<Buffer> {
     try {
+      if (signing) return await signing.sign({ scheme, transcript }, signal);
       return await this.#keyless.sign(registration.accessToken, certificate, {
         binding,
         schemeName,

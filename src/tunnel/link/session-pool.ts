@@ -6,6 +6,7 @@ import { retryDecision } from '../../sdk/lease/retry-policy.js';
 import { FramedChannel } from '../../streams/framed-channel.js';
 import type { OpenedSession } from '../carriers/carrier.js';
 import { awaitOpening, type ClaimedSession } from './read-opening.js';
+import { SessionSigning } from './session-signing.js';
 import { guard, repeat } from '../../util/boundary.js';
 import { failureMemoryMs } from '../carriers/carrier.js';
 
@@ -119,7 +120,7 @@ export class SessionPool {
 
   /** Waits for the next connection of a session. */
   async #claimOf(opened: OpenedSession, isFirst: boolean): Promise<void> {
-    const { stream, recycles } = opened;
+    const { stream, recycles, signs } = opened;
     const session = new AbortController();
     const openedAt = performance.now();
     this.#ready.add(session);
@@ -127,12 +128,15 @@ export class SessionPool {
       const claim = await awaitOpening(stream, session.signal);
       this.#ready.delete(session);
       if (recycles) {
-        const channel = new FramedChannel(stream, (isFree) => {
+        const onOver = (isFree: boolean) => {
           if (!isFree) return;
           if (this.#stop.signal.aborted) stream.destroy();
           else this.#claimAgain(opened);
-        });
-        this.#options.onClaim({ ...claim, stream: channel });
+        };
+        const signing = signs && claim.binding ? new SessionSigning() : undefined;
+        const channel = new FramedChannel(stream, onOver, signing?.onMessage);
+        signing?.attach(channel);
+        this.#options.onClaim({ ...claim, stream: channel, signing });
       } else this.#options.onClaim(claim);
       this.#onClaimed(performance.now() - openedAt);
     } catch (error) {

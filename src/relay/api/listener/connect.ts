@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { WebSocketServer } from 'ws';
 import { ApiError } from '../../../contract/index.js';
-import { keepaliveIntervalMs } from '../../reverse/reverse-session.js';
+import { type ReverseSessionOptions, keepaliveIntervalMs } from '../../reverse/reverse-session.js';
 import type { Datagrams } from '../../datagrams/datagrams.js';
 import type { Logger } from '../../../util/logger.js';
 import type { Admission, ConnectRequest, ReverseAdmission } from '../../reverse/admission.js';
@@ -33,6 +33,7 @@ const switchedInPlace = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: kee
 const switchedProtocols = `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${reverseProtocol}`;
 const recycles = `${portalHeaders.recycle}: 1`;
 const unwraps = `${portalHeaders.unwrap}: 1`;
+const signs = `${portalHeaders.sign}: 1`;
 
 /** The connection of a request, if it can be unwrapped. */
 export interface Wrapped {
@@ -58,6 +59,9 @@ export class ConnectEndpoint {
     handleProtocols: () => datagramProtocol,
   });
 
+  /** WebSocket requests that are being switched. */
+  readonly #admitted = new WeakMap<IncomingMessage, ReverseSessionOptions>();
+
   constructor(
     private readonly admission: ReverseAdmission,
     private readonly datagrams: Datagrams,
@@ -66,8 +70,7 @@ export class ConnectEndpoint {
     private readonly onAnswer?: AnswerObserver,
   ) {
     this.#webSockets.on('headers', (headers, request) => {
-      // Admission has already checked that the header is absent or 1.
-      if (request.headers[portalHeaders.recycle.toLowerCase()] !== undefined) headers.push(recycles);
+      headers.push(...agreed(this.#admitted.get(request)));
     });
     // Not a valid WebSocket handshake (RFC 6455 4.2.1).
     for (const server of [this.#webSockets, this.#datagramWebSockets]) {
@@ -120,6 +123,7 @@ export class ConnectEndpoint {
         throw new ApiError('invalid_request', `the subprotocol ${streamProtocol} must be offered`);
       const admission = await this.admission.admit(withSubprotocols(request, offered));
       if (socket.destroyed) return false;
+      this.#admitted.set(message, admission.options);
       takeOver(() =>
         this.#webSockets.handleUpgrade(message, socket, rest, (opened) => {
           this.#enter(admission, new WebSocketStream(opened, socket));
@@ -165,8 +169,8 @@ export class ConnectEndpoint {
         throw new ApiError('invalid_request', 'nothing may follow the request before it is answered');
       const admission = await this.admission.admit(request);
       if (socket.destroyed) return false;
-      const { recycle, unwrap } = admission.options;
-      const head = [answer, ...(recycle ? [recycles] : []), ...(unwrap && wrapped ? [unwraps] : []), '\r\n'];
+      const { unwrap } = admission.options;
+      const head = [answer, ...agreed(admission.options), ...(unwrap && wrapped ? [unwraps] : []), '\r\n'];
       if (unwrap && wrapped) return await this.#openUnwrapped(admission, wrapped, head.join('\r\n'));
       takeOver(() => socket.write(head.join('\r\n')));
       this.#enter(admission, socket);
@@ -216,6 +220,11 @@ async function written(tls: TLSSocket, answer: string): Promise<void> {
     tls.once('close', settle);
     takeOver(() => tls.write(answer, settle));
   });
+}
+
+/** The response headers of what the relay will do as requested. */
+function agreed(options: ReverseSessionOptions | undefined): string[] {
+  return [...(options?.recycle ? [recycles] : []), ...(options?.sign ? [signs] : [])];
 }
 
 /** @throws ApiError `hijack_failed` when the connection can no longer be switched */
