@@ -20,13 +20,14 @@ module.exports = {
     only('contract'),
     only('net', 'util'),
     { ...only('protocol', 'net/ip-address'), to: { path: '^src/', pathNot: '^src/(protocol/|net/ip-address)' } },
+    only('kernel', 'protocol', 'util'),
     only('streams', 'protocol', 'net', 'util'),
     only('tls', 'net', 'util'),
     only('unwrap', 'streams', 'protocol', 'tls', 'net', 'util'),
     only('sdk', 'contract', 'protocol', 'net', 'util'),
     only('tunnel', 'contract', 'sdk', 'unwrap', 'tls', 'streams', 'protocol', 'net', 'util'),
     {
-      ...only('relay', 'contract', 'sdk', 'unwrap', 'tls', 'streams', 'protocol', 'net', 'util'),
+      ...only('relay', 'contract', 'sdk', 'kernel', 'unwrap', 'tls', 'streams', 'protocol', 'net', 'util'),
       comment: 'Relay and tunnel meet on the wire, and in what both import.',
     },
     {

@@ -2,6 +2,7 @@ import { identityKey } from '../contract/lease-identity.js';
 import { type AddressList, addressList } from '../net/address-list.js';
 import { listen, portOf } from '../net/listen.js';
 import { loadQuic, type QuicPackage } from '../streams/quic/quic-package.js';
+import { KernelEngine } from '../kernel/kernel-engine.js';
 import { Datagrams } from './datagrams/datagrams.js';
 import { QuicListener, type QuicListenerOptions } from './datagrams/quic-listener.js';
 import type { Foundation } from './foundation.js';
@@ -37,6 +38,8 @@ export class DataPlane {
   readonly publicListener: PublicListener;
   readonly quic: QuicListener;
   readonly isBalancer: AddressList;
+  /** Undefined with `--data-plane node`, and where it is not available. */
+  readonly #kernel: KernelEngine | undefined;
   readonly #foundation: Foundation;
 
   constructor(foundation: Foundation, { toApi, admit, sign, loadQuic: load = loadQuic }: DataPlaneCalls) {
@@ -51,6 +54,12 @@ export class DataPlane {
       isBalancer: this.isBalancer,
       onOutcome,
     });
+    this.#kernel =
+      config.dataPlane === 'kernel'
+        ? KernelEngine.load(config.dataWorkers, (error, pumps) =>
+            logger.error({ err: error, connections: pumps }, 'a data worker failed: its connections were ended'),
+          )
+        : undefined;
     this.routing = new Routing(leases, policy, draining.signal);
     const forwarder = new VisitorForwarder(
       {
@@ -58,6 +67,7 @@ export class DataPlane {
         maxConnectionsPerLease: config.maxConnectionsPerLease,
         onOutcome,
         sign,
+        kernel: this.#kernel,
       },
       this.sessions,
       this.bindings,
@@ -93,6 +103,7 @@ export class DataPlane {
   /** Listens. @throws the system's error when the public port cannot be bound */
   async start(): Promise<void> {
     const { lifecycle, config } = this.#foundation;
+    if (this.#kernel) lifecycle.onStop(() => this.#kernel?.stop());
     this.datagrams.start();
     lifecycle.onStop(() => this.datagrams.stop());
     await lifecycle.start(

@@ -2,6 +2,7 @@ import { Duplex } from 'node:stream';
 import { guard } from '../util/boundary.js';
 import { type GatherTarget, joinSmall, writeGathered } from '../net/gathered-write.js';
 import { type Flushable, type PooledReadable, PooledReads, type TakePooled, reuse } from '../net/pooled-reads.js';
+import { type Borrower, type Lendable, type LentReads, type LentWrites, lendable } from '../net/lending.js';
 import { WriteTags } from '../net/write-tags.js';
 import {
   type FrameMark,
@@ -52,7 +53,7 @@ interface PartialSigning {
  * a cut mark if the connection failed (docs/protocol.md). As a stream it behaves like a socket. `onOver` reports
  * whether the session is free for the next connection; otherwise it is destroyed.
  */
-export class FramedChannel extends Duplex implements PooledReadable {
+export class FramedChannel extends Duplex implements PooledReadable, Lendable {
   readonly #session: Duplex;
   readonly #onOver: (isFree: boolean) => void;
   readonly #onSigning: ((message: Buffer) => void) | undefined;
@@ -80,6 +81,8 @@ export class FramedChannel extends Duplex implements PooledReadable {
   readonly #frames: GatherTarget;
   /** Remaining bytes of frames to seal before any is sent in the clear. */
   #toSeal: number;
+  /** Reads the session in place of this channel. */
+  #borrower: Borrower | undefined;
   /** Writes whose buffer has room for the frame header directly before them. */
   readonly #inPlace = new WriteTags<true>();
 
@@ -184,7 +187,42 @@ export class FramedChannel extends Duplex implements PooledReadable {
     return super.resume();
   }
 
+  get canLend(): boolean {
+    return this.#clearFrames !== undefined;
+  }
+
+  /** @see Lendable */
+  lendReads(borrower: Borrower): LentReads | undefined {
+    const isQuiet = this.#header.length === 0 && !this.#signing && this.#arrived.length === 0;
+    if (!isQuiet || this.#over || this.destroyed || this.#received === 'closed' || this.readableLength > 0)
+      return undefined;
+    const lent = this.#clearFrames && lendable(this.#session)?.lendReads(borrower);
+    if (lent) this.#borrower = borrower;
+    return lent;
+  }
+
+  returnReads(left: number): void {
+    this.#borrower = undefined;
+    this.#left = left;
+    lendable(this.#session)?.returnReads(left);
+  }
+
+  lendWrites(borrower: Borrower): LentWrites | undefined {
+    const isQuiet = this.#toSeal === 0 && this.writableLength === 0;
+    if (!isQuiet || this.#over || this.destroyed || this.#sent === 'closed') return undefined;
+    return this.#clearFrames && lendable(this.#session)?.lendWrites(borrower);
+  }
+
+  returnWrites(): void {
+    lendable(this.#session)?.returnWrites();
+  }
+
+  lose(error: Error): void {
+    this.#session.destroy(error);
+  }
+
   override _destroy(error: Error | null, done: Callback): void {
+    this.#borrower?.drop();
     if (!this.#over) {
       if (this.#sent === 'open') this.#close(frameMark.cut);
       if (this.#received === 'closed') this.#free(Buffer.alloc(0));

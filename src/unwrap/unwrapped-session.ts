@@ -2,6 +2,14 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { guard } from '../util/boundary.js';
 import { writeGathered } from '../net/gathered-write.js';
+import {
+  type Borrower,
+  type Lendable,
+  type LentReads,
+  type LentWrites,
+  descriptorOf,
+  stopReading,
+} from '../net/lending.js';
 import { WriteTags } from '../net/write-tags.js';
 import { frameHeaderBytes, holdsWholeFrames, maxFrameBytes } from '../protocol/frames.js';
 import type { ClearFrames, FrameKind } from '../streams/framed-channel.js';
@@ -43,7 +51,8 @@ export interface SealedFirst {
  * as the TLS connection would. On the wire all is encrypted in TLS 1.3 records with its own keys, except frames of the
  * visitor's TLS, which its two ends have already encrypted.
  */
-export class UnwrappedSession extends Duplex implements ClearFrames, PooledReadable {
+export class UnwrappedSession extends Duplex implements ClearFrames, PooledReadable, Lendable {
+  readonly canLend = true;
   readonly #socket: Socket;
   readonly #sealer: RecordSealer;
   readonly #opener: RecordOpener;
@@ -65,6 +74,11 @@ export class UnwrappedSession extends Duplex implements ClearFrames, PooledReada
   #taker: TakePooled | undefined;
   /** Lends a part of the read buffer. Call the result when the bytes are no longer needed. */
   #lend: (() => () => void) | undefined;
+  /** Who reads, or writes, the socket in place of this session. */
+  #reader: Borrower | undefined;
+  #writer: Borrower | undefined;
+  /** A write that waits for the writer. */
+  #held: (() => void) | undefined;
 
   constructor(socket: Socket, { suite, send, receive }: UnwrappedSecrets, first: SealedFirst) {
     super({ allowHalfOpen: true });
@@ -131,12 +145,57 @@ export class UnwrappedSession extends Duplex implements ClearFrames, PooledReada
   }
 
   override resume(): this {
-    if (this.#reads) this.#socket.resume();
+    if (this.#reads && !this.#reader) this.#socket.resume();
     return super.resume();
   }
 
   override _read(): void {
-    this.#socket.resume();
+    if (!this.#reader) this.#socket.resume();
+  }
+
+  /** @see Lendable */
+  lendReads(borrower: Borrower): LentReads | undefined {
+    const isQuiet = this.#header.length === 0 && this.#record === undefined && this.readableLength === 0;
+    // Only pooled reads can be stopped at once.
+    if (!isQuiet || this.#reads === undefined || this.destroyed) return undefined;
+    // Frames in the clear may follow at any time only where none has to be encrypted first.
+    const fd = this.#first.receive === 0 ? stopReading(this.#socket) : undefined;
+    if (fd === undefined) return undefined;
+    this.#reader = borrower;
+    return { fd, left: this.#clearLeft };
+  }
+
+  returnReads(left: number): void {
+    this.#reader = undefined;
+    this.#clearLeft = left;
+    if (!this.isPaused()) this.#socket.resume();
+  }
+
+  lendWrites(borrower: Borrower): LentWrites | undefined {
+    const isQuiet = this.writableLength === 0 && this.#socket.writableLength === 0;
+    const fd = isQuiet && !this.writableEnded && !this.destroyed ? descriptorOf(this.#socket) : undefined;
+    if (fd === undefined) return undefined;
+    this.#writer = borrower;
+    return { fd, framed: true };
+  }
+
+  returnWrites(): void {
+    this.#writer = undefined;
+    const held = this.#held;
+    this.#held = undefined;
+    if (!this.destroyed) held?.();
+  }
+
+  lose(error: Error): void {
+    this.destroy(error);
+  }
+
+  /** @returns whether the write waits: it must not come between the parts of a frame that the writer has begun */
+  #hold(write: () => void): boolean {
+    if (!this.#writer) return false;
+    this.#held = write;
+    this.#writer.recall();
+    return true;
   }
 
   override write(chunk: unknown, encoding?: BufferEncoding | Callback, done?: Callback): boolean {
@@ -150,23 +209,28 @@ export class UnwrappedSession extends Duplex implements ClearFrames, PooledReada
     return super.write(bytes, done);
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: Callback): void {
+  override _write(chunk: Buffer, encoding: BufferEncoding, done: Callback): void {
+    if (this.#hold(() => this._write(chunk, encoding, done))) return;
     const pieces: Buffer[] = [];
     this.#seal(chunk, pieces);
     writeGathered(this.#socket, pieces, done);
   }
 
   override _writev(writes: { chunk: Buffer }[], done: Callback): void {
+    if (this.#hold(() => this._writev(writes, done))) return;
     const pieces: Buffer[] = [];
     for (const { chunk } of writes) this.#seal(chunk, pieces);
     writeGathered(this.#socket, pieces, done);
   }
 
   override _final(done: Callback): void {
+    if (this.#hold(() => this._final(done))) return;
     this.#socket.end(done);
   }
 
   override _destroy(error: Error | null, done: Callback): void {
+    this.#reader?.drop();
+    this.#writer?.drop();
     this.#socket.destroy();
     done(error);
   }

@@ -28,6 +28,7 @@ export const boundaryNames = [
   'browser connection',
   'browser memory check',
   'descriptor check',
+  'data worker message',
   'datagram sweep',
   'descriptor fetch',
   // Both ends

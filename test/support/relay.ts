@@ -47,6 +47,8 @@ export async function startTestRelay(overrides: Partial<RelayConfig> = {}, parts
     maxLeasesPerWallet: 64,
     maxConnectionsPerSource: 1_024,
     maxConnectionsPerLease: 2_048,
+    dataPlane: process.env['TEST_DATA_PLANE'] === 'node' ? 'node' : 'kernel',
+    dataWorkers: 2,
     digestSigning: false,
     adminWallets: [],
     policy: {

@@ -45,6 +45,9 @@ export interface RelayConfig {
   /** Public connections open at once. */
   maxConnectionsPerSource: number;
   maxConnectionsPerLease: number;
+  /** Who moves bulk transfers: splice(2) in threads, where it is available, or Node. */
+  dataPlane: DataPlaneKind;
+  dataWorkers: number;
   /** Sign any digest for any lease holder, as older Portal v2 clients need it. */
   digestSigning: boolean;
   /** Ethereum addresses, with checksum, that may log in to /admin; without any, /admin is off. */
@@ -64,6 +67,9 @@ export interface RelayConfig {
   /** Validate every response against the contract. */
   validateResponses: boolean;
 }
+
+const dataPlanes = ['kernel', 'node'] as const;
+export type DataPlaneKind = (typeof dataPlanes)[number];
 
 const hostName = /^[a-z0-9-]+(\.[a-z0-9-]+)*$/;
 
@@ -96,6 +102,8 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
     maxLeasesPerWallet: given.number('maxLeasesPerWallet', 1, 1_000_000),
     maxConnectionsPerSource: given.number('maxConnectionsPerSource', 1, 1_000_000),
     maxConnectionsPerLease: given.number('maxConnectionsPerLease', 1, 1_000_000),
+    dataPlane: given.oneOf('dataPlane', dataPlanes),
+    dataWorkers: given.number('dataWorkers', 1, 256),
     digestSigning: given.isOn('digestSigning'),
     adminWallets: readAdminWallets(given),
     policy: readPolicy(given, portRange !== undefined),

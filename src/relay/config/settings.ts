@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { logLevels } from '../../util/logger.js';
 
 const defaultApiPort = 4017;
@@ -150,6 +151,20 @@ export const relaySettings = {
     kind: 'number',
     fallback: String(defaultMaxConnectionsPerLease),
     help: 'maximum of concurrent public connections to each lease',
+  },
+  dataPlane: {
+    flag: 'data-plane',
+    env: 'DATA_PLANE',
+    kind: 'text',
+    fallback: 'kernel',
+    help: 'kernel: bulk transfers by splice(2) in threads of their own (Linux); node: by Node alone',
+  },
+  dataWorkers: {
+    flag: 'data-workers',
+    env: 'DATA_WORKERS',
+    kind: 'number',
+    fallback: String(availableParallelism()),
+    help: 'maximum of threads of the kernel data plane, by default one for each core',
   },
   digestSigning: {
     flag: 'digest-signing',

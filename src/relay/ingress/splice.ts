@@ -1,11 +1,18 @@
 import type { Duplex } from 'node:stream';
 import { guard } from '../../util/boundary.js';
 import { BulkDetector, type Flushable, bulkChunkBytes, reuse } from '../../net/pooled-reads.js';
+import type { KernelEngine, RunningPump } from '../../kernel/kernel-engine.js';
+import { type Lendable, lendable } from '../../net/lending.js';
 import { FramedChannel } from '../../streams/framed-channel.js';
 import type { Bandwidth, Paced, Share } from '../limiters/bandwidth.js';
 
 /** Most bytes that one direction buffers for a slow side. */
 const maxUnwrittenBytes = 131_072;
+
+/** After this many bytes a direction that could not be lent is tried again, this often. */
+const lendAgainAfterBytes = 4_194_304;
+const maxLendAttempts = 8;
+const nothing = Buffer.alloc(0);
 
 /** Called for bytes as they pass: from `a` to `b`, or back. */
 export interface SpliceMeter {
@@ -17,6 +24,7 @@ export interface SpliceMeter {
  * Connects two streams: bytes, end and backpressure of each reach the other, and each direction ends on its own
  * (half-close). When one side fails, the other is destroyed. Settles, and never rejects, when both are closed.
  * @param bandwidth the lease's bandwidth, shared with its other connections
+ * @param kernel takes bulk transfers over where both sides can lend their sockets
  * @returns the error, unless both directions ended regularly
  */
 export async function splice(
@@ -24,6 +32,7 @@ export async function splice(
   b: Duplex,
   meter: SpliceMeter,
   bandwidth: Bandwidth,
+  kernel?: KernelEngine,
 ): Promise<Error | undefined> {
   let broken: Error | undefined;
   const fail = (error: Error | undefined) => {
@@ -32,8 +41,8 @@ export async function splice(
     b.destroy();
   };
   const share = bandwidth.join();
-  new Flow(a, b, (bytes) => meter.forward(bytes), bandwidth, share);
-  new Flow(b, a, (bytes) => meter.backward(bytes), bandwidth, share);
+  new Flow(a, b, (bytes) => meter.forward(bytes), bandwidth, share, kernel);
+  new Flow(b, a, (bytes) => meter.backward(bytes), bandwidth, share, kernel);
   await Promise.all([closed(a, fail), closed(b, fail)]);
   bandwidth.leave(share);
   return broken;
@@ -47,6 +56,11 @@ class Flow implements Paced {
   #held = false;
   readonly #bulk = new BulkDetector();
   #reads: Flushable | undefined;
+  /** A kernel pump moves the bytes, or is about to. */
+  #lent = false;
+  #lendAttempts = 0;
+  /** Bytes since the last attempt. */
+  #sinceAttempt = 0;
 
   constructor(
     private readonly from: Duplex,
@@ -54,6 +68,7 @@ class Flow implements Paced {
     private readonly count: (bytes: number) => void,
     private readonly bandwidth: Bandwidth,
     private readonly share: Share,
+    private readonly kernel: KernelEngine | undefined,
   ) {
     from.on(
       'data',
@@ -82,7 +97,65 @@ class Flow implements Paced {
       if (this.to.writable) this.#write(bytes, release, hasHeadroom);
       else release();
       this.#account(bytes.length);
+      this.#sinceAttempt += bytes.length;
+      if (this.#sinceAttempt >= lendAgainAfterBytes) this.#lendSoon();
     });
+    this.#lendSoon();
+  }
+
+  /** Stops reading, and lends the direction once all that was read is written. */
+  #lendSoon(): void {
+    this.#sinceAttempt = 0;
+    const { kernel, from, to, bandwidth } = this;
+    if (!kernel || !this.#reads || this.#lent || bandwidth.limit !== undefined || !to.writable) return;
+    if (++this.#lendAttempts > maxLendAttempts) return;
+    const [source, sink] = [lendable(from), lendable(to)];
+    if (!source || !sink) return;
+    this.#lent = true;
+    from.pause();
+    to.write(nothing, (error) => {
+      if (error || !this.#lend(kernel, source, sink)) this.#returned();
+    });
+  }
+
+  /** @returns whether the kernel has taken the direction over */
+  #lend(kernel: KernelEngine, source: Lendable, sink: Lendable): boolean {
+    let pump: RunningPump | undefined;
+    const borrower = { recall: () => pump?.end(), drop: () => pump?.drop() };
+    if (this.bandwidth.limit !== undefined) return false;
+    const reads = source.lendReads(borrower);
+    if (!reads) return false;
+    const isFramed = reads.left !== undefined;
+    const writes = sink.lendWrites(borrower);
+    if (writes && writes.framed !== isFramed) {
+      pump = kernel.start({
+        from: reads.fd,
+        to: writes.fd,
+        codec: isFramed ? 'deframe' : 'frame',
+        left: reads.left ?? 0,
+        onMoved: (bytes) => this.count(bytes),
+        onStopped: ({ left, fault }) => {
+          pump = undefined;
+          unsubscribe();
+          source.returnReads(left);
+          sink.returnWrites();
+          if (fault && fault.side !== 'to') source.lose(fault.error);
+          if (fault && fault.side !== 'from') sink.lose(fault.error);
+          this.#returned();
+        },
+      });
+    }
+    const unsubscribe = this.bandwidth.whenLimited(() => pump?.end());
+    if (pump) return true;
+    unsubscribe();
+    if (writes) sink.returnWrites();
+    source.returnReads(reads.left ?? 0);
+    return false;
+  }
+
+  #returned(): void {
+    this.#lent = false;
+    if (!this.#blocked && !this.#held) this.from.resume();
   }
 
   #write(bytes: Buffer, release?: () => void, hasHeadroom = false): void {
@@ -102,17 +175,17 @@ class Flow implements Paced {
     // Only past this size: waiting at each chunk would be busy waiting.
     if (this.to.writableNeedDrain && this.to.writableLength >= maxUnwrittenBytes) this.#blocked = true;
     if (this.bandwidth.limit !== undefined && !this.bandwidth.spend(this.share, this, bytes)) this.#held = true;
-    if (this.#blocked || this.#held) this.from.pause();
+    if (this.#blocked || this.#held || this.#lent) this.from.pause();
   }
 
   #drained(): void {
     this.#blocked = false;
-    if (!this.#held) this.from.resume();
+    if (!this.#held && !this.#lent) this.from.resume();
   }
 
   resume(): void {
     this.#held = false;
-    if (!this.#blocked) this.from.resume();
+    if (!this.#blocked && !this.#lent) this.from.resume();
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ProxiedAddresses } from '../../protocol/proxy-protocol.js';
+import type { KernelEngine } from '../../kernel/kernel-engine.js';
 import type { Bindings } from '../keyless/bindings.js';
 import type { SigningSession } from '../keyless/session-signer.js';
 import type { Lease } from '../leases/lease.js';
@@ -20,6 +21,8 @@ export interface VisitorForwarderOptions {
   onOutcome?: OutcomeObserver | undefined;
   /** Answers a signing message of a claimed session. Never throws. */
   sign(message: Buffer, session: SigningSession): Buffer;
+  /** Moves bulk transfers, where it is available. */
+  kernel?: KernelEngine | undefined;
 }
 
 /** A public connection on its way to a tunnel. */
@@ -82,7 +85,8 @@ export class VisitorForwarder {
     const stream = session.claim(opening, sign);
     // TLS detects truncation by itself; raw TCP would look like a regular end.
     if (!clientHello) resetWhenCut(socket, stream);
-    const error = await splice(socket, stream, meter(connection.traffic, sessions.traffic), sessions.bandwidth);
+    const metered = meter(connection.traffic, sessions.traffic);
+    const error = await splice(socket, stream, metered, sessions.bandwidth, this.options.kernel);
     sessions.release(connection);
     this.logger.debug(
       { hostname: lease.hostname, from: addresses.source.address, ...connection.traffic, error: error?.message },

@@ -48,6 +48,7 @@ export class Bandwidth {
   #countedAt = 0;
   #queue: Share[] = [];
   #cancelTick: (() => void) | undefined;
+  readonly #onLimited = new Set<() => void>();
 
   constructor(
     limit?: number,
@@ -69,6 +70,7 @@ export class Bandwidth {
     if (this.#limit === undefined) this.#credit = 0;
     else this.#count();
     this.#limit = limit;
+    if (limit !== undefined) for (const told of [...this.#onLimited]) told();
     this.#countedAt = this.clock.now();
     this.#cancelTick?.();
     this.#cancelTick = undefined;
@@ -78,6 +80,12 @@ export class Bandwidth {
       this.#credit = Math.min(Math.max(this.#credit, -bandwidthQuantumBytes), burst(limit));
       this.#awaitCredit();
     }
+  }
+
+  /** Calls back when a limit is set. @returns unsubscribes */
+  whenLimited(callback: () => void): () => void {
+    this.#onLimited.add(callback);
+    return () => this.#onLimited.delete(callback);
   }
 
   /** A share for one connection; return it with `leave`. */

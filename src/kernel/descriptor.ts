@@ -1,0 +1,27 @@
+import type { Libc } from './libc.js';
+
+/** The one owner of a file descriptor. Its number is reused by the system at once, so nobody may use it afterwards. */
+export class Descriptor {
+  #fd: number | undefined;
+
+  constructor(
+    private readonly libc: Pick<Libc, 'close'>,
+    fd: number,
+  ) {
+    this.#fd = fd;
+  }
+
+  /** @throws Error after `close` */
+  get fd(): number {
+    if (this.#fd === undefined) throw new Error('the descriptor was closed');
+    return this.#fd;
+  }
+
+  /** Closes it, once. */
+  close(): void {
+    const fd = this.#fd;
+    if (fd === undefined) return;
+    this.#fd = undefined;
+    this.libc.close(fd);
+  }
+}

@@ -1,0 +1,214 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { guard } from '../util/boundary.js';
+import { Descriptor } from './descriptor.js';
+import { type Libc, KernelError, loadLibc } from './libc.js';
+import type { FromWorker, ToWorker, WorkerStart } from './messages.js';
+import { type Codec, type PumpResult, pipeBytes } from './pump.js';
+
+/** Most pumps of one worker: each needs four descriptors, and a pipe of kernel memory. */
+const maxPumpsPerWorker = 1_024;
+
+export interface PumpRequest {
+  /** Descriptors of sockets; they are duplicated, so that the caller may close its own. */
+  from: number;
+  to: number;
+  codec: Codec;
+  /** `deframe`: remaining bytes of a frame that has begun. */
+  left: number;
+  onMoved(bytes: number): void;
+  /** The direction is the caller's again. */
+  onStopped(result: { left: number; fault?: { side: 'from' | 'to' | 'both'; error: Error } | undefined }): void;
+}
+
+/** A direction that the kernel moves. */
+export interface RunningPump {
+  /** Stops after the bytes that were taken have been passed on. */
+  end(): void;
+  /** Stops at once: bytes that were taken are lost. */
+  drop(): void;
+}
+
+interface Held {
+  request: PumpRequest;
+  descriptors: Descriptor[];
+}
+
+/** Moves bytes between sockets in worker threads, by splice(2). Workers start with their first pump. */
+export class KernelEngine {
+  readonly #workers: PumpWorker[] = [];
+  readonly #size: number;
+
+  private constructor(
+    private readonly libc: Libc,
+    size: number,
+    private readonly onWorkerFailed: (error: Error, pumps: number) => void,
+  ) {
+    this.#size = size;
+  }
+
+  /**
+   * @param workers how many threads
+   * @param onWorkerFailed a worker has failed, and with it this many pumps
+   * @returns undefined where it is not available: not Linux, or without the optional package koffi
+   */
+  static load(workers: number, onWorkerFailed: (error: Error, pumps: number) => void): KernelEngine | undefined {
+    const libc = loadLibc();
+    return libc && new KernelEngine(libc, workers, onWorkerFailed);
+  }
+
+  /** @returns undefined when there is no room, or no descriptor left: the caller goes on by itself */
+  start(request: PumpRequest): RunningPump | undefined {
+    const descriptors: Descriptor[] = [];
+    const own = (fd: number) => {
+      descriptors.push(new Descriptor(this.libc, fd));
+      return fd;
+    };
+    try {
+      const worker = this.#worker();
+      if (worker.pumps >= maxPumpsPerWorker) return undefined;
+      const from = own(this.libc.duplicate(request.from));
+      const to = own(this.libc.duplicate(request.to));
+      const pipe = this.libc.pipe(pipeBytes);
+      own(pipe.read);
+      own(pipe.write);
+      const { codec, left } = request;
+      return worker.start({ request, descriptors }, { from, to, pipe, codec, left });
+    } catch (error) {
+      for (const descriptor of descriptors) descriptor.close();
+      if (error instanceof KernelError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Drops all pumps and ends the threads. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.stop()));
+  }
+
+  /** The worker with the fewest pumps. */
+  #worker(): PumpWorker {
+    const idle = this.#workers.find(({ pumps }) => pumps === 0);
+    if (idle) return idle;
+    if (this.#workers.length < this.#size) {
+      const worker = new PumpWorker(this.libc, (error, pumps) => {
+        this.#workers.splice(this.#workers.indexOf(worker), 1);
+        this.onWorkerFailed(error, pumps);
+      });
+      this.#workers.push(worker);
+      return worker;
+    }
+    return this.#workers.reduce((least, worker) => (worker.pumps < least.pumps ? worker : least));
+  }
+}
+
+/** The main thread's side of one data worker. */
+class PumpWorker {
+  readonly #libc: Libc;
+  readonly #wake: Descriptor;
+  readonly #poll: Descriptor;
+  readonly #thread: Worker;
+  readonly #held = new Map<number, Held>();
+  readonly #onFailed: (error: Error, pumps: number) => void;
+  #nextId = 1;
+  #exited = false;
+
+  /** @throws KernelError, such as EMFILE */
+  constructor(libc: Libc, onFailed: (error: Error, pumps: number) => void) {
+    this.#libc = libc;
+    this.#onFailed = onFailed;
+    this.#wake = new Descriptor(libc, libc.eventfd());
+    try {
+      this.#poll = new Descriptor(libc, libc.epollCreate());
+    } catch (error) {
+      this.#wake.close();
+      throw error;
+    }
+    const workerData: WorkerStart = { poll: this.#poll.fd, wake: this.#wake.fd };
+    this.#thread = new Worker(new URL('data-worker.js', import.meta.url), { workerData });
+    this.#thread.unref();
+    this.#thread.on(
+      'message',
+      guard('data worker message', (message: FromWorker) => this.#receive(message)),
+    );
+    this.#thread.on(
+      'error',
+      guard('data worker message', (error: Error) => this.#fail(error)),
+    );
+    this.#thread.on(
+      'exit',
+      guard('data worker message', () => this.#fail(new Error('the data worker has exited'))),
+    );
+  }
+
+  get pumps(): number {
+    return this.#held.size;
+  }
+
+  start(held: Held, order: (ToWorker & { type: 'start' })['order']): RunningPump {
+    const id = this.#nextId;
+    this.#nextId = id === 0xffff_ffff ? 1 : id + 1;
+    this.#held.set(id, held);
+    this.#send({ type: 'start', id, order });
+    return {
+      end: () => this.#send({ type: 'end', id }),
+      drop: () => this.#send({ type: 'drop', id }),
+    };
+  }
+
+  async stop(): Promise<void> {
+    if (this.#exited) return;
+    this.#onExit();
+    this.#send({ type: 'stop' });
+    await once(this.#thread, 'exit');
+    this.#close();
+  }
+
+  #onExit(): void {
+    this.#thread.removeAllListeners('exit');
+    this.#thread.removeAllListeners('message');
+  }
+
+  #send(message: ToWorker): void {
+    if (this.#exited) return;
+    this.#thread.postMessage(message);
+    this.#libc.signal(this.#wake.fd);
+  }
+
+  #receive(message: FromWorker): void {
+    if (message.type === 'moved') {
+      for (const [id, bytes] of message.moved) this.#held.get(id)?.request.onMoved(bytes);
+      return;
+    }
+    const held = this.#held.get(message.id);
+    if (!held) return;
+    this.#held.delete(message.id);
+    for (const descriptor of held.descriptors) descriptor.close();
+    if (message.bytes > 0) held.request.onMoved(message.bytes);
+    held.request.onStopped(resultOf(message.result));
+  }
+
+  /** The thread is gone: nobody uses the descriptors any more. */
+  #fail(error: Error): void {
+    if (this.#exited) return;
+    const held = this.#close();
+    this.#onFailed(error, held.length);
+    for (const { request } of held) request.onStopped({ left: 0, fault: { side: 'both', error } });
+  }
+
+  #close(): Held[] {
+    this.#exited = true;
+    const held = [...this.#held.values()];
+    this.#held.clear();
+    for (const { descriptors } of held) for (const descriptor of descriptors) descriptor.close();
+    this.#poll.close();
+    this.#wake.close();
+    return held;
+  }
+}
+
+function resultOf({ left, fault }: PumpResult) {
+  if (!fault) return { left };
+  const syscall = fault.side === 'from' ? 'read' : 'write';
+  return { left, fault: { side: fault.side, error: new KernelError(syscall, fault.errno) } };
+}

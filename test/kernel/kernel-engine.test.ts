@@ -1,0 +1,217 @@
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { type Socket, connect, createServer } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { Descriptor } from '../../src/kernel/descriptor.js';
+import { KernelEngine, type PumpRequest } from '../../src/kernel/kernel-engine.js';
+import { loadLibc } from '../../src/kernel/libc.js';
+import { descriptorOf } from '../../src/net/lending.js';
+import { portOf } from '../../src/net/listen.js';
+import { until } from '../support/until.js';
+
+const onLinux = { skip: process.platform !== 'linux' && 'the kernel data plane needs Linux' };
+const libc = loadLibc();
+
+/** A connection: what the other side sees, and the socket that is lent, from which Node does not read. */
+async function connection(t: TestContext): Promise<{ far: Socket; near: Socket }> {
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const far = connect({ port: portOf(server), host: '127.0.0.1', allowHalfOpen: true });
+  const [near] = (await once(server, 'connection')) as [Socket];
+  server.close();
+  for (const socket of [far, near]) {
+    socket.on('error', () => {});
+    t.after(() => socket.destroy());
+  }
+  return { far, near };
+}
+
+type Result = Parameters<PumpRequest['onStopped']>[0];
+
+async function bench(t: TestContext, workers = 1) {
+  const failures: [string, number][] = [];
+  const engine = KernelEngine.load(workers, (error, pumps) => failures.push([error.message, pumps]))!;
+  t.after(() => engine.stop());
+  const start = async (codec: 'frame' | 'deframe', left = 0) => {
+    const [source, sink] = [await connection(t), await connection(t)];
+    let moved = 0;
+    let pump!: ReturnType<KernelEngine['start']>;
+    const stopped = new Promise<Result>((resolve) => {
+      pump = engine.start({
+        from: descriptorOf(source.near)!,
+        to: descriptorOf(sink.near)!,
+        codec,
+        left,
+        onMoved: (bytes) => (moved += bytes),
+        onStopped: resolve,
+      });
+    });
+    assert.ok(pump);
+    return { source, sink, pump, stopped, moved: () => moved };
+  };
+  return { engine, start, failures };
+}
+
+const openDescriptors = (): number => readdirSync('/proc/self/fd').length;
+
+test('here the kernel engine is available', onLinux, () => {
+  assert.ok(libc, 'npm ci installs koffi');
+});
+
+test('a gigabyte arrives intact through deframe, and is counted', onLinux, async (t) => {
+  const { start } = await bench(t);
+  const { source, sink, stopped, moved } = await start('deframe');
+  const [sent, received] = [createHash('sha256'), createHash('sha256')];
+  let bytes = 0;
+  sink.far.on('data', (chunk: Buffer) => {
+    received.update(chunk);
+    bytes += chunk.length;
+  });
+  const content = randomBytes(1 << 20);
+  const header = Buffer.alloc(4);
+  header.writeUInt32BE(content.length);
+  for (let count = 0; count < 1_000; count++) {
+    content.writeUInt32BE(count);
+    sent.update(content);
+    source.far.write(header);
+    if (!source.far.write(Buffer.from(content))) await once(source.far, 'drain');
+  }
+  source.far.end();
+  assert.deepEqual(await stopped, { left: 0 });
+  await until(() => bytes === 1_000 << 20);
+  assert.equal(received.digest('hex'), sent.digest('hex'));
+  assert.equal(moved(), 1_000 << 20);
+});
+
+test('frames that arrive one byte at a time are deframed, and the record behind them is left', onLinux, async (t) => {
+  const { start } = await bench(t);
+  const { source, sink, stopped } = await start('deframe');
+  source.far.setNoDelay(true);
+  const heard: Buffer[] = [];
+  sink.far.on('data', (chunk: Buffer) => heard.push(chunk));
+  for (const byte of Buffer.from('000000036162630000000164', 'hex')) {
+    source.far.write(Buffer.from([byte]));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  source.far.write(Buffer.from('1703030012', 'hex'));
+  assert.deepEqual(await stopped, { left: 0 });
+  await until(() => Buffer.concat(heard).length === 4);
+  assert.equal(String(Buffer.concat(heard)), 'abcd');
+  // The end was left, too: Node reads on where the pump has stopped.
+  const [rest] = (await once(source.near.resume(), 'data')) as [Buffer];
+  assert.equal(rest.toString('hex'), '1703030012');
+});
+
+test('a reader that does not read stops the pump, and gets everything later', onLinux, async (t) => {
+  const { start } = await bench(t);
+  const { source, sink, pump, stopped } = await start('frame');
+  const chunk = Buffer.alloc(1 << 20, 7);
+  let written = 0;
+  while (source.far.write(chunk)) written += chunk.length;
+  for (let turns = 0; turns < 100; turns++) await new Promise((resolve) => setImmediate(resolve));
+  assert.ok(source.far.writableLength > 0, `${written} bytes were taken`);
+  source.far.end();
+  let bytes = 0;
+  sink.far.on('data', (piece: Buffer) => (bytes += piece.length));
+  await stopped;
+  pump!.end();
+  await until(() => bytes > written);
+});
+
+test('a reset is a fault of its side, not an end', onLinux, async (t) => {
+  const { start } = await bench(t);
+  const reading = await start('frame');
+  reading.source.far.resetAndDestroy();
+  const read = await reading.stopped;
+  assert.equal(read.fault?.side, 'from');
+  assert.equal((read.fault?.error as NodeJS.ErrnoException).code, 'ECONNRESET');
+
+  const writing = await start('frame');
+  writing.sink.far.resetAndDestroy();
+  const keep = setInterval(() => writing.source.far.write('more'), 10);
+  const wrote = await writing.stopped;
+  clearInterval(keep);
+  assert.equal(wrote.fault?.side, 'to');
+});
+
+test('a worker that fails ends its own pumps, and the next pump gets another worker', onLinux, async (t) => {
+  const { engine, start, failures } = await bench(t, 2);
+  const other = await start('frame');
+  const [source, sink] = [await connection(t), await connection(t)];
+  const failed = new Promise<Result>((resolve) => {
+    engine.start({
+      from: descriptorOf(source.near)!,
+      to: descriptorOf(sink.near)!,
+      codec: 'deframe',
+      left: 1n as never,
+      onMoved: () => {},
+      onStopped: resolve,
+    });
+  });
+  source.far.write('x');
+  assert.equal((await failed).fault?.side, 'both');
+  assert.equal(failures.length, 1);
+  assert.equal(failures[0]![1], 1);
+
+  const next = await start('frame');
+  for (const { source: from, sink: to } of [other, next]) {
+    from.far.write('still here');
+    const [bytes] = (await once(to.far, 'data')) as [Buffer];
+    assert.equal(bytes.toString('latin1', 4), 'still here');
+  }
+});
+
+test('2,000 pumps that end in every way leave no descriptor open', onLinux, async (t) => {
+  const { start, engine } = await bench(t, 2);
+  await (await start('frame')).source.near.destroy();
+  const ways = [
+    (one: Awaited<ReturnType<typeof start>>) => one.source.far.end(),
+    (one: Awaited<ReturnType<typeof start>>) => one.source.far.resetAndDestroy(),
+    (one: Awaited<ReturnType<typeof start>>) => one.pump!.end(),
+    (one: Awaited<ReturnType<typeof start>>) => one.pump!.drop(),
+    (one: Awaited<ReturnType<typeof start>>) => one.source.far.write('half a frame', () => one.pump!.drop()),
+  ];
+  let before = 0;
+  for (let count = 0; count < 2_000; count++) {
+    const one = await start(count % 2 === 0 ? 'frame' : 'deframe', count % 3);
+    ways[count % ways.length]!(one);
+    await one.stopped;
+    for (const { far, near } of [one.source, one.sink]) {
+      far.destroy();
+      near.destroy();
+    }
+    if (count === 100) before = openDescriptors();
+  }
+  await until(() => openDescriptors() <= before);
+  await engine.stop();
+});
+
+test('without a free descriptor no pump starts, and nothing is left open', onLinux, async (t) => {
+  const { engine } = await bench(t);
+  const { near } = await connection(t);
+  const before = openDescriptors();
+  const request = { codec: 'frame' as const, left: 0, onMoved: () => {}, onStopped: () => {} };
+  // A descriptor that does not exist fails as one too many does, after the first was duplicated.
+  assert.equal(engine.start({ ...request, from: descriptorOf(near)!, to: 999_999 }), undefined);
+  // The worker's own descriptors may have been opened meanwhile.
+  await until(() => openDescriptors() <= before + 12);
+});
+
+test('a descriptor is closed once, and is not to be used afterwards, when its number is another’s', onLinux, () => {
+  for (let round = 0; round < 1_000; round++) {
+    const { read, write } = libc!.pipe(4_096);
+    const first = new Descriptor(libc!, read);
+    new Descriptor(libc!, write).close();
+    first.close();
+    const reused = new Descriptor(libc!, libc!.eventfd());
+    first.close();
+    assert.throws(() => first.fd, /closed/);
+    // Still open: a second close of the first would have closed it.
+    libc!.signal(reused.fd);
+    new Descriptor(libc!, libc!.duplicate(reused.fd)).close();
+    reused.close();
+  }
+});

@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { errno } from '../../src/kernel/libc.js';
+import { Pump } from '../../src/kernel/pump.js';
+
+const [from, to, pipe] = [3, 4, { read: 5, write: 6 }];
+
+/** System calls on three queues of bytes, which do as much at a time as `random` allows. */
+class Simulated {
+  pipe = Buffer.alloc(0);
+  sent = Buffer.alloc(0);
+  ended = false;
+
+  constructor(
+    public source: Buffer,
+    private readonly random: () => number,
+  ) {}
+
+  /** Up to `most`; -EAGAIN now and then. */
+  #some(most: number): number {
+    const draw = this.random();
+    return draw < 0.2 ? -errno.EAGAIN : Math.max(1, Math.ceil(most * draw));
+  }
+
+  peek(fd: number, into: Buffer): number {
+    assert.equal(fd, from);
+    if (this.source.length === 0) return this.ended ? 0 : -errno.EAGAIN;
+    const count = this.#some(Math.min(into.length, this.source.length));
+    if (count > 0) this.source.copy(into, 0, 0, count);
+    return count;
+  }
+
+  receive(fd: number, into: Buffer): number {
+    assert.equal(fd, from);
+    const count = Math.min(into.length, this.source.length);
+    this.source.copy(into, 0, 0, count);
+    this.source = this.source.subarray(count);
+    return count;
+  }
+
+  send(fd: number, bytes: Buffer): number {
+    assert.equal(fd, to);
+    const count = this.#some(bytes.length);
+    if (count > 0) this.sent = Buffer.concat([this.sent, bytes.subarray(0, count)]);
+    return count;
+  }
+
+  splice(source: number, target: number, bytes: number): number {
+    if (source === from) {
+      assert.equal(target, pipe.write);
+      if (this.source.length === 0) return this.ended ? 0 : -errno.EAGAIN;
+      const count = this.#some(Math.min(bytes, this.source.length, 1_000));
+      if (count < 0) return count;
+      this.pipe = Buffer.concat([this.pipe, this.source.subarray(0, count)]);
+      this.source = this.source.subarray(count);
+      return count;
+    }
+    assert.deepEqual([source, target], [pipe.read, to]);
+    assert.ok(bytes <= this.pipe.length);
+    const count = this.#some(bytes);
+    if (count < 0) return count;
+    this.sent = Buffer.concat([this.sent, this.pipe.subarray(0, count)]);
+    this.pipe = this.pipe.subarray(count);
+    return count;
+  }
+}
+
+function frame(content: Buffer): Buffer {
+  const header = Buffer.alloc(4);
+  header.writeUInt32BE(content.length);
+  return Buffer.concat([header, content]);
+}
+
+/** The contents of frames; the bytes must be whole frames. */
+function unframe(bytes: Buffer): Buffer {
+  const contents: Buffer[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const length = bytes.readUInt32BE(at);
+    assert.ok(length > 0 && at + 4 + length <= bytes.length, 'not whole frames');
+    contents.push(bytes.subarray(at + 4, at + 4 + length));
+    at += 4 + length;
+  }
+  return Buffer.concat(contents);
+}
+
+function runUntilStopped(pump: Pump, limit = 100_000): void {
+  for (let turns = 0; !pump.result; turns++) {
+    assert.ok(turns < limit, 'the pump does not stop');
+    pump.run();
+  }
+}
+
+const bytes = fc.uint8Array({ maxLength: 5_000 }).map((array) => Buffer.from(array));
+const draws = fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true }));
+const drawer = (stream: IterableIterator<number>) => () => (stream.next().value as number | undefined) ?? 1;
+
+test('whatever a system call does at a time, frame gives whole frames of the same bytes', () => {
+  fc.assert(
+    fc.property(bytes, draws, (content, stream) => {
+      const calls = new Simulated(content, drawer(stream));
+      calls.ended = true;
+      const pump = new Pump(calls, { from, to, pipe, codec: 'frame', left: 0 });
+      runUntilStopped(pump);
+      assert.deepEqual(pump.result, { left: 0, fault: undefined });
+      assert.ok(unframe(calls.sent).equals(content));
+      assert.equal(pump.moved, content.length);
+    }),
+  );
+});
+
+test('whatever a system call does at a time, deframe gives the contents, and leaves the first record unread', () => {
+  fc.assert(
+    fc.property(fc.array(bytes), fc.nat(3_000), draws, (contents, left, stream) => {
+      const begun = Buffer.alloc(left, 0x61);
+      const whole = contents.filter(({ length }) => length > 0);
+      const record = Buffer.from('1703030012', 'hex');
+      const calls = new Simulated(Buffer.concat([begun, ...whole.map(frame), record]), drawer(stream));
+      const pump = new Pump(calls, { from, to, pipe, codec: 'deframe', left });
+      runUntilStopped(pump);
+      assert.deepEqual(pump.result, { left: 0, fault: undefined });
+      assert.ok(calls.sent.equals(Buffer.concat([begun, ...whole])));
+      assert.ok(calls.source.equals(record));
+    }),
+  );
+});
+
+test('end stops at the end of a frame, at any moment', () => {
+  fc.assert(
+    fc.property(bytes, fc.nat(20), draws, (content, turns, stream) => {
+      const calls = new Simulated(content, drawer(stream));
+      const pump = new Pump(calls, { from, to, pipe, codec: 'frame', left: 0 });
+      for (let turn = 0; turn < turns; turn++) pump.run();
+      pump.end();
+      runUntilStopped(pump);
+      assert.equal(calls.pipe.length, 0);
+      assert.ok(Buffer.concat([unframe(calls.sent), calls.source]).equals(content));
+    }),
+  );
+});
+
+for (const [what, header] of [
+  ['an end', '00000000'],
+  ['a frame of more than 1 MiB', '00100001'],
+  ['an unknown byte', 'ff'],
+] as const) {
+  test(`deframe stops before ${what}, and leaves it unread`, () => {
+    const calls = new Simulated(Buffer.from(`0000000161${header}`, 'hex'), () => 1);
+    const pump = new Pump(calls, { from, to, pipe, codec: 'deframe', left: 0 });
+    runUntilStopped(pump);
+    assert.equal(String(calls.sent), 'a');
+    assert.equal(calls.source.toString('hex'), header);
+  });
+}
+
+test('a failed call stops the pump with its side and errno', () => {
+  const calls = new Simulated(Buffer.from('content'), () => 1);
+  const reset = { ...bind(calls), splice: () => -errno.ECONNRESET };
+  const reading = new Pump(reset, { from, to, pipe, codec: 'frame', left: 0 });
+  runUntilStopped(reading);
+  assert.deepEqual(reading.result?.fault, { side: 'from', errno: errno.ECONNRESET });
+  const broken = { ...bind(calls), send: () => -errno.EPIPE };
+  const writing = new Pump(broken, { from, to, pipe, codec: 'frame', left: 0 });
+  runUntilStopped(writing);
+  assert.deepEqual(writing.result?.fault, { side: 'to', errno: errno.EPIPE });
+});
+
+function bind(calls: Simulated) {
+  return {
+    peek: calls.peek.bind(calls),
+    receive: calls.receive.bind(calls),
+    send: calls.send.bind(calls),
+    splice: calls.splice.bind(calls),
+  };
+}
+
+test('drop stops at once and reports what is left of the frame', () => {
+  const calls = new Simulated(Buffer.from('abc'), () => 1);
+  const pump = new Pump(calls, { from, to, pipe, codec: 'deframe', left: 10 });
+  pump.run();
+  assert.equal(pump.result, undefined);
+  pump.drop();
+  assert.deepEqual(pump.result, { left: 7, fault: undefined });
+});
