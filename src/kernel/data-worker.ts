@@ -63,7 +63,7 @@ class DataWorker {
       this.libc.epollAdd(this.poll, to, epoll.OUT | epoll.ET, id);
     } catch {
       // Out of kernel memory or watches: nothing was moved, and the main thread goes on by itself.
-      this.#post({ type: 'stopped', id, bytes: 0, result: { left } });
+      this.#post({ type: 'stopped', id, bytes: 0, result: { left, unread: Buffer.alloc(0) } });
       return;
     }
     this.#pumps.set(id, pump);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { guard } from '../util/boundary.js';
-import { Descriptor } from './descriptor.js';
+import { FileDescriptor } from './file-descriptor.js';
 import { type Libc, KernelError, loadLibc } from './libc.js';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.js';
 import { type Codec, type PumpResult, pipeBytes } from './pump.js';
@@ -18,7 +18,16 @@ export interface PumpRequest {
   left: number;
   onMoved(bytes: number): void;
   /** The direction is the caller's again. */
-  onStopped(result: { left: number; fault?: { side: 'from' | 'to' | 'both'; error: Error } | undefined }): void;
+  onStopped(result: StoppedPump): void;
+}
+
+/** How a direction is given back. */
+export interface StoppedPump {
+  /** `deframe`: remaining bytes of a frame that was cut short. */
+  left: number;
+  /** `deframe`: bytes that were read and are not of a frame in the clear. */
+  unread: Buffer;
+  fault?: { side: 'from' | 'to' | 'both'; error: Error } | undefined;
 }
 
 /** A direction that the kernel moves. */
@@ -31,7 +40,7 @@ export interface RunningPump {
 
 interface Held {
   request: PumpRequest;
-  descriptors: Descriptor[];
+  descriptors: FileDescriptor[];
 }
 
 /** Moves bytes between sockets in worker threads, by splice(2). Workers start with their first pump. */
@@ -59,9 +68,9 @@ export class KernelEngine {
 
   /** @returns undefined when there is no room, or no descriptor left: the caller goes on by itself */
   start(request: PumpRequest): RunningPump | undefined {
-    const descriptors: Descriptor[] = [];
+    const descriptors: FileDescriptor[] = [];
     const own = (fd: number) => {
-      descriptors.push(new Descriptor(this.libc, fd));
+      descriptors.push(new FileDescriptor(this.libc, fd));
       return fd;
     };
     try {
@@ -105,21 +114,22 @@ export class KernelEngine {
 /** The main thread's side of one data worker. */
 class PumpWorker {
   readonly #libc: Libc;
-  readonly #wake: Descriptor;
-  readonly #poll: Descriptor;
+  readonly #wake: FileDescriptor;
+  readonly #poll: FileDescriptor;
   readonly #thread: Worker;
   readonly #held = new Map<number, Held>();
   readonly #onFailed: (error: Error, pumps: number) => void;
   #nextId = 1;
   #exited = false;
+  #error: Error | undefined;
 
   /** @throws KernelError, such as EMFILE */
   constructor(libc: Libc, onFailed: (error: Error, pumps: number) => void) {
     this.#libc = libc;
     this.#onFailed = onFailed;
-    this.#wake = new Descriptor(libc, libc.eventfd());
+    this.#wake = new FileDescriptor(libc, libc.eventfd());
     try {
-      this.#poll = new Descriptor(libc, libc.epollCreate());
+      this.#poll = new FileDescriptor(libc, libc.epollCreate());
     } catch (error) {
       this.#wake.close();
       throw error;
@@ -129,15 +139,18 @@ class PumpWorker {
     this.#thread.unref();
     this.#thread.on(
       'message',
-      guard('data worker message', (message: FromWorker) => this.#receive(message)),
+      guard(
+        'data worker message',
+        (message: FromWorker) => this.#receive(message),
+        // Its file descriptors are in use until it has exited.
+        () => this.#send({ type: 'stop' }),
+      ),
     );
-    this.#thread.on(
-      'error',
-      guard('data worker message', (error: Error) => this.#fail(error)),
-    );
+    // boundary: an assignment.
+    this.#thread.on('error', (error: Error) => (this.#error = error));
     this.#thread.on(
       'exit',
-      guard('data worker message', () => this.#fail(new Error('the data worker has exited'))),
+      guard('data worker message', () => this.#fail(this.#error ?? new Error('the data worker has exited'))),
     );
   }
 
@@ -193,7 +206,8 @@ class PumpWorker {
     if (this.#exited) return;
     const held = this.#close();
     this.#onFailed(error, held.length);
-    for (const { request } of held) request.onStopped({ left: 0, fault: { side: 'both', error } });
+    for (const { request } of held)
+      request.onStopped({ left: 0, unread: Buffer.alloc(0), fault: { side: 'both', error } });
   }
 
   #close(): Held[] {
@@ -207,8 +221,9 @@ class PumpWorker {
   }
 }
 
-function resultOf({ left, fault }: PumpResult) {
-  if (!fault) return { left };
+function resultOf({ left, unread: bytes, fault }: PumpResult): StoppedPump {
+  const unread = Buffer.from(bytes);
+  if (!fault) return { left, unread };
   const syscall = fault.side === 'from' ? 'read' : 'write';
-  return { left, fault: { side: fault.side, error: new KernelError(syscall, fault.errno) } };
+  return { left, unread, fault: { side: fault.side, error: new KernelError(syscall, fault.errno) } };
 }

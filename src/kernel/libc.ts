@@ -44,7 +44,6 @@ const flag = {
   O_NONBLOCK: 0o4000,
   F_DUPFD_CLOEXEC: 1030,
   F_SETPIPE_SZ: 1031,
-  MSG_PEEK: 0x2,
   MSG_DONTWAIT: 0x40,
   MSG_NOSIGNAL: 0x4000,
   MSG_MORE: 0x8000,
@@ -138,11 +137,6 @@ export class Libc {
   /** Makes an eventfd unreadable. */
   clear(fd: number): void {
     this.#call.read(fd, this.#word, 8);
-  }
-
-  /** Copies received bytes without consuming them. @returns their number, 0 at the end, or a negative errno */
-  peek(fd: number, into: Buffer): number {
-    return this.#result(this.#call.recv(fd, into, into.length, flag.MSG_PEEK | flag.MSG_DONTWAIT));
   }
 
   /** @returns the number of bytes, 0 at the end, or a negative errno */

@@ -3,8 +3,10 @@ import { errno, type Libc } from './libc.js';
 
 /** Capacity of a pump's pipe in bytes, and so the largest frame that it makes. */
 export const pipeBytes = 262_144;
+/** Bytes in the pipe at which they are written before more are read. */
+const fullBytes = 131_072;
 /** Steps of one pump before others have their turn. */
-const maxSteps = 32;
+const maxSteps = 64;
 
 /**
  * What a pump does with the bytes: `frame` puts a header before each piece, `deframe` takes headers away and stops before
@@ -25,11 +27,14 @@ export interface PumpOrder {
 export interface PumpResult {
   /** `deframe`: remaining bytes of a frame that was cut short. */
   left: number;
+  /** `deframe`: bytes that were read and are not of a frame in the clear; at most 4. */
+  unread: Uint8Array;
   /** The side that failed, with its errno. */
   fault?: { side: 'from' | 'to'; errno: number } | undefined;
 }
 
 type Step = 'again' | 'blocked' | 'stopped';
+const none = Buffer.alloc(0);
 
 /**
  * Moves the bytes of one direction between two sockets through a pipe, inside the kernel. It does no more than its
@@ -43,11 +48,15 @@ export class Pump {
   #header: Buffer | undefined;
   #left: number;
   #ending = false;
+  /** Nothing more can be read before the next event. */
+  #dry = false;
   #result: PumpResult | undefined;
-  readonly #peeked = Buffer.alloc(frameHeaderBytes);
+  /** The header of the next frame, and how much of it has been read. */
+  readonly #next = Buffer.alloc(frameHeaderBytes);
+  #nextFilled = 0;
 
   constructor(
-    private readonly libc: Pick<Libc, 'peek' | 'receive' | 'send' | 'splice'>,
+    private readonly libc: Pick<Libc, 'receive' | 'send' | 'splice'>,
     readonly order: PumpOrder,
   ) {
     this.#left = order.left;
@@ -70,16 +79,28 @@ export class Pump {
 
   /** @returns true when there is more to do without waiting */
   run(): boolean {
+    this.#dry = false;
     for (let steps = 0; steps < maxSteps; steps++) {
       if (this.#result) return false;
-      const step = this.#inPipe > 0 ? this.#write() : this.#ending ? this.#stop() : this.#read();
+      const step = this.#wantsMore() ? this.#read() : this.#inPipe > 0 ? this.#write() : this.#idle();
       if (step !== 'again') return false;
     }
     return true;
   }
 
+  /** Several frames are read before they are written together. The header of a frame that is made needs its whole length. */
+  #wantsMore(): boolean {
+    if (this.#ending || this.#dry) return false;
+    return this.order.codec === 'deframe' ? this.#inPipe < fullBytes : this.#inPipe === 0;
+  }
+
+  #idle(): Step {
+    return this.#ending ? this.#stop() : 'blocked';
+  }
+
   #stop(side?: 'from' | 'to', error = 0): Step {
-    this.#result ??= { left: this.#left, fault: side && { side, errno: error } };
+    const unread = this.#nextFilled > 0 ? Buffer.from(this.#next.subarray(0, this.#nextFilled)) : none;
+    this.#result ??= { left: this.#left, unread, fault: side && { side, errno: error } };
     return 'stopped';
   }
 
@@ -91,29 +112,36 @@ export class Pump {
       most = Math.min(most, this.#left);
     }
     const count = libc.splice(order.from, order.pipe.write, most);
-    if (count === -errno.EAGAIN) return 'blocked';
+    // With bytes in the pipe, it may be the pipe that has no room.
+    if (count === -errno.EAGAIN) return this.#inPipe > 0 ? this.#write() : 'blocked';
     if (count < 0) return this.#stop('from', -count);
-    // The end is left for whoever takes the direction back.
-    if (count === 0) return this.#stop();
-    this.#inPipe = count;
+    if (count === 0) return this.#end();
+    this.#inPipe += count;
     if (order.codec === 'deframe') this.#left -= count;
     else this.#beginFrame(count);
     return 'again';
   }
 
-  /** Consumes the header of a frame in the clear, and nothing else. */
+  /** The end of the source, or something else than a frame in the clear: left for whoever takes the direction back. */
+  #end(): Step {
+    this.#ending = true;
+    return 'again';
+  }
+
   #readHeader(): Step {
-    const { order, libc } = this;
-    const header = this.#peeked;
-    const count = libc.peek(order.from, header);
-    if (count === -errno.EAGAIN) return 'blocked';
+    const next = this.#next;
+    const count = this.libc.receive(this.order.from, next.subarray(this.#nextFilled));
+    if (count === -errno.EAGAIN) {
+      this.#dry = true;
+      return 'again';
+    }
     if (count < 0) return this.#stop('from', -count);
-    if (count === 0 || header[0] !== 0) return this.#stop();
-    if (count < header.length) return 'blocked';
-    const length = header.readUInt32BE(0);
-    if (length === 0 || length > maxFrameBytes) return this.#stop();
-    const taken = libc.receive(order.from, header);
-    if (taken !== header.length) return this.#stop('from', errno.ECONNRESET);
+    this.#nextFilled += count;
+    if (count === 0 || next[0] !== 0) return this.#end();
+    if (this.#nextFilled < next.length) return 'again';
+    const length = next.readUInt32BE(0);
+    if (length === 0 || length > maxFrameBytes) return this.#end();
+    this.#nextFilled = 0;
     this.#left = length;
     return 'again';
   }

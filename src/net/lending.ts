@@ -29,7 +29,8 @@ export interface Lendable {
   readonly canLend: boolean;
   /** Stops reading. @returns undefined when bytes are still held, or it is not possible */
   lendReads(borrower: Borrower): LentReads | undefined;
-  returnReads(left: number): void;
+  /** @param unread bytes that the borrower has read and not used */
+  returnReads(left: number, unread: Buffer): void;
   /** Holds later writes back until the return. @returns undefined when bytes are still to be written, or it is not possible */
   lendWrites(borrower: Borrower): LentWrites | undefined;
   returnWrites(): void;

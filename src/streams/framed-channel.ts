@@ -201,10 +201,10 @@ export class FramedChannel extends Duplex implements PooledReadable, Lendable {
     return lent;
   }
 
-  returnReads(left: number): void {
+  returnReads(left: number, unread: Buffer): void {
     this.#borrower = undefined;
     this.#left = left;
-    lendable(this.#session)?.returnReads(left);
+    lendable(this.#session)?.returnReads(left, unread);
   }
 
   lendWrites(borrower: Borrower): LentWrites | undefined {

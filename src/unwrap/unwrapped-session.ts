@@ -165,9 +165,10 @@ export class UnwrappedSession extends Duplex implements ClearFrames, PooledReada
     return { fd, left: this.#clearLeft };
   }
 
-  returnReads(left: number): void {
+  returnReads(left: number, unread: Buffer): void {
     this.#reader = undefined;
     this.#clearLeft = left;
+    if (unread.length > 0 && !this.destroyed) this.#take(unread);
     if (!this.isPaused()) this.#socket.resume();
   }
 

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { type Socket, connect, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { Descriptor } from '../../src/kernel/descriptor.js';
+import { FileDescriptor } from '../../src/kernel/file-descriptor.js';
 import { KernelEngine, type PumpRequest } from '../../src/kernel/kernel-engine.js';
 import { loadLibc } from '../../src/kernel/libc.js';
 import { descriptorOf } from '../../src/net/lending.js';
@@ -80,7 +80,7 @@ test('a gigabyte arrives intact through deframe, and is counted', onLinux, async
     if (!source.far.write(Buffer.from(content))) await once(source.far, 'drain');
   }
   source.far.end();
-  assert.deepEqual(await stopped, { left: 0 });
+  assert.deepEqual(await stopped, { left: 0, unread: Buffer.alloc(0) });
   await until(() => bytes === 1_000 << 20);
   assert.equal(received.digest('hex'), sent.digest('hex'));
   assert.equal(moved(), 1_000 << 20);
@@ -97,12 +97,13 @@ test('frames that arrive one byte at a time are deframed, and the record behind 
     await new Promise((resolve) => setImmediate(resolve));
   }
   source.far.write(Buffer.from('1703030012', 'hex'));
-  assert.deepEqual(await stopped, { left: 0 });
+  const { left, unread, fault } = await stopped;
+  assert.deepEqual([left, fault], [0, undefined]);
   await until(() => Buffer.concat(heard).length === 4);
   assert.equal(String(Buffer.concat(heard)), 'abcd');
-  // The end was left, too: Node reads on where the pump has stopped.
+  // Node reads on where the pump has stopped.
   const [rest] = (await once(source.near.resume(), 'data')) as [Buffer];
-  assert.equal(rest.toString('hex'), '1703030012');
+  assert.equal(Buffer.concat([unread, rest]).toString('hex'), '1703030012');
 });
 
 test('a reader that does not read stops the pump, and gets everything later', onLinux, async (t) => {
@@ -203,15 +204,15 @@ test('without a free descriptor no pump starts, and nothing is left open', onLin
 test('a descriptor is closed once, and is not to be used afterwards, when its number is another’s', onLinux, () => {
   for (let round = 0; round < 1_000; round++) {
     const { read, write } = libc!.pipe(4_096);
-    const first = new Descriptor(libc!, read);
-    new Descriptor(libc!, write).close();
+    const first = new FileDescriptor(libc!, read);
+    new FileDescriptor(libc!, write).close();
     first.close();
-    const reused = new Descriptor(libc!, libc!.eventfd());
+    const reused = new FileDescriptor(libc!, libc!.eventfd());
     first.close();
     assert.throws(() => first.fd, /closed/);
     // Still open: a second close of the first would have closed it.
     libc!.signal(reused.fd);
-    new Descriptor(libc!, libc!.duplicate(reused.fd)).close();
+    new FileDescriptor(libc!, libc!.duplicate(reused.fd)).close();
     reused.close();
   }
 });

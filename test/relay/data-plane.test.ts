@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { type TestContext, test } from 'node:test';
 import { KernelEngine, type PumpRequest } from '../../src/kernel/kernel-engine.js';
+import { injectFaults } from '../../src/util/boundary.js';
 import { adminOf, leasePath } from '../support/admin.js';
 import { freshWallet } from '../support/by-hand.js';
 import { freePort, startTestRelay } from '../support/relay.js';
@@ -283,5 +284,27 @@ test(
     bulk.resume().write('f');
     await inBulk(bulk);
     bulk.destroy();
+  },
+);
+
+test(
+  'a fault in the main thread’s handler ends the connections of that worker alone',
+  { skip: !hasKernel },
+  async (t) => {
+    const { open, inBulk } = await bench(t, 'kernel', flood);
+    const visitor = await open();
+    const gone = closed(visitor.resume());
+    await inBulk(visitor);
+    injectFaults((name) => {
+      if (name !== 'data worker message') return;
+      injectFaults(undefined);
+      throw new Error('injected');
+    });
+    await gone;
+    await until(() => pumps.running === 0);
+    const next = await open();
+    next.resume();
+    await inBulk(next);
+    next.destroy();
   },
 );

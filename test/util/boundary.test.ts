@@ -47,12 +47,13 @@ test('an error of a handler ends only what it was called for, and is reported on
   assert.equal(told.length, 4);
 });
 
-/** Not led through here: they need another Node, or a browser, or their timers are rarer than a test may wait. */
+/** Not led through here: they need another Node, or a browser, a bulk transfer, or their timers are rarer than a test may wait. */
 const elsewhere: BoundaryName[] = [
   'browser connection',
   'browser memory check',
   'certificate check',
   'configuration check',
+  'data worker message',
   'datagram carrier',
   'datagram carrier check',
   'datagram carrier ping',

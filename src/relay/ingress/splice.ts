@@ -134,10 +134,10 @@ class Flow implements Paced {
         codec: isFramed ? 'deframe' : 'frame',
         left: reads.left ?? 0,
         onMoved: (bytes) => this.count(bytes),
-        onStopped: ({ left, fault }) => {
+        onStopped: ({ left, unread, fault }) => {
           pump = undefined;
           unsubscribe();
-          source.returnReads(left);
+          source.returnReads(left, unread);
           sink.returnWrites();
           if (fault && fault.side !== 'to') source.lose(fault.error);
           if (fault && fault.side !== 'from') sink.lose(fault.error);
@@ -149,7 +149,7 @@ class Flow implements Paced {
     if (pump) return true;
     unsubscribe();
     if (writes) sink.returnWrites();
-    source.returnReads(reads.left ?? 0);
+    source.returnReads(reads.left ?? 0, nothing);
     return false;
   }
 

@@ -1,7 +1,7 @@
 import type { Libc } from './libc.js';
 
 /** The one owner of a file descriptor. Its number is reused by the system at once, so nobody may use it afterwards. */
-export class Descriptor {
+export class FileDescriptor {
   #fd: number | undefined;
 
   constructor(
