@@ -87,13 +87,21 @@ function runUntilStopped(pump: Pump, limit = 100_000): void {
 }
 
 const bytes = fc.uint8Array({ maxLength: 5_000 }).map((array) => Buffer.from(array));
-const draws = fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true }));
-const drawer = (stream: IterableIterator<number>) => () => (stream.next().value as number | undefined) ?? 1;
+/** A seed, so that a counterexample is short. */
+const draws = fc.integer();
+function drawer(seed: number): () => number {
+  let state = seed;
+  return () => {
+    // A linear congruential generator.
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
 
 test('whatever a system call does at a time, frame gives whole frames of the same bytes', () => {
   fc.assert(
-    fc.property(bytes, draws, (content, stream) => {
-      const calls = new Simulated(content, drawer(stream));
+    fc.property(bytes, draws, (content, seed) => {
+      const calls = new Simulated(content, drawer(seed));
       calls.ended = true;
       const pump = new Pump(calls, { from, to, pipe, codec: 'frame', left: 0 });
       runUntilStopped(pump);
@@ -106,11 +114,11 @@ test('whatever a system call does at a time, frame gives whole frames of the sam
 
 test('whatever a system call does at a time, deframe gives the contents, and gives back the first record', () => {
   fc.assert(
-    fc.property(fc.array(bytes), fc.nat(3_000), draws, (contents, left, stream) => {
+    fc.property(fc.array(bytes), fc.nat(3_000), draws, (contents, left, seed) => {
       const begun = Buffer.alloc(left, 0x61);
       const whole = contents.filter(({ length }) => length > 0);
       const record = Buffer.from('1703030012', 'hex');
-      const calls = new Simulated(Buffer.concat([begun, ...whole.map(frame), record]), drawer(stream));
+      const calls = new Simulated(Buffer.concat([begun, ...whole.map(frame), record]), drawer(seed));
       const pump = new Pump(calls, { from, to, pipe, codec: 'deframe', left });
       runUntilStopped(pump);
       assert.equal(pump.result!.left, 0);
@@ -123,8 +131,8 @@ test('whatever a system call does at a time, deframe gives the contents, and giv
 
 test('end stops at the end of a frame, at any moment', () => {
   fc.assert(
-    fc.property(bytes, fc.nat(20), draws, (content, turns, stream) => {
-      const calls = new Simulated(content, drawer(stream));
+    fc.property(bytes, fc.nat(20), draws, (content, turns, seed) => {
+      const calls = new Simulated(content, drawer(seed));
       const pump = new Pump(calls, { from, to, pipe, codec: 'frame', left: 0 });
       for (let turn = 0; turn < turns; turn++) pump.run();
       pump.end();
