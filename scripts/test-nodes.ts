@@ -12,7 +12,18 @@ import { installInto, nodeIn } from './install.js';
 
 const versions = process.argv.length > 2 ? process.argv.slice(2) : ['22', '24', '26'];
 /** Private fields of Node, its TLS and HTTP, and a tunnel from end to end. */
-const parts = ['net/', 'protocol/', 'streams/', 'unwrap/', 'util/', 'relay/ingress', 'relay/connect', 'tunnel/expose'];
+const parts = [
+  'kernel/',
+  'net/',
+  'protocol/',
+  'streams/',
+  'unwrap/',
+  'util/',
+  'relay/connect',
+  'relay/data-plane',
+  'relay/ingress',
+  'tunnel/expose',
+];
 const tests = fileURLToPath(new URL('../test', import.meta.url));
 const files = readdirSync(tests, { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.test.js') && parts.some((part) => file.startsWith(part)))

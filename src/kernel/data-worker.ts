@@ -26,6 +26,7 @@ class DataWorker {
   }
 
   run(): void {
+    this.#post({ type: 'ready' });
     while (!this.#stopped) {
       this.libc.epollWait(this.poll, this.#timeout(), (data) => {
         if (data === wakeData) this.libc.clear(this.wake);
@@ -77,7 +78,7 @@ class DataWorker {
     const { result, order, moved } = pump;
     if (!result) return;
     this.#pumps.delete(id);
-    // The descriptors are duplicates: epoll would report them for as long as the others are open.
+    // The file descriptors are duplicates: epoll would report them for as long as the others are open.
     this.libc.epollRemove(this.poll, order.from);
     this.libc.epollRemove(this.poll, order.to);
     this.#post({ type: 'stopped', id, bytes: moved, result });

@@ -13,7 +13,7 @@ export class FileDescriptor {
 
   /** @throws Error after `close` */
   get fd(): number {
-    if (this.#fd === undefined) throw new Error('the descriptor was closed');
+    if (this.#fd === undefined) throw new Error('the file descriptor was closed');
     return this.#fd;
   }
 

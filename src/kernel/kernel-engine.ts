@@ -1,16 +1,21 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { guard } from '../util/boundary.js';
+import { fileDescriptors } from '../util/open-files.js';
 import { FileDescriptor } from './file-descriptor.js';
 import { type Libc, KernelError, loadLibc } from './libc.js';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.js';
 import { type Codec, type PumpResult, pipeBytes } from './pump.js';
 
-/** Most pumps of one worker: each needs four descriptors, and a pipe of kernel memory. */
+/** Most pumps of one worker: each needs four file descriptors, and a pipe of kernel memory. */
 const maxPumpsPerWorker = 1_024;
+/** Share of the limit of open files above which no pump starts: the rest is for connections. */
+const openFilesShare = 0.5;
+/** After a worker has failed, no other is started for this long. */
+const restartAfterMs = 5_000;
 
 export interface PumpRequest {
-  /** Descriptors of sockets; they are duplicated, so that the caller may close its own. */
+  /** File descriptors of sockets; they are duplicated, so that the caller may close its own. */
   from: number;
   to: number;
   codec: Codec;
@@ -43,17 +48,20 @@ interface Held {
   descriptors: FileDescriptor[];
 }
 
-/** Moves bytes between sockets in worker threads, by splice(2). Workers start with their first pump. */
+/** Moves bytes between sockets in worker threads, by splice(2). A worker starts when it is first needed. */
 export class KernelEngine {
   readonly #workers: PumpWorker[] = [];
-  readonly #size: number;
+  #noWorkerUntil = 0;
+  #stopped = false;
+  /** Node waits for its threads when it exits, and these are blocked in epoll. */
+  readonly #onExit = (): void => this.#workers.forEach((worker) => worker.leave());
 
   private constructor(
     private readonly libc: Libc,
-    size: number,
+    private readonly size: number,
     private readonly onWorkerFailed: (error: Error, pumps: number) => void,
   ) {
-    this.#size = size;
+    process.on('exit', this.#onExit);
   }
 
   /**
@@ -66,16 +74,26 @@ export class KernelEngine {
     return libc && new KernelEngine(libc, workers, onWorkerFailed);
   }
 
-  /** @returns undefined when there is no room, or no descriptor left: the caller goes on by itself */
+  /** Whether a pump can start now. When none can for want of a worker, one is started, for a later call. */
+  hasRoom(): boolean {
+    if (this.#stopped) return false;
+    const { open, limit } = fileDescriptors();
+    if (open >= limit * openFilesShare) return false;
+    const best = this.#best();
+    if ((!best || best.pumps > 0) && this.#workers.length < this.size) this.#addWorker();
+    return best !== undefined && best.pumps < maxPumpsPerWorker;
+  }
+
+  /** @returns undefined when there is no room, or no file descriptor left: the caller goes on by itself */
   start(request: PumpRequest): RunningPump | undefined {
+    const worker = this.#best();
+    if (this.#stopped || !worker || worker.pumps >= maxPumpsPerWorker) return undefined;
     const descriptors: FileDescriptor[] = [];
     const own = (fd: number) => {
       descriptors.push(new FileDescriptor(this.libc, fd));
       return fd;
     };
     try {
-      const worker = this.#worker();
-      if (worker.pumps >= maxPumpsPerWorker) return undefined;
       const from = own(this.libc.duplicate(request.from));
       const to = own(this.libc.duplicate(request.to));
       const pipe = this.libc.pipe(pipeBytes);
@@ -92,22 +110,36 @@ export class KernelEngine {
 
   /** Drops all pumps and ends the threads. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     await Promise.all(this.#workers.map((worker) => worker.stop()));
+    process.off('exit', this.#onExit);
   }
 
-  /** The worker with the fewest pumps. */
-  #worker(): PumpWorker {
-    const idle = this.#workers.find(({ pumps }) => pumps === 0);
-    if (idle) return idle;
-    if (this.#workers.length < this.#size) {
+  /** The ready worker with the fewest pumps. */
+  #best(): PumpWorker | undefined {
+    const ready = this.#workers.filter(({ isReady }) => isReady);
+    return ready.reduce<PumpWorker | undefined>(
+      (least, worker) => (least && least.pumps <= worker.pumps ? least : worker),
+      undefined,
+    );
+  }
+
+  #addWorker(): void {
+    if (performance.now() < this.#noWorkerUntil || this.#workers.some(({ isReady }) => !isReady)) return;
+    try {
       const worker = new PumpWorker(this.libc, (error, pumps) => {
         this.#workers.splice(this.#workers.indexOf(worker), 1);
-        this.onWorkerFailed(error, pumps);
+        this.#failed(error, pumps);
       });
       this.#workers.push(worker);
-      return worker;
+    } catch (error) {
+      this.#failed(error as Error, 0);
     }
-    return this.#workers.reduce((least, worker) => (worker.pumps < least.pumps ? worker : least));
+  }
+
+  #failed(error: Error, pumps: number): void {
+    this.#noWorkerUntil = performance.now() + restartAfterMs;
+    this.onWorkerFailed(error, pumps);
   }
 }
 
@@ -120,22 +152,30 @@ class PumpWorker {
   readonly #held = new Map<number, Held>();
   readonly #onFailed: (error: Error, pumps: number) => void;
   #nextId = 1;
+  /** It is to take pumps: it has started, and was not told to leave. */
+  isReady = false;
   #exited = false;
   #error: Error | undefined;
 
-  /** @throws KernelError, such as EMFILE */
+  /** @throws KernelError such as EMFILE; Node's error when the thread cannot be made */
   constructor(libc: Libc, onFailed: (error: Error, pumps: number) => void) {
     this.#libc = libc;
     this.#onFailed = onFailed;
-    this.#wake = new FileDescriptor(libc, libc.eventfd());
+    const made: FileDescriptor[] = [];
+    const own = (fd: number) => {
+      const descriptor = new FileDescriptor(libc, fd);
+      made.push(descriptor);
+      return descriptor;
+    };
     try {
-      this.#poll = new FileDescriptor(libc, libc.epollCreate());
+      this.#wake = own(libc.eventfd());
+      this.#poll = own(libc.epollCreate());
+      const workerData: WorkerStart = { poll: this.#poll.fd, wake: this.#wake.fd };
+      this.#thread = new Worker(new URL('data-worker.js', import.meta.url), { workerData });
     } catch (error) {
-      this.#wake.close();
+      for (const descriptor of made) descriptor.close();
       throw error;
     }
-    const workerData: WorkerStart = { poll: this.#poll.fd, wake: this.#wake.fd };
-    this.#thread = new Worker(new URL('data-worker.js', import.meta.url), { workerData });
     this.#thread.unref();
     this.#thread.on(
       'message',
@@ -143,7 +183,7 @@ class PumpWorker {
         'data worker message',
         (message: FromWorker) => this.#receive(message),
         // Its file descriptors are in use until it has exited.
-        () => this.#send({ type: 'stop' }),
+        () => this.leave(),
       ),
     );
     // boundary: an assignment.
@@ -169,17 +209,19 @@ class PumpWorker {
     };
   }
 
-  async stop(): Promise<void> {
-    if (this.#exited) return;
-    this.#onExit();
+  /** Has the thread end; what it held is given back when it has. */
+  leave(): void {
+    this.isReady = false;
     this.#send({ type: 'stop' });
-    await once(this.#thread, 'exit');
-    this.#close();
   }
 
-  #onExit(): void {
-    this.#thread.removeAllListeners('exit');
-    this.#thread.removeAllListeners('message');
+  /** Ends the thread. Nothing is given back. */
+  async stop(): Promise<void> {
+    if (this.#exited) return;
+    this.#thread.removeAllListeners('exit').removeAllListeners('message');
+    this.leave();
+    await once(this.#thread, 'exit');
+    this.#close();
   }
 
   #send(message: ToWorker): void {
@@ -189,6 +231,10 @@ class PumpWorker {
   }
 
   #receive(message: FromWorker): void {
+    if (message.type === 'ready') {
+      this.isReady = true;
+      return;
+    }
     if (message.type === 'moved') {
       for (const [id, bytes] of message.moved) this.#held.get(id)?.request.onMoved(bytes);
       return;
@@ -212,6 +258,7 @@ class PumpWorker {
 
   #close(): Held[] {
     this.#exited = true;
+    this.isReady = false;
     const held = [...this.#held.values()];
     this.#held.clear();
     for (const { descriptors } of held) for (const descriptor of descriptors) descriptor.close();

@@ -1,7 +1,7 @@
 import type { PumpOrder, PumpResult } from './pump.js';
 
-// Between the main thread and a data worker. After each batch of these the sender signals: the worker by its port, the main
-// thread by the worker's eventfd.
+// Between the main thread and a data worker. A worker blocks in epoll, so the main thread also signals its eventfd after each
+// message.
 
 export type ToWorker =
   | { type: 'start'; id: number; order: PumpOrder }
@@ -10,10 +10,11 @@ export type ToWorker =
   | { type: 'stop' };
 
 export type FromWorker =
+  | { type: 'ready' }
   | { type: 'moved'; moved: [id: number, bytes: number][] }
   | { type: 'stopped'; id: number; bytes: number; result: PumpResult };
 
-/** Descriptors that the main thread owns, so that a worker that fails leaves none open. */
+/** File descriptors that the main thread owns, so that a worker that fails leaves none open. */
 export interface WorkerStart {
   poll: number;
   /** Readable when there are messages. */

@@ -38,7 +38,7 @@ const none = Buffer.alloc(0);
 
 /**
  * Moves the bytes of one direction between two sockets through a pipe, inside the kernel. It does no more than its
- * descriptors allow at a time; call `run` again when one is ready. Neither end of a direction is closed here.
+ * file descriptors allow at a time; call `run` again when one is ready. Neither end of a direction is closed here.
  */
 export class Pump {
   /** Bytes that have reached `to` and were not reported yet. */

@@ -11,7 +11,7 @@ export interface Borrower {
 }
 
 export interface LentReads {
-  /** Descriptor of the socket. */
+  /** File descriptor of the socket. */
   fd: number;
   /** Remaining bytes of a frame that has begun; undefined when the bytes come without frames. */
   left?: number | undefined;
@@ -44,21 +44,21 @@ interface Handle {
   reading?: boolean;
 }
 
-/** The descriptor of a connected TCP socket; undefined where there is none. */
-export function descriptorOf(socket: Socket): number | undefined {
+/** The file descriptor of a connected TCP socket; undefined where there is none. */
+export function fileDescriptorOf(socket: Socket): number | undefined {
   const { fd } = (socket as unknown as { _handle?: Handle | null })._handle ?? {};
   return typeof fd === 'number' && fd >= 0 ? fd : undefined;
 }
 
 /**
- * Stops a socket with pooled reads from reading. @returns its descriptor; undefined when it holds bytes, has ended, or
+ * Stops a socket with pooled reads from reading. @returns its file descriptor; undefined when it holds bytes, has ended, or
  * could not be stopped
  */
 export function stopReading(socket: Socket): number | undefined {
   socket.pause();
   const { _handle: handle } = socket as unknown as { _handle?: Handle | null };
   const isQuiet = handle?.reading === false && socket.readableLength === 0 && !socket.readableEnded;
-  return isQuiet && !socket.destroyed ? descriptorOf(socket) : undefined;
+  return isQuiet && !socket.destroyed ? fileDescriptorOf(socket) : undefined;
 }
 
 /** A plain TCP socket whose bytes are a connection's own. */
@@ -80,7 +80,7 @@ class LendableSocket implements Lendable {
 
   lendWrites(borrower: Borrower): LentWrites | undefined {
     const { socket } = this;
-    const fd = descriptorOf(socket);
+    const fd = fileDescriptorOf(socket);
     if (fd === undefined || socket.writableLength > 0 || socket.writableEnded || socket.destroyed) return undefined;
     // boundary: it only sends a message to a thread.
     socket.once('close', () => borrower.drop());

@@ -7,7 +7,7 @@ import {
   type Lendable,
   type LentReads,
   type LentWrites,
-  descriptorOf,
+  fileDescriptorOf,
   stopReading,
 } from '../net/lending.js';
 import { WriteTags } from '../net/write-tags.js';
@@ -174,7 +174,7 @@ export class UnwrappedSession extends Duplex implements ClearFrames, PooledReada
 
   lendWrites(borrower: Borrower): LentWrites | undefined {
     const isQuiet = this.writableLength === 0 && this.#socket.writableLength === 0;
-    const fd = isQuiet && !this.writableEnded && !this.destroyed ? descriptorOf(this.#socket) : undefined;
+    const fd = isQuiet && !this.writableEnded && !this.destroyed ? fileDescriptorOf(this.#socket) : undefined;
     if (fd === undefined) return undefined;
     this.#writer = borrower;
     return { fd, framed: true };

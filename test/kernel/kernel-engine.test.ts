@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test';
 import { FileDescriptor } from '../../src/kernel/file-descriptor.js';
 import { KernelEngine, type PumpRequest } from '../../src/kernel/kernel-engine.js';
 import { loadLibc } from '../../src/kernel/libc.js';
-import { descriptorOf } from '../../src/net/lending.js';
+import { fileDescriptorOf } from '../../src/net/lending.js';
 import { portOf } from '../../src/net/listen.js';
 import { until } from '../support/until.js';
 
@@ -41,8 +41,8 @@ async function bench(t: TestContext, workers = 1) {
     let pump!: ReturnType<KernelEngine['start']>;
     const stopped = new Promise<Result>((resolve) => {
       pump = engine.start({
-        from: descriptorOf(source.near)!,
-        to: descriptorOf(sink.near)!,
+        from: fileDescriptorOf(source.near)!,
+        to: fileDescriptorOf(sink.near)!,
         codec,
         left,
         onMoved: (bytes) => (moved += bytes),
@@ -144,8 +144,8 @@ test('a worker that fails ends its own pumps, and the next pump gets another wor
   const [source, sink] = [await connection(t), await connection(t)];
   const failed = new Promise<Result>((resolve) => {
     engine.start({
-      from: descriptorOf(source.near)!,
-      to: descriptorOf(sink.near)!,
+      from: fileDescriptorOf(source.near)!,
+      to: fileDescriptorOf(sink.near)!,
       codec: 'deframe',
       left: 1n as never,
       onMoved: () => {},
@@ -196,7 +196,7 @@ test('without a free descriptor no pump starts, and nothing is left open', onLin
   const before = openDescriptors();
   const request = { codec: 'frame' as const, left: 0, onMoved: () => {}, onStopped: () => {} };
   // A descriptor that does not exist fails as one too many does, after the first was duplicated.
-  assert.equal(engine.start({ ...request, from: descriptorOf(near)!, to: 999_999 }), undefined);
+  assert.equal(engine.start({ ...request, from: fileDescriptorOf(near)!, to: 999_999 }), undefined);
   // The worker's own descriptors may have been opened meanwhile.
   await until(() => openDescriptors() <= before + 12);
 });

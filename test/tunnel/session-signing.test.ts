@@ -107,7 +107,7 @@ test('a signature that was not requested closes the session', async () => {
   const { channel, relay, errors } = bench();
   relay.write(message(200, 'signature'));
   await until(() => channel.destroyed);
-  assert.match(errors[0]!.message, /could not be handled/);
+  assert.match(errors[0]!.message, /was not requested/);
 });
 
 test('a session that is lost before the signature is a network error, before and after the request', async () => {

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { guard } from '../../util/boundary.js';
 import { BulkDetector, type Flushable, bulkChunkBytes, reuse } from '../../net/pooled-reads.js';
-import type { KernelEngine, RunningPump } from '../../kernel/kernel-engine.js';
+import type { KernelEngine, RunningPump, StoppedPump } from '../../kernel/kernel-engine.js';
 import { type Lendable, lendable } from '../../net/lending.js';
 import { FramedChannel } from '../../streams/framed-channel.js';
 import type { Bandwidth, Paced, Share } from '../limiters/bandwidth.js';
@@ -75,10 +75,7 @@ class Flow implements Paced {
       guard(
         'splice data',
         (chunk: Buffer) => this.#pass(chunk),
-        () => {
-          from.destroy();
-          to.destroy();
-        },
+        () => this.#destroy(),
       ),
     );
     from.once('end', () => {
@@ -108,15 +105,27 @@ class Flow implements Paced {
     this.#sinceAttempt = 0;
     const { kernel, from, to, bandwidth } = this;
     if (!kernel || !this.#reads || this.#lent || bandwidth.limit !== undefined || !to.writable) return;
-    if (++this.#lendAttempts > maxLendAttempts) return;
     const [source, sink] = [lendable(from), lendable(to)];
-    if (!source || !sink) return;
+    if (!source || !sink || this.#lendAttempts >= maxLendAttempts || !kernel.hasRoom()) return;
+    this.#lendAttempts++;
     this.#lent = true;
     from.pause();
-    to.write(nothing, (error) => {
-      if (error || !this.#lend(kernel, source, sink)) this.#returned();
-    });
+    to.write(
+      nothing,
+      guard(
+        'splice data',
+        (error: Error | null | undefined) => {
+          if (error || !this.#lend(kernel, source, sink)) this.#returned();
+        },
+        this.#destroy,
+      ),
+    );
   }
+
+  readonly #destroy = (): void => {
+    this.from.destroy();
+    this.to.destroy();
+  };
 
   /** @returns whether the kernel has taken the direction over */
   #lend(kernel: KernelEngine, source: Lendable, sink: Lendable): boolean {
@@ -134,15 +143,19 @@ class Flow implements Paced {
         codec: isFramed ? 'deframe' : 'frame',
         left: reads.left ?? 0,
         onMoved: (bytes) => this.count(bytes),
-        onStopped: ({ left, unread, fault }) => {
-          pump = undefined;
-          unsubscribe();
-          source.returnReads(left, unread);
-          sink.returnWrites();
-          if (fault && fault.side !== 'to') source.lose(fault.error);
-          if (fault && fault.side !== 'from') sink.lose(fault.error);
-          this.#returned();
-        },
+        onStopped: guard(
+          'splice data',
+          ({ left, unread, fault }: StoppedPump) => {
+            pump = undefined;
+            unsubscribe();
+            source.returnReads(left, unread);
+            sink.returnWrites();
+            if (fault && fault.side !== 'to') source.lose(fault.error);
+            if (fault && fault.side !== 'from') sink.lose(fault.error);
+            this.#returned();
+          },
+          this.#destroy,
+        ),
       });
     }
     const unsubscribe = this.bandwidth.whenLimited(() => pump?.end());

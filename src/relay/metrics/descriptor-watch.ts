@@ -1,13 +1,10 @@
-import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
-import { systemCode } from '../../sdk/calls/errors.js';
 import { repeat } from '../../util/boundary.js';
 import type { Logger } from '../../util/logger.js';
+import { fileDescriptors, reportsOpenFiles } from '../../util/open-files.js';
 
 /** How often the number of open file descriptors is compared with its limit. */
 const descriptorCheckIntervalMs = 2_000;
 
-const limitsFile = '/proc/self/limits';
-const openFiles = '/proc/self/fd';
 /** Shares of the limit at which the warning starts and ends (hysteresis). */
 const [scarce, ample] = [0.9, 0.8];
 
@@ -22,7 +19,7 @@ export class DescriptorWatch {
   constructor(private readonly logger: Logger) {}
 
   start(): void {
-    if (!existsSync(limitsFile)) return;
+    if (!reportsOpenFiles()) return;
     this.#timer = repeat('descriptor check', () => this.#check(), descriptorCheckIntervalMs).unref();
   }
 
@@ -31,7 +28,7 @@ export class DescriptorWatch {
   }
 
   #check(): void {
-    const { open, limit } = descriptors();
+    const { open, limit } = fileDescriptors();
     if (!this.#isScarce && open >= limit * scarce) {
       this.#isScarce = true;
       const remedy = 'raise the limit (LimitNOFILE under systemd, ulimit -n), or lower max_connections_per_address';
@@ -40,20 +37,5 @@ export class DescriptorWatch {
       this.#isScarce = false;
       this.logger.info({ open, limit }, 'file descriptors are available again');
     }
-  }
-}
-
-/** The limit is read each time, since an operator can change it for a running process (prlimit). */
-function descriptors(): { open: number; limit: number } {
-  try {
-    const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync(limitsFile, 'latin1')) ?? [];
-    // Linux 6.2 and newer report the number without a listing.
-    const open = statSync(openFiles).size || readdirSync(openFiles).length;
-    return { open, limit: Number(soft ?? Infinity) };
-  } catch (error) {
-    if (systemCode(error) !== 'EMFILE') throw error;
-    // Reading needs a descriptor too, and there is none left.
-    const open = statSync(openFiles).size;
-    return { open, limit: open };
   }
 }

@@ -23,10 +23,9 @@ export class SessionSigning {
     channel.once('close', () => this.#settle?.reject(lost()));
   }
 
-  /** @throws Error when no signature was requested */
   readonly onMessage = (message: Buffer): void => {
-    if (!this.#settle) throw new Error('a signing message that was not requested');
-    this.#settle.resolve(message);
+    if (this.#settle) this.#settle.resolve(message);
+    else this.#channel?.lose(new Error('the relay sent a signature that was not requested'));
   };
 
   /**
