@@ -74,6 +74,11 @@ export class KernelEngine {
     return libc && new KernelEngine(libc, workers, onWorkerFailed);
   }
 
+  /** Threads that are ready. */
+  get workers(): number {
+    return this.#workers.filter(({ isReady }) => isReady).length;
+  }
+
   /** Whether a pump can start now. When none can for want of a worker, one is started, for a later call. */
   hasRoom(): boolean {
     if (this.#stopped) return false;
@@ -171,7 +176,7 @@ class PumpWorker {
       this.#wake = own(libc.eventfd());
       this.#poll = own(libc.epollCreate());
       const workerData: WorkerStart = { poll: this.#poll.fd, wake: this.#wake.fd };
-      this.#thread = new Worker(new URL('data-worker.js', import.meta.url), { workerData });
+      this.#thread = new Worker(new URL('data-worker.js', import.meta.url), { workerData, execArgv: [] });
     } catch (error) {
       for (const descriptor of made) descriptor.close();
       throw error;

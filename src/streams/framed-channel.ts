@@ -1,5 +1,6 @@
 import { Duplex } from 'node:stream';
 import { guard } from '../util/boundary.js';
+import { SigningReader } from './signing-reader.js';
 import { type GatherTarget, joinSmall, writeGathered } from '../net/gathered-write.js';
 import { type Flushable, type PooledReadable, PooledReads, type TakePooled, reuse } from '../net/pooled-reads.js';
 import { type Borrower, type Lendable, type LentReads, type LentWrites, lendable } from '../net/lending.js';
@@ -11,7 +12,6 @@ import {
   frameMark,
   isFrameMark,
   maxFrameBytes,
-  maxSigningBytes,
   signingHeader,
 } from '../protocol/frames.js';
 
@@ -21,8 +21,6 @@ const settleTimeoutMs = 5_000;
 const closeTimeoutMs = 2_000;
 /** Largest frame content that fits into one record together with its header (RFC 8446 5.1). */
 const sealedFrameBytes = 16_384 - frameHeaderBytes;
-/** First allocation for a signing message; it grows with the bytes that arrive. */
-const signingStartBytes = 4_096;
 
 /** A session that seals what is written to it, except for clear frames. */
 export interface ClearFrames extends Duplex {
@@ -40,14 +38,6 @@ export type FrameKind = 'sealed' | 'clear';
 
 type Callback = (error?: Error | null) => void;
 
-/** A signing message that is being received. */
-interface PartialSigning {
-  /** Undefined until its length has arrived. */
-  length?: number;
-  bytes: Buffer;
-  filled: number;
-}
-
 /**
  * One connection inside a reusable session: each direction is a sequence of frames, terminated by an end mark, or by
  * a cut mark if the connection failed (docs/protocol.md). As a stream it behaves like a socket. `onOver` reports
@@ -57,7 +47,8 @@ export class FramedChannel extends Duplex implements PooledReadable, Lendable {
   readonly #session: Duplex;
   readonly #onOver: (isFree: boolean) => void;
   readonly #onSigning: ((message: Buffer) => void) | undefined;
-  #signing: PartialSigning | undefined;
+  /** A signing message that is being received. */
+  #signing: SigningReader | undefined;
   /** Each direction has at most one signing message. */
   #hasSigned = false;
   /** Partial frame header. */
@@ -267,8 +258,8 @@ export class FramedChannel extends Duplex implements PooledReadable, Lendable {
         if (!this.destroyed) this.#arrived.push(content);
         continue;
       }
-      if (this.#signing?.length !== undefined) {
-        at += this.#fillSigning(this.#signing, this.#signing.length, chunk.subarray(at));
+      if (this.#signing) {
+        at += this.#readSigning(this.#signing, chunk.subarray(at));
         continue;
       }
       if (this.#received === 'closed') {
@@ -279,8 +270,7 @@ export class FramedChannel extends Duplex implements PooledReadable, Lendable {
       const header = this.#takeHeader(chunk, at);
       at += header.taken;
       if (header.value === undefined) return;
-      if (this.#signing) this.#beginSigning(this.#signing, header.value);
-      else if (header.value === signingHeader) this.#expectSigning();
+      if (header.value === signingHeader) this.#expectSigning();
       else if (isFrameMark(header.value)) {
         this.#closed(header.value, chunk.subarray(at));
         if (this.#over) return;
@@ -292,33 +282,24 @@ export class FramedChannel extends Duplex implements PooledReadable, Lendable {
   #expectSigning(): void {
     if (!this.#onSigning || this.#hasSigned) return this.#fail(new Error('an unexpected signing message'));
     this.#hasSigned = true;
-    this.#signing = { bytes: Buffer.alloc(0), filled: 0 };
-  }
-
-  #beginSigning(signing: PartialSigning, length: number): void {
-    if (length > maxSigningBytes) return this.#fail(new Error(`a signing message of ${length} bytes is too large`));
-    signing.length = length;
-    signing.bytes = Buffer.allocUnsafe(Math.min(length, signingStartBytes));
-    if (length === 0) this.#takeSigning(signing);
+    this.#signing = new SigningReader();
   }
 
   /** @returns how many of the bytes belong to the message */
-  #fillSigning(signing: PartialSigning, length: number, bytes: Buffer): number {
-    const filled = Math.min(length, signing.filled + bytes.length);
-    if (filled > signing.bytes.length) {
-      const grown = Buffer.allocUnsafe(Math.min(length, Math.max(filled, 2 * signing.bytes.length)));
-      signing.bytes.copy(grown, 0, 0, signing.filled);
-      signing.bytes = grown;
+  #readSigning(reader: SigningReader, bytes: Buffer): number {
+    let taken: number;
+    try {
+      taken = reader.push(bytes);
+    } catch (error) {
+      this.#fail(error as Error);
+      return bytes.length;
     }
-    const taken = bytes.copy(signing.bytes, signing.filled, 0, filled - signing.filled);
-    signing.filled = filled;
-    if (filled === length) this.#takeSigning(signing);
+    const { message } = reader;
+    if (message) {
+      this.#signing = undefined;
+      if (!this.destroyed) this.#onSigning?.(message);
+    }
     return taken;
-  }
-
-  #takeSigning(signing: PartialSigning): void {
-    this.#signing = undefined;
-    if (!this.destroyed) this.#onSigning?.(signing.bytes);
   }
 
   #takeHeader(chunk: Buffer, at: number): { taken: number; value: number | undefined } {
