@@ -23,7 +23,8 @@ const [publicPort, apiPort] = await Promise.all([freePort(8443), freePort(4017)]
 const relayUrl = `https://portal.localhost:${publicPort}`;
 const flags = ['--portal-url', relayUrl, '--state-dir', stateDir, '--host', '127.0.0.1'];
 const ports = ['--sni-port', String(publicPort), '--api-port', String(apiPort)];
-const config = readRelayConfig([...flags, ...ports, '--log-level', process.env['LOG_LEVEL'] ?? 'warn'], {});
+const { LOG_LEVEL = 'warn', DATA_PLANE, DATA_WORKERS } = process.env;
+const config = readRelayConfig([...flags, ...ports, '--log-level', LOG_LEVEL], { DATA_PLANE, DATA_WORKERS });
 const relay = await startRelay(config, createLogger(config.logLevel));
 
 const service = createDemoService();

@@ -5,12 +5,32 @@ import { fileDescriptors } from '../util/open-files.js';
 import { FileDescriptor } from './file-descriptor.js';
 import { type Libc, KernelError, loadLibc } from './libc.js';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.js';
-import { type Codec, type PumpResult, pipeBytes } from './pump.js';
+import type { Pipe } from './pipes.js';
+import type { Codec, PumpResult } from './pump.js';
 
-/** Most pumps of one worker: each needs four file descriptors, and a pipe of kernel memory. */
-const maxPumpsPerWorker = 1_024;
+/** Most pumps of one worker. */
+const maxPumpsPerWorker = 16_384;
+/** Pipes of one worker, for those pumps that move much at a time; fewer where few files may be open. */
+const maxPipesPerWorker = 32;
+const openFilesPerPipe = 128;
+/** Capacity that a pipe should have: what one call moves. */
+const pipeBytes = 262_144;
+/** A pipe that holds less is not worth its calls: the system gives it when too many pipes are open. */
+const leastPipeBytes = 65_536;
 /** Share of the limit of open files above which no pump starts: the rest is for connections. */
 const openFilesShare = 0.5;
+/** Counting them takes a while. */
+const lookIntervalMs = 100;
+const filesPerPump = 2;
+/** Shares of a core that a worker may use. */
+export interface WorkerLoads {
+  /** From here on it takes no further pumps, as long as another takes them. */
+  busy: number;
+  /** From here on half of its pumps are given back, so that another takes them. */
+  full: number;
+}
+const defaultLoads: WorkerLoads = { busy: 0.7, full: 0.9 };
+const balanceIntervalMs = 1_000;
 /** After a worker has failed, no other is started for this long. */
 const restartAfterMs = 5_000;
 
@@ -48,10 +68,14 @@ interface Held {
   descriptors: FileDescriptor[];
 }
 
-/** Moves bytes between sockets in worker threads, by splice(2). A worker starts when it is first needed. */
+/** Moves bytes between sockets in worker threads. A worker starts when it is first needed. */
 export class KernelEngine {
   readonly #workers: PumpWorker[] = [];
   #noWorkerUntil = 0;
+  /** When the open files were counted, and how many pumps may still start since. */
+  #lookedAt = -Infinity;
+  #mayStart = 0;
+  #balancedAt = -Infinity;
   #stopped = false;
   /** Node waits for its threads when it exits, and these are blocked in epoll. */
   readonly #onExit = (): void => this.#workers.forEach((worker) => worker.leave());
@@ -60,6 +84,7 @@ export class KernelEngine {
     private readonly libc: Libc,
     private readonly size: number,
     private readonly onWorkerFailed: (error: Error, pumps: number) => void,
+    private readonly loads: WorkerLoads,
   ) {
     process.on('exit', this.#onExit);
   }
@@ -69,9 +94,13 @@ export class KernelEngine {
    * @param onWorkerFailed a worker has failed, and with it this many pumps
    * @returns undefined where it is not available: not Linux, or without the optional package koffi
    */
-  static load(workers: number, onWorkerFailed: (error: Error, pumps: number) => void): KernelEngine | undefined {
+  static load(
+    workers: number,
+    onWorkerFailed: (error: Error, pumps: number) => void,
+    loads = defaultLoads,
+  ): KernelEngine | undefined {
     const libc = loadLibc();
-    return libc && new KernelEngine(libc, workers, onWorkerFailed);
+    return libc && new KernelEngine(libc, workers, onWorkerFailed, loads);
   }
 
   /** Threads that are ready. */
@@ -81,18 +110,16 @@ export class KernelEngine {
 
   /** Whether a pump can start now. When none can for want of a worker, one is started, for a later call. */
   hasRoom(): boolean {
-    if (this.#stopped) return false;
-    const { open, limit } = fileDescriptors();
-    if (open >= limit * openFilesShare) return false;
+    if (this.#stopped || !this.#mayOpen()) return false;
     const best = this.#best();
-    if ((!best || best.pumps > 0) && this.#workers.length < this.size) this.#addWorker();
-    return best !== undefined && best.pumps < maxPumpsPerWorker;
+    if (!best || best.load >= this.loads.busy) this.#addWorker();
+    return best !== undefined;
   }
 
   /** @returns undefined when there is no room, or no file descriptor left: the caller goes on by itself */
   start(request: PumpRequest): RunningPump | undefined {
     const worker = this.#best();
-    if (this.#stopped || !worker || worker.pumps >= maxPumpsPerWorker) return undefined;
+    if (this.#stopped || !worker) return undefined;
     const descriptors: FileDescriptor[] = [];
     const own = (fd: number) => {
       descriptors.push(new FileDescriptor(this.libc, fd));
@@ -101,11 +128,9 @@ export class KernelEngine {
     try {
       const from = own(this.libc.duplicate(request.from));
       const to = own(this.libc.duplicate(request.to));
-      const pipe = this.libc.pipe(pipeBytes);
-      own(pipe.read);
-      own(pipe.write);
       const { codec, left } = request;
-      return worker.start({ request, descriptors }, { from, to, pipe, codec, left });
+      this.#mayStart--;
+      return worker.start({ request, descriptors }, { from, to, codec, left });
     } catch (error) {
       for (const descriptor of descriptors) descriptor.close();
       if (error instanceof KernelError) return undefined;
@@ -120,21 +145,44 @@ export class KernelEngine {
     process.off('exit', this.#onExit);
   }
 
-  /** The ready worker with the fewest pumps. */
+  /** Whether few enough files are open. Pumps that have started since the last look count too. */
+  #mayOpen(): boolean {
+    const now = performance.now();
+    if (now - this.#lookedAt >= lookIntervalMs) {
+      const { open, limit } = fileDescriptors();
+      this.#lookedAt = now;
+      this.#mayStart = (limit * openFilesShare - open) / filesPerPump;
+    }
+    return this.#mayStart >= 1;
+  }
+
+  /** The first worker with CPU time left: one that is busy takes less of it than two that often sleep and wake. */
   #best(): PumpWorker | undefined {
-    const ready = this.#workers.filter(({ isReady }) => isReady);
-    return ready.reduce<PumpWorker | undefined>(
-      (least, worker) => (least && least.pumps <= worker.pumps ? least : worker),
-      undefined,
-    );
+    const ready = this.#workers.filter(({ isReady, pumps }) => isReady && pumps < maxPumpsPerWorker);
+    const free = ready.find(({ load }) => load < this.loads.busy);
+    return free ?? ready.sort((a, b) => a.load - b.load || a.pumps - b.pumps)[0];
+  }
+
+  /** Pumps do not move to another worker by themselves: they are given back, and come again. */
+  #balance(worker: PumpWorker): void {
+    const now = performance.now();
+    if (worker.load < this.loads.full || worker.pumps < 2 || now - this.#balancedAt < balanceIntervalMs) return;
+    this.#balancedAt = now;
+    if (this.#workers.some(({ isReady, load }) => isReady && load < this.loads.busy)) worker.giveHalfBack();
+    else this.#addWorker();
   }
 
   #addWorker(): void {
-    if (performance.now() < this.#noWorkerUntil || this.#workers.some(({ isReady }) => !isReady)) return;
+    if (this.#workers.length >= this.size || performance.now() < this.#noWorkerUntil) return;
+    // One at a time.
+    if (this.#workers.some(({ isReady }) => !isReady)) return;
     try {
-      const worker = new PumpWorker(this.libc, (error, pumps) => {
-        this.#workers.splice(this.#workers.indexOf(worker), 1);
-        this.#failed(error, pumps);
+      const worker = new PumpWorker(this.libc, {
+        onReport: () => this.#balance(worker),
+        onFailed: (error, pumps) => {
+          this.#workers.splice(this.#workers.indexOf(worker), 1);
+          this.#failed(error, pumps);
+        },
       });
       this.#workers.push(worker);
     } catch (error) {
@@ -148,37 +196,48 @@ export class KernelEngine {
   }
 }
 
+interface PumpWorkerEvents {
+  /** `load` is a new one. */
+  onReport(): void;
+  /** The thread is gone, and with it this many pumps. */
+  onFailed(error: Error, pumps: number): void;
+}
+
 /** The main thread's side of one data worker. */
 class PumpWorker {
   readonly #libc: Libc;
   readonly #wake: FileDescriptor;
-  readonly #poll: FileDescriptor;
+  /** All that the thread uses for itself. */
+  readonly #own: FileDescriptor[] = [];
   readonly #thread: Worker;
   readonly #held = new Map<number, Held>();
-  readonly #onFailed: (error: Error, pumps: number) => void;
+  readonly #events: PumpWorkerEvents;
   #nextId = 1;
   /** It is to take pumps: it has started, and was not told to leave. */
   isReady = false;
+  /** Share of a core that the thread has used lately. */
+  load = 0;
   #exited = false;
   #error: Error | undefined;
 
   /** @throws KernelError such as EMFILE; Node's error when the thread cannot be made */
-  constructor(libc: Libc, onFailed: (error: Error, pumps: number) => void) {
+  constructor(libc: Libc, events: PumpWorkerEvents) {
     this.#libc = libc;
-    this.#onFailed = onFailed;
-    const made: FileDescriptor[] = [];
+    this.#events = events;
     const own = (fd: number) => {
       const descriptor = new FileDescriptor(libc, fd);
-      made.push(descriptor);
+      this.#own.push(descriptor);
       return descriptor;
     };
     try {
       this.#wake = own(libc.eventfd());
-      this.#poll = own(libc.epollCreate());
-      const workerData: WorkerStart = { poll: this.#poll.fd, wake: this.#wake.fd };
+      const poll = own(libc.epollCreate()).fd;
+      const pipes = makePipes(libc);
+      for (const { read, write } of pipes) [read, write].forEach(own);
+      const workerData: WorkerStart = { poll, wake: this.#wake.fd, pipes };
       this.#thread = new Worker(new URL('data-worker.js', import.meta.url), { workerData, execArgv: [] });
     } catch (error) {
-      for (const descriptor of made) descriptor.close();
+      for (const descriptor of this.#own) descriptor.close();
       throw error;
     }
     this.#thread.unref();
@@ -214,6 +273,15 @@ class PumpWorker {
     };
   }
 
+  /** Has every other pump stop. */
+  giveHalfBack(): void {
+    let isKept = false;
+    for (const id of this.#held.keys()) {
+      isKept = !isKept;
+      if (!isKept) this.#send({ type: 'end', id });
+    }
+  }
+
   /** Has the thread end; what it held is given back when it has. */
   leave(): void {
     this.isReady = false;
@@ -240,9 +308,10 @@ class PumpWorker {
       this.isReady = true;
       return;
     }
-    if (message.type === 'moved') {
+    if (message.type === 'report') {
+      this.load = message.load;
       for (const [id, bytes] of message.moved) this.#held.get(id)?.request.onMoved(bytes);
-      return;
+      return this.#events.onReport();
     }
     const held = this.#held.get(message.id);
     if (!held) return;
@@ -256,7 +325,7 @@ class PumpWorker {
   #fail(error: Error): void {
     if (this.#exited) return;
     const held = this.#close();
-    this.#onFailed(error, held.length);
+    this.#events.onFailed(error, held.length);
     for (const { request } of held)
       request.onStopped({ left: 0, unread: Buffer.alloc(0), fault: { side: 'both', error } });
   }
@@ -267,10 +336,29 @@ class PumpWorker {
     const held = [...this.#held.values()];
     this.#held.clear();
     for (const { descriptors } of held) for (const descriptor of descriptors) descriptor.close();
-    this.#poll.close();
-    this.#wake.close();
+    for (const descriptor of this.#own) descriptor.close();
     return held;
   }
+}
+
+/** As many as the system has left: pumps copy when none is free. */
+function makePipes(libc: Libc): Pipe[] {
+  const pipes: Pipe[] = [];
+  const most = Math.min(maxPipesPerWorker, fileDescriptors().limit / openFilesPerPipe);
+  try {
+    while (pipes.length < most) {
+      const pipe = libc.pipe(pipeBytes);
+      if (pipe.bytes < leastPipeBytes) {
+        libc.close(pipe.read);
+        libc.close(pipe.write);
+        break;
+      }
+      pipes.push(pipe);
+    }
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+  }
+  return pipes;
 }
 
 function resultOf({ left, unread: bytes, fault }: PumpResult): StoppedPump {

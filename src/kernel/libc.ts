@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import type { Pipe } from './pipes.js';
 
 // The only module that calls libc, through the optional package koffi. It gives out numbers, never addresses.
 
@@ -44,6 +45,8 @@ const flag = {
   O_NONBLOCK: 0o4000,
   F_DUPFD_CLOEXEC: 1030,
   F_SETPIPE_SZ: 1031,
+  F_GETPIPE_SZ: 1032,
+  CLOCK_THREAD_CPUTIME_ID: 3,
   MSG_DONTWAIT: 0x40,
   MSG_NOSIGNAL: 0x4000,
   MSG_MORE: 0x8000,
@@ -78,6 +81,7 @@ const signatures = {
   recv: 'int64_t recv(int, void *, size_t, int)',
   send: 'int64_t send(int, void *, size_t, int)',
   splice: 'int64_t splice(int, void *, int, void *, size_t, unsigned int)',
+  clockGettime: 'int clock_gettime(int, void *)',
   epollCreate: 'int epoll_create1(int)',
   epollCtl: 'int epoll_ctl(int, int, int, void *)',
   epollWait: 'int epoll_wait(int, void *, int, int)',
@@ -94,6 +98,8 @@ export class Libc {
   readonly #event: Buffer;
   readonly #events: Buffer;
   readonly #word = Buffer.alloc(8);
+  /** `struct timespec` of both architectures: seconds and nanoseconds, 8 bytes each. */
+  readonly #timespec = Buffer.alloc(16);
 
   constructor(koffi: Koffi, arch: 'x64' | 'arm64') {
     const library = koffi.load(null);
@@ -115,12 +121,16 @@ export class Libc {
     return this.#check('fcntl', this.#call.fcntl(fd, flag.F_DUPFD_CLOEXEC, 0));
   }
 
-  /** A pipe that does not block, of `bytes` if the system allows that much. @throws KernelError, such as EMFILE */
-  pipe(bytes: number): { read: number; write: number } {
+  /**
+   * A pipe that does not block.
+   * @param bytes the wanted capacity; the system may allow less
+   * @throws KernelError, such as EMFILE
+   */
+  pipe(bytes: number): Pipe {
     this.#check('pipe2', this.#call.pipe2(this.#word, flag.O_CLOEXEC | flag.O_NONBLOCK));
-    const ends = { read: this.#word.readInt32LE(0), write: this.#word.readInt32LE(4) };
-    this.#call.fcntl(ends.write, flag.F_SETPIPE_SZ, bytes);
-    return ends;
+    const [read, write] = [this.#word.readInt32LE(0), this.#word.readInt32LE(4)];
+    this.#call.fcntl(write, flag.F_SETPIPE_SZ, bytes);
+    return { read, write, bytes: Math.max(0, this.#call.fcntl(write, flag.F_GETPIPE_SZ, 0)) };
   }
 
   /** @throws KernelError, such as EMFILE */
@@ -139,6 +149,11 @@ export class Libc {
     this.#call.read(fd, this.#word, 8);
   }
 
+  /** Reads from a pipe. @returns the number of bytes, 0 at the end, or a negative errno */
+  read(fd: number, into: Buffer): number {
+    return this.#result(this.#call.read(fd, into, into.length));
+  }
+
   /** @returns the number of bytes, 0 at the end, or a negative errno */
   receive(fd: number, into: Buffer): number {
     return this.#result(this.#call.recv(fd, into, into.length, flag.MSG_DONTWAIT));
@@ -154,6 +169,12 @@ export class Libc {
   splice(from: number, to: number, bytes: number): number {
     const flags = flag.SPLICE_F_MOVE | flag.SPLICE_F_NONBLOCK;
     return this.#result(this.#call.splice(from, null, to, null, bytes, flags));
+  }
+
+  /** CPU time of this thread, in milliseconds. @throws KernelError */
+  threadCpuMs(): number {
+    this.#check('clock_gettime', this.#call.clockGettime(flag.CLOCK_THREAD_CPUTIME_ID, this.#timespec));
+    return Number(this.#timespec.readBigInt64LE(0)) * 1_000 + Number(this.#timespec.readBigInt64LE(8)) / 1e6;
   }
 
   /** @throws KernelError */

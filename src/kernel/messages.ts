@@ -1,3 +1,4 @@
+import type { Pipe } from './pipes.js';
 import type { PumpOrder, PumpResult } from './pump.js';
 
 // Between the main thread and a data worker. A worker blocks in epoll, so the main thread also signals its eventfd after each
@@ -9,9 +10,10 @@ export type ToWorker =
   | { type: 'drop'; id: number }
   | { type: 'stop' };
 
+/** `load` is the share of one core that the thread has used since its last report. */
 export type FromWorker =
   | { type: 'ready' }
-  | { type: 'moved'; moved: [id: number, bytes: number][] }
+  | { type: 'report'; load: number; moved: [id: number, bytes: number][] }
   | { type: 'stopped'; id: number; bytes: number; result: PumpResult };
 
 /** File descriptors that the main thread owns, so that a worker that fails leaves none open. */
@@ -19,4 +21,6 @@ export interface WorkerStart {
   poll: number;
   /** Readable when there are messages. */
   wake: number;
+  /** May be fewer than were wanted. */
+  pipes: Pipe[];
 }

@@ -1,12 +1,13 @@
 import { frameHeaderBytes, maxFrameBytes } from '../protocol/frames.js';
 import { errno, type Libc } from './libc.js';
+import type { Pipe, Pipes } from './pipes.js';
 
-/** Capacity of a pump's pipe in bytes, and so the largest frame that it makes. */
-export const pipeBytes = 262_144;
-/** Bytes in the pipe at which they are written before more are read. */
-const fullBytes = 131_072;
+/** Size of a thread's memory for copies, which has room for a frame header before the bytes of a read. */
+export const scratchBytes = frameHeaderBytes + 65_536;
+/** Bytes of one pump before others have their turn. */
+const maxTurnBytes = 1_048_576;
 /** Steps of one pump before others have their turn. */
-const maxSteps = 64;
+const maxTurnSteps = 64;
 
 /**
  * What a pump does with the bytes: `frame` puts a header before each piece, `deframe` takes headers away and stops before
@@ -17,7 +18,6 @@ export type Codec = 'frame' | 'deframe';
 export interface PumpOrder {
   from: number;
   to: number;
-  pipe: { read: number; write: number };
   codec: Codec;
   /** `deframe`: remaining bytes of a frame that has begun. */
   left: number;
@@ -27,39 +27,62 @@ export interface PumpOrder {
 export interface PumpResult {
   /** `deframe`: remaining bytes of a frame that was cut short. */
   left: number;
-  /** `deframe`: bytes that were read and are not of a frame in the clear; at most 4. */
+  /** `deframe`: bytes that were read and are not of a frame in the clear. */
   unread: Uint8Array;
   /** The side that failed, with its errno. */
   fault?: { side: 'from' | 'to'; errno: number } | undefined;
 }
 
+/** What the pumps of one thread share. */
+export interface PumpTools {
+  libc: Pick<Libc, 'receive' | 'send' | 'splice'>;
+  /** Memory for one read, and for a frame header before it. Reads of at least a quarter of its size go through a pipe instead. */
+  scratch: Buffer;
+  pipes: Pipes;
+}
+
 type Step = 'again' | 'blocked' | 'stopped';
-const none = Buffer.alloc(0);
+const none: Buffer = Buffer.alloc(0);
 
 /**
- * Moves the bytes of one direction between two sockets through a pipe, inside the kernel. It does no more than its
- * file descriptors allow at a time; call `run` again when one is ready. Neither end of a direction is closed here.
+ * Moves the bytes of one direction between two sockets: small pieces through the thread's memory, large ones inside the
+ * kernel through a pipe. It does no more than its file descriptors allow at a time; call `run` again when one is ready.
+ * Neither end of a direction is closed here.
  */
 export class Pump {
-  /** Bytes that have reached `to` and were not reported yet. */
+  /** Bytes taken for `to` that were not reported yet. */
   moved = 0;
+  /** Bytes that `to` has not taken, headers included. They come before those in the pipe. */
+  #unsent = none;
+  #pipe: Pipe | undefined;
   #inPipe = 0;
-  /** The part of a frame's header that `to` has not taken. */
-  #header: Buffer | undefined;
   #left: number;
   #ending = false;
+  /** The source has hung up, or half of it: only a read tells what is left, since no event follows. */
+  #hungUp = false;
+  /** Much arrives at a time: it goes through a pipe. */
+  #isBulk = false;
   /** Nothing more can be read before the next event. */
-  #dry = false;
+  #isDry = false;
+  /** The pipe may have no room for more. */
+  #isFull = false;
+  /** Length of the last frame that has begun. */
+  #frameLength = 0;
   #result: PumpResult | undefined;
-  /** The header of the next frame, and how much of it has been read. */
-  readonly #next = Buffer.alloc(frameHeaderBytes);
-  #nextFilled = 0;
+  /** Bytes that were read and not used: a partial frame header, or something else than a frame in the clear. */
+  #unread = none;
+  /** Most bytes that one call copies. */
+  readonly #copyBytes: number;
+  /** From this size on, bytes go through a pipe: four calls without a copy are then cheaper than two with one. */
+  readonly #spliceFromBytes: number;
 
   constructor(
-    private readonly libc: Pick<Libc, 'receive' | 'send' | 'splice'>,
+    private readonly tools: PumpTools,
     readonly order: PumpOrder,
   ) {
-    this.#left = order.left;
+    this.#left = this.#frameLength = order.left;
+    this.#copyBytes = tools.scratch.length - frameHeaderBytes;
+    this.#spliceFromBytes = this.#copyBytes / 4;
   }
 
   /** Set once the pump has stopped. */
@@ -77,95 +100,181 @@ export class Pump {
     this.#stop();
   }
 
+  /** An event said that a side has hung up. */
+  hangUp(): void {
+    this.#hungUp = true;
+  }
+
   /** @returns true when there is more to do without waiting */
   run(): boolean {
-    this.#dry = false;
-    for (let steps = 0; steps < maxSteps; steps++) {
+    this.#isDry = false;
+    const until = this.moved + maxTurnBytes;
+    for (let steps = 0; steps < maxTurnSteps && this.moved < until; steps++) {
       if (this.#result) return false;
-      const step = this.#wantsMore() ? this.#read() : this.#inPipe > 0 ? this.#write() : this.#idle();
-      if (step !== 'again') return false;
+      if (this.#step() !== 'again') return false;
     }
     return true;
   }
 
-  /** Several frames are read before they are written together. The header of a frame that is made needs its whole length. */
-  #wantsMore(): boolean {
-    if (this.#ending || this.#dry) return false;
-    return this.order.codec === 'deframe' ? this.#inPipe < fullBytes : this.#inPipe === 0;
+  #step(): Step {
+    if (this.#unsent.length > 0) return this.#send(this.#unsent);
+    if (this.#inPipe > 0 && !this.#fillsUp()) return this.#drain();
+    if (this.#ending) return this.#stop();
+    if (this.#isDry) return 'blocked';
+    if (!this.#isBulk) return this.#copy();
+    this.#pipe ??= this.tools.pipes.take();
+    if (!this.#pipe) return this.#copy();
+    return this.order.codec === 'deframe' && this.#left === 0 ? this.#readHeader() : this.#fill(this.#pipe);
   }
 
-  #idle(): Step {
-    return this.#ending ? this.#stop() : 'blocked';
+  /** Several frames are taken before they are written together. A frame that is made has its length before its bytes. */
+  #fillsUp(): boolean {
+    const mayFill = this.order.codec === 'deframe' && this.#isBulk && !this.#ending && !this.#isDry && !this.#isFull;
+    return mayFill && this.#pipe !== undefined && this.#inPipe < this.#pipe.bytes / 2;
   }
 
   #stop(side?: 'from' | 'to', error = 0): Step {
-    const unread = this.#nextFilled > 0 ? Buffer.from(this.#next.subarray(0, this.#nextFilled)) : none;
-    this.#result ??= { left: this.#left, unread, fault: side && { side, errno: error } };
+    this.#returnPipe();
+    this.#result ??= { left: this.#left, unread: this.#unread, fault: side && { side, errno: error } };
     return 'stopped';
   }
 
-  #read(): Step {
-    const { order, libc } = this;
-    let most = pipeBytes;
-    if (order.codec === 'deframe') {
-      if (this.#left === 0) return this.#readHeader();
-      most = Math.min(most, this.#left);
-    }
-    const count = libc.splice(order.from, order.pipe.write, most);
-    // With bytes in the pipe, it may be the pipe that has no room.
-    if (count === -errno.EAGAIN) return this.#inPipe > 0 ? this.#write() : 'blocked';
+  // Through memory
+
+  #copy(): Step {
+    const { scratch, libc } = this.tools;
+    const kept = this.#unread.length;
+    // A partial frame header is at most 3 bytes: it goes before what is read, into the room for a header.
+    const begin = frameHeaderBytes - kept;
+    this.#unread.copy(scratch, begin);
+    const count = libc.receive(this.order.from, scratch.subarray(frameHeaderBytes));
+    if (count === -errno.EAGAIN) return 'blocked';
     if (count < 0) return this.#stop('from', -count);
     if (count === 0) return this.#end();
-    this.#inPipe += count;
-    if (order.codec === 'deframe') this.#left -= count;
-    else this.#beginFrame(count);
-    return 'again';
+    // A short read has emptied the socket, and more bytes are a new event.
+    this.#isDry = count < this.#copyBytes && !this.#hungUp;
+    const end = frameHeaderBytes + count;
+    const bytes = this.order.codec === 'frame' ? this.#framed(scratch, end) : this.#deframed(scratch, begin, end);
+    const isLarge = this.order.codec === 'frame' || this.#frameLength >= this.#spliceFromBytes;
+    this.#isBulk = isLarge && count === this.#copyBytes;
+    return bytes.length > 0 ? this.#send(bytes) : 'again';
   }
 
-  /** The end of the source, or something else than a frame in the clear: left for whoever takes the direction back. */
+  #framed(scratch: Buffer, end: number): Buffer {
+    const length = end - frameHeaderBytes;
+    scratch.writeUInt32BE(length, 0);
+    this.moved += length;
+    return scratch.subarray(0, end);
+  }
+
+  /** Moves the contents of frames together. What is no frame in the clear stays unread, and ends the pump. */
+  #deframed(scratch: Buffer, begin: number, end: number): Buffer {
+    let [at, filled] = [begin, begin];
+    while (at < end) {
+      if (this.#left > 0) {
+        const taken = Math.min(this.#left, end - at);
+        if (filled !== at) scratch.copyWithin(filled, at, at + taken);
+        filled += taken;
+        at += taken;
+        this.#left -= taken;
+        continue;
+      }
+      if (!this.#beginFrame(scratch.subarray(at, end))) break;
+      at += frameHeaderBytes;
+    }
+    this.#unread = at < end ? Buffer.from(scratch.subarray(at, end)) : none;
+    this.moved += filled - begin;
+    return scratch.subarray(begin, filled);
+  }
+
+  /** @returns false when the bytes are a partial header, or, which ends the pump, no frame in the clear */
+  #beginFrame(bytes: Buffer): boolean {
+    const isFrame = bytes[0] === 0;
+    if (isFrame && bytes.length < frameHeaderBytes) return false;
+    const length = isFrame ? bytes.readUInt32BE(0) : 0;
+    if (length === 0 || length > maxFrameBytes) {
+      this.#ending = true;
+      return false;
+    }
+    this.#left = this.#frameLength = length;
+    return true;
+  }
+
+  /** The end of the source is left for whoever takes the direction back. */
   #end(): Step {
     this.#ending = true;
     return 'again';
   }
 
+  #send(bytes: Buffer): Step {
+    const sent = this.tools.libc.send(this.order.to, bytes, this.#inPipe > 0);
+    if (sent < 0 && sent !== -errno.EAGAIN) return this.#stop('to', -sent);
+    const rest = bytes.subarray(Math.max(sent, 0));
+    // Others use the memory before this rest is sent.
+    this.#unsent = rest.length === 0 ? none : bytes === this.#unsent ? rest : Buffer.from(rest);
+    return rest.length === 0 ? 'again' : 'blocked';
+  }
+
+  // Through a pipe
+
+  /** Reads no more than the header, so that the frame itself can stay in the kernel. */
   #readHeader(): Step {
-    const next = this.#next;
-    const count = this.libc.receive(this.order.from, next.subarray(this.#nextFilled));
-    if (count === -errno.EAGAIN) {
-      this.#dry = true;
-      return 'again';
-    }
+    const { scratch, libc } = this.tools;
+    const kept = this.#unread.copy(scratch);
+    const count = libc.receive(this.order.from, scratch.subarray(kept, frameHeaderBytes));
+    if (count === -errno.EAGAIN) return this.#wait();
     if (count < 0) return this.#stop('from', -count);
-    this.#nextFilled += count;
-    if (count === 0 || next[0] !== 0) return this.#end();
-    if (this.#nextFilled < next.length) return 'again';
-    const length = next.readUInt32BE(0);
-    if (length === 0 || length > maxFrameBytes) return this.#end();
-    this.#nextFilled = 0;
-    this.#left = length;
+    if (count === 0) return this.#end();
+    const bytes = scratch.subarray(0, kept + count);
+    this.#unread = this.#beginFrame(bytes) ? none : Buffer.from(bytes);
+    if (this.#left > 0) this.#isBulk = this.#left >= this.#spliceFromBytes;
     return 'again';
   }
 
-  #beginFrame(length: number): void {
-    const header = Buffer.allocUnsafe(frameHeaderBytes);
-    header.writeUInt32BE(length);
-    this.#header = header;
-  }
-
-  #write(): Step {
-    const { order, libc } = this;
-    if (this.#header) {
-      const sent = libc.send(order.to, this.#header, true);
-      if (sent === -errno.EAGAIN) return 'blocked';
-      if (sent < 0) return this.#stop('to', -sent);
-      this.#header = sent < this.#header.length ? this.#header.subarray(sent) : undefined;
+  #fill(pipe: Pipe): Step {
+    const { order } = this;
+    const isFrame = order.codec === 'frame';
+    const count = this.tools.libc.splice(order.from, pipe.write, isFrame ? pipe.bytes : this.#left);
+    if (count === -errno.EAGAIN && this.#inPipe > 0) {
+      this.#isFull = true;
       return 'again';
     }
-    const count = libc.splice(order.pipe.read, order.to, this.#inPipe);
+    if (count === -errno.EAGAIN) return this.#wait();
+    if (count < 0) return this.#stop('from', -count);
+    if (count === 0) return this.#end();
+    this.#inPipe += count;
+    this.moved += count;
+    if (isFrame) {
+      this.#unsent = Buffer.allocUnsafe(frameHeaderBytes);
+      this.#unsent.writeUInt32BE(count);
+      this.#isBulk = count >= this.#spliceFromBytes;
+    } else this.#left -= count;
+    return 'again';
+  }
+
+  /** The source is empty: what is in the pipe goes out, and the pump waits. */
+  #wait(): Step {
+    this.#isDry = true;
+    if (this.#inPipe === 0) this.#returnPipe();
+    return 'again';
+  }
+
+  #drain(): Step {
+    const pipe = this.#pipe!;
+    const count = this.tools.libc.splice(pipe.read, this.order.to, this.#inPipe);
     if (count === -errno.EAGAIN) return 'blocked';
     if (count <= 0) return this.#stop('to', count < 0 ? -count : errno.EPIPE);
     this.#inPipe -= count;
-    this.moved += count;
+    if (this.#inPipe > 0) return 'again';
+    this.#isFull = false;
+    if (!this.#isBulk || this.#isDry) this.#returnPipe();
     return 'again';
+  }
+
+  /** Others may need it. */
+  #returnPipe(): void {
+    if (this.#pipe) this.tools.pipes.give(this.#pipe, this.#inPipe);
+    this.#pipe = undefined;
+    this.#inPipe = 0;
   }
 }

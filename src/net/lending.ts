@@ -42,41 +42,70 @@ export interface Lendable {
 interface Handle {
   fd?: number;
   reading?: boolean;
+  readStart?(): number;
+  readStop?(): number;
+}
+
+function handleOf(socket: Socket): Handle | undefined {
+  return (socket as unknown as { _handle?: Handle | null })._handle ?? undefined;
 }
 
 /** The file descriptor of a connected TCP socket; undefined where there is none. */
 export function fileDescriptorOf(socket: Socket): number | undefined {
-  const { fd } = (socket as unknown as { _handle?: Handle | null })._handle ?? {};
+  const fd = handleOf(socket)?.fd;
   return typeof fd === 'number' && fd >= 0 ? fd : undefined;
 }
 
-/**
- * Stops a socket with pooled reads from reading. @returns its file descriptor; undefined when it holds bytes, has ended, or
- * could not be stopped
- */
-export function stopReading(socket: Socket): number | undefined {
+export interface StoppedReads {
+  fd: number;
+  /** Has the socket read again. With pooled reads, `resume` does that. */
+  restart(): void;
+}
+
+/** Stops a socket from reading. @returns undefined when it holds bytes, has ended, or could not be stopped; it is paused then */
+export function stopReading(socket: Socket): StoppedReads | undefined {
+  // Enough with pooled reads only: others would read on into the stream's buffer.
   socket.pause();
-  const { _handle: handle } = socket as unknown as { _handle?: Handle | null };
-  const isQuiet = handle?.reading === false && socket.readableLength === 0 && !socket.readableEnded;
-  return isQuiet && !socket.destroyed ? fileDescriptorOf(socket) : undefined;
+  const handle = handleOf(socket);
+  const fd = fileDescriptorOf(socket);
+  const isQuiet = socket.readableLength === 0 && !socket.readableEnded && !socket.destroyed;
+  if (!isQuiet || fd === undefined || !handle) return undefined;
+  if (handle.reading === false) return { fd, restart() {} };
+  if (handle.reading !== true || !handle.readStart || !handle.readStop) return undefined;
+  handle.reading = false;
+  handle.readStop();
+  // The stream reads ahead after each chunk, even while it is paused, which would start the handle again.
+  socket._read = () => {};
+  return {
+    fd,
+    restart() {
+      delete (socket as Partial<Socket>)._read;
+      if (socket.destroyed || handle.reading) return;
+      handle.reading = true;
+      if (handle.readStart?.() !== 0) socket.destroy();
+    },
+  };
 }
 
 /** A plain TCP socket whose bytes are a connection's own. */
 class LendableSocket implements Lendable {
   readonly canLend = true;
+  #stopped: StoppedReads | undefined;
 
   constructor(private readonly socket: Socket) {}
 
   lendReads(borrower: Borrower): LentReads | undefined {
-    const fd = stopReading(this.socket);
-    if (fd === undefined) return undefined;
+    this.#stopped = stopReading(this.socket);
+    if (!this.#stopped) return undefined;
     // boundary: it only sends a message to a thread.
     this.socket.once('close', () => borrower.recall());
-    return { fd };
+    return { fd: this.#stopped.fd };
   }
 
   /** The caller resumes it. */
-  returnReads(): void {}
+  returnReads(): void {
+    this.#stopped?.restart();
+  }
 
   lendWrites(borrower: Borrower): LentWrites | undefined {
     const { socket } = this;

@@ -7,6 +7,7 @@ import {
   type Lendable,
   type LentReads,
   type LentWrites,
+  type StoppedReads,
   fileDescriptorOf,
   stopReading,
 } from '../net/lending.js';
@@ -77,6 +78,7 @@ export class UnwrappedSession extends Duplex implements ClearFrames, PooledReada
   /** Who reads, or writes, the socket in place of this session. */
   #reader: Borrower | undefined;
   #writer: Borrower | undefined;
+  #stopped: StoppedReads | undefined;
   /** A write that waits for the writer. */
   #held: (() => void) | undefined;
 
@@ -156,20 +158,30 @@ export class UnwrappedSession extends Duplex implements ClearFrames, PooledReada
   /** @see Lendable */
   lendReads(borrower: Borrower): LentReads | undefined {
     const isQuiet = this.#header.length === 0 && this.#record === undefined && this.readableLength === 0;
-    // Only pooled reads can be stopped at once.
-    if (!isQuiet || this.#reads === undefined || this.destroyed) return undefined;
     // Frames in the clear may follow at any time only where none has to be encrypted first.
-    const fd = this.#first.receive === 0 ? stopReading(this.#socket) : undefined;
-    if (fd === undefined) return undefined;
-    this.#reader = borrower;
-    return { fd, left: this.#clearLeft };
+    if (!isQuiet || this.destroyed || this.#first.receive > 0) return undefined;
+    const stopped = stopReading(this.#socket);
+    if (stopped) {
+      this.#reader = borrower;
+      this.#stopped = stopped;
+      return { fd: stopped.fd, left: this.#clearLeft };
+    }
+    this.#readOn();
+    return undefined;
   }
 
   returnReads(left: number, unread: Buffer): void {
     this.#reader = undefined;
     this.#clearLeft = left;
     if (unread.length > 0 && !this.destroyed) this.#take(unread);
-    if (!this.isPaused()) this.#socket.resume();
+    this.#readOn();
+    this.#stopped?.restart();
+    this.#stopped = undefined;
+  }
+
+  /** Only with pooled reads the socket is paused together with this stream; else this stream's buffer takes some first. */
+  #readOn(): void {
+    if (!this.#reads || !this.isPaused()) this.#socket.resume();
   }
 
   lendWrites(borrower: Borrower): LentWrites | undefined {

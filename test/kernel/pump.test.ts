@@ -2,10 +2,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { errno } from '../../src/kernel/libc.js';
-import { Pump } from '../../src/kernel/pump.js';
+import { Pipes } from '../../src/kernel/pipes.js';
+import { type Codec, Pump, type PumpTools } from '../../src/kernel/pump.js';
 
 const none = Buffer.alloc(0);
-const [from, to, pipe] = [3, 4, { read: 5, write: 6 }];
+const [from, to, pipe] = [3, 4, { read: 5, write: 6, bytes: 1_000 }];
+/** Small, so that both ways are taken: through memory, and through a pipe. */
+const copyBytes = 200;
+
+function pumpOn(libc: PumpTools['libc'] & Pick<Simulated, 'read'>, codec: Codec, left = 0, pipes = [pipe]): Pump {
+  const tools = { libc, scratch: Buffer.alloc(4 + copyBytes), pipes: new Pipes(libc, pipes) };
+  return new Pump(tools, { from, to, codec, left });
+}
 
 /** System calls on three queues of bytes, which do as much at a time as `random` allows. */
 class Simulated {
@@ -21,7 +29,15 @@ class Simulated {
   /** Up to `most`; -EAGAIN now and then. */
   #some(most: number): number {
     const draw = this.random();
-    return draw < 0.2 ? -errno.EAGAIN : Math.max(1, Math.ceil(most * draw));
+    if (draw < 0.2) return -errno.EAGAIN;
+    return draw > 0.6 ? most : Math.max(1, Math.ceil(most * draw));
+  }
+
+  read(fd: number, into: Buffer): number {
+    assert.equal(fd, pipe.read);
+    const count = this.pipe.copy(into);
+    this.pipe = this.pipe.subarray(count);
+    return count;
   }
 
   receive(fd: number, into: Buffer): number {
@@ -103,7 +119,7 @@ test('whatever a system call does at a time, frame gives whole frames of the sam
     fc.property(bytes, draws, (content, seed) => {
       const calls = new Simulated(content, drawer(seed));
       calls.ended = true;
-      const pump = new Pump(calls, { from, to, pipe, codec: 'frame', left: 0 });
+      const pump = pumpOn(calls, 'frame');
       runUntilStopped(pump);
       assert.deepEqual(pump.result, { left: 0, unread: none, fault: undefined });
       assert.ok(unframe(calls.sent).equals(content));
@@ -119,7 +135,7 @@ test('whatever a system call does at a time, deframe gives the contents, and giv
       const whole = contents.filter(({ length }) => length > 0);
       const record = Buffer.from('1703030012', 'hex');
       const calls = new Simulated(Buffer.concat([begun, ...whole.map(frame), record]), drawer(seed));
-      const pump = new Pump(calls, { from, to, pipe, codec: 'deframe', left });
+      const pump = pumpOn(calls, 'deframe', left);
       runUntilStopped(pump);
       assert.equal(pump.result!.left, 0);
       assert.equal(pump.result!.fault, undefined);
@@ -129,11 +145,67 @@ test('whatever a system call does at a time, deframe gives the contents, and giv
   );
 });
 
+test('a pump waits only when all that has arrived is passed on, since no event would follow', () => {
+  const arrivals = fc.array(fc.uint8Array({ minLength: 1, maxLength: 700 }), { maxLength: 10 });
+  fc.assert(
+    fc.property(arrivals, fc.constantFrom<Codec>('frame', 'deframe'), (contents, codec) => {
+      const calls = new Simulated(Buffer.alloc(0), () => 1);
+      const pump = pumpOn(calls, codec);
+      const whole: Buffer[] = [];
+      for (const content of contents.map((array) => Buffer.from(array))) {
+        whole.push(content);
+        // Of a frame, a part arrives before the rest.
+        const arriving = codec === 'frame' ? [content] : [frame(content).subarray(0, 3), frame(content).subarray(3)];
+        for (const part of arriving) {
+          calls.source = Buffer.concat([calls.source, part]);
+          while (pump.run());
+          assert.equal(calls.source.length, 0);
+        }
+        const passed = codec === 'frame' ? unframe(calls.sent) : calls.sent;
+        assert.ok(passed.equals(Buffer.concat(whole)));
+      }
+      // The end comes together with the last bytes: there is one event for both.
+      calls.source = codec === 'frame' ? Buffer.from('x') : frame(Buffer.from('x'));
+      calls.ended = true;
+      pump.hangUp();
+      while (pump.run());
+      assert.deepEqual(pump.result, { left: 0, unread: none, fault: undefined });
+    }),
+  );
+});
+
+test('a pump that is dropped leaves its pipe empty to the next, or copies when there is none', () => {
+  const calls = new Simulated(Buffer.alloc(1_200, 0x61), () => 1);
+  const pipes = new Pipes(calls, [pipe]);
+  const tools = { libc: { ...bind(calls), send: () => -errno.EAGAIN }, scratch: Buffer.alloc(4 + copyBytes), pipes };
+  const blocked = new Pump(tools, { from, to, codec: 'deframe', left: 1_000 });
+  blocked.run();
+  // What was copied cannot be sent, and so nothing is in the pipe yet.
+  assert.equal(calls.pipe.length, 0);
+  const sends = {
+    ...bind(calls),
+    splice: (...[source, ...rest]: Parameters<Simulated['splice']>) =>
+      source === from ? calls.splice(source, ...rest) : -errno.EAGAIN,
+  };
+  const holding = new Pump({ ...tools, libc: sends }, { from, to, codec: 'deframe', left: 900 });
+  holding.run();
+  assert.ok(calls.pipe.length > 0);
+  assert.equal(pipes.take(), undefined);
+  holding.drop();
+  assert.equal(calls.pipe.length, 0);
+  assert.deepEqual(pipes.take(), pipe);
+
+  const without = new Simulated(Buffer.alloc(900, 0x61), () => 1);
+  const copying = pumpOn(without, 'deframe', 900, []);
+  while (copying.run());
+  assert.equal(without.sent.length, 900);
+});
+
 test('end stops at the end of a frame, at any moment', () => {
   fc.assert(
     fc.property(bytes, fc.nat(20), draws, (content, turns, seed) => {
       const calls = new Simulated(content, drawer(seed));
-      const pump = new Pump(calls, { from, to, pipe, codec: 'frame', left: 0 });
+      const pump = pumpOn(calls, 'frame');
       for (let turn = 0; turn < turns; turn++) pump.run();
       pump.end();
       runUntilStopped(pump);
@@ -150,7 +222,7 @@ for (const [what, header] of [
 ] as const) {
   test(`deframe stops before ${what}, and gives it back`, () => {
     const calls = new Simulated(Buffer.from(`0000000161${header}`, 'hex'), () => 1);
-    const pump = new Pump(calls, { from, to, pipe, codec: 'deframe', left: 0 });
+    const pump = pumpOn(calls, 'deframe');
     runUntilStopped(pump);
     assert.equal(String(calls.sent), 'a');
     assert.equal(Buffer.concat([pump.result!.unread, calls.source]).toString('hex'), header);
@@ -159,18 +231,19 @@ for (const [what, header] of [
 
 test('a failed call stops the pump with its side and errno', () => {
   const calls = new Simulated(Buffer.from('content'), () => 1);
-  const reset = { ...bind(calls), splice: () => -errno.ECONNRESET };
-  const reading = new Pump(reset, { from, to, pipe, codec: 'frame', left: 0 });
+  const reset = { ...bind(calls), receive: () => -errno.ECONNRESET };
+  const reading = pumpOn(reset, 'frame');
   runUntilStopped(reading);
   assert.deepEqual(reading.result?.fault, { side: 'from', errno: errno.ECONNRESET });
   const broken = { ...bind(calls), send: () => -errno.EPIPE };
-  const writing = new Pump(broken, { from, to, pipe, codec: 'frame', left: 0 });
+  const writing = pumpOn(broken, 'frame');
   runUntilStopped(writing);
   assert.deepEqual(writing.result?.fault, { side: 'to', errno: errno.EPIPE });
 });
 
 function bind(calls: Simulated) {
   return {
+    read: calls.read.bind(calls),
     receive: calls.receive.bind(calls),
     send: calls.send.bind(calls),
     splice: calls.splice.bind(calls),
@@ -179,7 +252,7 @@ function bind(calls: Simulated) {
 
 test('drop stops at once and reports what is left of the frame', () => {
   const calls = new Simulated(Buffer.from('abc'), () => 1);
-  const pump = new Pump(calls, { from, to, pipe, codec: 'deframe', left: 10 });
+  const pump = pumpOn(calls, 'deframe', 10);
   pump.run();
   assert.equal(pump.result, undefined);
   pump.drop();

@@ -146,6 +146,31 @@ for (const engine of ['kernel', 'node'] as const) {
     },
   );
 
+  test(`${engine}: thousands of small questions on one connection are answered, then it ends`, options, async (t) => {
+    const { open } = await bench(t, engine, (socket) => {
+      socket.on('data', (chunk: Buffer) => socket.write(chunk));
+      socket.on('end', () => socket.end('bye'));
+    });
+    for (let connection = 0; connection < 2; connection++) {
+      const visitor = await open();
+      for (let count = 0; count < 1_000; count++) {
+        const question = Buffer.alloc(1 + (count % 200), count);
+        visitor.write(question);
+        for (let bytes = 0; bytes < question.length;) {
+          const [answer] = (await once(visitor, 'data')) as [Buffer];
+          assert.ok(answer.equals(question.subarray(bytes, bytes + answer.length)), `question ${count}`);
+          bytes += answer.length;
+        }
+      }
+      assert.equal(pumps.running, engine === 'node' ? 0 : 2);
+      visitor.end();
+      const [rest] = (await once(visitor, 'data')) as [Buffer];
+      assert.equal(String(rest), 'bye');
+      await closed(visitor);
+    }
+    await until(() => pumps.running === 0);
+  });
+
   test(`${engine}: a bulk upload that ends is answered (half-close)`, options, async (t) => {
     const { open } = await bench(t, engine, (socket) => {
       const up = receive(socket);

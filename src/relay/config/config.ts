@@ -45,7 +45,7 @@ export interface RelayConfig {
   /** Public connections open at once. */
   maxConnectionsPerSource: number;
   maxConnectionsPerLease: number;
-  /** Who moves bulk transfers: splice(2) in threads, where it is available, or Node. */
+  /** Who moves busy connections: system calls in threads, where they are available, or Node. */
   dataPlane: DataPlaneKind;
   dataWorkers: number;
   /** Sign any digest for any lease holder, as older Portal v2 clients need it. */

@@ -157,7 +157,7 @@ export const relaySettings = {
     env: 'DATA_PLANE',
     kind: 'text',
     fallback: 'kernel',
-    help: 'kernel: bulk transfers by splice(2) in threads of their own (Linux); node: by Node alone',
+    help: 'kernel: busy connections by system calls in threads of their own (Linux); node: by Node alone',
   },
   dataWorkers: {
     flag: 'data-workers',

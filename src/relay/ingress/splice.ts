@@ -9,9 +9,12 @@ import type { Bandwidth, Paced, Share } from '../limiters/bandwidth.js';
 /** Most bytes that one direction buffers for a slow side. */
 const maxUnwrittenBytes = 131_072;
 
-/** After this many bytes a direction that could not be lent is tried again, this often. */
-const lendAgainAfterBytes = 4_194_304;
-const maxLendAttempts = 8;
+/**
+ * A direction is lent after this many pieces; a bulk transfer at once. When it cannot be lent, or has come back, it is
+ * tried again after twice as many, so that attempts never cost much.
+ */
+const lendAfterPieces = 32;
+const maxLendAfterPieces = 4_096;
 const nothing = Buffer.alloc(0);
 
 /** Called for bytes as they pass: from `a` to `b`, or back. */
@@ -24,7 +27,7 @@ export interface SpliceMeter {
  * Connects two streams: bytes, end and backpressure of each reach the other, and each direction ends on its own
  * (half-close). When one side fails, the other is destroyed. Settles, and never rejects, when both are closed.
  * @param bandwidth the lease's bandwidth, shared with its other connections
- * @param kernel takes bulk transfers over where both sides can lend their sockets
+ * @param kernel takes directions over that move much, or often, where both sides can lend their sockets
  * @returns the error, unless both directions ended regularly
  */
 export async function splice(
@@ -58,9 +61,9 @@ class Flow implements Paced {
   #reads: Flushable | undefined;
   /** A kernel pump moves the bytes, or is about to. */
   #lent = false;
-  #lendAttempts = 0;
-  /** Bytes since the last attempt. */
-  #sinceAttempt = 0;
+  /** Since the last attempt. */
+  #pieces = 0;
+  #lendAfter = lendAfterPieces;
 
   constructor(
     private readonly from: Duplex,
@@ -94,20 +97,18 @@ class Flow implements Paced {
       if (this.to.writable) this.#write(bytes, release, hasHeadroom);
       else release();
       this.#account(bytes.length);
-      this.#sinceAttempt += bytes.length;
-      if (this.#sinceAttempt >= lendAgainAfterBytes) this.#lendSoon();
     });
     this.#lendSoon();
   }
 
   /** Stops reading, and lends the direction once all that was read is written. */
   #lendSoon(): void {
-    this.#sinceAttempt = 0;
+    this.#pieces = 0;
+    this.#lendAfter = Math.min(this.#lendAfter * 2, maxLendAfterPieces);
     const { kernel, from, to, bandwidth } = this;
-    if (!kernel || !this.#reads || this.#lent || bandwidth.limit !== undefined || !to.writable) return;
+    if (!kernel || this.#lent || bandwidth.limit !== undefined || !to.writable) return;
     const [source, sink] = [lendable(from), lendable(to)];
-    if (!source || !sink || this.#lendAttempts >= maxLendAttempts || !kernel.hasRoom()) return;
-    this.#lendAttempts++;
+    if (!source || !sink || !kernel.hasRoom()) return;
     this.#lent = true;
     from.pause();
     to.write(
@@ -189,6 +190,7 @@ class Flow implements Paced {
     if (this.to.writableNeedDrain && this.to.writableLength >= maxUnwrittenBytes) this.#blocked = true;
     if (this.bandwidth.limit !== undefined && !this.bandwidth.spend(this.share, this, bytes)) this.#held = true;
     if (this.#blocked || this.#held || this.#lent) this.from.pause();
+    if (++this.#pieces >= this.#lendAfter) this.#lendSoon();
   }
 
   #drained(): void {

@@ -21,7 +21,7 @@ export interface VisitorForwarderOptions {
   onOutcome?: OutcomeObserver | undefined;
   /** Answers a signing message of a claimed session. Never throws. */
   sign(message: Buffer, session: SigningSession): Buffer;
-  /** Moves bulk transfers, where it is available. */
+  /** Moves busy connections, where it is available. */
   kernel?: KernelEngine | undefined;
 }
 
