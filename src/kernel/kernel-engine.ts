@@ -3,9 +3,8 @@ import { Worker } from 'node:worker_threads';
 import { guard } from '../util/boundary.js';
 import { fileDescriptors } from '../util/open-files.js';
 import { FileDescriptor } from './file-descriptor.js';
-import { type Libc, KernelError, loadLibc } from './libc.js';
+import { type Libc, KernelError, loadLibc, type Pipe } from './libc.js';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.js';
-import type { Pipe } from './pipes.js';
 import type { Codec, PumpResult } from './pump.js';
 
 /** Most pumps of one worker. */

@@ -1,5 +1,4 @@
 import { createRequire } from 'node:module';
-import type { Pipe } from './pipes.js';
 
 // The only module that calls libc, through the optional package koffi. It gives out numbers, never addresses.
 
@@ -32,6 +31,14 @@ export class KernelError extends Error {
     super(`${syscall} ${code}`);
     this.code = code;
   }
+}
+
+/** A pipe, by its file descriptors. */
+export interface Pipe {
+  read: number;
+  write: number;
+  /** Capacity. */
+  bytes: number;
 }
 
 /** Linux constants, the same on x64 and arm64. */

@@ -1,4 +1,4 @@
-import type { Pipe } from './pipes.js';
+import type { Pipe } from './libc.js';
 import type { PumpOrder, PumpResult } from './pump.js';
 
 // Between the main thread and a data worker. A worker blocks in epoll, so the main thread also signals its eventfd after each

@@ -1,12 +1,4 @@
-import type { Libc } from './libc.js';
-
-/** A pipe, by its file descriptors. */
-export interface Pipe {
-  read: number;
-  write: number;
-  /** Capacity. */
-  bytes: number;
-}
+import type { Libc, Pipe } from './libc.js';
 
 /** The pipes of one thread: a pump has one only while bytes are in it, or about to be. */
 export class Pipes {

@@ -1,6 +1,6 @@
 import { frameHeaderBytes, maxFrameBytes } from '../protocol/frames.js';
-import { errno, type Libc } from './libc.js';
-import type { Pipe, Pipes } from './pipes.js';
+import { errno, type Libc, type Pipe } from './libc.js';
+import type { Pipes } from './pipes.js';
 
 /** Size of a thread's memory for copies, which has room for a frame header before the bytes of a read. */
 export const scratchBytes = frameHeaderBytes + 65_536;
