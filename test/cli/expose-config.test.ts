@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, test, type TestContext } from 'node:test';
@@ -220,9 +220,9 @@ test('when every service is refused, the exit code is 1', async (t) => {
 test('an invalid config file at start, or other flags with --config, is one line on stderr and exit code 2', async (t) => {
   const dir = temporaryDirectory(t);
   const config = join(dir, 'services.toml');
-  writeFileSync(config, 'relays = ["https://a.example"]\n[services.x]\ntarget = "https://x"\n');
+  writeFileSync(config, 'relays = ["https://a.example"]\n[services.x]\ntarget = "ftp://x"\n');
   for (const [args, message] of [
-    [['--config', config], /^portal expose: .*services\.toml: services\.x: target https:\/\/x: visitors' TLS ends/],
+    [['--config', config], /^portal expose: .*services\.toml: services\.x: target ftp:\/\/x: ftp:\/\/ is not/],
     [['--config', join(dir, 'nowhere.toml')], /nowhere\.toml: ENOENT\n$/],
     [['--config', config, '3000'], /--config cannot be combined with "3000"/],
     [['--config', config, '--name', 'x'], /--config cannot be combined with --name/],
@@ -248,6 +248,11 @@ test('top-level options apply to all services, and options of a service override
     target = "http://localhost:3000"
     host_header = "rewrite"
     tags = ["x", "y"]
+    routes = ["/static=./dist", "/api=3001"]
+    allow_ip = ["192.0.2.0/24"]
+    [services.files]
+    target = "unix:./run/app.sock"
+    http = true
     [services.game]
     name = "play"
     udp = 27015
@@ -258,12 +263,16 @@ test('top-level options apply to all services, and options of a service override
     probe = false
     `,
   );
+  mkdirSync(join(dir, 'dist'));
   const services = readExposeConfig(config);
-  assert.deepEqual([...services.keys()], ['shop', 'game']);
+  assert.deepEqual([...services.keys()], ['shop', 'files', 'game']);
   const { name, relay: relays, maxRelays, identityFile, closeGraceMs, metadata, hostHeader } = services.get('shop')!;
   assert.deepEqual([name, relays, maxRelays], ['shop', ['https://a.example', 'https://b.example'], 1]);
   assert.deepEqual([identityFile, closeGraceMs, hostHeader], [join(dir, 'keys', 'me.json'), 3_000, 'rewrite']);
   assert.deepEqual([metadata?.owner, metadata?.tags], ['us', ['x', 'y']]);
+  const { routes, allowIp } = services.get('shop')!;
+  assert.deepEqual([routes, allowIp], [[`/static=${join(dir, 'dist')}`, '/api=3001'], ['192.0.2.0/24']]);
+  assert.equal(services.get('files')!.target, `unix:${join(dir, 'run', 'app.sock')}`);
   const game = services.get('game')!;
   assert.deepEqual([game.name, game.udp, game.tcp, game.target], ['play', 27015, '127.0.0.1:27016', undefined]);
   assert.deepEqual([game.relay, game.discovery, game.maxRelays, game.probe], [['https://c.example'], true, 5, false]);

@@ -169,7 +169,7 @@ test('a usage error is one line on stderr and exit code 2', async (t) => {
     [['expose', '3000'], /--relay URL, or PORTAL_RELAY/],
     [['expose', '3000', '4000', ...to], /"4000"/],
     [['expose', '3000', '--relay', 'http://x'], /begins with https/],
-    [['expose', 'https://localhost', ...to], /TLS ends in the tunnel/],
+    [['expose', 'ftp://localhost', ...to], /ftp:\/\/ is not supported/],
     [['expose', '3000', ...to, '--name', 'a.b'], /not a name/],
     [['expose', '3000', ...to, '--max-relays', 'all'], /--max-relays is a number/],
     [['expose', '3000', ...to, '--max-relays', '17'], /1 to 16 relays/],

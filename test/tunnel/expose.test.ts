@@ -144,7 +144,7 @@ test('a name of another identity ends the tunnel with a clear error', async (t) 
 
 test('invalid options end the tunnel with a one-line error', async () => {
   for (const [options, message] of [
-    [{ target: 'https://localhost:3000' }, /TLS ends in the tunnel/],
+    [{ target: 'ftp://localhost:3000' }, /is not supported/],
     [{ target: 'nonsense' }, /is not 3000/],
     [{ relay: 'http://portal.localhost' }, /https:\/\//],
     [{ name: 'two.labels' }, /not a name/],

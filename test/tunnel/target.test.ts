@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { UsageError } from '../../src/tunnel/index.js';
-import { connectTarget, describeTarget, parseTarget } from '../../src/tunnel/services/upstream/target.js';
+import { connectTarget } from '../../src/tunnel/services/upstream/connect-target.js';
+import { describeTarget, parsePortTarget, parseTarget } from '../../src/tunnel/services/upstream/target.js';
 
 const signal = new AbortController().signal;
 
-test('a target is a port, host:port, [address]:port or http://host[:port]', () => {
+test('a target is a port, host:port, [address]:port, a URL, a Unix socket or a folder', () => {
   for (const [text, host, port] of [
     ['3000', 'localhost', 3000],
     [3000, 'localhost', 3000],
@@ -18,10 +21,16 @@ test('a target is a port, host:port, [address]:port or http://host[:port]', () =
     ['http://localhost:3000/', 'localhost', 3000],
     ['HTTP://host', 'host', 80],
     ['http://[::1]', '::1', 80],
+    ['https://host', 'host', 443],
+    ['https://localhost:8443/', 'localhost', 8443],
   ] as const) {
-    const http = String(text).toLowerCase().startsWith('http') ? { speaksHttp: true } : {};
-    assert.deepEqual(parseTarget(text), { host, port, ...http }, String(text));
+    const [, scheme] = /^(https?):/.exec(String(text).toLowerCase()) ?? [];
+    assert.deepEqual(parseTarget(text), { host, port, ...(scheme && { scheme }) }, String(text));
   }
+  assert.deepEqual(parseTarget('unix:/run/app.sock'), { socketPath: '/run/app.sock' });
+  assert.deepEqual(parseTarget('unix:./app.sock'), { socketPath: './app.sock' });
+  for (const folder of ['./dist', '../dist', '.', '..', '/srv/www']) assert.deepEqual(parseTarget(folder), { folder });
+  assert.deepEqual(parseTarget('~/site'), { folder: join(homedir(), 'site') });
   assert.equal(describeTarget(parseTarget('[::1]:3000')), '[::1]:3000');
 });
 
@@ -41,15 +50,8 @@ test('an invalid target is refused with one line', () => {
       '::1:3000',
       '[::1]',
     ],
-    ...[
-      'https://localhost:3000',
-      'ftp://host:21',
-      'http://host:3000/path',
-      'http://user@host:3000',
-      'host:3000/',
-      'a b:1',
-    ],
-    ...['http://', 'http://:80', 'unix:/run/x.sock'],
+    ...['ftp://host:21', 'http://host:3000/path', 'http://user@host:3000', 'host:3000/', 'a b:1'],
+    ...['http://', 'http://:80', 'unix:', 'unix:app', 'dist', 'unix:/a\0b', 'https://host/path'],
   ]) {
     assert.throws(
       () => parseTarget(text),
@@ -66,7 +68,7 @@ for (const address of ['127.0.0.1', '::1']) {
     const listening = await once(server, 'listening').catch((error: NodeJS.ErrnoException) => error);
     if (listening instanceof Error) return t.skip('this machine has no such address');
     t.after(() => server.close());
-    const socket = await connectTarget(parseTarget((server.address() as AddressInfo).port), signal);
+    const socket = await connectTarget(parsePortTarget((server.address() as AddressInfo).port), signal);
     const [bytes] = (await once(socket, 'data')) as [Buffer];
     assert.equal(bytes.toString(), 'here');
     socket.destroy();
@@ -78,7 +80,7 @@ test('a blocked event loop does not report a running service as down', async (t)
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => server.close());
-  const connecting = connectTarget(parseTarget((server.address() as AddressInfo).port), signal);
+  const connecting = connectTarget(parsePortTarget((server.address() as AddressInfo).port), signal);
   // As many visitors' handshakes at once do: longer than Node gives an address.
   await new Promise((resolve) => setImmediate(resolve));
   for (const until = Date.now() + 400; Date.now() < until;);
@@ -92,7 +94,7 @@ test('a service that is down gives the system error', async () => {
   server.close();
   await once(server, 'close');
   await assert.rejects(connectTarget({ host: '127.0.0.1', port }, signal), { code: 'ECONNREFUSED' });
-  await assert.rejects(connectTarget(parseTarget(port), signal), {
+  await assert.rejects(connectTarget(parsePortTarget(port), signal), {
     message: `localhost:${port} cannot be reached (ECONNREFUSED)`,
   });
   await assert.rejects(connectTarget({ host: '127.0.0.1', port }, AbortSignal.abort(new Error('no more'))), /no more/);

@@ -12,8 +12,8 @@ const help = `Usage: portal expose [TARGET] [--tcp TARGET] [--udp TARGET] --rela
        portal expose --config FILE [--json]
 
 Puts a local service on a public HTTPS name until it is interrupted, on a public TCP or UDP port, or on all of them.
-A target is a port (3000), host:port or [::1]:3000; the first may be http://host:port. Public URLs go to stdout, a
-line each, what happens to stderr.
+TARGET is a port (3000), host:port, [::1]:3000, http://host:port, https://host:port, unix:/path, or a folder whose
+files are served (./dist). Public URLs go to stdout, a line each, what happens to stderr.
 
 ${settingsHelp()}
 

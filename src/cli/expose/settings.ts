@@ -1,6 +1,7 @@
 import { UsageError } from '../../sdk/calls/errors.js';
 import type { ExposeOptions } from '../../tunnel/index.js';
 import { withoutUndefined } from '../../util/without-undefined.js';
+import { mapTargetPath } from '../../tunnel/services/upstream/target.js';
 import { readCertificates } from '../support/files.js';
 
 /** A target is a port or an address; `seconds` and `number` are integers. */
@@ -157,7 +158,7 @@ export const exposeSettings = {
     flag: 'http',
     env: 'PORTAL_HTTP',
     file: 'service',
-    help: "forward requests, not bytes: sets X-Forwarded-For, -Host and -Proto, and drops a visitor's own; the default for http:// targets",
+    help: "forward requests, not bytes: sets X-Forwarded-For, -Host and -Proto, and drops a visitor's own; the default for http:// and https:// targets and folders",
   },
   host_header: {
     kind: 'text',
@@ -166,6 +167,66 @@ export const exposeSettings = {
     env: 'PORTAL_HOST_HEADER',
     file: 'service',
     help: 'the Host header sent to the service, for one that checks it; "rewrite" for its own address; implies --http',
+  },
+  routes: {
+    kind: 'texts',
+    flag: 'route',
+    argument: 'PATH=TARGET',
+    env: 'PORTAL_ROUTES',
+    file: 'service',
+    help: 'another target for a part of the paths, such as /api=http://localhost:3001; may be given several times, the longest path counts',
+  },
+  strip_prefix: {
+    kind: 'switch',
+    flag: 'strip-prefix',
+    env: 'PORTAL_STRIP_PREFIX',
+    file: 'service',
+    help: "take a route's path off before its target gets the request",
+  },
+  spa: {
+    kind: 'switch',
+    flag: 'spa',
+    env: 'PORTAL_SPA',
+    file: 'service',
+    help: 'a folder: answer paths without a file with its index.html',
+  },
+  listing: {
+    kind: 'switch',
+    flag: 'listing',
+    env: 'PORTAL_LISTING',
+    file: 'service',
+    help: 'a folder: list what is in one without index.html',
+  },
+  upstream_ca: {
+    kind: 'text',
+    flag: 'upstream-ca',
+    argument: 'FILE',
+    env: 'PORTAL_UPSTREAM_CA',
+    file: 'service',
+    help: 'PEM certificates to trust for https:// targets instead of the well-known ones',
+  },
+  upstream_insecure: {
+    kind: 'switch',
+    flag: 'upstream-insecure',
+    env: 'PORTAL_UPSTREAM_INSECURE',
+    file: 'service',
+    help: 'accept any certificate of https:// targets',
+  },
+  allow_ip: {
+    kind: 'texts',
+    flag: 'allow-ip',
+    argument: 'CIDR',
+    env: 'PORTAL_ALLOW_IP',
+    file: 'anywhere',
+    help: 'let only visitors from this address or range in; may be given several times',
+  },
+  deny_ip: {
+    kind: 'texts',
+    flag: 'deny-ip',
+    argument: 'CIDR',
+    env: 'PORTAL_DENY_IP',
+    file: 'anywhere',
+    help: 'let no visitor from this address or range in, even where --allow-ip does; may be given several times',
   },
   proxy_protocol: {
     kind: 'switch',
@@ -231,8 +292,8 @@ export function toExposeOptions(given: GivenSettings, { nameOf, pathOf }: ReadCo
   const { description, owner, thumbnail, tags, hide } = given;
   const metadata = withoutUndefined({ description, owner, thumbnail, tags, hide });
   return {
-    target: given.target,
-    tcp: given.tcp,
+    target: given.target === undefined ? undefined : mapTargetPath(given.target, pathOf),
+    tcp: given.tcp === undefined ? undefined : mapTargetPath(given.tcp, pathOf),
     udp: given.udp,
     relay: given.relays ?? [],
     discovery: given.discovery,
@@ -248,9 +309,24 @@ export function toExposeOptions(given: GivenSettings, { nameOf, pathOf }: ReadCo
     ttl: given.ttl,
     http: given.http,
     hostHeader: given.host_header,
+    routes: given.routes?.map((route) => mapRoutePath(route, pathOf)),
+    stripPrefix: given.strip_prefix,
+    spa: given.spa,
+    listing: given.listing,
+    upstreamCa:
+      given.upstream_ca === undefined ? undefined : readCertificates(pathOf(given.upstream_ca), nameOf('upstream_ca')),
+    upstreamInsecure: given.upstream_insecure,
+    allowIp: given.allow_ip,
+    denyIp: given.deny_ip,
     proxyProtocol: given.proxy_protocol,
     closeGraceMs: given.grace === undefined ? undefined : given.grace * 1000,
     probe: given.probe,
     banMitm: given.ban_mitm,
   };
+}
+
+/** A route's target may be a path. */
+function mapRoutePath(route: string, pathOf: (path: string) => string): string {
+  const at = route.indexOf('=') + 1;
+  return route.slice(0, at) + String(mapTargetPath(route.slice(at), pathOf));
 }

@@ -69,6 +69,8 @@ export interface ConnectionReport {
   durationMs: number;
   /** The service did not respond, and the client was told so. */
   unavailable?: true;
+  /** The client's address is not allowed, and the client was told so. */
+  refused?: true;
   /** The error, if it did not end regularly. */
   error?: Error;
 }

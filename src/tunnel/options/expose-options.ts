@@ -4,11 +4,14 @@ import type { Metadata } from '../../sdk/lease/lease-keeper.js';
 import { checkName } from '../../sdk/identity/name.js';
 import { parseRelayUrl } from '../../sdk/calls/relay-url.js';
 import { type RelayTimes } from './relay-times.js';
-import { checkHostHeader } from '../services/http/forwarded-headers.js';
-import { LocalService, type ServiceOptions } from '../services/local-service.js';
 import type { LinkServices } from '../link/relay-link.js';
 import type { ProbeTimes } from '../link/self-probe.js';
-import { describeTarget, parsePortTarget, parseTarget, type Target } from '../services/upstream/target.js';
+import { AddressRules, RestrictedService } from '../services/address-rules.js';
+import type { LocalService } from '../services/local-service.js';
+import { BytesService } from '../services/bytes-service.js';
+import { Upstream } from '../services/upstream/upstream.js';
+import { parsePortTarget, parseStreamTarget } from '../services/upstream/target.js';
+import { needsHttp, type WebOptions, webService } from './web-service.js';
 import { UdpService } from '../services/udp/udp-service.js';
 
 /** How many relays a tunnel uses when discovery finds more than were named. */
@@ -30,13 +33,14 @@ export interface RelayChoice {
   maxRelays?: number | undefined;
 }
 
-export interface ExposeOptions extends RelayChoice {
+export interface ExposeOptions extends RelayChoice, WebOptions {
   /**
-   * The local service behind the public HTTPS name: `3000`, `host:port`, `[::1]:3000` or `http://host:port`. At least
-   * one of `target`, `tcp` and `udp` is required.
+   * The local service behind the public HTTPS name: `3000`, `host:port`, `[::1]:3000`, `http://host:port`,
+   * `https://host:port`, `unix:/path`, or a folder whose files are served: `./dist`. At least one of `target`, `tcp` and
+   * `udp` is required.
    */
   target?: string | number | undefined;
-  /** The local service behind a public TCP port of its own: `22`, `host:port` or `[::1]:22`. */
+  /** The local service behind a public TCP port of its own: `22`, `host:port`, `[::1]:22` or `unix:/path`. */
   tcp?: string | number | undefined;
   /** The local service behind a public UDP port: `53`, `host:port` or `[::1]:53`. */
   udp?: string | number | undefined;
@@ -73,15 +77,13 @@ export interface ExposeOptions extends RelayChoice {
   udpCarrier?: 'auto' | 'quic' | 'ws' | undefined;
   /** Shown in the relay's listings. */
   metadata?: Metadata | undefined;
-  /** Begin each connection to the service with a PROXY protocol v2 header that holds the visitor's address. */
-  proxyProtocol?: boolean | undefined;
   /**
-   * Forward requests instead of bytes, with X-Forwarded-For, -Host and -Proto set and those of the visitor dropped. By
-   * default for `http://` targets, and when `hostHeader` is given.
+   * Addresses and ranges (`192.0.2.1`, `2001:db8::/32`) of the visitors that may use `target` and `tcp`; all by default.
+   * Others get a page that says so (403), or are disconnected.
    */
-  http?: boolean | undefined;
-  /** The Host header that the service receives, for services that check it; `rewrite` for the target's own. */
-  hostHeader?: string | undefined;
+  allowIp?: string[] | undefined;
+  /** Addresses and ranges of visitors that may not, even where `allowIp` has them. */
+  denyIp?: string[] | undefined;
   /** Lease duration to request, in seconds; by default the relay's. Renewed as long as the tunnel runs. */
   ttl?: number | undefined;
   /**
@@ -112,7 +114,7 @@ export interface CheckedOptions extends CheckedRelays {
 }
 
 /**
- * Validates everything that can be checked without I/O.
+ * Validates everything that can be checked without the network; a folder must be there.
  * @throws UsageError with a one-line message
  */
 export function checkExposeOptions(options: ExposeOptions): CheckedOptions {
@@ -146,23 +148,23 @@ function localServices(options: ExposeOptions): LinkServices {
   const { target, tcp, udp, proxyProtocol } = options;
   if (target === undefined && tcp === undefined && udp === undefined)
     throw new UsageError('there is nothing to expose: give a target');
+  if (udp !== undefined && (options.allowIp ?? options.denyIp) !== undefined)
+    throw new UsageError('addresses of UDP peers are not known here: expose UDP by itself, without a list');
   const services: LinkServices = {};
-  if (target !== undefined) {
-    const https = parseTarget(target);
-    services.https = new LocalService(https, serviceOptions(options, https));
-  } else if (options.http === true || options.hostHeader !== undefined) {
+  if (target !== undefined) services.https = restricted(options, webService(options, target));
+  else if (needsHttp(options))
     throw new UsageError('requests are only passed on to an HTTPS target, and none is given');
+  if (tcp !== undefined) {
+    const bytes = new BytesService(new Upstream(parseStreamTarget(tcp), { proxyProtocol }), { raw: true });
+    services.tcp = restricted(options, bytes, { raw: true });
   }
-  if (tcp !== undefined) services.tcp = new LocalService(parsePortTarget(tcp), { proxyProtocol, raw: true });
   if (udp !== undefined) services.udp = new UdpService(parsePortTarget(udp));
   return services;
 }
 
-/** @throws UsageError when the options contradict each other */
-function serviceOptions({ proxyProtocol, http, hostHeader }: ExposeOptions, target: Target): ServiceOptions {
-  if (hostHeader !== undefined && http === false) throw new UsageError('a Host header can only be set over HTTP');
-  const isHttp = http ?? (hostHeader !== undefined || target.speaksHttp === true);
-  if (!isHttp) return { proxyProtocol };
-  const host = hostHeader === 'rewrite' ? describeTarget(target) : hostHeader;
-  return { proxyProtocol, http: { hostHeader: host === undefined ? undefined : checkHostHeader(host) } };
+/** @throws UsageError when an address is not valid */
+function restricted(options: ExposeOptions, service: LocalService, kind?: { raw: true }): LocalService {
+  const { allowIp, denyIp } = options;
+  if (allowIp === undefined && denyIp === undefined) return service;
+  return new RestrictedService(service, new AddressRules({ allowIp, denyIp }), kind);
 }

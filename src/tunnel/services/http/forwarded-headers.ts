@@ -41,12 +41,22 @@ export interface RequestFacts {
   address: string | undefined;
   /** The public name that the visitor connected to; without it every Host is accepted. */
   hostname: string | undefined;
-  /** Host header for the service, in place of the visitor's. */
+}
+
+/** What a request says differently to its service than it came. */
+export interface RequestChanges {
+  /** Host header, in place of the visitor's. */
   hostHeader: string | undefined;
+  /** The part of the path that was taken off. */
+  prefix: string | undefined;
 }
 
 /** The headers of a visitor's request as they are sent to the service. */
-export function requestHeaders(request: IncomingMessage, { address, hostname, hostHeader }: RequestFacts): Headers {
+export function requestHeaders(
+  request: IncomingMessage,
+  { address, hostname }: RequestFacts,
+  { hostHeader, prefix }: RequestChanges,
+): Headers {
   const headers = endToEnd(request);
   for (const name of headers.keys()) if (isForwarding(name)) headers.delete(name);
   // Optional in HTTP/1.0, required in HTTP/1.1.
@@ -58,6 +68,7 @@ export function requestHeaders(request: IncomingMessage, { address, hostname, ho
   set('X-Forwarded-For', address);
   set('X-Forwarded-Host', host);
   set('X-Forwarded-Proto', 'https');
+  set('X-Forwarded-Prefix', prefix);
   // Framing of the body: Content-Length, which `endToEnd` kept, or chunked.
   if ('transfer-encoding' in request.headers) {
     headers.delete('content-length');

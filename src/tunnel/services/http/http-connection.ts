@@ -1,7 +1,7 @@
 import { Agent, type ClientRequest, type IncomingMessage, request as httpRequest, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { guard } from '../../../util/boundary.js';
+import { background, guard } from '../../../util/boundary.js';
 import {
   ambiguity,
   endToEnd,
@@ -12,7 +12,10 @@ import {
   trailersOf,
 } from './forwarded-headers.js';
 import { splice, type SpliceOutcome } from '../upstream/splice-service.js';
-import { answerUnavailable } from './unavailable-page.js';
+import { hostOf } from '../upstream/target.js';
+import { Upstream } from '../upstream/upstream.js';
+import type { Place, Routes } from './routes.js';
+import { answerWithPage, unavailablePage } from './error-pages.js';
 
 /** Of a request or a response. */
 export const maxHttpHeadBytes = 65_536;
@@ -24,15 +27,21 @@ const badRequest = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Len
 /** Idempotent methods (RFC 9110 9.2.2) without a body. */
 const repeatable = new Set(['GET', 'HEAD', 'OPTIONS']);
 
+export interface HttpOptions {
+  routes: Routes;
+  /** Host header for services, in place of the visitor's; `rewrite` for each service's own address. */
+  hostHeader?: string | undefined;
+}
+
 /**
- * One visitor's connection and the one upstream connection that its requests share. The upstream connection is opened
+ * One visitor's connection, and for each service the one upstream connection that its requests share. It is opened
  * for the first request, and again after the service has closed it.
  */
 export class HttpConnection {
   /** Settles when the visitor's connection is closed. */
   readonly over: Promise<SpliceOutcome>;
   readonly #outcome: SpliceOutcome = { received: 0, sent: 0 };
-  readonly #agent: Agent;
+  readonly #agents = new Map<Upstream, Agent>();
   /** Connect errors: the service is down, rather than faulty. */
   readonly #unreachable = new WeakSet<Error>();
   #exchanges = 0;
@@ -41,29 +50,18 @@ export class HttpConnection {
   #idle: NodeJS.Timeout | undefined;
   #joined: Promise<unknown> | undefined;
 
+  /** @param connect opens a connection to a service */
   constructor(
     private readonly visitor: Duplex,
-    connect: () => Promise<Socket>,
+    private readonly connect: (upstream: Upstream) => Promise<Socket>,
     private readonly facts: RequestFacts,
+    private readonly options: HttpOptions,
   ) {
-    this.#agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    type Created = (error: Error | null, socket?: Socket) => void;
-    Object.assign(this.#agent, {
-      createConnection: (_options: unknown, created: Created) => {
-        connect().then(
-          (socket) => created(null, this.#counted(socket)),
-          (error: Error) => {
-            this.#unreachable.add(error);
-            created(error);
-          },
-        );
-      },
-    });
     visitor.on('error', (error) => (this.#outcome.error ??= error));
     this.over = new Promise((resolve) => {
       visitor.once('close', () => {
         clearTimeout(this.#idle);
-        this.#agent.destroy();
+        for (const agent of this.#agents.values()) agent.destroy();
         const over = () => setImmediate(() => resolve(this.#outcome));
         (this.#joined ?? Promise.resolve()).then(over, over);
       });
@@ -75,7 +73,8 @@ export class HttpConnection {
   forward(request: IncomingMessage, response: ServerResponse): void {
     this.#begin(response);
     if (this.#refusal(request, response, ambiguity(request))) return;
-    this.#send(request, response, true);
+    const place = this.#placeOf(request, response);
+    if (place) this.#pass(request, response, place);
   }
 
   /** The visitor's bytes are not valid HTTP. */
@@ -108,12 +107,15 @@ export class HttpConnection {
     this.#begin(response);
     const fault = ambiguity(request) ?? (hasBody(request) ? 'an upgrade with a body' : undefined);
     if (this.#refusal(request, response, fault)) return;
-    if (request.headers.upgrade?.toLowerCase() !== 'websocket') return this.#send(request, response, true);
+    const place = this.#placeOf(request, response);
+    if (!place) return;
+    const isWebSocket = request.headers.upgrade?.toLowerCase() === 'websocket';
+    if (!isWebSocket || !(place.to instanceof Upstream)) return this.#pass(request, response, place);
 
-    const headers = requestHeaders(request, this.facts);
+    const headers = this.#headersFor(request, place, place.to);
     headers.set('connection', { name: 'Connection', values: ['Upgrade'] });
     headers.set('upgrade', { name: 'Upgrade', values: ['websocket'] });
-    const upstream = this.#open(request, headers);
+    const upstream = this.#open(request, place, place.to, headers);
     const join = (answer: IncomingMessage, target: Duplex, rest: Buffer) => {
       if (this.visitor.destroyed || answer.headers.upgrade?.toLowerCase() !== 'websocket') {
         target.destroy();
@@ -151,8 +153,31 @@ export class HttpConnection {
     return true;
   }
 
-  #send(request: IncomingMessage, response: ServerResponse, mayRepeat: boolean): void {
-    const upstream = this.#open(request, requestHeaders(request, this.facts));
+  #placeOf({ url = '/' }: IncomingMessage, response: ServerResponse): Place | undefined {
+    const place = this.options.routes.find(url);
+    if (!place) answerPlainly(response, 404, 'Nothing is served at this path.\n');
+    return place;
+  }
+
+  #pass(request: IncomingMessage, response: ServerResponse, place: Place): void {
+    if (place.to instanceof Upstream) return this.#send(request, response, place, place.to, true);
+    // A body is of no interest; without reading it the next request would not be seen.
+    request.resume();
+    response.once('close', () => (this.#outcome.sent += Number(response.getHeader('content-length') ?? 0)));
+    const { to, url } = place;
+    background('visitor request', () => to.serve(request, response, url));
+  }
+
+  #headersFor(request: IncomingMessage, { stripped }: Place, { target }: Upstream): Headers {
+    const { hostHeader } = this.options;
+    return requestHeaders(request, this.facts, {
+      hostHeader: hostHeader === 'rewrite' ? hostOf(target) : hostHeader,
+      prefix: stripped,
+    });
+  }
+
+  #send(request: IncomingMessage, response: ServerResponse, place: Place, to: Upstream, mayRepeat: boolean): void {
+    const upstream = this.#open(request, place, to, this.#headersFor(request, place, to));
     const speaks11 = request.httpVersion === '1.1';
     let continued = false;
     if (request.headers.expect !== undefined && speaks11) {
@@ -177,7 +202,7 @@ export class HttpConnection {
       // The service closed the connection while the request was being sent.
       const stale = upstream.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
       const canRepeat = mayRepeat && stale && !hasBody(request) && repeatable.has(request.method ?? '');
-      if (canRepeat && !response.headersSent && !response.destroyed) this.#send(request, response, false);
+      if (canRepeat && !response.headersSent && !response.destroyed) this.#send(request, response, place, to, false);
       else this.#fail(response, error);
     });
     upstream.on('error', () => undefined);
@@ -195,15 +220,35 @@ export class HttpConnection {
     request.pipe(upstream);
   }
 
-  #open(request: IncomingMessage, headers: Headers): ClientRequest {
+  #open(request: IncomingMessage, { url }: Place, to: Upstream, headers: Headers): ClientRequest {
     return httpRequest({
-      agent: this.#agent,
+      agent: this.#agentOf(to),
       method: request.method,
-      path: request.url,
+      path: url,
       setHost: false,
       maxHeaderSize: maxHttpHeadBytes,
       headers: asObject(headers),
     });
+  }
+
+  #agentOf(upstream: Upstream): Agent {
+    const held = this.#agents.get(upstream);
+    if (held) return held;
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    type Created = (error: Error | null, socket?: Socket) => void;
+    Object.assign(agent, {
+      createConnection: (_options: unknown, created: Created) => {
+        this.connect(upstream).then(
+          (socket) => created(null, this.#counted(socket)),
+          (error: Error) => {
+            this.#unreachable.add(error);
+            created(error);
+          },
+        );
+      },
+    });
+    this.#agents.set(upstream, agent);
+    return agent;
   }
 
   #answer(request: IncomingMessage, response: ServerResponse, answer: IncomingMessage): void {
@@ -235,7 +280,7 @@ export class HttpConnection {
     if (response.destroyed || response.writableFinished) return;
     this.#outcome.error ??= error;
     if (response.headersSent) response.destroy();
-    else if (this.#unreachable.has(error)) answerUnavailable(response);
+    else if (this.#unreachable.has(error)) answerWithPage(response, unavailablePage);
     else answerPlainly(response, 502, 'The service behind this name broke off, or did not answer in HTTP.\n');
   }
 

@@ -1,35 +1,23 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { guard } from '../../../util/boundary.js';
-import { httpIdleTimeoutMs, maxHttpHeadBytes } from './http-connection.js';
-import { HttpConnection } from './http-connection.js';
-import type { SpliceOutcome } from '../upstream/splice-service.js';
-
-export interface HttpOptions {
-  /** Host header for the service, in place of the visitor's. */
-  hostHeader?: string | undefined;
-}
-
-export interface HttpVisitor {
-  /** Where it is known. */
-  address: string | undefined;
-  /** The public name that the visitor connected to. */
-  hostname: string | undefined;
-  /** A new connection to the service. */
-  connect(): Promise<Socket>;
-  signal: AbortSignal;
-}
+import { HttpConnection, type HttpOptions, httpIdleTimeoutMs, maxHttpHeadBytes } from './http-connection.js';
+import type { LocalService, ServedOutcome, VisitorFacts } from '../local-service.js';
+import type { Upstream } from '../upstream/upstream.js';
 
 /**
  * Forwards visitors' requests to the service one by one, so that headers can be set. Node parses and writes both sides,
  * so that the service sees the same requests as this proxy; bodies are streamed.
  */
-export class HttpForwarder {
+export class HttpForwarder implements LocalService {
   readonly #server: Server;
   readonly #connections = new WeakMap<Duplex, HttpConnection>();
 
-  constructor(private readonly options: HttpOptions) {
+  /** @param upstreams the services that the routes lead to */
+  constructor(
+    readonly upstreams: readonly Upstream[],
+    private readonly options: HttpOptions,
+  ) {
     // The server never listens, so it enforces no timeouts; `HttpConnection` does. This one is only sent in Keep-Alive
     // headers.
     this.#server = createServer({ maxHeaderSize: maxHttpHeadBytes, keepAliveTimeout: httpIdleTimeoutMs });
@@ -59,9 +47,11 @@ export class HttpForwarder {
     );
   }
 
-  /** Serves a visitor's connection until it is closed. Never rejects. */
-  async serve(visitor: Duplex, { address, hostname, connect, signal }: HttpVisitor): Promise<SpliceOutcome> {
-    const connection = new HttpConnection(visitor, connect, { address, hostname, hostHeader: this.options.hostHeader });
+  /** @see LocalService; never rejects */
+  async serve(visitor: Duplex, { addresses, hostname }: VisitorFacts, signal: AbortSignal): Promise<ServedOutcome> {
+    const connect = (upstream: Upstream) => upstream.connect(addresses, signal);
+    const facts = { address: addresses?.source.address, hostname };
+    const connection = new HttpConnection(visitor, connect, facts, this.options);
     this.#connections.set(visitor, connection);
     const cut = () => visitor.destroy();
     signal.addEventListener('abort', cut, { once: true });

@@ -5,7 +5,7 @@ import type { DatagramChannel } from '../../../streams/datagram-channel.js';
 import { decodeDatagram, encodeDatagram } from '../../../protocol/datagram-frame.js';
 import { guard, repeat } from '../../../util/boundary.js';
 import { ServiceHealth } from '../upstream/service-health.js';
-import { describeTarget, type Target } from '../upstream/target.js';
+import { describeTarget, type PortTarget } from '../upstream/target.js';
 import { UdpFlow } from './udp-flow.js';
 
 /**
@@ -41,7 +41,7 @@ export class UdpService extends ServiceHealth {
   /** Index of the target address in use: the next one after this one refuses. */
   #turn = 0;
 
-  constructor(readonly target: Target) {
+  constructor(readonly target: PortTarget) {
     super();
   }
 

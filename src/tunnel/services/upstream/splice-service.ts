@@ -116,7 +116,9 @@ export function splice(visitor: Duplex, target: Socket): Promise<SpliceOutcome> 
     whenClosed(visitor, () => {
       if (!target.destroyed) {
         // A clean end has already ended the target's direction; it may still be sending.
-        if (visitorSpokeLast && !visitor.readableEnded) target.resetAndDestroy();
+        // A Unix socket has no reset.
+        const canReset = target.remoteAddress !== undefined;
+        if (canReset && visitorSpokeLast && !visitor.readableEnded) target.resetAndDestroy();
         else target.destroy();
       }
       onClosed();

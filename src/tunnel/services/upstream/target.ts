@@ -1,53 +1,94 @@
-import { connect, type Socket } from 'node:net';
-import { systemCode, UsageError } from '../../../sdk/calls/errors.js';
-import { addressOptions } from '../../../sdk/transport/loopback.js';
-import { tunnelKeepAliveMs } from '../../../net/tcp-keepalive.js';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { UsageError } from '../../../sdk/calls/errors.js';
 
-const targetConnectTimeoutMs = 10_000;
-
-/** A service that is reached by TCP. */
-export interface Target {
+/** A service that is reached by TCP or UDP. */
+export interface PortTarget {
   /** A hostname or an address, without brackets. */
   readonly host: string;
   readonly port: number;
-  /** It was given as `http://`. */
-  readonly speaksHttp?: true;
+  /** It was given as `http://` or `https://`. */
+  readonly scheme?: 'http' | 'https';
 }
 
-const forms = '3000, host:3000, [::1]:3000 or http://host:3000';
+/** A service that listens on a Unix socket. */
+export interface UnixTarget {
+  readonly socketPath: string;
+}
+
+/** Files that the tunnel serves itself. */
+export interface FolderTarget {
+  readonly folder: string;
+}
+
+export type ConnectTarget = PortTarget | UnixTarget;
+export type Target = ConnectTarget | FolderTarget;
+
+const unixScheme = 'unix:';
+const forms = '3000, host:3000, http://host:3000, https://host:3000, unix:/path or a folder such as ./dist';
+
+/** Maps the path of a Unix socket or folder in a target, and leaves other targets as they are. */
+export function mapTargetPath(target: string | number, map: (path: string) => string): string | number {
+  const text = String(target).trim();
+  if (text.startsWith(unixScheme)) return unixScheme + map(text.slice(unixScheme.length));
+  return isPath(text) ? map(text) : target;
+}
+
+/** `dist` could be a host, so a relative path begins with a dot. */
+function isPath(text: string): boolean {
+  return /^(?:\.{1,2}$|\.{0,2}[/\\]|~[/\\]|[a-z]:[/\\])/i.test(text);
+}
 
 /**
- * Parses the address of the local service: a port of this machine, `host:port`, `[address]:port` or
- * `http://host[:port]`.
+ * Parses the local service: a port of this machine, `host:port`, `[address]:port`, `http://host[:port]`,
+ * `https://host[:port]`, `unix:/path` or a folder.
  * @throws UsageError for anything else
  */
 export function parseTarget(text: string | number): Target {
   const given = String(text).trim();
+  if (given.startsWith(unixScheme)) return parseUnixTarget(given);
+  if (isPath(given)) return { folder: given.startsWith('~') ? join(homedir(), given.slice(1)) : given };
+  return parseAddress(given);
+}
+
+function parseUnixTarget(given: string): UnixTarget {
+  const socketPath = given.slice(unixScheme.length);
+  if (!isPath(socketPath) || socketPath.includes('\0'))
+    throw new UsageError(`target ${JSON.stringify(given)}: give the path of the socket, such as unix:/run/app.sock`);
+  return { socketPath: socketPath.startsWith('~') ? join(homedir(), socketPath.slice(1)) : socketPath };
+}
+
+function parseAddress(given: string): PortTarget {
   if (/^\d+$/.test(given)) return { host: 'localhost', port: checkPort(given, given) };
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(given)?.[1]?.toLowerCase();
-  if (scheme === 'https') {
-    throw new UsageError(
-      `target ${given}: visitors' TLS ends in the tunnel, so give the service's plain http:// address`,
-    );
-  }
-  if (scheme !== undefined && scheme !== 'http')
+  if (scheme !== undefined && scheme !== 'http' && scheme !== 'https')
     throw new UsageError(`target ${given}: ${scheme}:// is not supported: use ${forms}`);
-  const authority = scheme === undefined ? given : given.slice('http://'.length).replace(/\/$/, '');
+  const authority = scheme === undefined ? given : given.slice(`${scheme}://`.length).replace(/\/$/, '');
   const match = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::(\d+))?$/i.exec(authority);
   const host = match?.[1] ?? match?.[2];
-  const port = match?.[3] ?? (scheme === 'http' ? '80' : undefined);
+  const port = match?.[3] ?? (scheme && { http: '80', https: '443' }[scheme]);
   if (host === undefined || port === undefined) throw new UsageError(`target ${JSON.stringify(given)} is not ${forms}`);
-  return { host, port: checkPort(port, given), ...(scheme === 'http' && { speaksHttp: true }) };
+  return { host, port: checkPort(port, given), ...(scheme && { scheme }) };
 }
 
 /**
  * Parses the address of a local service that does not speak HTTP: `22`, `host:port`, `[address]:port`.
  * @throws UsageError for anything else
  */
-export function parsePortTarget(text: string | number): Target {
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(String(text).trim()))
+export function parsePortTarget(text: string | number): PortTarget {
+  const given = String(text).trim();
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(given) || given.startsWith(unixScheme) || isPath(given))
     throw new UsageError(`target ${JSON.stringify(text)} is not 22, host:22 or [::1]:22`);
-  return parseTarget(text);
+  return parseAddress(given);
+}
+
+/**
+ * Parses the address of a local service that is reached by a stream of bytes: as `parsePortTarget`, or `unix:/path`.
+ * @throws UsageError for anything else
+ */
+export function parseStreamTarget(text: string | number): ConnectTarget {
+  const given = String(text).trim();
+  return given.startsWith(unixScheme) ? parseUnixTarget(given) : parsePortTarget(given);
 }
 
 function checkPort(digits: string, target: string): number {
@@ -56,52 +97,15 @@ function checkPort(digits: string, target: string): number {
   return port;
 }
 
-export function describeTarget({ host, port }: Target): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+export function describeTarget(target: Target): string {
+  if ('socketPath' in target) return unixScheme + target.socketPath;
+  if ('folder' in target) return target.folder;
+  return hostOf(target);
 }
 
-/**
- * Connects to the service, trying each of its addresses. The connection allows half-close.
- * @throws Error with the system's `code`; the signal's reason when aborted
- */
-export async function connectTarget(target: Target, signal: AbortSignal): Promise<Socket> {
-  signal.throwIfAborted();
-  const socket = connect({
-    host: target.host,
-    port: target.port,
-    ...addressOptions,
-    allowHalfOpen: true,
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: tunnelKeepAliveMs,
-  });
-  return await new Promise((resolve, reject) => {
-    const settle = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
-      socket.off('connect', onConnect).off('error', unreachable);
-    };
-    const fail = (error: unknown) => {
-      settle();
-      socket.on('error', () => undefined).destroy();
-      reject(error instanceof Error ? error : new Error(String(error)));
-    };
-    const unreachable = (error: Error) => {
-      const code = systemCode(error);
-      const message = `${describeTarget(target)} cannot be reached${code === undefined ? '' : ` (${code})`}`;
-      fail(Object.assign(new Error(message, { cause: error }), { code }));
-    };
-    const onAbort = () => fail(signal.reason);
-    const onConnect = () => {
-      settle();
-      resolve(socket);
-    };
-    const timer = setTimeout(
-      () => unreachable(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })),
-      targetConnectTimeoutMs,
-    );
-    signal.addEventListener('abort', onAbort, { once: true });
-    // boundary: cannot throw.
-    socket.once('connect', onConnect).once('error', unreachable);
-  });
+/** What a request for the target itself has as its Host header. */
+export function hostOf(target: Target): string {
+  if (!('host' in target)) return 'localhost';
+  const { host, port } = target;
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

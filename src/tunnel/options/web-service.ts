@@ -1,0 +1,95 @@
+import { UsageError } from '../../sdk/calls/errors.js';
+import { BytesService } from '../services/bytes-service.js';
+import { FolderServer } from '../services/folder/folder-server.js';
+import { checkHostHeader } from '../services/http/forwarded-headers.js';
+import { HttpForwarder } from '../services/http/http-forwarder.js';
+import { type Answerer, parseRoute, type Route, Routes } from '../services/http/routes.js';
+import type { LocalService } from '../services/local-service.js';
+import { parseTarget, type Target } from '../services/upstream/target.js';
+import { Upstream } from '../services/upstream/upstream.js';
+
+/** How connections and requests reach the service. */
+export interface WebOptions {
+  /** Begin each connection to the service with a PROXY protocol v2 header that holds the visitor's address. */
+  proxyProtocol?: boolean | undefined;
+  /**
+   * Forward requests instead of bytes, with X-Forwarded-For, -Host and -Proto set and those of the visitor dropped. By
+   * default for `http://` and `https://` targets and folders, and when an option needs it.
+   */
+  http?: boolean | undefined;
+  /**
+   * Other services for parts of the paths, such as `/api=http://localhost:3001`: the longest prefix counts. Each target
+   * is one that `target` can be, except that a port means HTTP.
+   */
+  routes?: string[] | undefined;
+  /** Take a route's prefix off the path; it is then sent as `X-Forwarded-Prefix`. */
+  stripPrefix?: boolean | undefined;
+  /** Folders: a path without a file gets the folder's `index.html`, as single-page apps need it. */
+  spa?: boolean | undefined;
+  /** Folders: list what is in one without `index.html`. */
+  listing?: boolean | undefined;
+  /** PEM certificates to trust for `https://` targets instead of the well-known ones. */
+  upstreamCa?: string | Buffer | undefined;
+  /** Accept any certificate of `https://` targets. */
+  upstreamInsecure?: boolean | undefined;
+  /** The Host header that the service receives, for services that check it; `rewrite` for the target's own. */
+  hostHeader?: string | undefined;
+}
+
+/** Whether an option was given that works on requests only. */
+export function needsHttp({ http, hostHeader, routes = [] }: WebOptions): boolean {
+  return http === true || hostHeader !== undefined || routes.length > 0;
+}
+
+/**
+ * What serves the public HTTPS name.
+ * @throws UsageError when a target is invalid, or the options contradict each other
+ */
+export function webService(options: WebOptions, given: string | number): LocalService {
+  const { http, hostHeader, stripPrefix, proxyProtocol } = options;
+  const target = parseTarget(given);
+  if (http === false && (needsHttp(options) || speaksHttp(target)))
+    throw new UsageError('a folder, an https:// target, routes and a Host header need requests: leave http on');
+  const isHttp = http ?? (needsHttp(options) || speaksHttp(target) || isHttpUrl(target));
+  const others = (options.routes ?? []).map(parseRoute);
+  checkPrefixes(others.map(({ prefix }) => prefix));
+  if (!isHttp && !('folder' in target)) {
+    checkFolderOptions(options, []);
+    return new BytesService(new Upstream(target, { proxyProtocol }));
+  }
+  const routes: Route[] = [
+    { prefix: '/', to: answererOf(target, options) },
+    ...others.map((route) => ({ prefix: route.prefix, to: answererOf(parseTarget(route.target), options) })),
+  ];
+  checkFolderOptions(options, routes);
+  const upstreams = routes.map(({ to }) => to).filter((to) => to instanceof Upstream);
+  const host = hostHeader === undefined || hostHeader === 'rewrite' ? hostHeader : checkHostHeader(hostHeader);
+  return new HttpForwarder(upstreams, { routes: new Routes(routes, stripPrefix), hostHeader: host });
+}
+
+/** Bytes alone make no sense for these. */
+function speaksHttp(target: Target): boolean {
+  return 'folder' in target || ('host' in target && target.scheme === 'https');
+}
+
+function isHttpUrl(target: Target): boolean {
+  return 'host' in target && target.scheme === 'http';
+}
+
+function answererOf(target: Target, options: WebOptions): Answerer {
+  const { proxyProtocol, spa, listing, upstreamCa: ca, upstreamInsecure: insecure } = options;
+  if ('folder' in target) return new FolderServer(target.folder, { spa, listing });
+  return new Upstream(target, { proxyProtocol, tls: { ca, insecure } });
+}
+
+function checkPrefixes(prefixes: string[]): void {
+  const twice = prefixes.find((prefix, index) => prefix === '/' || prefixes.indexOf(prefix) !== index);
+  if (twice === '/') throw new UsageError('the route / is the target itself: give the target instead');
+  if (twice !== undefined) throw new UsageError(`the route ${twice} is given twice`);
+}
+
+function checkFolderOptions({ spa, listing }: WebOptions, routes: Route[]): void {
+  const hasFolder = routes.some(({ to }) => to instanceof FolderServer);
+  if (!hasFolder && (spa || listing))
+    throw new UsageError('no folder is exposed: a single-page app and a listing need one');
+}

@@ -1,0 +1,45 @@
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { OnePageServer, unavailablePage } from './http/error-pages.js';
+import type { LocalService, ServedOutcome, VisitorFacts } from './local-service.js';
+import { splice } from './upstream/splice-service.js';
+import type { Upstream } from './upstream/upstream.js';
+
+export interface BytesOptions {
+  /** The protocol is unknown: while the service is down visitors are disconnected instead of shown a page. */
+  raw?: true;
+}
+
+/** Joins visitors' bytes with those of one service. */
+export class BytesService implements LocalService {
+  readonly #page = new OnePageServer(unavailablePage);
+
+  constructor(
+    private readonly upstream: Upstream,
+    private readonly options: BytesOptions = {},
+  ) {}
+
+  get upstreams(): Upstream[] {
+    return [this.upstream];
+  }
+
+  /** @see LocalService */
+  async serve(visitor: Duplex, { addresses }: VisitorFacts, signal: AbortSignal): Promise<ServedOutcome> {
+    let socket: Socket;
+    try {
+      socket = await this.upstream.connect(addresses, signal);
+    } catch {
+      signal.throwIfAborted();
+      if (this.options.raw) visitor.destroy();
+      else await this.#page.serve(visitor);
+      return { received: 0, sent: 0, unavailable: true };
+    }
+    const cut = () => socket.destroy();
+    signal.addEventListener('abort', cut, { once: true });
+    try {
+      return await splice(visitor, socket);
+    } finally {
+      signal.removeEventListener('abort', cut);
+    }
+  }
+}

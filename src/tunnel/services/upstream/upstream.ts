@@ -1,0 +1,41 @@
+import type { Socket } from 'node:net';
+import { type ProxiedAddresses, proxyHeader } from '../../../protocol/proxy-protocol.js';
+import { connectTarget, type UpstreamTls } from './connect-target.js';
+import { ServiceHealth } from './service-health.js';
+import type { ConnectTarget } from './target.js';
+
+export interface UpstreamOptions {
+  /** Each connection to the service begins with a PROXY protocol v2 header that holds the visitor's address. */
+  proxyProtocol?: boolean | undefined;
+  tls?: UpstreamTls | undefined;
+}
+
+/** A service that is connected to, and whether it is up. */
+export class Upstream extends ServiceHealth {
+  constructor(
+    readonly target: ConnectTarget,
+    private readonly options: UpstreamOptions = {},
+  ) {
+    super();
+  }
+
+  /**
+   * A new connection, for one visitor.
+   * @throws the signal's reason when aborted; what `connectTarget` throws
+   */
+  async connect(addresses: ProxiedAddresses | undefined, signal: AbortSignal): Promise<Socket> {
+    let socket: Socket;
+    try {
+      const { tls, proxyProtocol } = this.options;
+      socket = await connectTarget(this.target, signal, {
+        tls,
+        first: proxyProtocol ? proxyHeader(addresses) : undefined,
+      });
+    } catch (error) {
+      if (!signal.aborted) this.failed(error as Error);
+      throw error;
+    }
+    this.answered();
+    return socket;
+  }
+}
