@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -132,6 +133,44 @@ test('ranges, ETag and HEAD work as curl asks for them; other methods are refuse
   );
   // A body is read away, so that the connection goes on.
   assert.match(await curl('-D', '-', '-o', '/dev/null', '--data', 'x'.repeat(100_000)), /^HTTP\/1\.1 405 /);
+});
+
+test('a file that is cut while it is sent ends the connection, so that no later answer is taken for its rest', async (t) => {
+  const { hostname, folder } = await exposed(t);
+  const file = join(folder, 'cut.bin');
+  writeFileSync(file, Buffer.alloc(64_000_000));
+  const visitor = await visitTls(relay, hostname);
+  visitor.on('error', () => {});
+  visitor.write(`GET /cut.bin HTTP/1.1\r\nHost: ${hostname}\r\n\r\nGET /app.js HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`);
+  await once(visitor, 'readable');
+  truncateSync(file, 1_000);
+  const answer = await readAll(visitor);
+  assert.ok(answer.length < 64_000_000);
+  assert.ok(!answer.includes('let a = 1;'));
+});
+
+test('a folder that is a link is followed anew at each request', async (t) => {
+  const directory = temporaryDirectory(t);
+  for (const release of ['one', 'two']) {
+    mkdirSync(join(directory, release));
+    writeFileSync(join(directory, release, 'index.html'), release);
+  }
+  const current = join(directory, 'current');
+  symlinkSync('one', current);
+  const { hostname } = await openTunnel(t, relay, current);
+  assert.equal((await get(relay, hostname)).body, 'one');
+  rmSync(current);
+  symlinkSync('two', current);
+  assert.equal((await get(relay, hostname)).body, 'two');
+});
+
+test('a body that waits for 100 is not asked for, and the connection ends', async (t) => {
+  const { hostname } = await exposed(t);
+  const visitor = await visitTls(relay, hostname);
+  visitor.write(`POST / HTTP/1.1\r\nHost: ${hostname}\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n`);
+  const answer = String(await readAll(visitor));
+  assert.match(answer, /^HTTP\/1\.1 405 /);
+  assert.match(answer, /\r\nConnection: close\r\n/i);
 });
 
 test('with spa, navigations to paths without a file get index.html, and missing files do not', async (t) => {

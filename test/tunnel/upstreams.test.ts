@@ -19,6 +19,7 @@ import {
   temporaryDirectory,
   visitPort,
   visitorOptions,
+  visitTls,
 } from '../support/tunnel.js';
 
 // Services that are not a plain TCP port: HTTPS, Unix sockets, several behind one name.
@@ -56,6 +57,25 @@ test('an https:// service is reached with its CA, by name and by WebSocket', asy
   assert.equal(String(data), 'over TLS');
   socket.close();
   await once(socket, 'close');
+});
+
+test('a visitor who resets a WebSocket to an https:// service amid a message ends that connection alone', async (t) => {
+  const { port, ca } = await httpsService(t, 'localhost');
+  const { hostname, tunnel } = await openTunnel(t, relay, `https://localhost:${port}`, { upstreamCa: ca });
+  const visitor = await visitTls(relay, hostname);
+  visitor.on('error', () => {});
+  const key = Buffer.alloc(16).toString('base64');
+  visitor.write(
+    `GET / HTTP/1.1\r\nHost: ${hostname}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
+  );
+  const [answer] = (await once(visitor, 'data')) as [Buffer];
+  assert.match(String(answer), /^HTTP\/1\.1 101 /);
+  // The head of a masked message of 100 bytes, and no more.
+  visitor.write(Buffer.from([0x81, 0xe4, 0, 0, 0, 0, 0x61]));
+  const over = once(tunnel, 'connection');
+  setImmediate(() => visitor.destroy());
+  await over;
+  assert.equal((await get(relay, hostname)).status, 200);
 });
 
 test('an https:// service whose certificate is not trusted gives 503, and a status that says what to do', async (t) => {

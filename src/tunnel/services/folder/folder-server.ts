@@ -1,6 +1,6 @@
-import { promises as fs, realpathSync, statSync } from 'node:fs';
+import { promises as fs, type ReadStream, statSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { basename, join, relative, resolve, sep } from 'node:path';
+import { basename, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import send from 'send';
 import { systemCode, UsageError } from '../../../sdk/calls/errors.js';
 import { listingPage } from './listing-page.js';
@@ -23,7 +23,7 @@ type Place = { file: string } | { directory: string } | 'missing' | 'forbidden';
  * name begins with a dot, except for `.well-known` (RFC 8615).
  */
 export class FolderServer {
-  readonly #root: string;
+  readonly #path: string;
 
   /** @throws UsageError when it is not a folder that can be read */
   constructor(
@@ -31,8 +31,8 @@ export class FolderServer {
     private readonly options: FolderOptions = {},
   ) {
     try {
-      this.#root = realpathSync(resolve(folder));
-      if (!statSync(this.#root).isDirectory()) throw new UsageError(`target ${folder} is not a folder`);
+      this.#path = resolve(folder);
+      if (!statSync(this.#path).isDirectory()) throw new UsageError(`target ${folder} is not a folder`);
     } catch (error) {
       if (error instanceof UsageError) throw error;
       throw new UsageError(`target ${folder} cannot be read (${systemCode(error)})`, { cause: error });
@@ -53,59 +53,26 @@ export class FolderServer {
       response.setHeader('Allow', 'GET, HEAD');
       return answer(response, 405, 'Files can only be read.\n');
     }
+    // The folder itself may be a link that leads elsewhere from the next release on.
+    const root = await fs.realpath(this.#path);
     const [rawPath = '/', ...query] = url.split('?');
     const path = decodePath(rawPath);
     if (path === undefined) return answer(response, 400, 'This path is not valid.\n');
     // A link may have a name that begins with a dot, and lead to a file whose name does not.
-    const place = isHidden(path.split(/[/\\]/)) ? 'missing' : await this.#find(path);
+    const place = isHidden(path.split(/[/\\]/)) ? 'missing' : await find(root, path);
     if (place === 'forbidden') return answer(response, 403, 'This file may not be read.\n');
-    if (place !== 'missing' && 'file' in place) return this.#send(request, response, place.file);
+    if (place !== 'missing' && 'file' in place) return sendFile(request, response, root, place.file);
     if (place !== 'missing') {
       if (!path.endsWith('/')) return redirect(response, `${lastSegment(rawPath)}/${['', ...query].join('?')}`);
-      const index = await this.#find(`${path}index.html`);
-      if (typeof index === 'object' && 'file' in index) return this.#send(request, response, index.file);
+      const index = await find(root, `${path}index.html`);
+      if (typeof index === 'object' && 'file' in index) return sendFile(request, response, root, index.file);
       if (this.options.listing) return this.#list(response, path, place.directory);
     }
     if (this.options.spa && wantsPage(request, path)) {
-      const index = await this.#find('/index.html');
-      if (typeof index === 'object' && 'file' in index) return this.#send(request, response, index.file);
+      const index = await find(root, '/index.html');
+      if (typeof index === 'object' && 'file' in index) return sendFile(request, response, root, index.file);
     }
     answer(response, 404, 'There is no such file.\n');
-  }
-
-  async #find(path: string): Promise<Place> {
-    try {
-      const real = await fs.realpath(join(this.#root, path));
-      if (!this.#isInside(real)) return 'missing';
-      const stat = await fs.stat(real);
-      if (stat.isDirectory()) return { directory: real };
-      // A named pipe or a device would be read without end.
-      return stat.isFile() && !path.endsWith('/') ? { file: real } : 'missing';
-    } catch (error) {
-      return systemCode(error) === 'EACCES' ? 'forbidden' : 'missing';
-    }
-  }
-
-  /** Also of a link's target, names that begin with a dot stay hidden. */
-  #isInside(real: string): boolean {
-    if (real === this.#root) return true;
-    const within = relative(this.#root, real);
-    return (
-      !within.startsWith(`..${sep}`) &&
-      within !== '..' &&
-      resolve(this.#root, within) === real &&
-      !isHidden(within.split(sep))
-    );
-  }
-
-  #send(request: IncomingMessage, response: ServerResponse, file: string): void {
-    response.setHeader('X-Content-Type-Options', 'nosniff');
-    const path = relative(this.#root, file).split(sep).map(encodeURIComponent).join('/');
-    send(request, `/${path}`, { root: this.#root, dotfiles: 'allow', index: false, cacheControl: false })
-      .on('headers', (headed: ServerResponse) => void headed.setHeader('Cache-Control', 'no-cache'))
-      // boundary: it only answers.
-      .on('error', (error: NodeJS.ErrnoException & { status?: number }) => failed(response, error.status))
-      .pipe(response);
   }
 
   async #list(response: ServerResponse, path: string, directory: string): Promise<void> {
@@ -121,6 +88,50 @@ export class FolderServer {
     });
     response.end(page);
   }
+}
+
+/** Errors that say that a path leads nowhere. */
+const nowhere = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EINVAL']);
+
+/** @throws the system's error when the file cannot be looked at for another reason, such as EMFILE */
+async function find(root: string, path: string): Promise<Place> {
+  try {
+    const real = await fs.realpath(join(root, path));
+    if (!isInside(root, real)) return 'missing';
+    const stat = await fs.stat(real);
+    if (stat.isDirectory()) return { directory: real };
+    // A named pipe or a device would be read without end.
+    return stat.isFile() && !path.endsWith('/') ? { file: real } : 'missing';
+  } catch (error) {
+    const code = systemCode(error) ?? '';
+    if (nowhere.has(code)) return 'missing';
+    if (code === 'EACCES' || code === 'EPERM') return 'forbidden';
+    throw error;
+  }
+}
+
+/** Also of a link's target, names that begin with a dot stay hidden. */
+function isInside(root: string, real: string): boolean {
+  const within = relative(root, real);
+  if (within === '') return true;
+  return within !== '..' && !within.startsWith(`..${sep}`) && !isAbsolute(within) && !isHidden(within.split(sep));
+}
+
+function sendFile(request: IncomingMessage, response: ServerResponse, root: string, file: string): void {
+  response.setHeader('X-Content-Type-Options', 'nosniff');
+  const path = relative(root, file).split(sep).map(encodeURIComponent).join('/');
+  send(request, `/${path}`, { root, dotfiles: 'allow', index: false, cacheControl: false })
+    // boundary: it only sets a header.
+    .on('headers', (headed: ServerResponse) => void headed.setHeader('Cache-Control', 'no-cache'))
+    .on('stream', (stream: ReadStream) => {
+      // The file has become shorter meanwhile: the next response would be read as its rest.
+      stream.once('end', () => {
+        if (stream.bytesRead < Number(response.getHeader('content-length'))) response.destroy();
+      });
+    })
+    // boundary: it only answers.
+    .on('error', (error: NodeJS.ErrnoException & { status?: number }) => failed(response, error.status))
+    .pipe(response);
 }
 
 /** @returns undefined for a path that names no file */

@@ -163,6 +163,8 @@ export class HttpConnection {
     if (place.to instanceof Upstream) return this.#send(request, response, place, place.to, true);
     // A body is of no interest; without reading it the next request would not be seen.
     request.resume();
+    // The visitor may send the body or not, and it could not be told from the next request.
+    if (request.headers.expect !== undefined && !request.complete) response.shouldKeepAlive = false;
     response.once('close', () => (this.#outcome.sent += Number(response.getHeader('content-length') ?? 0)));
     const { to, url } = place;
     background('visitor request', () => to.serve(request, response, url));

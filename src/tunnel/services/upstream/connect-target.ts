@@ -38,12 +38,14 @@ export async function connectTarget(
   { tls, first }: ConnectOptions = {},
 ): Promise<Socket> {
   signal.throwIfAborted();
-  const deadline = new AbortController();
+  // Not AbortSignal.any, which keeps what it has made for as long as the outer signal lives.
+  const over = new AbortController();
+  const onAbort = () => over.abort(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
   const timer = setTimeout(
-    () => deadline.abort(unreachable(target, Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' }))),
+    () => over.abort(unreachable(target, Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' }))),
     targetConnectTimeoutMs,
   );
-  const either = AbortSignal.any([signal, deadline.signal]);
   try {
     const socket = connect({
       ...('host' in target ? { host: target.host, port: target.port, ...addressOptions } : { path: target.socketPath }),
@@ -52,11 +54,12 @@ export async function connectTarget(
       keepAlive: true,
       keepAliveInitialDelay: tunnelKeepAliveMs,
     });
-    await settled(socket, 'connect', either, (error) => unreachable(target, error));
+    await settled(socket, 'connect', over.signal, (error) => unreachable(target, error));
     if (first) socket.write(first);
-    return 'host' in target && target.scheme === 'https' ? await secure(socket, target, either, tls) : socket;
+    return 'host' in target && target.scheme === 'https' ? await secure(socket, target, over.signal, tls) : socket;
   } finally {
     clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import { BulkDetector, PooledReads } from '../../../net/pooled-reads.js';
 import { guard } from '../../../util/boundary.js';
 
@@ -116,8 +117,8 @@ export function splice(visitor: Duplex, target: Socket): Promise<SpliceOutcome> 
     whenClosed(visitor, () => {
       if (!target.destroyed) {
         // A clean end has already ended the target's direction; it may still be sending.
-        // A Unix socket has no reset.
-        const canReset = target.remoteAddress !== undefined;
+        // Only TCP has a reset: not a Unix socket, and not Node's TLS.
+        const canReset = target.remoteAddress !== undefined && !(target instanceof TLSSocket);
         if (canReset && visitorSpokeLast && !visitor.readableEnded) target.resetAndDestroy();
         else target.destroy();
       }
