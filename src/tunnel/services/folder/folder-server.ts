@@ -123,6 +123,7 @@ function sendFile(request: IncomingMessage, response: ServerResponse, root: stri
   send(request, `/${path}`, { root, dotfiles: 'allow', index: false, cacheControl: false })
     // boundary: it only sets a header.
     .on('headers', (headed: ServerResponse) => void headed.setHeader('Cache-Control', 'no-cache'))
+    // boundary: it only ends the response.
     .on('stream', (stream: ReadStream) => {
       // The file has become shorter meanwhile: the next response would be read as its rest.
       stream.once('end', () => {
