@@ -45,7 +45,7 @@ test('Retry-After may be a date', async (t) => {
   assert.ok(error.retryAfterSeconds! >= 58 && error.retryAfterSeconds! <= 61, `${error.retryAfterSeconds}`);
 });
 
-test('control characters in relay messages are removed', async (t) => {
+test('control characters in relay messages are replaced', async (t) => {
   const { relay, client } = await bench(t);
   const message = `\u001b[2Jgone\u202e${'x'.repeat(1000)}`;
   relay.next('domain', say(403, JSON.stringify({ ok: false, error: { code: 'ip_banned', message } })));
