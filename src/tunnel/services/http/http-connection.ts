@@ -22,7 +22,9 @@ export const maxHttpHeadBytes = 65_536;
 /** From the end of one response, or the start of the connection, to the end of the next request head. */
 export const httpIdleTimeoutMs = 75_000;
 
-const badRequest = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
+/** Why the bytes of a visitor were not taken for a request. */
+export type Malformed = 'Bad Request' | 'Request Header Fields Too Large';
+const malformedStatus: Record<Malformed, number> = { 'Bad Request': 400, 'Request Header Fields Too Large': 431 };
 
 /** Idempotent methods (RFC 9110 9.2.2) without a body. */
 const repeatable = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -77,14 +79,15 @@ export class HttpConnection {
     if (place) this.#pass(request, response, place);
   }
 
-  /** The visitor's bytes are not valid HTTP. */
-  malformed(): void {
+  /** The visitor's bytes are not valid HTTP, or too many for a request's head. */
+  malformed(reason: Malformed): void {
     if (this.#exchanges > 0) this.visitor.destroy();
-    else this.#refuse();
+    else this.#refuse(reason);
   }
 
-  #refuse(): void {
-    if (this.visitor.writable) this.visitor.end(badRequest, () => this.visitor.destroy());
+  #refuse(reason: Malformed): void {
+    const answer = `HTTP/1.1 ${malformedStatus[reason]} ${reason}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
+    if (this.visitor.writable) this.visitor.end(answer, () => this.visitor.destroy());
     else this.visitor.destroy();
   }
 
@@ -95,7 +98,7 @@ export class HttpConnection {
   upgrade(request: IncomingMessage, head: Buffer): void {
     // Responses are sent in the order of their requests; a connection cannot switch protocols before they are sent.
     if (this.#answering) {
-      this.#answering.once('close', () => this.#refuse());
+      this.#answering.once('close', () => this.#refuse('Bad Request'));
       return;
     }
     // Node has released the connection, so an ordinary response is its last.
@@ -255,6 +258,8 @@ export class HttpConnection {
 
   #answer(request: IncomingMessage, response: ServerResponse, answer: IncomingMessage): void {
     answer.once('error', (error) => this.#fail(response, error));
+    // The visitor has left: a write would be an error that nobody handles.
+    if (response.destroyed) return void answer.destroy();
     const headers = endToEnd(answer);
     const chunked = request.httpVersion === '1.1' && 'transfer-encoding' in answer.headers && request.method !== 'HEAD';
     if (!chunked) headers.delete('trailer');
@@ -266,8 +271,8 @@ export class HttpConnection {
       this.#fail(response, error as Error);
       return;
     }
-    // A long pause may come before the body.
-    response.flushHeaders();
+    // A long pause may come before the body. `flushHeaders` would encode the bytes of headers as UTF-8 once more.
+    response.write('', 'latin1');
     answer.once('end', () => {
       const trailers = trailersOf(answer);
       if (chunked && trailers.length > 0) response.addTrailers(trailers);

@@ -33,7 +33,10 @@ export class HttpForwarder implements LocalService {
       'clientError',
       guard(
         'visitor error',
-        (_error: Error, socket: Duplex) => this.#connections.get(socket)?.malformed(),
+        ({ code }: NodeJS.ErrnoException, socket: Duplex) =>
+          this.#connections
+            .get(socket)
+            ?.malformed(code === 'HPE_HEADER_OVERFLOW' ? 'Request Header Fields Too Large' : 'Bad Request'),
         (_error, socket) => socket.destroy(),
       ),
     );
