@@ -18,7 +18,7 @@ class DataWorker {
   #busy = new Set<number>();
   #stopped = false;
   #reportedAt = performance.now();
-  #cpuMs = 0;
+  #cpuMs: number;
   /** Nothing was moved before the last report. */
   #isIdle = true;
   readonly #tools: PumpTools;
@@ -32,6 +32,7 @@ class DataWorker {
   ) {
     this.#poll = poll;
     this.#wake = wake;
+    this.#cpuMs = libc.threadCpuMs();
     this.#tools = { libc, scratch: Buffer.allocUnsafeSlow(scratchBytes), pipes: new Pipes(libc, pipes) };
     libc.epollAdd(poll, wake, epoll.IN, wakeData);
   }

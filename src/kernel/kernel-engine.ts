@@ -21,6 +21,11 @@ const openFilesShare = 0.5;
 /** Counting them takes a while. */
 const lookIntervalMs = 100;
 const filesPerPump = 2;
+/** Least interval between two times that a worker gives pumps back. */
+const balanceIntervalMs = 1_000;
+/** After a worker has failed, no other is started for this long. */
+const restartAfterMs = 5_000;
+
 /** Shares of a core that a worker may use. */
 export interface WorkerLoads {
   /** From here on it takes no further pumps, as long as another takes them. */
@@ -29,9 +34,6 @@ export interface WorkerLoads {
   full: number;
 }
 const defaultLoads: WorkerLoads = { busy: 0.7, full: 0.9 };
-const balanceIntervalMs = 1_000;
-/** After a worker has failed, no other is started for this long. */
-const restartAfterMs = 5_000;
 
 export interface PumpRequest {
   /** File descriptors of sockets; they are duplicated, so that the caller may close its own. */

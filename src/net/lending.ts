@@ -70,17 +70,21 @@ export function stopReading(socket: Socket): StoppedReads | undefined {
   const fd = fileDescriptorOf(socket);
   const isQuiet = socket.readableLength === 0 && !socket.readableEnded && !socket.destroyed;
   if (!isQuiet || fd === undefined || !handle) return undefined;
-  if (handle.reading === false) return { fd, restart() {} };
-  if (handle.reading !== true || !handle.readStart || !handle.readStop) return undefined;
-  handle.reading = false;
-  handle.readStop();
+  if (handle.reading === undefined || !handle.readStart || !handle.readStop) return undefined;
+  let isWanted = handle.reading;
+  if (isWanted) {
+    handle.reading = false;
+    handle.readStop();
+  }
   // The stream reads ahead after each chunk, even while it is paused, which would start the handle again.
-  socket._read = () => {};
+  socket._read = () => {
+    isWanted = true;
+  };
   return {
     fd,
     restart() {
       delete (socket as Partial<Socket>)._read;
-      if (socket.destroyed || handle.reading) return;
+      if (!isWanted || socket.destroyed || handle.reading) return;
       handle.reading = true;
       if (handle.readStart?.() !== 0) socket.destroy();
     },
