@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -194,6 +194,43 @@ test('a folder without index.html is listed only where that is asked for, and na
   assert.match(body, /<a href="\.\/%3Cx%3E\.txt">&lt;x&gt;\.txt<\/a>/);
   const root = (await listed.ask('/')).body;
   for (const hidden of ['.env', '.git', '.hidden']) assert.ok(!root.includes(hidden), hidden);
+});
+
+test('a folder of more files than fit is listed in part, and says so', async (t) => {
+  const folder = temporaryDirectory(t);
+  for (let count = 0; count < 1_001; count++) writeFileSync(join(folder, `${count}.txt`), '');
+  const { hostname } = await openTunnel(t, relay, folder, { listing: true });
+  const { body } = await get(relay, hostname);
+  assert.equal(body.split('<li>').length - 1, 1_000);
+  assert.match(body, /There are more files/);
+});
+
+test('pipelined requests for files are answered in order, one open file at a time, and no more than 64 wait', async (t) => {
+  const { hostname, folder } = await exposed(t);
+  writeFileSync(join(folder, 'slow.bin'), Buffer.alloc(30_000_000));
+  const visitor = await visitTls(relay, hostname);
+  visitor.on('error', () => {});
+  const ask = (path: string) => `GET ${path} HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`;
+  const openFiles = () =>
+    readdirSync('/proc/self/fd').filter((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`).startsWith(folder);
+      } catch {
+        return false;
+      }
+    }).length;
+  visitor.write(ask('/slow.bin') + ask('/app.js').repeat(200));
+  await once(visitor, 'readable');
+  assert.ok(process.platform !== 'linux' || openFiles() === 1, `${openFiles()} files`);
+  const answer = String(await readAll(visitor));
+  assert.equal(answer.split('let a = 1;').length - 1, 63);
+  assert.match(answer, /HTTP\/1\.1 503 [^]*Too many requests wait on this connection/);
+});
+
+test('an upgrade to a folder is answered as a request', async (t) => {
+  const { ask } = await exposed(t);
+  const { status, body } = await ask('/app.js', { Connection: 'Upgrade', Upgrade: 'websocket' });
+  assert.deepEqual([status, body], [200, 'let a = 1;']);
 });
 
 test('a route may lead to a folder beside a service, which keeps its requests', async (t) => {

@@ -105,8 +105,8 @@ test('a plain service given as https:// gives 503, and a status that names http:
   const { hostname, statuses } = await openTunnel(t, relay, `https://localhost:${service.port}`);
   assert.equal((await get(relay, hostname)).status, 503);
   assert.match(
-    String(statuses.find(({ state }) => state === 'target_down')?.error),
-    /does not speak TLS .*: give it as http:\/\//,
+    String(statuses.find(({ state }) => state === 'target_down')?.message),
+    /^localhost:\d+ does not speak TLS: give it as http:\/\/; visitors get an error page$/,
   );
 });
 
@@ -200,6 +200,7 @@ test('options that contradict each other are refused with one line', async (t) =
     [3000, { http: false, routes: ['/a=3001'] }, /leave http on/],
     ['https://localhost:1', { http: false }, /leave http on/],
     [3000, { spa: true }, /no folder is exposed/],
+    [3000, { upstreamInsecure: true }, /no https:\/\/ target is exposed/],
     ['/nowhere/at/all', {}, /cannot be read \(ENOENT\)/],
     ['/etc/hostname', {}, /is not a folder/],
     [3000, { allowIp: ['192.0.2.0/33'] }, /not an address or range/],

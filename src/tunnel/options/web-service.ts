@@ -55,6 +55,7 @@ export function webService(options: WebOptions, given: string | number): LocalSe
   checkPrefixes(others.map(({ prefix }) => prefix));
   if (!isHttp && !('folder' in target)) {
     checkFolderOptions(options, []);
+    checkTlsOptions(options, []);
     return new BytesService(new Upstream(target, { proxyProtocol }));
   }
   const routes: Route[] = [
@@ -62,6 +63,7 @@ export function webService(options: WebOptions, given: string | number): LocalSe
     ...others.map((route) => ({ prefix: route.prefix, to: answererOf(parseTarget(route.target), options) })),
   ];
   checkFolderOptions(options, routes);
+  checkTlsOptions(options, routes);
   const upstreams = routes.map(({ to }) => to).filter((to) => to instanceof Upstream);
   const host = hostHeader === undefined || hostHeader === 'rewrite' ? hostHeader : checkHostHeader(hostHeader);
   return new HttpForwarder(upstreams, { routes: new Routes(routes, stripPrefix), hostHeader: host });
@@ -92,4 +94,10 @@ function checkFolderOptions({ spa, listing }: WebOptions, routes: Route[]): void
   const hasFolder = routes.some(({ to }) => to instanceof FolderServer);
   if (!hasFolder && (spa || listing))
     throw new UsageError('no folder is exposed: a single-page app and a listing need one');
+}
+
+function checkTlsOptions({ upstreamCa, upstreamInsecure }: WebOptions, routes: Route[]): void {
+  const hasTls = routes.some(({ to }) => to instanceof Upstream && 'host' in to.target && to.target.scheme === 'https');
+  if (!hasTls && (upstreamCa !== undefined || upstreamInsecure))
+    throw new UsageError('no https:// target is exposed: certificates of services need one');
 }

@@ -76,10 +76,15 @@ export class FolderServer {
   }
 
   async #list(response: ServerResponse, path: string, directory: string): Promise<void> {
-    const entries = await fs.readdir(directory, { withFileTypes: true });
-    const shown = entries.filter(({ name }) => !isHidden([name])).slice(0, maxListed);
-    const names = shown.map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name)).sort();
-    const page = listingPage(path, names);
+    const names: string[] = [];
+    let isCut = false;
+    for await (const entry of await fs.opendir(directory)) {
+      if (isHidden([entry.name])) continue;
+      isCut = names.length === maxListed;
+      if (isCut) break;
+      names.push(entry.isDirectory() ? `${entry.name}/` : entry.name);
+    }
+    const page = listingPage(path, names.sort(), isCut);
     response.writeHead(200, {
       'Content-Type': 'text/html; charset=utf-8',
       'Content-Length': Buffer.byteLength(page),

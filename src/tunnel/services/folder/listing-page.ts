@@ -1,12 +1,16 @@
+import { htmlPage } from '../http/html-page.js';
+
 const escapes: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 
 function escape(text: string): string {
   return text.replace(/[&<>"']/g, (character) => escapes[character] as string);
 }
 
-/** @param names of the folder's entries; a folder's ends with a slash */
-export function listingPage(path: string, names: string[]): string {
-  const title = escape(`Files in ${path}`);
+/**
+ * @param names of the folder's entries; a folder's ends with a slash
+ * @param isCut there are more
+ */
+export function listingPage(path: string, names: string[], isCut: boolean): string {
   const up = path === '/' ? [] : ['../'];
   const items = [...up, ...names].map((name) => {
     const isFolder = name.endsWith('/');
@@ -15,17 +19,6 @@ export function listingPage(path: string, names: string[]): string {
     const link = `./${bare === '..' ? bare : encodeURIComponent(bare)}${isFolder ? '/' : ''}`;
     return `<li><a href="${escape(link)}">${escape(name)}</a>`;
   });
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>${title}</title>
-<body style="font: 1rem/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 48rem; padding: 0 1rem">
-<h1 style="font-size: 1.4rem">${title}</h1>
-<ul>
-${items.join('\n')}
-</ul>
-</body>
-</html>
-`;
+  const more = isCut ? '\n<p>There are more files than are listed here.</p>' : '';
+  return htmlPage(escape(`Files in ${path}`), `<ul>\n${items.join('\n')}\n</ul>${more}`);
 }

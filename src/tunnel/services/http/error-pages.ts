@@ -1,6 +1,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { guard } from '../../../util/boundary.js';
+import { htmlPage } from './html-page.js';
 
 /** How long a visitor may take to fetch a page. */
 const pageTimeoutMs = 15_000;
@@ -27,23 +28,9 @@ export const forbiddenPage: ErrorPage = {
   text: 'The owner of this name does not let your network address in.',
 };
 
-function htmlOf({ title, text }: ErrorPage): string {
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>${title}</title>
-<body style="font: 1rem/1.5 system-ui, sans-serif; margin: 15vh auto; max-width: 32rem; padding: 0 1rem">
-<h1 style="font-size: 1.4rem">${title}</h1>
-<p>${text}</p>
-</body>
-</html>
-`;
-}
-
 /** Answers a request with the page, and closes the connection. */
 export function answerWithPage(response: ServerResponse, page: ErrorPage): void {
-  const html = htmlOf(page);
+  const html = htmlPage(page.title, `<p>${page.text}</p>`);
   response.writeHead(page.status, {
     'Content-Type': 'text/html; charset=utf-8',
     'Content-Length': Buffer.byteLength(html),

@@ -26,6 +26,9 @@ export const httpIdleTimeoutMs = 75_000;
 export type Malformed = 'Bad Request' | 'Request Header Fields Too Large';
 const malformedStatus: Record<Malformed, number> = { 'Bad Request': 400, 'Request Header Fields Too Large': 431 };
 
+/** Most requests of one connection that wait for their answers: each takes memory before anything is written. */
+const maxPipelined = 64;
+
 /** Idempotent methods (RFC 9110 9.2.2) without a body. */
 const repeatable = new Set(['GET', 'HEAD', 'OPTIONS']);
 
@@ -51,6 +54,8 @@ export class HttpConnection {
   #answering: ServerResponse | undefined;
   #idle: NodeJS.Timeout | undefined;
   #joined: Promise<unknown> | undefined;
+  /** Settles when the last answer from a folder is over. */
+  #lastFile: Promise<void> | undefined;
 
   /** @param connect opens a connection to a service */
   constructor(
@@ -74,6 +79,10 @@ export class HttpConnection {
   /** Forwards a request, and its response. */
   forward(request: IncomingMessage, response: ServerResponse): void {
     this.#begin(response);
+    if (this.#exchanges > maxPipelined) {
+      request.resume();
+      return answerPlainly(response, 503, 'Too many requests wait on this connection: send fewer at a time.\n');
+    }
     if (this.#refusal(request, response, ambiguity(request))) return;
     const place = this.#placeOf(request, response);
     if (place) this.#pass(request, response, place);
@@ -168,9 +177,19 @@ export class HttpConnection {
     request.resume();
     // The visitor may send the body or not, and it could not be told from the next request.
     if (request.headers.expect !== undefined && !request.complete) response.shouldKeepAlive = false;
-    response.once('close', () => (this.#outcome.sent += Number(response.getHeader('content-length') ?? 0)));
     const { to, url } = place;
-    background('visitor request', () => to.serve(request, response, url));
+    const before = this.#lastFile;
+    this.#lastFile = new Promise((resolve) => {
+      response.once('close', resolve);
+    });
+    background('visitor request', async () => {
+      // One file is open at a time, however many requests are pipelined.
+      await before;
+      if (!response.destroyed) await to.serve(request, response, url);
+    });
+    response.once('finish', () => {
+      if (request.method !== 'HEAD') this.#outcome.sent += Number(response.getHeader('content-length') ?? 0);
+    });
   }
 
   #headersFor(request: IncomingMessage, { stripped }: Place, { target }: Upstream): Headers {

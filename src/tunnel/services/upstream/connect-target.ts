@@ -22,15 +22,15 @@ export interface ConnectOptions {
   first?: Buffer | undefined;
 }
 
-/** The service's certificate was not accepted: its message says what to do. */
-export class UntrustedServiceError extends Error {
-  override readonly name = 'UntrustedServiceError';
+/** TLS with the service has failed: the message says what to do. */
+export class ServiceTlsError extends Error {
+  override readonly name = 'ServiceTlsError';
 }
 
 /**
  * Connects to the service, trying each of its addresses, with TLS to an `https://` one. A connection without TLS allows
  * half-close.
- * @throws Error with the system's `code`; UntrustedServiceError; the signal's reason when aborted
+ * @throws Error with the system's `code`; ServiceTlsError; the signal's reason when aborted
  */
 export async function connectTarget(
   target: ConnectTarget,
@@ -115,19 +115,21 @@ function unreachable(target: ConnectTarget, error: Error): Error {
 }
 
 /** OpenSSL's names of what is wrong with a certificate, and Node's. */
-const certificateCodes = /^(?:CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT_ALTNAME_INVALID$)/;
+const certificateCodes =
+  /^(?:CERT_|CRL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|INVALID_|HOSTNAME_MISMATCH$|ERR_TLS_CERT_ALTNAME_INVALID$)/;
+/** What came is no TLS record. */
+const noTlsCodes = /^ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST)$/;
 
 function handshakeError(target: PortTarget, error: NodeJS.ErrnoException): Error {
   const code = error.code ?? '';
+  const url = `https://${describeTarget(target)}`;
+  const fault = (message: string) => Object.assign(new ServiceTlsError(message, { cause: error }), { code });
   if (certificateCodes.test(code)) {
     const advice = 'give its CA by --upstream-ca FILE, or accept any certificate by --upstream-insecure';
-    return new UntrustedServiceError(
-      `the certificate of https://${describeTarget(target)} is not valid (${code}): ${advice}`,
-    );
+    return fault(`the certificate of ${url} is not valid (${code}): ${advice}`);
   }
-  if (code.startsWith('ERR_SSL_')) {
-    const message = `${describeTarget(target)} does not speak TLS (${code}): give it as http://`;
-    return Object.assign(new Error(message, { cause: error }), { code });
-  }
+  if (noTlsCodes.test(code)) return fault(`${describeTarget(target)} does not speak TLS: give it as http://`);
+  if (code.startsWith('ERR_SSL_'))
+    return fault(`the TLS handshake with ${url} failed (${code}): see the log of the service`);
   return unreachable(target, error);
 }
