@@ -1,4 +1,4 @@
-import { htmlPage } from '../http/html-page.js';
+import { htmlPage } from '../html-page.js';
 
 const escapes: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 

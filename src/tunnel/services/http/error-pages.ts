@@ -1,7 +1,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { guard } from '../../../util/boundary.js';
-import { htmlPage } from './html-page.js';
+import { htmlPage } from '../html-page.js';
 
 /** How long a visitor may take to fetch a page. */
 const pageTimeoutMs = 15_000;
