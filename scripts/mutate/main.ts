@@ -74,13 +74,9 @@ const rooms: Record<string, { sources: string[]; tests: string[] }> = {
     sources: ['unwrap'],
     tests: ['unwrap/unwrapped-session', 'unwrap/unwrap', 'relay/unwrap', 'tunnel/unwrap'],
   },
-  'http-visit': {
-    sources: [
-      'tunnel/services/http-visit.js',
-      'tunnel/services/http-forwarder.js',
-      'tunnel/services/forwarded-headers.js',
-    ],
-    tests: ['tunnel/http-hostile', 'tunnel/visitor-address'],
+  http: {
+    sources: ['tunnel/services/http'],
+    tests: ['tunnel/http-hostile', 'tunnel/http-messages', 'tunnel/host-rewrite', 'tunnel/visitor-address'],
   },
 };
 

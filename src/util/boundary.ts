@@ -48,7 +48,6 @@ export const boundaryNames = [
   'tls data',
   'service data',
   'service datagram',
-  'service upgrade',
   'udp flow sweep',
   'relay health check',
   'relay search',
@@ -58,8 +57,6 @@ export const boundaryNames = [
   'self-probe',
   'tunnel datagram',
   'visitor request',
-  'visitor upgrade',
-  'visitor error',
 ] as const;
 export type BoundaryName = (typeof boundaryNames)[number];
 

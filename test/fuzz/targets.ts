@@ -36,6 +36,8 @@ import { RecordReader } from '../../src/tls/records/record-reader.js';
 import { TlsServerStream } from '../../src/tls/server/server.js';
 import { parseOpening } from '../../src/protocol/session-opening.js';
 import { UnwrappedSession } from '../../src/unwrap/unwrapped-session.js';
+import { MessageError } from '../../src/tunnel/services/http/message/message-head.js';
+import { parseMessage } from '../support/http-message.js';
 import { type Random, inChunks } from '../tls/mutations.js';
 import { fuzzAddress, fuzzChallengeId, fuzzKey, fuzzRelay, fuzzSecrets, fuzzTime } from './fixtures.js';
 
@@ -148,6 +150,16 @@ function json(input: Buffer): unknown {
   }
 }
 
+function httpMessage(name: string, kind: 'request' | 'response'): Target {
+  return {
+    name,
+    run(input, random) {
+      const outcome = (chunks: Buffer[]) => outcomeOf(() => parseMessage(chunks, kind), MessageError);
+      mustBeEqual(outcome([input]), outcome(inChunks(input, random)));
+    },
+  };
+}
+
 const tokens = new AccessTokens(relayKeyFromHex(fuzzKey), fuzzRelay.origin);
 
 /** Lets every request in, and its sessions go at once. */
@@ -179,6 +191,8 @@ export const targets: Target[] = [
     },
     TlsAlertError,
   ),
+  httpMessage('http-request', 'request'),
+  httpMessage('http-response', 'response'),
   growing('proxy-header', (bytes) => parseProxyHeader(bytes, 'v1 or v2'), ProxyProtocolError),
   growing('session-opening', parseOpening, Error),
   {

@@ -205,7 +205,7 @@ test('a folder of more files than fit is listed in part, and says so', async (t)
   assert.match(body, /There are more files/);
 });
 
-test('pipelined requests for files are answered in order, one open file at a time, and no more than 64 wait', async (t) => {
+test('pipelined requests for files are answered in order, one open file at a time', async (t) => {
   const { hostname, folder } = await exposed(t);
   writeFileSync(join(folder, 'slow.bin'), Buffer.alloc(30_000_000));
   const visitor = await visitTls(relay, hostname);
@@ -219,12 +219,12 @@ test('pipelined requests for files are answered in order, one open file at a tim
         return false;
       }
     }).length;
-  visitor.write(ask('/slow.bin') + ask('/app.js').repeat(200));
+  const last = `GET /app.js HTTP/1.1\r\nHost: ${hostname}\r\nConnection: close\r\n\r\n`;
+  visitor.write(ask('/slow.bin') + ask('/app.js').repeat(199) + last);
   await once(visitor, 'readable');
   assert.ok(process.platform !== 'linux' || openFiles() === 1, `${openFiles()} files`);
   const answer = String(await readAll(visitor));
-  assert.equal(answer.split('let a = 1;').length - 1, 63);
-  assert.match(answer, /HTTP\/1\.1 503 [^]*Too many requests wait on this connection/);
+  assert.equal(answer.split('let a = 1;').length - 1, 200);
 });
 
 test('an upgrade to a folder is answered as a request', async (t) => {

@@ -73,7 +73,6 @@ test('over HTTP the service gets the visitor address, and no forged headers', as
   const { body } = await get(relay, hostname, '/', { headers: spoofed, localAddress: '127.0.0.7' });
   const authority = `${hostname}:${relay.publicPort}`;
   assert.deepEqual(body.split('\n').sort(), [
-    'Connection: keep-alive',
     `Host: ${authority}`,
     'X-Forwarded-For: 127.0.0.7',
     `X-Forwarded-Host: ${authority}`,
@@ -217,7 +216,7 @@ test('ambiguous requests (request smuggling) never reach the service', async (t)
   const chunked = `GET /outer HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n${smuggled.length.toString(16)}\r\n${smuggled}\r\n0\r\n\r\n`;
   assert.deepEqual(await say(hostname, chunked), ['200']);
   const h2c =
-    'GET /h2c HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n';
+    'GET /h2c HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n';
   assert.deepEqual(await say(hostname, h2c), ['200']);
   assert.deepEqual(seen, ['GET /outer undefined', 'GET /h2c undefined']);
 });

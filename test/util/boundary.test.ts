@@ -102,7 +102,7 @@ test('a fault in any handler does not affect the process or other visitors', asy
     malformed: () => write(relay, 'no HTTP at all\r\n\r\n'),
     http: async () => assert.equal((await get(relay, http.hostname)).body, 'web'),
     'http upgrade': () =>
-      visit(relay, http.hostname, 'GET / HTTP/1.1\r\nHost: HOST\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'),
+      visit(relay, http.hostname, 'GET / HTTP/1.1\r\nHost: HOST\r\nConnection: Upgrade, close\r\nUpgrade: x\r\n\r\n'),
     'http switched': async () => {
       const request = 'GET / HTTP/1.1\r\nHost: HOST\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
       assert.match(await visit(relay, http.hostname, request), /switched$/);

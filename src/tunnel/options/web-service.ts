@@ -1,5 +1,6 @@
 import { UsageError } from '../../sdk/calls/errors.js';
 import { BytesService } from '../services/bytes-service.js';
+import { FolderAnswerer } from '../services/folder/folder-answerer.js';
 import { FolderServer } from '../services/folder/folder-server.js';
 import { checkHostHeader } from '../services/http/forwarded-headers.js';
 import { HttpForwarder } from '../services/http/http-forwarder.js';
@@ -80,7 +81,7 @@ function isHttpUrl(target: Target): boolean {
 
 function answererOf(target: Target, options: WebOptions): Answerer {
   const { proxyProtocol, spa, listing, upstreamCa: ca, upstreamInsecure: insecure } = options;
-  if ('folder' in target) return new FolderServer(target.folder, { spa, listing });
+  if ('folder' in target) return new FolderAnswerer(new FolderServer(target.folder, { spa, listing }));
   return new Upstream(target, { proxyProtocol, tls: { ca, insecure } });
 }
 
@@ -91,7 +92,7 @@ function checkPrefixes(prefixes: string[]): void {
 }
 
 function checkFolderOptions({ spa, listing }: WebOptions, routes: Route[]): void {
-  const hasFolder = routes.some(({ to }) => to instanceof FolderServer);
+  const hasFolder = routes.some(({ to }) => to instanceof FolderAnswerer);
   if (!hasFolder && (spa || listing))
     throw new UsageError('no folder is exposed: a single-page app and a listing need one');
 }

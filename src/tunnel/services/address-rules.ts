@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream';
 import { addressList, type AddressList, isCidr } from '../../net/address-list.js';
 import { UsageError } from '../../sdk/calls/errors.js';
-import { forbiddenPage, OnePageServer } from './http/error-pages.js';
+import { forbiddenAnswer } from './http/local-answer.js';
+import { serveAnswer } from './http/serve-answer.js';
 import type { LocalService, ServedOutcome, VisitorFacts } from './local-service.js';
 
 export interface AddressRuleOptions {
@@ -34,8 +35,6 @@ export class AddressRules {
 
 /** A service for some visitors only. */
 export class RestrictedService implements LocalService {
-  readonly #page = new OnePageServer(forbiddenPage);
-
   /** @param options with `raw` the protocol is unknown: visitors are disconnected instead of shown a page */
   constructor(
     private readonly service: LocalService,
@@ -52,7 +51,7 @@ export class RestrictedService implements LocalService {
     if (this.rules.admits(facts.addresses?.source.address)) return await this.service.serve(visitor, facts, signal);
     signal.throwIfAborted();
     if (this.options.raw) visitor.destroy();
-    else await this.#page.serve(visitor);
+    else await serveAnswer(visitor, forbiddenAnswer);
     return { received: 0, sent: 0, refused: true };
   }
 }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { OnePageServer, unavailablePage } from './http/error-pages.js';
+import { unavailableAnswer } from './http/local-answer.js';
+import { serveAnswer } from './http/serve-answer.js';
 import type { LocalService, ServedOutcome, VisitorFacts } from './local-service.js';
 import { splice } from './upstream/splice-service.js';
 import type { Upstream } from './upstream/upstream.js';
@@ -12,8 +13,6 @@ export interface BytesOptions {
 
 /** Joins visitors' bytes with those of one service. */
 export class BytesService implements LocalService {
-  readonly #page = new OnePageServer(unavailablePage);
-
   constructor(
     private readonly upstream: Upstream,
     private readonly options: BytesOptions = {},
@@ -31,7 +30,7 @@ export class BytesService implements LocalService {
     } catch {
       signal.throwIfAborted();
       if (this.options.raw) visitor.destroy();
-      else await this.#page.serve(visitor);
+      else await serveAnswer(visitor, unavailableAnswer);
       return { received: 0, sent: 0, unavailable: true };
     }
     const cut = () => socket.destroy();

@@ -1,9 +1,16 @@
+import type { Duplex } from 'node:stream';
 import { UsageError } from '../../../sdk/calls/errors.js';
-import type { FolderServer } from '../folder/folder-server.js';
-import type { Upstream } from '../upstream/upstream.js';
+import type { ProxiedAddresses } from '../../../protocol/proxy-protocol.js';
 
-/** What answers requests: a service, or the tunnel itself from a folder. */
-export type Answerer = Upstream | FolderServer;
+/** What answers requests in HTTP/1.1: a service, or the tunnel itself from a folder. */
+export interface Answerer {
+  /** Its own, as it sees it. */
+  readonly origin: { scheme: 'http' | 'https'; host: string };
+  /** It can switch to WebSocket. */
+  readonly switchesProtocols: boolean;
+  /** A new connection, for one visitor. @throws the signal's reason when aborted, or why there is none */
+  connect(addresses: ProxiedAddresses | undefined, signal: AbortSignal): Promise<Duplex>;
+}
 
 /** A part of the public name's paths. */
 export interface Route {

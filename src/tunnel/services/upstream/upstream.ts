@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { type ProxiedAddresses, proxyHeader } from '../../../protocol/proxy-protocol.js';
 import { connectTarget, type UpstreamTls } from './connect-target.js';
 import { ServiceHealth } from './service-health.js';
-import type { ConnectTarget } from './target.js';
+import { type ConnectTarget, hostOf } from './target.js';
 
 export interface UpstreamOptions {
   /** Each connection to the service begins with a PROXY protocol v2 header that holds the visitor's address. */
@@ -12,11 +12,19 @@ export interface UpstreamOptions {
 
 /** A service that is connected to, and whether it is up. */
 export class Upstream extends ServiceHealth {
+  readonly switchesProtocols = true;
+
   constructor(
     readonly target: ConnectTarget,
     private readonly options: UpstreamOptions = {},
   ) {
     super();
+  }
+
+  /** @see Answerer */
+  get origin(): { scheme: 'http' | 'https'; host: string } {
+    const scheme = 'host' in this.target ? this.target.scheme : undefined;
+    return { scheme: scheme ?? 'http', host: hostOf(this.target) };
   }
 
   /**
