@@ -91,7 +91,7 @@ export async function exposeService(
 ): Promise<Route> {
   const name = 'bench';
   const flags = ['--relay', relay.url, '--ca', relay.caFile, '--name', name, '--ttl', '3600', '--json'];
-  const args = [...nodeOptions, cli, 'expose', String(servicePort), ...flags];
+  const args = [...nodeOptions, cli, 'expose', String(servicePort), '--raw', ...flags];
   const tunnel = await workshop.start(
     process.execPath,
     [...args, '--identity', workshop.file(`identity-${relay.publicPort}.json`)],

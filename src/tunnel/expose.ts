@@ -9,6 +9,7 @@ import { checkExposeOptions, checkRelays, type ExposeOptions, type RelayChoice }
 import type { LinkServices } from './link/relay-link.js';
 import { RelaySet } from './relays/relay-set.js';
 import { ServiceTlsError } from './services/upstream/connect-target.js';
+import type { Protocol } from './services/upstream/service-health.js';
 import { describeTarget } from './services/upstream/target.js';
 import type { TunnelEnd, TunnelEvents, TunnelReady, TunnelStatus } from './relays/tunnel-events.js';
 
@@ -117,6 +118,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     });
     this.#set = set;
     this.#report(set, services);
+    services.https?.start?.(signal);
     // Deferred, so that the caller can add listeners first.
     signal.addEventListener('abort', () => queueMicrotask(() => this.#leave(set)), { once: true });
     await set.run();
@@ -145,6 +147,9 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
         const what = error instanceof ServiceTlsError ? `${error.message};` : `${target} does not answer:`;
         this.#status({ state: 'target_down', message: `${what} visitors get an error page`, error });
       });
+      service.on('recognised', (protocol) =>
+        this.#status({ state: 'target_protocol', message: `${target} ${protocolTexts[protocol]}` }),
+      );
       service.on('starved', (error) => {
         const message = `too many open files: ${target} could not be reached; raise the limit of this process (ulimit -n)`;
         this.#status({ state: 'too_many_open_files', message, error });
@@ -160,6 +165,12 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     this.emit('status', status);
   }
 }
+
+const protocolTexts: Record<Protocol, string> = {
+  http: 'speaks HTTP: requests are forwarded, with X-Forwarded-For (--raw passes bytes on instead)',
+  bytes: 'does not answer HTTP requests: bytes are passed on (--http forwards requests all the same)',
+  tls: 'speaks TLS, and visitors get no further: expose it as https://',
+};
 
 /**
  * Exposes a local service on one or several relays, until the tunnel is closed, its signal is aborted, or no relay can

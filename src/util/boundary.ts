@@ -47,6 +47,7 @@ export const boundaryNames = [
   'session pool check',
   'tls data',
   'service data',
+  'service protocol',
   'service datagram',
   'udp flow sweep',
   'relay health check',

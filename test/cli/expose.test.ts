@@ -70,7 +70,7 @@ test('piped, stdout is the public URL only, and SIGINT releases the name and exi
 });
 
 test('--json prints one line of JSON on stdout, and events as JSON on stderr', async (t) => {
-  const args = ['127.0.0.1:9', '--relay', relay.url, '--ca', relay.caFile, '--name', 'in-json', '--json'];
+  const args = ['127.0.0.1:9', '--raw', '--relay', relay.url, '--ca', relay.caFile, '--name', 'in-json', '--json'];
   const { child, firstLine, over } = portal(t, ['expose', ...args]);
   const ready = JSON.parse(await firstLine) as Record<string, string>;
   assert.deepEqual(ready, {

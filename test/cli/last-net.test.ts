@@ -29,7 +29,11 @@ async function setUp(t: TestContext, launches: { relay?: object; tunnel?: object
   const settings = ['--drain-timeout', '20'];
   const relay = await startRelayProcess(t, join(directory, 'state'), port, port, settings, launches.relay);
   const requests = new EventEmitter<{ asked: [ServerResponse] }>();
-  const service = await startHttpService(t, (_request, response) => requests.emit('asked', response));
+  const service = await startHttpService(t, (request, response) => {
+    // The tunnel asks what the service speaks.
+    if (request.method === 'HEAD') response.end();
+    else requests.emit('asked', response);
+  });
   const asked = once(requests, 'asked') as Promise<[ServerResponse]>;
   const expose = (identity: string) => ({
     target: service.port,

@@ -88,7 +88,10 @@ export function startTunnel(
   options: Partial<ExposeOptions> = {},
 ): { tunnel: Tunnel; statuses: TunnelStatus[] } {
   const identity = identityFromPrivateKey(freshWallet().privateKey);
-  const tunnel = expose({ target, relay: relay.url, ca: relay.ca, identity, closeGraceMs: 2_000, ...options });
+  // Bytes, unless requests are asked for: a service that is asked what it speaks has one connection more.
+  const isRaw = typeof target === 'number' && !['http', 'hostHeader', 'routes'].some((option) => option in options);
+  const http = isRaw ? false : undefined;
+  const tunnel = expose({ target, relay: relay.url, ca: relay.ca, identity, http, closeGraceMs: 2_000, ...options });
   t.after(() => tunnel.close(0));
   const statuses: TunnelStatus[] = [];
   tunnel.on('status', (status) => statuses.push(status));

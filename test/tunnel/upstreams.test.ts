@@ -110,7 +110,7 @@ test('a plain service given as https:// gives 503, and a status that names http:
   );
 });
 
-for (const http of [true, undefined]) {
+for (const http of [true, false]) {
   test(`a service on a Unix socket is reached ${http ? 'by requests' : 'by bytes'}, and is down while it is gone`, async (t) => {
     const path = join(temporaryDirectory(t), 'app.sock');
     const server = createServer((request, response) =>
@@ -197,8 +197,8 @@ test('options that contradict each other are refused with one line', async (t) =
     [3000, { routes: ['/=3001'] }, /is the target itself/],
     [3000, { routes: ['/a=3001', '/a/=3002'] }, /given twice/],
     [3000, { routes: ['/a=ftp://x'] }, /ftp:\/\/ is not supported/],
-    [3000, { http: false, routes: ['/a=3001'] }, /leave http on/],
-    ['https://localhost:1', { http: false }, /leave http on/],
+    [3000, { http: false, routes: ['/a=3001'] }, /need requests/],
+    ['https://localhost:1', { http: false }, /need requests/],
     [3000, { spa: true }, /no folder is exposed/],
     [3000, { upstreamInsecure: true }, /no https:\/\/ target is exposed/],
     ['/nowhere/at/all', {}, /cannot be read \(ENOENT\)/],

@@ -47,7 +47,7 @@ test('an error of a handler ends only what it was called for, and is reported on
   assert.equal(told.length, 4);
 });
 
-/** Not led through here: they need another Node, or a browser, a bulk transfer, or their timers are rarer than a test may wait. */
+/** Not led through here: they need another Node, or a browser, a bulk transfer, the start of a tunnel, or their timers are rarer than a test may wait. */
 const elsewhere: BoundaryName[] = [
   'browser connection',
   'browser memory check',
@@ -69,6 +69,7 @@ const elsewhere: BoundaryName[] = [
   'session keepalive',
   'session pool check',
   'session silence check',
+  'service protocol',
   'traffic sample',
   'tunnel end',
 ];

@@ -158,7 +158,14 @@ export const exposeSettings = {
     flag: 'http',
     env: 'PORTAL_HTTP',
     file: 'service',
-    help: "forward requests, not bytes: sets X-Forwarded-For, -Host and -Proto, and drops a visitor's own; the default for http:// and https:// targets and folders",
+    help: "forward requests: sets X-Forwarded-For, -Host and -Proto, and drops a visitor's own; the default for http:// and https:// targets, folders, and services that answer a HEAD request in HTTP",
+  },
+  raw: {
+    kind: 'switch',
+    flag: 'raw',
+    env: 'PORTAL_RAW',
+    file: 'service',
+    help: 'forward bytes as they are, whatever the service speaks',
   },
   host_header: {
     kind: 'text',
@@ -289,6 +296,7 @@ export function toExposeOptions(given: GivenSettings, { nameOf, pathOf }: ReadCo
     if (kind === 'seconds' && typeof value === 'number' && (value < least || value > 86_400))
       throw new UsageError(`${nameOf(key)} must be a number of seconds from ${least} to 86400`);
   }
+  if (given.raw && given.http) throw new UsageError(`${nameOf('raw')} and ${nameOf('http')} contradict each other`);
   const { description, owner, thumbnail, tags, hide } = given;
   const metadata = withoutUndefined({ description, owner, thumbnail, tags, hide });
   return {
@@ -307,7 +315,7 @@ export function toExposeOptions(given: GivenSettings, { nameOf, pathOf }: ReadCo
     udpCarrier: given.udp_carrier as ExposeOptions['udpCarrier'],
     metadata: Object.keys(metadata).length === 0 ? undefined : metadata,
     ttl: given.ttl,
-    http: given.http,
+    http: given.raw ? false : given.http,
     hostHeader: given.host_header,
     routes: given.routes?.map((route) => mapRoutePath(route, pathOf)),
     stripPrefix: given.strip_prefix,

@@ -1,5 +1,6 @@
 import { UsageError } from '../../sdk/calls/errors.js';
 import { BytesService } from '../services/bytes-service.js';
+import { DetectedService } from '../services/detected-service.js';
 import { FolderAnswerer } from '../services/folder/folder-answerer.js';
 import { FolderServer } from '../services/folder/folder-server.js';
 import { checkHostHeader } from '../services/http/forwarded-headers.js';
@@ -14,8 +15,9 @@ export interface WebOptions {
   /** Begin each connection to the service with a PROXY protocol v2 header that holds the visitor's address. */
   proxyProtocol?: boolean | undefined;
   /**
-   * Forward requests instead of bytes, with X-Forwarded-For, -Host and -Proto set and those of the visitor dropped. By
-   * default for `http://` and `https://` targets and folders, and when an option needs it.
+   * Forward requests, with X-Forwarded-For, -Host and -Proto set and those of the visitor dropped; false to forward bytes
+   * as they are. By default requests for `http://` and `https://` targets and folders, and when an option needs it; any
+   * other service is asked by a HEAD request, and gets requests if it answers in HTTP.
    */
   http?: boolean | undefined;
   /**
@@ -50,14 +52,18 @@ export function webService(options: WebOptions, given: string | number): LocalSe
   const { http, hostHeader, stripPrefix, proxyProtocol } = options;
   const target = parseTarget(given);
   if (http === false && (needsHttp(options) || speaksHttp(target)))
-    throw new UsageError('a folder, an https:// target, routes and a Host header need requests: leave http on');
-  const isHttp = http ?? (needsHttp(options) || speaksHttp(target) || isHttpUrl(target));
+    throw new UsageError('a folder, an https:// target, routes and a Host header need requests, not raw bytes');
+  const isHttp = http ?? (needsHttp(options) || speaksHttp(target) || isHttpUrl(target) ? true : undefined);
   const others = (options.routes ?? []).map(parseRoute);
   checkPrefixes(others.map(({ prefix }) => prefix));
-  if (!isHttp && !('folder' in target)) {
+  if (isHttp !== true && !('folder' in target)) {
     checkFolderOptions(options, []);
     checkTlsOptions(options, []);
-    return new BytesService(new Upstream(target, { proxyProtocol }));
+    const upstream = new Upstream(target, { proxyProtocol });
+    const bytes = new BytesService(upstream);
+    if (isHttp === false) return bytes;
+    const routes = new Routes([{ prefix: '/', to: upstream }]);
+    return new DetectedService(upstream, { http: new HttpForwarder([upstream], { routes }), bytes });
   }
   const routes: Route[] = [
     { prefix: '/', to: answererOf(target, options) },

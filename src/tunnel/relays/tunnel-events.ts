@@ -34,6 +34,8 @@ export type TunnelState =
   | 'relay_silent'
   /** This relay is not used again: it refuses the tunnel, or it intercepts the traffic. */
   | 'relay_refused'
+  /** It was found out what the service speaks: HTTP or something else. */
+  | 'target_protocol'
   | 'target_down'
   | 'target_up'
   /** This process has no file descriptor left (EMFILE, ENFILE); the service itself may be up. */

@@ -47,6 +47,11 @@ export class RestrictedService implements LocalService {
   }
 
   /** @see LocalService */
+  start(signal: AbortSignal): void {
+    this.service.start?.(signal);
+  }
+
+  /** @see LocalService */
   async serve(visitor: Duplex, facts: VisitorFacts, signal: AbortSignal): Promise<ServedOutcome> {
     if (this.rules.admits(facts.addresses?.source.address)) return await this.service.serve(visitor, facts, signal);
     signal.throwIfAborted();

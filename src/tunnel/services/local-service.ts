@@ -21,6 +21,8 @@ export interface ServedOutcome extends SpliceOutcome {
 export interface LocalService {
   /** The services that it connects to. */
   readonly upstreams: readonly Upstream[];
+  /** Called once, before there are visitors. */
+  start?(signal: AbortSignal): void;
   /**
    * Serves one visitor until the connection closes. Rejects only with the signal's reason; the caller must then destroy
    * the stream.

@@ -4,7 +4,12 @@ import { isOutOfFiles } from '../../../sdk/calls/errors.js';
 /** Shortest interval between reports of a lack of file descriptors. */
 const outOfFilesNoticeMs = 60_000;
 
+/** What a service speaks; `tls` where it was given without `https://`. */
+export type Protocol = 'http' | 'bytes' | 'tls';
+
 export interface ServiceEvents {
+  /** It was found out what the service speaks. */
+  recognised: [protocol: Protocol];
   /** The service stopped responding, or responds again. */
   down: [error: Error];
   up: [];
