@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { createSecureContext } from 'node:tls';
 import { defaultIdentityFile, loadIdentityFile } from '../sdk/identity/identity-file.js';
+import type { Identity } from '../sdk/identity/identity.js';
 import { nameOfAddress } from '../sdk/identity/name.js';
 import { background } from '../util/boundary.js';
 import { closeGraceMs } from './relays/relay-member.js';
@@ -118,7 +120,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     });
     this.#set = set;
     this.#report(set, services);
-    services.https?.start?.(signal);
+    await services.https?.start?.({ signal, secret: () => secretOf(identity) });
     // Deferred, so that the caller can add listeners first.
     signal.addEventListener('abort', () => queueMicrotask(() => this.#leave(set)), { once: true });
     await set.run();
@@ -164,6 +166,12 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   #status(status: TunnelStatus): void {
     this.emit('status', status);
   }
+}
+
+/** Of a key that signs deterministically (RFC 6979) it is the same each time. */
+async function secretOf(identity: Identity): Promise<Buffer> {
+  const signature = await identity.signMessage('portal tunnel: secret for the sessions of its visitors');
+  return createHash('sha256').update(signature).digest();
 }
 
 const protocolTexts: Record<Protocol, string> = {

@@ -48,6 +48,7 @@ export const boundaryNames = [
   'tls data',
   'service data',
   'service protocol',
+  'password check',
   'service datagram',
   'udp flow sweep',
   'relay health check',

@@ -80,6 +80,8 @@ export async function openTunnel(
   return { tunnel, hostname, url, statuses };
 }
 
+const needRequests = ['http', 'hostHeader', 'routes', 'basicAuth', 'oidc', 'wallets', 'webhooks'];
+
 /** The same, not waited for. */
 export function startTunnel(
   t: TestContext,
@@ -89,7 +91,7 @@ export function startTunnel(
 ): { tunnel: Tunnel; statuses: TunnelStatus[] } {
   const identity = identityFromPrivateKey(freshWallet().privateKey);
   // Bytes, unless requests are asked for: a service that is asked what it speaks has one connection more.
-  const isRaw = typeof target === 'number' && !['http', 'hostHeader', 'routes'].some((option) => option in options);
+  const isRaw = typeof target === 'number' && !needRequests.some((option) => option in options);
   const http = isRaw ? false : undefined;
   const tunnel = expose({ target, relay: relay.url, ca: relay.ca, identity, http, closeGraceMs: 2_000, ...options });
   t.after(() => tunnel.close(0));
@@ -128,6 +130,30 @@ export async function get(
   response.setEncoding('utf8');
   for await (const chunk of response) body += chunk as string;
   return { status: response.statusCode as number, headers: response.headers, body };
+}
+
+/** One request with a body. */
+export async function send(
+  relay: TestRelay,
+  hostname: string,
+  path: string,
+  body: string,
+  options: RequestOptions = {},
+): Promise<VisitorAnswer> {
+  const { headers = {}, ...others } = options;
+  const length = 'Transfer-Encoding' in headers ? {} : { 'Content-Length': Buffer.byteLength(body) };
+  const request = httpsRequest(
+    visitorOptions(relay, hostname, path, { ...others, headers: { ...headers, ...length } as Record<string, string> }),
+  );
+  request.on('error', () => {});
+  const answered = once(request, 'response') as Promise<[IncomingMessage]>;
+  if ('Expect' in headers) await once(request, 'continue');
+  request.end(body);
+  const [response] = await answered;
+  let text = '';
+  response.setEncoding('utf8');
+  for await (const chunk of response) text += chunk as string;
+  return { status: response.statusCode as number, headers: response.headers, body: text };
 }
 
 /** A visitor of a public `tcp://` URL, whose two directions end separately. */

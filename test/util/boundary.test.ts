@@ -59,6 +59,7 @@ const elsewhere: BoundaryName[] = [
   'datagram carrier ping',
   'discovery plan',
   'descriptor fetch',
+  'password check',
   'quic datagram',
   'quic session',
   'quic stream',

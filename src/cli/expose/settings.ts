@@ -1,8 +1,9 @@
 import { UsageError } from '../../sdk/calls/errors.js';
 import type { ExposeOptions } from '../../tunnel/index.js';
 import { withoutUndefined } from '../../util/without-undefined.js';
+import { parseWebhook } from '../../tunnel/services/access/webhook-signatures.js';
 import { mapTargetPath } from '../../tunnel/services/upstream/target.js';
-import { readCertificates } from '../support/files.js';
+import { readCertificates, readText } from '../support/files.js';
 
 /** A target is a port or an address; `seconds` and `number` are integers. */
 export type SettingKind = 'text' | 'texts' | 'number' | 'seconds' | 'switch' | 'target';
@@ -235,6 +236,78 @@ export const exposeSettings = {
     file: 'anywhere',
     help: 'let no visitor from this address or range in, even where --allow-ip does; may be given several times',
   },
+  basic_auth: {
+    kind: 'text',
+    flag: 'basic-auth',
+    argument: 'FILE',
+    env: 'PORTAL_BASIC_AUTH',
+    file: 'service',
+    help: 'ask visitors for a user and password of this file, as htpasswd -B writes it',
+  },
+  oidc: {
+    kind: 'text',
+    flag: 'oidc',
+    argument: 'ISSUER',
+    env: 'PORTAL_OIDC',
+    file: 'service',
+    help: 'let visitors sign in with an OpenID provider, such as https://accounts.google.com; it must know the address https://NAME/.portal/oidc/callback',
+  },
+  oidc_client: {
+    kind: 'text',
+    flag: 'oidc-client',
+    argument: 'ID',
+    env: 'PORTAL_OIDC_CLIENT',
+    file: 'service',
+    help: 'client id at that provider',
+  },
+  oidc_secret: {
+    kind: 'text',
+    flag: 'oidc-secret',
+    argument: 'FILE',
+    env: 'PORTAL_OIDC_SECRET',
+    file: 'service',
+    help: 'file of the client secret, where the client has one',
+  },
+  oidc_emails: {
+    kind: 'texts',
+    flag: 'oidc-email',
+    argument: 'ADDRESS',
+    env: 'PORTAL_OIDC_EMAILS',
+    file: 'service',
+    help: "who may come in: an address, @example.com for a domain, or '*' for everybody; may be given several times",
+  },
+  oidc_groups: {
+    kind: 'texts',
+    flag: 'oidc-group',
+    argument: 'GROUP',
+    env: 'PORTAL_OIDC_GROUPS',
+    file: 'service',
+    help: 'members of this group may come in as well; may be given several times',
+  },
+  oidc_scope: {
+    kind: 'text',
+    flag: 'oidc-scope',
+    argument: 'SCOPES',
+    env: 'PORTAL_OIDC_SCOPE',
+    file: 'service',
+    help: 'what is asked of the provider [openid email profile]',
+  },
+  wallets: {
+    kind: 'texts',
+    flag: 'wallet',
+    argument: '0x...',
+    env: 'PORTAL_WALLETS',
+    file: 'service',
+    help: 'let visitors sign in with this Ethereum wallet; may be given several times',
+  },
+  webhooks: {
+    kind: 'texts',
+    flag: 'webhook',
+    argument: 'PATH=KIND:FILE',
+    env: 'PORTAL_WEBHOOKS',
+    file: 'service',
+    help: 'let requests to this path in only if signed by github, stripe, slack or hmac with the secret in this file, such as /hook=github:secret.txt; may be given several times',
+  },
   proxy_protocol: {
     kind: 'switch',
     flag: 'proxy-protocol',
@@ -326,10 +399,37 @@ export function toExposeOptions(given: GivenSettings, { nameOf, pathOf }: ReadCo
     upstreamInsecure: given.upstream_insecure,
     allowIp: given.allow_ip,
     denyIp: given.deny_ip,
+    basicAuth: given.basic_auth === undefined ? undefined : readText(pathOf(given.basic_auth), nameOf('basic_auth')),
+    oidc: oidcOptions(given, { nameOf, pathOf }),
+    wallets: given.wallets,
+    webhooks: given.webhooks?.map((text) => {
+      const { path, kind, file } = parseWebhook(text);
+      return { path, kind, secret: readText(pathOf(file), nameOf('webhooks')).trim() };
+    }),
     proxyProtocol: given.proxy_protocol,
     closeGraceMs: given.grace === undefined ? undefined : given.grace * 1000,
     probe: given.probe,
     banMitm: given.ban_mitm,
+  };
+}
+
+/** @throws UsageError when only a part is given, or the file cannot be read */
+function oidcOptions(given: GivenSettings, { nameOf, pathOf }: ReadContext): ExposeOptions['oidc'] {
+  const parts = ['oidc_client', 'oidc_secret', 'oidc_emails', 'oidc_groups', 'oidc_scope'] as const;
+  if (given.oidc === undefined) {
+    const lone = parts.find((key) => given[key] !== undefined);
+    if (lone !== undefined) throw new UsageError(`${nameOf(lone)} needs ${nameOf('oidc')}: the provider's URL`);
+    return undefined;
+  }
+  if (given.oidc_client === undefined) throw new UsageError(`${nameOf('oidc')} needs ${nameOf('oidc_client')}`);
+  const secret = given.oidc_secret;
+  return {
+    issuer: given.oidc,
+    clientId: given.oidc_client,
+    clientSecret: secret === undefined ? undefined : readText(pathOf(secret), nameOf('oidc_secret')).trim(),
+    emails: given.oidc_emails,
+    groups: given.oidc_groups,
+    scope: given.oidc_scope,
   };
 }
 

@@ -7,11 +7,12 @@ import { checkHostHeader } from '../services/http/forwarded-headers.js';
 import { HttpForwarder } from '../services/http/http-forwarder.js';
 import { type Answerer, parseRoute, type Route, Routes } from '../services/http/routes.js';
 import type { LocalService } from '../services/local-service.js';
+import { type AccessOptions, accessGate } from './access-options.js';
 import { parseTarget, type Target } from '../services/upstream/target.js';
 import { Upstream } from '../services/upstream/upstream.js';
 
 /** How connections and requests reach the service. */
-export interface WebOptions {
+export interface WebOptions extends AccessOptions {
   /** Begin each connection to the service with a PROXY protocol v2 header that holds the visitor's address. */
   proxyProtocol?: boolean | undefined;
   /**
@@ -40,8 +41,10 @@ export interface WebOptions {
 }
 
 /** Whether an option was given that works on requests only. */
-export function needsHttp({ http, hostHeader, routes = [] }: WebOptions): boolean {
-  return http === true || hostHeader !== undefined || routes.length > 0;
+export function needsHttp({ http, hostHeader, routes = [], ...access }: WebOptions): boolean {
+  const { basicAuth, oidc, wallets, webhooks } = access;
+  const isGuarded = [basicAuth, oidc, wallets, webhooks].some((option) => option !== undefined);
+  return http === true || hostHeader !== undefined || routes.length > 0 || isGuarded;
 }
 
 /**
@@ -52,7 +55,9 @@ export function webService(options: WebOptions, given: string | number): LocalSe
   const { http, hostHeader, stripPrefix, proxyProtocol } = options;
   const target = parseTarget(given);
   if (http === false && (needsHttp(options) || speaksHttp(target)))
-    throw new UsageError('a folder, an https:// target, routes and a Host header need requests, not raw bytes');
+    throw new UsageError(
+      'a folder, an https:// target, routes, a Host header and sign-in need requests, not raw bytes',
+    );
   const isHttp = http ?? (needsHttp(options) || speaksHttp(target) || isHttpUrl(target) ? true : undefined);
   const others = (options.routes ?? []).map(parseRoute);
   checkPrefixes(others.map(({ prefix }) => prefix));
@@ -73,7 +78,8 @@ export function webService(options: WebOptions, given: string | number): LocalSe
   checkTlsOptions(options, routes);
   const upstreams = routes.map(({ to }) => to).filter((to) => to instanceof Upstream);
   const host = hostHeader === undefined || hostHeader === 'rewrite' ? hostHeader : checkHostHeader(hostHeader);
-  return new HttpForwarder(upstreams, { routes: new Routes(routes, stripPrefix), hostHeader: host });
+  const gate = accessGate(options);
+  return new HttpForwarder(upstreams, { routes: new Routes(routes, stripPrefix), hostHeader: host, gate });
 }
 
 /** Bytes alone make no sense for these. */

@@ -3,7 +3,7 @@ import { addressList, type AddressList, isCidr } from '../../net/address-list.js
 import { UsageError } from '../../sdk/calls/errors.js';
 import { forbiddenAnswer } from './http/local-answer.js';
 import { serveAnswer } from './http/serve-answer.js';
-import type { LocalService, ServedOutcome, VisitorFacts } from './local-service.js';
+import type { LocalService, ServedOutcome, ServiceContext, VisitorFacts } from './local-service.js';
 
 export interface AddressRuleOptions {
   /** Addresses and ranges of the visitors that may come in; all when it is absent. */
@@ -47,8 +47,8 @@ export class RestrictedService implements LocalService {
   }
 
   /** @see LocalService */
-  start(signal: AbortSignal): void {
-    this.service.start?.(signal);
+  async start(context: ServiceContext): Promise<void> {
+    await this.service.start?.(context);
   }
 
   /** @see LocalService */

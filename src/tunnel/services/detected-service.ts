@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { background } from '../../util/boundary.js';
 import { serveAnswer } from './http/serve-answer.js';
 import { unavailableAnswer } from './http/local-answer.js';
-import type { LocalService, ServedOutcome, VisitorFacts } from './local-service.js';
+import type { LocalService, ServedOutcome, ServiceContext, VisitorFacts } from './local-service.js';
 import type { Protocol } from './upstream/service-health.js';
 import type { Upstream } from './upstream/upstream.js';
 
@@ -33,10 +33,11 @@ export class DetectedService implements LocalService {
   }
 
   /** @see LocalService */
-  start(signal: AbortSignal): void {
+  start({ signal }: ServiceContext): Promise<void> {
     background('service protocol', async () => {
       await this.#detected(signal).catch(() => undefined);
     });
+    return Promise.resolve();
   }
 
   /** @see LocalService */

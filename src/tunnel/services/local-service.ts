@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { ProxiedAddresses } from '../../protocol/proxy-protocol.js';
+import type { GateContext } from './http/gate.js';
 import type { SpliceOutcome } from './upstream/splice-service.js';
 import type { Upstream } from './upstream/upstream.js';
 
@@ -17,12 +18,17 @@ export interface ServedOutcome extends SpliceOutcome {
   refused?: true;
 }
 
+export interface ServiceContext extends GateContext {
+  /** Aborted when the tunnel closes. */
+  signal: AbortSignal;
+}
+
 /** What is served locally behind the tunnel. */
 export interface LocalService {
   /** The services that it connects to. */
   readonly upstreams: readonly Upstream[];
   /** Called once, before there are visitors. */
-  start?(signal: AbortSignal): void;
+  start?(context: ServiceContext): Promise<void>;
   /**
    * Serves one visitor until the connection closes. Rejects only with the signal's reason; the caller must then destroy
    * the stream.

@@ -10,6 +10,7 @@ import {
   type RequestFacts,
   requestFields,
 } from './forwarded-headers.js';
+import type { BodyCheck, Gate, Verdict } from './gate.js';
 import { type LocalAnswer, plainAnswer, unavailableAnswer } from './local-answer.js';
 import { type Field, field, valueOf } from './message/fields.js';
 import { BodyReader, type Framing, requestFraming, writeChunk } from './message/message-body.js';
@@ -17,19 +18,6 @@ import { MessageError, type RequestHead, type ResponseHead, writeHead } from './
 import { Origins } from './origins.js';
 import type { Answerer, Place, Routes } from './routes.js';
 import type { ResponseListener, ServiceConnection } from './service-connection.js';
-
-/** What is decided about a request before it is forwarded. */
-export interface Verdict {
-  /** The request is answered so, and not forwarded. */
-  answer?: LocalAnswer;
-  /** The connection ends with the answer. */
-  isLast?: boolean;
-  /** Fields that the service gets in addition. */
-  fields?: Field[];
-}
-
-/** Decides who may come in. */
-export type Gate = (request: RequestHead, facts: RequestFacts) => Verdict | Promise<Verdict>;
 
 export interface ExchangeOptions {
   routes: Routes;
@@ -75,7 +63,13 @@ export class Exchange implements ResponseListener {
   #place: Place | undefined;
   #isReused = false;
   /** Fields that the service gets in addition. */
-  #added: Field[] = [];
+  readonly #added: Field[] = [];
+  /** What waits for the body. */
+  #check: BodyCheck | undefined;
+  #kept: Buffer[] = [];
+  #keptBytes = 0;
+  /** The body, where it was waited for. */
+  #whole: Buffer | undefined;
   #service: ServiceConnection | undefined;
   #origins: Origins | undefined;
   #response: 'awaited' | 'begun' | 'over' = 'awaited';
@@ -92,7 +86,7 @@ export class Exchange implements ResponseListener {
 
   constructor(
     private readonly connection: ExchangeHost,
-    private readonly request: RequestHead,
+    private request: RequestHead,
     private readonly options: ExchangeOptions,
   ) {
     const fault = ambiguity(request);
@@ -111,7 +105,7 @@ export class Exchange implements ResponseListener {
 
   /** Whether bytes of the request can be used now. */
   get wantsBody(): boolean {
-    return !this.#body.isOver && !this.#isBlocked && (this.#discards || this.#service !== undefined);
+    return !this.#body.isOver && !this.#isBlocked && (this.#discards || !!this.#check || !!this.#service);
   }
 
   begin(): void {
@@ -122,7 +116,10 @@ export class Exchange implements ResponseListener {
       const text = `This connection is for ${hostname}, and the request names another host.\n`;
       return this.#answer(plainAnswer(421, text));
     }
-    const verdict = this.options.gate?.(this.request, this.connection.facts) ?? {};
+    this.#follow(this.options.gate?.check(this.request, this.connection.facts) ?? {});
+  }
+
+  #follow(verdict: Verdict | Promise<Verdict>): void {
     if (!(verdict instanceof Promise)) return this.#decided(verdict);
     background(
       'visitor request',
@@ -136,10 +133,12 @@ export class Exchange implements ResponseListener {
     );
   }
 
-  #decided({ answer, isLast = false, fields = [] }: Verdict): void {
+  #decided({ answer, isLast = false, request, fields = [], body }: Verdict): void {
     this.#isLast ||= isLast;
     if (answer) return this.#answer(answer);
-    this.#added = fields;
+    if (request) this.request = request;
+    this.#added.push(...fields);
+    if (body) return this.#collect(body);
     const place = this.options.routes.find(this.request.target);
     if (!place) return this.#answer(plainAnswer(404, 'Nothing is served at this path.\n'));
     this.#forward(place);
@@ -155,6 +154,35 @@ export class Exchange implements ResponseListener {
   abandon(): void {
     this.#isOver = true;
     this.#service?.close();
+  }
+
+  #collect(check: BodyCheck): void {
+    this.#check = check;
+    if (this.#body.isOver) return this.#bodyComplete(check);
+    if (expects(this.request) && this.request.minor === 1) {
+      this.connection.put(headText({ status: 100, reason: 'Continue' }, []));
+      this.connection.flush();
+    }
+    this.connection.advance();
+  }
+
+  /** Takes a part of the body that decides. */
+  #keep(data: Buffer, check: BodyCheck): void {
+    this.#keptBytes += data.length;
+    if (this.#keptBytes > check.most) {
+      this.#check = undefined;
+      this.#kept = [];
+      return this.#answer(plainAnswer(413, `This request is refused: its body is larger than ${check.most} bytes.\n`));
+    }
+    this.#kept.push(data);
+    if (this.#body.isOver) this.#bodyComplete(check);
+  }
+
+  #bodyComplete(check: BodyCheck): void {
+    this.#check = undefined;
+    this.#whole = Buffer.concat(this.#kept);
+    this.#kept = [];
+    this.#follow(check.decide(this.#whole));
   }
 
   #forward(place: Place): void {
@@ -194,18 +222,26 @@ export class Exchange implements ResponseListener {
     this.#service = service;
     this.#place = place;
     this.#isReused = isReused;
-    const fields = requestFields(request, this.connection.facts, {
+    let fields = requestFields(request, this.connection.facts, {
       hostHeader: this.#hostHeaderFor(to),
       prefix: place.stripped,
       origins: this.#originsFor(to),
     });
     fields.push(...this.#added);
+    const whole = this.#whole;
+    if (whole) {
+      fields = fields.filter(({ key }) => !['content-length', 'transfer-encoding', 'expect', 'trailer'].includes(key));
+      fields.push(field('Content-Length', String(whole.length)));
+    }
     if (upgrades) fields.push(field('Connection', 'Upgrade'), field('Upgrade', 'websocket'));
     service.ask(
       writeHead(`${request.method} ${place.url} HTTP/1.1`, fields),
-      { method: request.method, upgrades, hasBody: !this.#body.isOver },
+      { method: request.method, upgrades, hasBody: whole !== undefined || !this.#body.isOver },
       this,
     );
+    if (!whole) return;
+    if (whole.length > 0) service.write(whole);
+    service.endRequest();
   }
 
   #hostHeaderFor(to: Answerer): string | undefined {
@@ -233,7 +269,8 @@ export class Exchange implements ResponseListener {
     }
     const isChunked = this.#body.framing === 'chunked';
     const { data, rest } = read;
-    if (!this.#discards && this.#service) {
+    if (this.#check) this.#keep(data, this.#check);
+    else if (!this.#discards && this.#service) {
       if (data.length > 0 && !this.#service.write(isChunked ? writeChunk(data) : data)) this.#isBlocked = true;
       if (this.#body.isOver) {
         if (isChunked) this.#service.write(writeHead('0', forwardedTrailers(this.#body.trailers)));

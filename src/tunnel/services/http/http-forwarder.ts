@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { LocalService, ServedOutcome, VisitorFacts } from '../local-service.js';
+import type { LocalService, ServedOutcome, ServiceContext, VisitorFacts } from '../local-service.js';
 import type { Upstream } from '../upstream/upstream.js';
 import type { ExchangeOptions } from './exchange.js';
 import type { Answerer } from './routes.js';
@@ -15,6 +15,11 @@ export class HttpForwarder implements LocalService {
     readonly upstreams: readonly Upstream[],
     private readonly options: ExchangeOptions,
   ) {}
+
+  /** @see LocalService */
+  async start(context: ServiceContext): Promise<void> {
+    await this.options.gate?.start?.(context);
+  }
 
   /** @see LocalService; never rejects */
   async serve(visitor: Duplex, { addresses, hostname }: VisitorFacts, signal: AbortSignal): Promise<ServedOutcome> {

@@ -39,7 +39,16 @@ export function pageAnswer(
   { status, title, text }: { status: number; title: string; text: string },
   options: AnswerOptions = {},
 ): LocalAnswer {
-  return answer(status, 'text/html; charset=utf-8', htmlPage(title, `<p>${text}</p>`), options);
+  return htmlAnswer(status, htmlPage(title, `<p>${text}</p>`), options);
+}
+
+/** @param html a whole page */
+export function htmlAnswer(status: number, html: string, options: AnswerOptions = {}): LocalAnswer {
+  return answer(status, 'text/html; charset=utf-8', html, options);
+}
+
+export function jsonAnswer(status: number, value: unknown, options: AnswerOptions = {}): LocalAnswer {
+  return answer(status, 'application/json', JSON.stringify(value), options);
 }
 
 function answer(status: number, type: string, text: string, { fields = [] }: AnswerOptions): LocalAnswer {

@@ -14,7 +14,7 @@ export async function serveAnswer(visitor: Duplex, answer: LocalAnswer): Promise
     visitor,
     { address: undefined, hostname: undefined },
     () => Promise.reject(new Error('nothing is forwarded')),
-    { routes: nowhere, gate: () => ({ answer, isLast: true }) },
+    { routes: nowhere, gate: { check: () => ({ answer, isLast: true }) } },
   );
   await connection.over;
 }
