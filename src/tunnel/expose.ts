@@ -120,7 +120,11 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     });
     this.#set = set;
     this.#report(set, services);
-    await services.https?.start?.({ signal, secret: () => secretOf(identity) });
+    await services.https?.start?.({
+      signal,
+      secret: () => secretOf(identity),
+      tell: (status) => this.#status(status),
+    });
     // Deferred, so that the caller can add listeners first.
     signal.addEventListener('abort', () => queueMicrotask(() => this.#leave(set)), { once: true });
     await set.run();

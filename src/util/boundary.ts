@@ -49,6 +49,8 @@ export const boundaryNames = [
   'service data',
   'service protocol',
   'password check',
+  'inspected data',
+  'inspector request',
   'service datagram',
   'udp flow sweep',
   'relay health check',

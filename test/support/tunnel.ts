@@ -80,7 +80,7 @@ export async function openTunnel(
   return { tunnel, hostname, url, statuses };
 }
 
-const needRequests = ['http', 'hostHeader', 'routes', 'basicAuth', 'oidc', 'wallets', 'webhooks'];
+const needRequests = ['http', 'hostHeader', 'routes', 'basicAuth', 'oidc', 'wallets', 'webhooks', 'inspect'];
 
 /** The same, not waited for. */
 export function startTunnel(

@@ -10,6 +10,7 @@ import Provider from 'oidc-provider';
 import { type ClientOptions, WebSocket } from 'ws';
 import { type ExposeOptions, UsageError } from '../../src/tunnel/index.js';
 import { sharedRelay } from '../support/relay.js';
+import { startBrowser } from '../support/trusting-browser.js';
 import {
   get,
   listening,
@@ -399,4 +400,29 @@ test('the body of a webhook is bounded, however it is framed', async (t) => {
   });
   assert.equal(chunked.status, 200);
   assert.equal(seen.length, 1);
+});
+
+test('in a browser a visitor signs in with a wallet, and is led to the page it wanted', async (t) => {
+  const wallet = Wallet.createRandom();
+  const scene = await guarded(t, { wallets: [wallet.address] });
+  const browser = await startBrowser(t, relay);
+  const page = await browser.newPage();
+  const errors: string[] = [];
+  page.on('pageerror', ({ message }) => errors.push(message));
+  await page.goto(`${scene.origin}/wanted?x=1#part`);
+  await page.getByRole('button', { name: 'Sign in with a wallet' }).click();
+  await page.getByText('This browser has no wallet').waitFor();
+  await page.exposeFunction('signText', (message: string) => wallet.signMessage(message));
+  await page.addInitScript(`window.ethereum = {
+    request: async ({ method, params }) =>
+      method === 'eth_requestAccounts' ? ['${wallet.address.toLowerCase()}'] : window.signText(params[0]),
+  }`);
+  await page.reload();
+  await page.getByRole('button', { name: 'Sign in with a wallet' }).click();
+  await page.waitForURL(`${scene.origin}/wanted?x=1`);
+  assert.match(await page.innerText('body'), new RegExp(wallet.address));
+  await page.goto(`${scene.origin}/.portal/logout`);
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByRole('button', { name: 'Sign in with a wallet' }).waitFor();
+  assert.deepEqual(errors, []);
 });

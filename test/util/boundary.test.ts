@@ -59,6 +59,8 @@ const elsewhere: BoundaryName[] = [
   'datagram carrier ping',
   'discovery plan',
   'descriptor fetch',
+  'inspected data',
+  'inspector request',
   'password check',
   'quic datagram',
   'quic session',

@@ -236,6 +236,22 @@ export const exposeSettings = {
     file: 'anywhere',
     help: 'let no visitor from this address or range in, even where --allow-ip does; may be given several times',
   },
+  inspect: {
+    kind: 'switch',
+    flag: 'inspect',
+    env: 'PORTAL_INSPECT',
+    file: 'service',
+    help: 'show the last requests on a page of this machine, where they can be changed and sent again',
+  },
+  inspect_port: {
+    kind: 'number',
+    flag: 'inspect-port',
+    argument: 'PORT',
+    env: 'PORTAL_INSPECT_PORT',
+    file: 'service',
+    least: 1,
+    help: 'port of that page; implies --inspect [4040, or another where that is taken]',
+  },
   basic_auth: {
     kind: 'text',
     flag: 'basic-auth',
@@ -400,6 +416,7 @@ export function toExposeOptions(given: GivenSettings, { nameOf, pathOf }: ReadCo
     allowIp: given.allow_ip,
     denyIp: given.deny_ip,
     basicAuth: given.basic_auth === undefined ? undefined : readText(pathOf(given.basic_auth), nameOf('basic_auth')),
+    inspect: given.inspect_port === undefined ? given.inspect : { port: given.inspect_port },
     oidc: oidcOptions(given, { nameOf, pathOf }),
     wallets: given.wallets,
     webhooks: given.webhooks?.map((text) => {

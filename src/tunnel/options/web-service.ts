@@ -7,6 +7,8 @@ import { checkHostHeader } from '../services/http/forwarded-headers.js';
 import { HttpForwarder } from '../services/http/http-forwarder.js';
 import { type Answerer, parseRoute, type Route, Routes } from '../services/http/routes.js';
 import type { LocalService } from '../services/local-service.js';
+import { InspectedService, type InspectOptions } from '../inspect/inspected-service.js';
+import { Recorder } from '../inspect/recorder.js';
 import { type AccessOptions, accessGate } from './access-options.js';
 import { parseTarget, type Target } from '../services/upstream/target.js';
 import { Upstream } from '../services/upstream/upstream.js';
@@ -36,6 +38,11 @@ export interface WebOptions extends AccessOptions {
   upstreamCa?: string | Buffer | undefined;
   /** Accept any certificate of `https://` targets. */
   upstreamInsecure?: boolean | undefined;
+  /**
+   * Keep the last requests in memory, and show them on a page of this machine, from where they can be sent again. Its
+   * address, with a token, is told by the status `inspecting`.
+   */
+  inspect?: boolean | InspectOptions | undefined;
   /** The Host header that the service receives, for services that check it; `rewrite` for the target's own. */
   hostHeader?: string | undefined;
 }
@@ -44,7 +51,7 @@ export interface WebOptions extends AccessOptions {
 export function needsHttp({ http, hostHeader, routes = [], ...access }: WebOptions): boolean {
   const { basicAuth, oidc, wallets, webhooks } = access;
   const isGuarded = [basicAuth, oidc, wallets, webhooks].some((option) => option !== undefined);
-  return http === true || hostHeader !== undefined || routes.length > 0 || isGuarded;
+  return http === true || hostHeader !== undefined || routes.length > 0 || isGuarded || !!access.inspect;
 }
 
 /**
@@ -56,7 +63,7 @@ export function webService(options: WebOptions, given: string | number): LocalSe
   const target = parseTarget(given);
   if (http === false && (needsHttp(options) || speaksHttp(target)))
     throw new UsageError(
-      'a folder, an https:// target, routes, a Host header and sign-in need requests, not raw bytes',
+      'a folder, an https:// target, routes, a Host header, sign-in and inspecting need requests, not raw bytes',
     );
   const isHttp = http ?? (needsHttp(options) || speaksHttp(target) || isHttpUrl(target) ? true : undefined);
   const others = (options.routes ?? []).map(parseRoute);
@@ -79,7 +86,11 @@ export function webService(options: WebOptions, given: string | number): LocalSe
   const upstreams = routes.map(({ to }) => to).filter((to) => to instanceof Upstream);
   const host = hostHeader === undefined || hostHeader === 'rewrite' ? hostHeader : checkHostHeader(hostHeader);
   const gate = accessGate(options);
-  return new HttpForwarder(upstreams, { routes: new Routes(routes, stripPrefix), hostHeader: host, gate });
+  const forwarding = { routes: new Routes(routes, stripPrefix), hostHeader: host, gate };
+  if (!options.inspect) return new HttpForwarder(upstreams, forwarding);
+  const observer = new Recorder();
+  const forwarder = new HttpForwarder(upstreams, { ...forwarding, observer });
+  return new InspectedService(forwarder, observer, options.inspect === true ? {} : options.inspect);
 }
 
 /** Bytes alone make no sense for these. */

@@ -36,6 +36,8 @@ export type TunnelState =
   | 'relay_refused'
   /** It was found out what the service speaks: HTTP or something else. */
   | 'target_protocol'
+  /** The address of the page that shows requests, with its token. */
+  | 'inspecting'
   | 'target_down'
   | 'target_up'
   /** This process has no file descriptor left (EMFILE, ENFILE); the service itself may be up. */

@@ -21,6 +21,8 @@ export interface ServedOutcome extends SpliceOutcome {
 export interface ServiceContext extends GateContext {
   /** Aborted when the tunnel closes. */
   signal: AbortSignal;
+  /** Tells the owner something. */
+  tell(status: { state: 'inspecting'; message: string; error?: Error }): void;
 }
 
 /** What is served locally behind the tunnel. */

@@ -15,6 +15,7 @@ import { type LocalAnswer, plainAnswer, unavailableAnswer } from './local-answer
 import { type Field, field, valueOf } from './message/fields.js';
 import { BodyReader, type Framing, requestFraming, writeChunk } from './message/message-body.js';
 import { MessageError, type RequestHead, type ResponseHead, writeHead } from './message/message-head.js';
+import type { ExchangeWatch, HttpObserver } from './observer.js';
 import { Origins } from './origins.js';
 import type { Answerer, Place, Routes } from './routes.js';
 import type { ResponseListener, ServiceConnection } from './service-connection.js';
@@ -22,6 +23,7 @@ import type { ResponseListener, ServiceConnection } from './service-connection.j
 export interface ExchangeOptions {
   routes: Routes;
   gate?: Gate | undefined;
+  observer?: HttpObserver | undefined;
   /** Host header for services, in place of the visitor's; `rewrite` for each service's own address. */
   hostHeader?: string | undefined;
 }
@@ -59,6 +61,7 @@ const repeatable = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** One request and its response. */
 export class Exchange implements ResponseListener {
   readonly #body: BodyReader;
+  #watch: ExchangeWatch | undefined;
   readonly #fault: string | undefined;
   #place: Place | undefined;
   #isReused = false;
@@ -109,6 +112,7 @@ export class Exchange implements ResponseListener {
   }
 
   begin(): void {
+    this.#watch = this.options.observer?.begin(this.request, this.connection.facts);
     const { hostname } = this.connection.facts;
     if (this.#fault !== undefined) return this.#answer(plainAnswer(400, `This request is refused: ${this.#fault}.\n`));
     if (!leadsHere(this.request, hostname)) {
@@ -138,6 +142,7 @@ export class Exchange implements ResponseListener {
     if (answer) return this.#answer(answer);
     if (request) this.request = request;
     this.#added.push(...fields);
+    if (fields.length > 0) this.#watch?.added(fields);
     if (body) return this.#collect(body);
     const place = this.options.routes.find(this.request.target);
     if (!place) return this.#answer(plainAnswer(404, 'Nothing is served at this path.\n'));
@@ -152,6 +157,7 @@ export class Exchange implements ResponseListener {
 
   /** The visitor has left. */
   abandon(): void {
+    if (this.#response !== 'over') this.#watch?.ended(new Error('the visitor left before the response was complete'));
     this.#isOver = true;
     this.#service?.close();
   }
@@ -233,7 +239,11 @@ export class Exchange implements ResponseListener {
       fields = fields.filter(({ key }) => !['content-length', 'transfer-encoding', 'expect', 'trailer'].includes(key));
       fields.push(field('Content-Length', String(whole.length)));
     }
-    if (upgrades) fields.push(field('Connection', 'Upgrade'), field('Upgrade', 'websocket'));
+    if (upgrades) {
+      // An observer reads the messages, which it could not do if they were compressed.
+      if (this.#watch) fields = fields.filter(({ key }) => key !== 'sec-websocket-extensions');
+      fields.push(field('Connection', 'Upgrade'), field('Upgrade', 'websocket'));
+    }
     service.ask(
       writeHead(`${request.method} ${place.url} HTTP/1.1`, fields),
       { method: request.method, upgrades, hasBody: whole !== undefined || !this.#body.isOver },
@@ -269,6 +279,7 @@ export class Exchange implements ResponseListener {
     }
     const isChunked = this.#body.framing === 'chunked';
     const { data, rest } = read;
+    if (data.length > 0) this.#watch?.requestData(data);
     if (this.#check) this.#keep(data, this.#check);
     else if (!this.#discards && this.#service) {
       if (data.length > 0 && !this.#service.write(isChunked ? writeChunk(data) : data)) this.#isBlocked = true;
@@ -316,6 +327,7 @@ export class Exchange implements ResponseListener {
     if (expects(this.request) && !this.#hasContinued && !this.#body.isOver) this.#isLast = true;
     if (this.#framing === 'close') this.#isLast = true;
     this.connection.put(headText(head, [...fields, ...this.#connectionFields()]));
+    this.#watch?.response(head, false);
   }
 
   #connectionFields(): Field[] {
@@ -325,6 +337,7 @@ export class Exchange implements ResponseListener {
 
   /** @see ResponseListener */
   data(data: Buffer): void {
+    this.#watch?.responseData(data);
     if (this.#framing !== 'chunked') return this.connection.put(data);
     this.connection.put(`${data.length.toString(16)}\r\n`);
     this.connection.put(data);
@@ -348,12 +361,15 @@ export class Exchange implements ResponseListener {
     const fields = this.#mapped(endToEnd(head));
     fields.push(field('Connection', 'Upgrade'), field('Upgrade', 'websocket'));
     this.connection.put(headText(head, fields));
+    this.#watch?.response(head, false);
     this.connection.switchTo(async (visitor) => {
+      this.#watch?.switched(visitor, socket);
       const { error, received, sent } = await splice(visitor, socket as Socket);
       const { outcome } = this.connection;
       outcome.received += received;
       outcome.sent += sent;
       outcome.error ??= error;
+      this.#watch?.ended(error);
     });
   }
 
@@ -374,7 +390,10 @@ export class Exchange implements ResponseListener {
       return this.#forward(this.#place);
     }
     this.connection.outcome.error ??= error;
-    if (this.#response === 'begun') return this.connection.cut(error);
+    if (this.#response === 'begun') {
+      this.#watch?.ended(error);
+      return this.connection.cut(error);
+    }
     const text =
       error instanceof MessageError
         ? `The service behind this name did not answer in HTTP: ${error.message}. Its owner can expose its bytes as they are, by --raw.\n`
@@ -394,11 +413,14 @@ export class Exchange implements ResponseListener {
     if (!this.#body.isOver) this.#isLast = true;
     this.connection.put(headText({ status, reason }, [...fields, ...this.#connectionFields()]));
     if (this.request.method !== 'HEAD') this.connection.put(body);
+    this.#watch?.response({ status, reason, fields }, true);
+    this.#watch?.responseData(body);
     this.#responseOver();
   }
 
   #responseOver(): void {
     this.#response = 'over';
+    this.#watch?.ended();
     if (this.#body.isOver || this.#isLast) return this.#over();
     this.connection.answered();
     this.connection.flush();

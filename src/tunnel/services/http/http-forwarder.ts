@@ -2,6 +2,8 @@ import type { Duplex } from 'node:stream';
 import type { LocalService, ServedOutcome, ServiceContext, VisitorFacts } from '../local-service.js';
 import type { Upstream } from '../upstream/upstream.js';
 import type { ExchangeOptions } from './exchange.js';
+import type { RequestFacts } from './forwarded-headers.js';
+import type { Field } from './message/fields.js';
 import type { Answerer } from './routes.js';
 import { VisitorConnection } from './visitor-connection.js';
 
@@ -19,6 +21,16 @@ export class HttpForwarder implements LocalService {
   /** @see LocalService */
   async start(context: ServiceContext): Promise<void> {
     await this.options.gate?.start?.(context);
+  }
+
+  /**
+   * Serves a visitor whom nobody checks, as the owner does who sends a request again.
+   * @param added fields that the service gets in addition
+   */
+  async serveAgain(visitor: Duplex, facts: RequestFacts, added: Field[], signal: AbortSignal): Promise<ServedOutcome> {
+    const open = (to: Answerer) => to.connect(undefined, signal);
+    const gate = { check: () => ({ fields: added }) };
+    return await new VisitorConnection(visitor, facts, open, { ...this.options, gate }).over;
   }
 
   /** @see LocalService; never rejects */
