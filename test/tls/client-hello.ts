@@ -1,11 +1,12 @@
+import { ml_kem768 } from '@noble/post-quantum/ml-kem.js';
 import { createECDH, createHash, createPublicKey, diffieHellman, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { cipherSuites, extensionType, namedGroup, pskDheKe, tls13 } from '../../src/tls/codec/constants.js';
 import { resumptionBinder } from '../../src/tls/crypto/key-schedule.js';
 import { signatureSchemes } from '../../src/tls/codec/schemes.js';
 import { Writer } from '../../src/tls/codec/writer.js';
 
-/** X25519MLKEM768: its share has 1216 bytes, which makes a ClientHello of two segments. */
-export const postQuantumGroup = 0x11ec;
+/** SecP384R1MLKEM1024, which the server does not speak: a large share, which makes a ClientHello of two segments. */
+export const postQuantumGroup = 0x11ed;
 export const postQuantumShareLength = 1216;
 
 export interface KeyPair {
@@ -27,6 +28,23 @@ export function makeKeyPair(group: number): KeyPair {
   if (group === namedGroup.secp256r1) {
     const ecdh = createECDH('prime256v1');
     return { group, share: ecdh.generateKeys(), agree: (peer) => ecdh.computeSecret(peer) };
+  }
+  if (group === namedGroup.secp384r1) {
+    const ecdh = createECDH('secp384r1');
+    return { group, share: ecdh.generateKeys(), agree: (peer) => ecdh.computeSecret(peer) };
+  }
+  if (group === namedGroup.x25519MlKem768) {
+    const kem = ml_kem768.keygen();
+    const classic = makeKeyPair(namedGroup.x25519);
+    return {
+      group,
+      share: Buffer.concat([kem.publicKey, classic.share]),
+      agree: (peer) =>
+        Buffer.concat([
+          ml_kem768.decapsulate(peer.subarray(0, 1_088), kem.secretKey),
+          classic.agree(peer.subarray(1_088)),
+        ]),
+    };
   }
   return {
     group,

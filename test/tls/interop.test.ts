@@ -72,9 +72,10 @@ describe('openssl s_client', () => {
     for (const [groups, key] of [
       ['X25519', 'X25519'],
       ['P-256', 'prime256v1'],
-      // A share for P-384 alone: answered with HelloRetryRequest.
-      ['P-384:P-256', 'prime256v1'],
-      ['P-384:X25519', 'X25519'],
+      ['P-384', 'secp384r1'],
+      // A share for P-521 alone: answered with HelloRetryRequest.
+      ['P-521:P-256', 'prime256v1'],
+      ['P-521:X25519', 'X25519'],
     ]) {
       it(`connects with ${suite} and ${groups}`, () =>
         withServer('P-256', {}, answerOnce, async (server) => {
@@ -119,7 +120,7 @@ describe('openssl s_client', () => {
       assert.match(resumed, /Reused, TLSv1.3/);
       assert.match(resumed, /echo: ping/);
       assert.equal(server.signed.length, 1);
-      const again = await connect(server, 'P-256', ['-sess_in', session, '-groups', 'P-384:X25519']);
+      const again = await connect(server, 'P-256', ['-sess_in', session, '-groups', 'P-521:X25519']);
       assert.match(again, /Reused, TLSv1.3/);
       assert.equal(server.signed.length, 1);
       const other = await connect(server, 'P-256', ['-sess_in', session, '-servername', 'b.test']);
@@ -171,7 +172,7 @@ describe('openssl s_client', () => {
 
   it('connects without middlebox compatibility, with a retry too', () =>
     withServer('P-256', {}, answerOnce, async (server) => {
-      for (const groups of ['X25519', 'P-384:X25519']) {
+      for (const groups of ['X25519', 'P-521:X25519']) {
         const text = await connect(server, 'P-256', ['-no_middlebox', '-groups', groups]);
         assert.match(text, /echo: ping/);
       }
@@ -200,7 +201,7 @@ describe('openssl s_client', () => {
       }
       const data = join(folder, 'early-data');
       await writeFile(data, 'x'.repeat(10_000));
-      for (const more of [[], ['-groups', 'P-384:X25519']]) {
+      for (const more of [[], ['-groups', 'P-521:X25519']]) {
         const text = await connect(server, 'P-256', ['-sess_in', session, '-early_data', data, ...more]);
         assert.match(text, /Early data was rejected/);
         assert.match(text, /echo: ping/);
@@ -219,7 +220,7 @@ describe('openssl s_client', () => {
         assert.equal(await alert(['-tls1_2']), '70');
         assert.equal(await alert(['-alpn', 'h2']), '120');
         assert.equal(await alert(['-servername', 'c.test']), '112');
-        assert.equal(await alert(['-groups', 'P-384']), '40');
+        assert.equal(await alert(['-groups', 'P-521']), '40');
         assert.equal(await alert(['-sigalgs', 'RSA-PSS+SHA256']), '40');
         assert.match(await connect(server, 'P-256', ['-alpn', 'h2,http/1.1']), /ALPN protocol: http\/1\.1/);
       },

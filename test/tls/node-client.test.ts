@@ -178,7 +178,7 @@ describe('Node’s TLS client', () => {
 
   it('gets a HelloRetryRequest for an unsupported key share', () =>
     withServer({}, echo, async (server) => {
-      const socket = await connect(server, { ecdhCurve: 'secp384r1:prime256v1' });
+      const socket = await connect(server, { ecdhCurve: 'secp521r1:prime256v1' });
       assert.equal((socket.getEphemeralKeyInfo() as { name?: string }).name, 'prime256v1');
       socket.end();
       await once(socket, 'close');

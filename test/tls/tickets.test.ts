@@ -27,7 +27,7 @@ class Clock {
 }
 
 function session(keys: TicketKeys): TicketSession {
-  return { hash: 'sha256', psk: Buffer.alloc(32, 7), authenticatedAt: keys.now() };
+  return { hash: 'sha256', psk: Buffer.alloc(32, 7), authenticatedAt: keys.now(), isQuantumSafe: false };
 }
 
 describe('TicketKeys', () => {
@@ -43,7 +43,7 @@ describe('TicketKeys', () => {
 
   it('keep SHA-384 sessions apart', () => {
     const keys = new TicketKeys();
-    const given = { hash: 'sha384', psk: randomBytes(48), authenticatedAt: keys.now() } as const;
+    const given = { hash: 'sha384', psk: randomBytes(48), authenticatedAt: keys.now(), isQuantumSafe: true } as const;
     const { ticket, ageAdd } = keys.issue(given, context)!;
     assert.deepEqual(keys.redeem(ticket, ageAdd, context), given);
   });

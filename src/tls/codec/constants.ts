@@ -48,8 +48,8 @@ export const cipherSuites: ReadonlyMap<number, CipherSuite> = new Map(
 
 export const chacha20Poly1305Sha256 = 0x1303;
 
-/** RFC 8446 4.2.7: the key exchange groups that the server speaks. */
-export const namedGroup = { secp256r1: 0x0017, x25519: 0x001d } as const;
+/** RFC 8446 4.2.7, and draft-ietf-tls-ecdhe-mlkem: the key exchange groups that the server speaks. */
+export const namedGroup = { secp256r1: 0x0017, secp384r1: 0x0018, x25519: 0x001d, x25519MlKem768: 0x11ec } as const;
 
 /** RFC 8446 B.1. */
 export const contentType = { changeCipherSpec: 20, alert: 21, handshake: 22, applicationData: 23 } as const;

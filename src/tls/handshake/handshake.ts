@@ -9,7 +9,7 @@ import {
   maxClientHelloBytes,
   recordHeaderLength,
 } from '../codec/constants.js';
-import { agreeOnKey } from '../crypto/key-exchange.js';
+import { agreeOnKey, isQuantumSafe } from '../crypto/key-exchange.js';
 import {
   type ApplicationSecrets,
   type HandshakeSecrets,
@@ -20,7 +20,14 @@ import {
 } from '../crypto/key-schedule.js';
 import { type ClientHello, type ServerHello, parseClientHello, parseServerHello } from '../codec/messages.js';
 import { checkRetriedClientHello } from './retry-check.js';
-import { type Negotiated, type Preferences, acceptsTickets, chooseScheme, negotiate } from './negotiation.js';
+import {
+  type Negotiated,
+  type Preferences,
+  acceptsTickets,
+  cheaperGroup,
+  chooseScheme,
+  negotiate,
+} from './negotiation.js';
 import { RecordOpener, RecordSealer } from '../records/record-protection.js';
 import { type ResumedSession, newTickets, resumeSession, ticketContext } from './resumption.js';
 import {
@@ -211,13 +218,10 @@ export class ServerHandshake {
     const tickets =
       keys === undefined || context === undefined || !acceptsTickets(hello)
         ? Buffer.alloc(0)
-        : newTickets(
-            keys,
-            context,
-            suite.hash,
-            resumptionSecret(suite.hash, secrets.master, transcript.digest()),
+        : newTickets(keys, context, suite.hash, resumptionSecret(suite.hash, secrets.master, transcript.digest()), {
             resumed,
-          );
+            isQuantumSafe: resumed?.isQuantumSafe === true || isQuantumSafe(negotiated.group),
+          });
     return { opener: new RecordOpener(suite, (application as ApplicationSecrets).client), tickets };
   }
 
@@ -232,8 +236,8 @@ export class ServerHandshake {
   }
 
   #answerHello(hello: ClientHello, negotiated: Negotiated, share: Buffer): Progress {
-    const { suite, group, alpn } = negotiated;
-    const { chain, schemes, tickets } = this.#options;
+    const { suite, alpn } = negotiated;
+    const { chain, schemes, tickets, groups } = this.#options;
     const transcript = this.#transcriptOf(suite);
     const context =
       tickets !== undefined && acceptsTickets(hello) ? ticketContext(hello.serverName, alpn, chain) : undefined;
@@ -242,8 +246,9 @@ export class ServerHandshake {
         ? resumeSession(hello, tickets, context, suite.hash, transcript)
         : undefined;
     const scheme = resumed === undefined ? chooseScheme(hello, schemes) : undefined;
-    const { publicShare, sharedSecret } = agreeOnKey(group, share);
-    const serverHello = encodeServerHello(hello.sessionId, suite.id, group, publicShare, resumed?.index);
+    const used = (resumed?.isQuantumSafe === true && cheaperGroup(hello, groups)) || { group: negotiated.group, share };
+    const { publicShare, sharedSecret } = agreeOnKey(used.group, used.share);
+    const serverHello = encodeServerHello(hello.sessionId, suite.id, used.group, publicShare, resumed?.index);
     transcript.update(hello.raw);
     transcript.update(serverHello);
     const secrets = handshakeSecrets(suite.hash, resumed?.psk, sharedSecret, transcript.digest());

@@ -9,6 +9,7 @@ import {
   tls13,
 } from '../codec/constants.js';
 import { type ClientHello } from '../codec/messages.js';
+import { isQuantumSafe } from '../crypto/key-exchange.js';
 
 const ssl3 = 0x0300;
 
@@ -84,9 +85,25 @@ function chooseGroup(hello: ClientHello, preferred: readonly number[]): { group:
   }
   const group =
     preferred.find((candidate) => keyShares.has(candidate)) ??
-    preferred.find((candidate) => supportedGroups.includes(candidate));
+    // The hybrid group is not worth another round trip.
+    preferred.find((candidate) => supportedGroups.includes(candidate) && !isQuantumSafe(candidate));
   if (group === undefined) throw new TlsAlertError('handshake_failure', 'no key exchange group in common');
   return { group, share: keyShares.get(group) };
+}
+
+/**
+ * For a session whose pre-shared key comes from a hybrid key exchange, and so holds against a quantum computer already: a
+ * group that costs less, if the client has sent a share of one.
+ */
+export function cheaperGroup(
+  hello: ClientHello,
+  preferred: readonly number[],
+): { group: number; share: Buffer } | undefined {
+  for (const group of preferred) {
+    const share = isQuantumSafe(group) ? undefined : hello.keyShares?.get(group);
+    if (share) return { group, share };
+  }
+  return undefined;
 }
 
 function checkPskModes(hello: ClientHello): void {

@@ -66,7 +66,7 @@ export function newTickets(
   context: Buffer,
   hash: HashName,
   resumptionSecret: Buffer,
-  resumed: ResumedSession | undefined,
+  { resumed, isQuantumSafe }: { resumed: ResumedSession | undefined; isQuantumSafe: boolean },
 ): Buffer {
   const authenticatedAt = resumed?.authenticatedAt ?? keys.now();
   const count = resumed === undefined ? ticketsAfterFullHandshake : ticketsAfterResumption;
@@ -74,7 +74,7 @@ export function newTickets(
   for (let number = 0; number < count; number++) {
     const nonce = Buffer.from([number]);
     const psk = ticketPsk(hash, resumptionSecret, nonce);
-    const issued = keys.issue({ hash, psk, authenticatedAt }, context);
+    const issued = keys.issue({ hash, psk, authenticatedAt, isQuantumSafe }, context);
     if (issued !== undefined) {
       messages.push(encodeNewSessionTicket(issued.lifetimeSeconds, issued.ageAdd, nonce, issued.ticket));
     }

@@ -7,6 +7,8 @@ export interface TicketSession {
   readonly psk: Buffer;
   /** Time (clock of the keys, milliseconds) when the server last proved the certificate's key to this client. */
   readonly authenticatedAt: number;
+  /** The PSK comes from a key exchange that also holds against a quantum computer. */
+  readonly isQuantumSafe: boolean;
 }
 
 export interface IssuedTicket {
@@ -32,6 +34,7 @@ const nameLength = 8;
 const nonceLength = 12;
 const tagLength = 16;
 const hashIds: Readonly<Record<HashName, number>> = { sha256: 1, sha384: 2 };
+const quantumSafeBit = 0x80;
 /** Bytes of the sealed part before the PSK: hash, time of issue, time of authentication, age_add. */
 const fixedLength = 1 + 6 + 6 + 4;
 
@@ -69,7 +72,7 @@ export class TicketKeys {
     if (lifetimeSeconds < 1) return undefined;
     const ageAdd = randomInt(0x1_0000_0000);
     const state = Buffer.allocUnsafe(fixedLength + session.psk.length);
-    state.writeUInt8(hashIds[session.hash], 0);
+    state.writeUInt8(hashIds[session.hash] | (session.isQuantumSafe ? quantumSafeBit : 0), 0);
     state.writeUIntBE(now, 1, 6);
     state.writeUIntBE(session.authenticatedAt, 7, 6);
     state.writeUInt32BE(ageAdd, 13);
@@ -92,13 +95,15 @@ export class TicketKeys {
     this.#dropOldKeys(now);
     const state = this.#open(ticket, context);
     if (state === undefined || state.length <= fixedLength) return undefined;
-    const hash = state[0] === hashIds.sha256 ? 'sha256' : 'sha384';
+    const first = state.readUInt8(0);
+    const isQuantumSafe = (first & quantumSafeBit) !== 0;
+    const hash = (first & ~quantumSafeBit) === hashIds.sha256 ? 'sha256' : 'sha384';
     const authenticatedAt = state.readUIntBE(7, 6);
     if (now - authenticatedAt >= this.#lifetimeMs) return undefined;
     const age = now - state.readUIntBE(1, 6);
     const claimedAge = (obfuscatedAge - state.readUInt32BE(13)) >>> 0;
     if (Math.abs(claimedAge - age) > ticketAgeToleranceMs) return undefined;
-    return { hash, psk: state.subarray(fixedLength), authenticatedAt };
+    return { hash, psk: state.subarray(fixedLength), authenticatedAt, isQuantumSafe };
   }
 
   #open(ticket: Buffer, context: Buffer): Buffer | undefined {
