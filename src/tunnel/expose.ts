@@ -156,6 +156,9 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       service.on('recognised', (protocol) =>
         this.#status({ state: 'target_protocol', message: `${target} ${protocolTexts[protocol]}` }),
       );
+      service.on('refuses', (what) =>
+        this.#status({ state: 'target_refuses', message: `${target}: ${what}; add --host-header rewrite` }),
+      );
       service.on('starved', (error) => {
         const message = `too many open files: ${target} could not be reached; raise the limit of this process (ulimit -n)`;
         this.#status({ state: 'too_many_open_files', message, error });

@@ -111,3 +111,35 @@ test('a WebSocket of the public page comes to the service as one of its own page
   socket.close();
   await once(socket, 'close');
 });
+
+for (const [what, status, body] of [
+  ['Vite', 403, 'Blocked request. This host ("x") is not allowed.'],
+  ['webpack-dev-server', 403, 'Invalid Host header'],
+  ['Django', 400, '<title>DisallowedHost\n          at /</title>'],
+] as const)
+  test(`a ${what} that refuses the public name is recognised, once, and the option that helps is named`, async (t) => {
+    const service = await startHttpService(t, (_request, response) => {
+      response.statusCode = status;
+      response.end(body);
+    });
+    const { hostname, statuses } = await openTunnel(t, relay, service.port, { http: true, probe: false });
+    for (let round = 0; round < 3; round++) assert.equal((await get(relay, hostname)).body, body);
+    const told = statuses.filter(({ state }) => state === 'target_refuses');
+    assert.equal(told.length, 1);
+    assert.match(told[0]!.message, new RegExp(`${what} refuses the public host name; add --host-header rewrite`));
+  });
+
+test('a refusal of another kind, or with the option, says nothing', async (t) => {
+  const service = await startHttpService(t, (_request, response) => {
+    response.statusCode = 403;
+    response.end('Forbidden');
+  });
+  for (const options of [{ http: true }, { hostHeader: 'rewrite' }]) {
+    const { hostname, statuses } = await openTunnel(t, relay, service.port, { ...options, probe: false });
+    assert.equal((await get(relay, hostname)).status, 403);
+    assert.deepEqual(
+      statuses.filter(({ state }) => state === 'target_refuses'),
+      [],
+    );
+  }
+});

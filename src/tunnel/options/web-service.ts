@@ -5,6 +5,7 @@ import { FolderAnswerer } from '../services/folder/folder-answerer.js';
 import { FolderServer } from '../services/folder/folder-server.js';
 import { checkHostHeader } from '../services/http/forwarded-headers.js';
 import { HttpForwarder } from '../services/http/http-forwarder.js';
+import { Refusals } from '../services/http/refusals.js';
 import { type Answerer, parseRoute, type Route, Routes } from '../services/http/routes.js';
 import type { LocalService } from '../services/local-service.js';
 import { InspectedService, type InspectOptions } from '../inspect/inspected-service.js';
@@ -68,6 +69,9 @@ export function webService(options: WebOptions, given: string | number): LocalSe
   const isHttp = http ?? (needsHttp(options) || speaksHttp(target) || isHttpUrl(target) ? true : undefined);
   const others = (options.routes ?? []).map(parseRoute);
   checkPrefixes(others.map(({ prefix }) => prefix));
+  const refusals = new Refusals((to, what) => {
+    if (to instanceof Upstream) to.emit('refuses', what);
+  });
   if (isHttp !== true && !('folder' in target)) {
     checkFolderOptions(options, []);
     checkTlsOptions(options, []);
@@ -75,7 +79,7 @@ export function webService(options: WebOptions, given: string | number): LocalSe
     const bytes = new BytesService(upstream);
     if (isHttp === false) return bytes;
     const routes = new Routes([{ prefix: '/', to: upstream }]);
-    return new DetectedService(upstream, { http: new HttpForwarder([upstream], { routes }), bytes });
+    return new DetectedService(upstream, { http: new HttpForwarder([upstream], { routes, refusals }), bytes });
   }
   const routes: Route[] = [
     { prefix: '/', to: answererOf(target, options) },
@@ -86,7 +90,12 @@ export function webService(options: WebOptions, given: string | number): LocalSe
   const upstreams = routes.map(({ to }) => to).filter((to) => to instanceof Upstream);
   const host = hostHeader === undefined || hostHeader === 'rewrite' ? hostHeader : checkHostHeader(hostHeader);
   const gate = accessGate(options);
-  const forwarding = { routes: new Routes(routes, stripPrefix), hostHeader: host, gate };
+  const forwarding = {
+    routes: new Routes(routes, stripPrefix),
+    hostHeader: host,
+    gate,
+    refusals: host === undefined ? refusals : undefined,
+  };
   if (!options.inspect) return new HttpForwarder(upstreams, forwarding);
   const observer = new Recorder();
   const forwarder = new HttpForwarder(upstreams, { ...forwarding, observer });

@@ -36,6 +36,8 @@ export type TunnelState =
   | 'relay_refused'
   /** It was found out what the service speaks: HTTP or something else. */
   | 'target_protocol'
+  /** A development server refuses the public name: the option `hostHeader` helps. */
+  | 'target_refuses'
   /** The address of the page that shows requests, with its token. */
   | 'inspecting'
   | 'target_down'

@@ -17,6 +17,7 @@ import { BodyReader, type Framing, requestFraming, writeChunk } from './message/
 import { MessageError, type RequestHead, type ResponseHead, writeHead } from './message/message-head.js';
 import type { ExchangeWatch, HttpObserver } from './observer.js';
 import { Origins } from './origins.js';
+import type { Refusals } from './refusals.js';
 import type { Answerer, Place, Routes } from './routes.js';
 import type { ResponseListener, ServiceConnection } from './service-connection.js';
 
@@ -24,6 +25,7 @@ export interface ExchangeOptions {
   routes: Routes;
   gate?: Gate | undefined;
   observer?: HttpObserver | undefined;
+  refusals?: Refusals | undefined;
   /** Host header for services, in place of the visitor's; `rewrite` for each service's own address. */
   hostHeader?: string | undefined;
 }
@@ -67,6 +69,9 @@ export class Exchange implements ResponseListener {
   #isReused = false;
   /** Fields that the service gets in addition. */
   readonly #added: Field[] = [];
+  #upgrades = false;
+  /** The status of a response that may refuse the public name. */
+  #refused: number | undefined;
   /** What waits for the body. */
   #check: BodyCheck | undefined;
   #kept: Buffer[] = [];
@@ -224,7 +229,7 @@ export class Exchange implements ResponseListener {
     if (upgrades && !this.#body.isOver)
       return this.#answer(plainAnswer(400, 'This request is refused: an upgrade with a body.\n'));
     // What follows such a request may be no HTTP.
-    if (upgrades) this.#isLast = true;
+    if (upgrades) this.#isLast = this.#upgrades = true;
     this.#service = service;
     this.#place = place;
     this.#isReused = isReused;
@@ -328,6 +333,17 @@ export class Exchange implements ResponseListener {
     if (this.#framing === 'close') this.#isLast = true;
     this.connection.put(headText(head, [...fields, ...this.#connectionFields()]));
     this.#watch?.response(head, false);
+    const to = this.#place?.to;
+    if (to && this.options.refusals?.concerns(to, head.status)) {
+      this.#refused = head.status;
+      if (this.#upgrades) this.#lookAtRefusal(none);
+    }
+  }
+
+  #lookAtRefusal(data: Buffer): void {
+    if (this.#refused === undefined || !this.#place) return;
+    this.options.refusals?.look(this.#place.to, this.#refused, data, this.#upgrades);
+    this.#refused = undefined;
   }
 
   #connectionFields(): Field[] {
@@ -338,6 +354,7 @@ export class Exchange implements ResponseListener {
   /** @see ResponseListener */
   data(data: Buffer): void {
     this.#watch?.responseData(data);
+    this.#lookAtRefusal(data);
     if (this.#framing !== 'chunked') return this.connection.put(data);
     this.connection.put(`${data.length.toString(16)}\r\n`);
     this.connection.put(data);

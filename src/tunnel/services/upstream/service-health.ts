@@ -10,6 +10,8 @@ export type Protocol = 'http' | 'bytes' | 'tls';
 export interface ServiceEvents {
   /** It was found out what the service speaks. */
   recognised: [protocol: Protocol];
+  /** The service refuses requests of the public name. */
+  refuses: [what: string];
   /** The service stopped responding, or responds again. */
   down: [error: Error];
   up: [];
