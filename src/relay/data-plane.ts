@@ -1,3 +1,4 @@
+import { RedirectListener } from './ingress/redirect-listener.js';
 import { identityKey } from '../contract/lease-identity.js';
 import { type AddressList, addressList } from '../net/address-list.js';
 import { listen, portOf } from '../net/listen.js';
@@ -40,6 +41,7 @@ export class DataPlane {
   readonly isBalancer: AddressList;
   /** Undefined with `--data-plane node`, and where it is not available. */
   readonly #kernel: KernelEngine | undefined;
+  readonly #redirects: RedirectListener | undefined;
   readonly #foundation: Foundation;
 
   constructor(foundation: Foundation, { toApi, admit, sign, loadQuic: load = loadQuic }: DataPlaneCalls) {
@@ -80,8 +82,16 @@ export class DataPlane {
       ),
       this.#allocator('udp', (port, hostname) => this.datagrams.bind(host, port, hostname)),
     );
+    const apiHosts = new Set([rootHost, ...config.apiHosts]);
+    this.#redirects =
+      config.httpPort === undefined
+        ? undefined
+        : new RedirectListener(
+            { rootHost, apiHosts, publicPort: () => Number(config.portalUrl.port) || undefined },
+            this.connections,
+          );
     this.publicListener = new PublicListener(
-      { apiHosts: new Set([rootHost, ...config.apiHosts]), routing: this.routing, toApi, onOutcome },
+      { apiHosts, routing: this.routing, toApi, onOutcome },
       this.connections,
       forwarder,
     );
@@ -100,7 +110,12 @@ export class DataPlane {
     return portOf(this.publicListener.server);
   }
 
-  /** Listens. @throws the system's error when the public port cannot be bound */
+  /** The port that leads to https, once it listens; undefined for none. */
+  get redirectPort(): number | undefined {
+    return this.#redirects && portOf(this.#redirects.server);
+  }
+
+  /** Listens. @throws the system's error when a public port cannot be bound */
   async start(): Promise<void> {
     const { lifecycle, config } = this.#foundation;
     if (this.#kernel) lifecycle.onStop(() => this.#kernel?.stop());
@@ -114,6 +129,16 @@ export class DataPlane {
         await this.publicListener.stop();
       },
     );
+    const redirects = this.#redirects;
+    if (redirects) {
+      await lifecycle.start(
+        () => listen(redirects.server, { host: config.host, port: config.httpPort }),
+        async () => {
+          this.connections.close();
+          await redirects.stop();
+        },
+      );
+    }
     if (config.portRange) await this.quic.start(this.publicPort);
     lifecycle.onStop(() => this.quic.stop());
   }

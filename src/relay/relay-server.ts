@@ -59,6 +59,11 @@ export class RelayServer {
     return this.#operator.metricsPort;
   }
 
+  /** The port that leads to https; undefined for none. */
+  get redirectPort(): number | undefined {
+    return this.#data.redirectPort;
+  }
+
   /** The relay's Ethereum address. */
   get address(): string {
     return this.#foundation.key.address;
@@ -95,6 +100,7 @@ export class RelayServer {
         rootHost,
         apiPort: this.apiPort,
         publicPort: this.publicPort,
+        redirectPort: this.redirectPort,
         metricsPort: this.metricsPort,
         address: this.address,
         developmentCa: this.developmentCaFile,

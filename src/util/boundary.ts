@@ -7,6 +7,8 @@ import { channel } from 'node:diagnostics_channel';
 export const boundaryNames = [
   // Relay
   'public connection',
+  'redirect connection',
+  'redirect request',
   'port connection',
   'api connection',
   'api request',

@@ -41,6 +41,7 @@ export async function startTestRelay(overrides: Partial<RelayConfig> = {}, parts
     proxyProtocolFrom: [],
     trustedProxies: [],
     sniPort,
+    httpPort: undefined,
     maxLeaseTtlSeconds,
     reservedNames: ['www'],
     maxLeasesPerSource: 256,

@@ -79,7 +79,7 @@ const elsewhere: BoundaryName[] = [
 
 test('a fault in any handler does not affect the process or other visitors', async (t) => {
   const metricsPort = await freePort();
-  const relay = await startTestRelay({ ...(await withPorts(4)), metricsPort });
+  const relay = await startTestRelay({ ...(await withPorts(4)), metricsPort, httpPort: 0 });
   t.after(() => relay.stop());
   const webServer = createServer((_request, response) => response.end('web'));
   webServer.on('upgrade', (_request, socket) => {
@@ -103,6 +103,7 @@ test('a fault in any handler does not affect the process or other visitors', asy
     api: () => write(relay, 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'),
     upgrade: () => write(relay, 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'),
     connect: () => write(relay, 'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n'),
+    redirect: () => askRedirect(relay.relay.redirectPort!),
     malformed: () => write(relay, 'no HTTP at all\r\n\r\n'),
     http: async () => assert.equal((await get(relay, http.hostname)).body, 'web'),
     'http upgrade': () =>
@@ -147,6 +148,13 @@ test('a fault in any handler does not affect the process or other visitors', asy
     assert.match(metrics, new RegExp(`portal_handler_faults_total\\{boundary="${name}"\\} [1-9]`));
   }
 });
+
+async function askRedirect(port: number): Promise<void> {
+  const request = httpGet({ host: '127.0.0.1', port, headers: { Host: 'portal.localhost' }, agent: false });
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  assert.equal(response.statusCode, 308);
+  response.resume();
+}
 
 /** Over a connection of its own. */
 async function scrape(port: number): Promise<string> {

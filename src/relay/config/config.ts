@@ -25,6 +25,8 @@ export interface RelayConfig {
   apiPort: number;
   /** The public TLS port, routed by SNI. */
   sniPort: number;
+  /** Leads plain HTTP to https; undefined for none. */
+  httpPort: number | undefined;
   /** Port range for the TCP and UDP ports of leases; absent: leases get no ports. */
   portRange?: PortRange | undefined;
   /** Additional names that the public port routes to the API; the certificate should cover them. */
@@ -91,6 +93,7 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
     host,
     apiPort: given.number('apiPort', 0, 65_535),
     sniPort: given.number('sniPort', 0, 65_535),
+    httpPort: given.text('httpPort') === undefined ? undefined : given.number('httpPort', 0, 65_535),
     portRange,
     apiHosts,
     proxyProtocolFrom: given.cidrs('proxyProtocolFrom'),

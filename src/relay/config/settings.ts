@@ -75,6 +75,12 @@ export const relaySettings = {
     fallback: String(defaultPublicPort),
     help: 'public TLS port, routed by server name',
   },
+  httpPort: {
+    flag: 'http-port',
+    env: 'HTTP_PORT',
+    kind: 'number',
+    help: 'port that leads plain HTTP requests to https, usually 80; none by default',
+  },
   minPort: {
     flag: 'min-port',
     env: 'MIN_PORT',

@@ -45,8 +45,6 @@ export class Recorder extends EventEmitter<{ changed: [recorded: Recorded] }> im
   readonly #all = new Map<number, Recorded>();
   #bytes = 0;
   #next = 1;
-  /** The request that the next one repeats. */
-  repeating: number | undefined;
 
   get all(): Recorded[] {
     return [...this.#all.values()];
@@ -61,8 +59,8 @@ export class Recorder extends EventEmitter<{ changed: [recorded: Recorded] }> im
     this.#bytes = 0;
   }
 
-  /** @see HttpObserver */
-  begin(request: RequestHead, { address, hostname }: RequestFacts): ExchangeWatch {
+  /** @see HttpObserver @param repeats the request that it repeats */
+  begin(request: RequestHead, { address, hostname }: RequestFacts, repeats?: number): ExchangeWatch {
     const started = performance.now();
     const recorded: Recorded = {
       id: this.#next++,
@@ -78,9 +76,8 @@ export class Recorder extends EventEmitter<{ changed: [recorded: Recorded] }> im
       waitedMs: undefined,
       tookMs: undefined,
       error: undefined,
-      repeats: this.repeating,
+      repeats,
     };
-    this.repeating = undefined;
     this.#all.set(recorded.id, recorded);
     this.#keep(
       recorded,

@@ -2,7 +2,8 @@ import { duplexPair } from 'node:stream';
 import { background } from '../../util/boundary.js';
 import type { HttpForwarder } from '../services/http/http-forwarder.js';
 import { type Field, field, fieldName } from '../services/http/message/fields.js';
-import { writeHead } from '../services/http/message/message-head.js';
+import type { RequestFacts } from '../services/http/forwarded-headers.js';
+import { type RequestHead, writeHead } from '../services/http/message/message-head.js';
 import type { Recorder } from './recorder.js';
 
 /** What is different when a request is sent again. */
@@ -47,7 +48,6 @@ export function replay(
   );
   if (body.length > 0) fields.push(field('Content-Length', String(body.length)));
   fields.push(field('Connection', 'close'));
-  recorder.repeating = id;
   const [ours, theirs] = duplexPair();
   // boundary: cannot throw.
   ours.on('error', () => undefined).resume();
@@ -55,7 +55,11 @@ export function replay(
   ours.once('end', () => ours.destroy()).once('close', () => theirs.destroy());
   const limit = AbortSignal.any([signal, AbortSignal.timeout(replayTimeoutMs)]);
   background('inspector request', async () => {
-    await forwarder.serveAgain(theirs, { address, hostname }, [...added], limit);
+    const options = {
+      gate: { check: () => ({ fields: [...added] }) },
+      observer: { begin: (again: RequestHead, facts: RequestFacts) => recorder.begin(again, facts, id) },
+    };
+    await forwarder.serveAgain(theirs, { address, hostname }, options, limit);
     ours.destroy();
   });
   // boundary: cannot throw.

@@ -381,7 +381,10 @@ export class Exchange implements ResponseListener {
     this.#watch?.response(head, false);
     this.connection.switchTo(async (visitor) => {
       this.#watch?.switched(visitor, socket);
-      const { error, received, sent } = await splice(visitor, socket as Socket);
+      const joined = splice(visitor, socket as Socket);
+      // It may have ended before there was anybody to tell.
+      if (visitor.readableEnded) socket.end();
+      const { error, received, sent } = await joined;
       const { outcome } = this.connection;
       outcome.received += received;
       outcome.sent += sent;

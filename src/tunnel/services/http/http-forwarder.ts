@@ -3,7 +3,6 @@ import type { LocalService, ServedOutcome, ServiceContext, VisitorFacts } from '
 import type { Upstream } from '../upstream/upstream.js';
 import type { ExchangeOptions } from './exchange.js';
 import type { RequestFacts } from './forwarded-headers.js';
-import type { Field } from './message/fields.js';
 import type { Answerer } from './routes.js';
 import { VisitorConnection } from './visitor-connection.js';
 
@@ -23,14 +22,15 @@ export class HttpForwarder implements LocalService {
     await this.options.gate?.start?.(context);
   }
 
-  /**
-   * Serves a visitor whom nobody checks, as the owner does who sends a request again.
-   * @param added fields that the service gets in addition
-   */
-  async serveAgain(visitor: Duplex, facts: RequestFacts, added: Field[], signal: AbortSignal): Promise<ServedOutcome> {
+  /** Serves a visitor with other options, as the owner is who sends a request again. */
+  async serveAgain(
+    visitor: Duplex,
+    facts: RequestFacts,
+    options: Pick<ExchangeOptions, 'gate' | 'observer'>,
+    signal: AbortSignal,
+  ): Promise<ServedOutcome> {
     const open = (to: Answerer) => to.connect(undefined, signal);
-    const gate = { check: () => ({ fields: added }) };
-    return await new VisitorConnection(visitor, facts, open, { ...this.options, gate }).over;
+    return await new VisitorConnection(visitor, facts, open, { ...this.options, ...options }).over;
   }
 
   /** @see LocalService; never rejects */
