@@ -6,10 +6,12 @@ const help = `Usage: portal COMMAND [options]
 
 Puts a service on your machine on a public HTTPS name, through a relay that cannot read its traffic.
 
-  portal expose TARGET --relay URL    put a local service on a public name
+  portal expose TARGET [--relay URL]  put a local service on a public name
   portal list --relay URL             print the relays that a relay knows
   portal relay --portal-url URL       run a relay
   portal admin COMMAND                govern a relay
+  portal config                       what portal expose would use; portal config use URL
+  portal completion SHELL             completions for bash, zsh or fish
   portal help                         this text
   portal version                      the version of this program
 
@@ -27,6 +29,10 @@ async function main([command, ...rest]: string[]): Promise<number> {
       return await (await import('./relay.js')).relayCommand(rest);
     case 'admin':
       return await (await import('./admin/admin.js')).adminCommand(rest);
+    case 'config':
+      return (await import('./config.js')).configCommand(rest);
+    case 'completion':
+      return (await import('./completion.js')).completionCommand(rest);
     case 'help':
     case '--help':
     case '-h':

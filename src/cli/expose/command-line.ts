@@ -9,8 +9,12 @@ const commandFlags = {
   help: { type: 'boolean', short: 'h' },
 } as const;
 
+/** Where a setting's value comes from. */
+export type Origin = { flag: string } | { env: string } | { file: string };
+
 export interface CommandLine {
   given: GivenSettings;
+  origins: Map<SettingKey, Origin>;
   config: string | undefined;
   json: boolean;
   help: boolean;
@@ -25,12 +29,13 @@ export function readCommandLine(argv: string[], env: NodeJS.ProcessEnv): Command
   const values: Record<string, string | boolean | (string | boolean)[] | undefined> = parsed;
   const config = values['config'] as string | undefined;
   const command = { config, json: values['json'] === true, help: values['help'] === true };
-  if (command.help) return { given: {}, ...command };
+  const origins = new Map<SettingKey, Origin>();
+  if (command.help) return { given: {}, origins, ...command };
   if (config !== undefined) {
     const flags = Object.keys(values).filter((flag) => !Object.hasOwn(commandFlags, flag));
     const [other] = [...positionals.map((word) => JSON.stringify(word)), ...flags.map((flag) => `--${flag}`)];
     if (other !== undefined) throw new UsageError(`--config cannot be combined with ${other}: put it into the file`);
-    return { given: {}, ...command };
+    return { given: {}, origins, ...command };
   }
   const [target, more] = positionals;
   if (more !== undefined)
@@ -42,8 +47,10 @@ export function readCommandLine(argv: string[], env: NodeJS.ProcessEnv): Command
     // An empty variable, as compose files set it, counts as unset.
     const text = (setting.env && env[setting.env]) || undefined;
     given[key] = readValue(setting, flag, text);
+    if (flag !== undefined) origins.set(key, { flag: `--${setting.flag}` });
+    else if (text !== undefined) origins.set(key, { env: setting.env as string });
   }
-  return { given: given, ...command };
+  return { given: given, origins, ...command };
 }
 
 /** @throws UsageError when the value is not a number */

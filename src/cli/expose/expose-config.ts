@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parse } from 'smol-toml';
@@ -51,7 +51,25 @@ export function readExposeConfig(path: string): Map<string, ExposeOptions> {
   return read;
 }
 
-function readToml(path: string): Record<string, unknown> {
+/**
+ * Reads the file of defaults: what is allowed at the top level of a `--config` file. Relative paths start at its directory.
+ * @returns undefined when there is none. @throws UsageError with one clear line
+ */
+export function readDefaults(path: string): GivenSettings | undefined {
+  if (!existsSync(path)) return undefined;
+  try {
+    const fields = readFields(readToml(path), 'anywhere');
+    for (const key of ['ca', 'identity'] as const)
+      if (fields[key] !== undefined) fields[key] = pathFrom(dirname(resolve(path)), fields[key]);
+    return fields;
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(`${path}: ${error.message}`, { cause: error });
+  }
+}
+
+/** @throws UsageError with one clear line */
+export function readToml(path: string): Record<string, unknown> {
   let text: string;
   try {
     const status = statSync(path);

@@ -40,6 +40,12 @@ export class ExposeOutput {
     tunnel.on('probe', (report) => this.probe(report));
   }
 
+  /** The relays are those of the file of defaults. */
+  defaults(file: string, relays: ExposeOptions['relay']): void {
+    const named = (Array.isArray(relays) ? relays : [relays]).map(String);
+    this.#event('defaults', `using ${named.join(', ')}, as ${file} says`, { file, relays: named });
+  }
+
   ready({ url, urls, hostname, relay }: TunnelReady): void {
     this.#lastFailure.delete(relay);
     this.#event('ready', `serving at ${urls.join(' and ')}`, { relay, url, urls });

@@ -6,9 +6,10 @@ import { closeGraceMs } from '../../tunnel/relays/relay-member.js';
 import { ExposeOutput, type OutputOptions } from './expose-output.js';
 import type { ServicesOptions } from './expose-services.js';
 import { flagName, readCommandLine, settingsHelp } from './command-line.js';
+import { inForce } from './defaults.js';
 import { toExposeOptions } from './settings.js';
 
-const help = `Usage: portal expose [TARGET] [--tcp TARGET] [--udp TARGET] --relay URL [options]
+const help = `Usage: portal expose [TARGET] [--tcp TARGET] [--udp TARGET] [--relay URL] [options]
        portal expose --config FILE [--json]
 
 Puts a local service on a public HTTPS name until it is interrupted, on a public TCP or UDP port, or on all of them.
@@ -16,6 +17,8 @@ TARGET is a port (3000), host:port, [::1]:3000, http://host:port, https://host:p
 files are served (./dist). Public URLs go to stdout, a line each, what happens to stderr.
 
 ${settingsHelp()}
+
+Without --relay the relays of portal config are used.
 
 A relay elsewhere is reached through the HTTP proxy that HTTPS_PROXY (or ALL_PROXY) names, unless NO_PROXY names the relay.
 
@@ -46,6 +49,7 @@ export async function exposeCommand(argv: string[]): Promise<number> {
   dropUnreadOutput();
   const output = new ExposeOutput(process.stdout, process.stderr, options);
   const tunnel = expose(options);
+  if (options.defaultsFrom !== undefined) output.defaults(options.defaultsFrom, options.relay);
   output.follow(tunnel);
   const removeNet = installLastNet({
     log: (error) => output.fault(error),
@@ -67,16 +71,24 @@ export async function exposeCommand(argv: string[]): Promise<number> {
   return error === undefined ? 0 : output.ended(error);
 }
 
-type ReadOptions = ExposeOptions & OutputOptions;
+interface ReadOptions extends ExposeOptions, OutputOptions {
+  /** The file of defaults, when it names the relays. */
+  defaultsFrom: string | undefined;
+}
 
 /** @throws UsageError with one clear line */
 function readOptions(argv: string[], env: NodeJS.ProcessEnv): ReadOptions | ServicesOptions | 'help' {
-  const { given, config, json, help: isHelp } = readCommandLine(argv, env);
+  const line = readCommandLine(argv, env);
+  const { config, json, help: isHelp } = line;
   if (isHelp) return 'help';
   if (config !== undefined) return { config, json };
+  const { given, origins } = inForce(line, env);
   if (given.target === undefined && given.tcp === undefined && given.udp === undefined)
     throw new UsageError('give the service to expose, such as 3000, --tcp 22 or --udp 53 (see --help)');
-  if (!given.relays?.length) throw new UsageError('give the relay: --relay URL, or PORTAL_RELAY');
+  if (!given.relays?.length)
+    throw new UsageError('give the relay: --relay URL, PORTAL_RELAY, or once for all by portal config use URL');
   const options = toExposeOptions(given, { nameOf: flagName, pathOf: (path) => path });
-  return { ...options, json, manyRelays: options.discovery === true || given.relays.length > 1 };
+  const origin = origins.get('relays');
+  const defaultsFrom = origin && 'file' in origin ? origin.file : undefined;
+  return { ...options, json, manyRelays: options.discovery === true || given.relays.length > 1, defaultsFrom };
 }
