@@ -9,7 +9,7 @@ Prints a script for your shell:
   fish   portal completion fish > ~/.config/fish/completions/portal.fish
 `;
 
-const commands = ['expose', 'list', 'relay', 'admin', 'config', 'completion', 'help', 'version'];
+const commands = ['expose', 'list', 'relay', 'admin', 'config', 'doctor', 'completion', 'help', 'version'];
 const shells: Record<string, () => string> = {
   bash,
   zsh: () => `autoload -U +X bashcompinit && bashcompinit\n${bash()}`,
@@ -60,7 +60,7 @@ function bash(): string {
     completion) COMPREPLY=($(compgen -W '${Object.keys(shells).join(' ')}' -- "$current")); return ;;
   esac
   case \${COMP_WORDS[1]} in
-    expose|config)
+    expose|config|doctor)
       case $current in
         -*) COMPREPLY=($(compgen -W '${all.map(({ flag }) => `--${flag}`).join(' ')}' -- "$current")) ;;
         *) COMPREPLY=($(compgen -f -- "$current")) ;;
@@ -80,7 +80,7 @@ function fish(): string {
   for (const { flag, isFile, takesValue, help: text } of flags()) {
     const value = takesValue ? (isFile ? ' -r -F' : ' -x') : '';
     lines.push(
-      `complete -c portal -n '__fish_seen_subcommand_from expose config' -l ${flag}${value} -d ${quote(text.slice(0, 60))}`,
+      `complete -c portal -n '__fish_seen_subcommand_from expose config doctor' -l ${flag}${value} -d ${quote(text.slice(0, 60))}`,
     );
   }
   return `${lines.join('\n')}\n`;

@@ -11,6 +11,7 @@ Puts a service on your machine on a public HTTPS name, through a relay that cann
   portal relay --portal-url URL       run a relay
   portal admin COMMAND                govern a relay
   portal config                       what portal expose would use; portal config use URL
+  portal doctor                       find what keeps portal expose from working
   portal completion SHELL             completions for bash, zsh or fish
   portal help                         this text
   portal version                      the version of this program
@@ -31,6 +32,8 @@ async function main([command, ...rest]: string[]): Promise<number> {
       return await (await import('./admin/admin.js')).adminCommand(rest);
     case 'config':
       return (await import('./config.js')).configCommand(rest);
+    case 'doctor':
+      return await (await import('./doctor.js')).doctorCommand(rest);
     case 'completion':
       return (await import('./completion.js')).completionCommand(rest);
     case 'help':
