@@ -166,7 +166,7 @@ test('a usage error is one line on stderr and exit code 2', async (t) => {
   const to = ['--relay', relay.url];
   const cases: [string[], RegExp][] = [
     [['expose'], /give the service/],
-    [['expose', '3000'], /--relay URL, or PORTAL_RELAY/],
+    [['expose', '3000'], /--relay URL, PORTAL_RELAY, or once for all/],
     [['expose', '3000', '4000', ...to], /"4000"/],
     [['expose', '3000', '--relay', 'http://x'], /begins with https/],
     [['expose', 'ftp://localhost', ...to], /ftp:\/\/ is not supported/],
