@@ -8,7 +8,8 @@ import { hashSync } from 'bcryptjs';
 import { Wallet } from 'ethers';
 import Provider from 'oidc-provider';
 import { type ClientOptions, WebSocket } from 'ws';
-import { type ExposeOptions, UsageError } from '../../src/tunnel/index.js';
+import { type ExposeOptions, identityFromPrivateKey, UsageError } from '../../src/tunnel/index.js';
+import { freshWallet } from '../support/by-hand.js';
 import { sharedRelay } from '../support/relay.js';
 import { startBrowser } from '../support/trusting-browser.js';
 import {
@@ -39,12 +40,12 @@ async function guarded(t: TestContext, access: Partial<ExposeOptions>) {
       response.end(told);
     });
   });
-  const { hostname } = await openTunnel(t, relay, service.port, { probe: false, http: true, ...access });
+  const { hostname, tunnel } = await openTunnel(t, relay, service.port, { probe: false, http: true, ...access });
   const origin = `https://${hostname}:${relay.publicPort}`;
   const ask = (path: string, headers: Record<string, string> = {}) => get(relay, hostname, path, { headers });
   const post = (path: string, body: string, headers: Record<string, string> = {}) =>
     send(relay, hostname, path, body, { method: 'POST', headers });
-  return { seen, hostname, origin, ask, post };
+  return { seen, hostname, origin, ask, post, close: () => tunnel.close(0) };
 }
 
 function told({ body }: VisitorAnswer): Record<string, string> {
@@ -425,4 +426,35 @@ test('in a browser a visitor signs in with a wallet, and is led to the page it w
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByRole('button', { name: 'Sign in with a wallet' }).waitFor();
   assert.deepEqual(errors, []);
+});
+
+test('a page that asks for many things at once with a right password that is new gets them all', async (t) => {
+  const { ask } = await guarded(t, { basicAuth: `bob:${hashSync('b', 11)}` });
+  const answers = await Promise.all(Array.from({ length: 20 }, () => ask('/', basic('bob:b'))));
+  assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
+});
+
+test('sessions outlive a restart of the tunnel, and end when who may come in changes', async (t) => {
+  const [wallet, other] = [Wallet.createRandom(), Wallet.createRandom()];
+  const identity = identityFromPrivateKey(freshWallet().privateKey);
+  const name = 'restarted';
+  let cookie = '';
+  for (const [wallets, status] of [
+    [[wallet.address], undefined],
+    [[wallet.address.toLowerCase()], 200],
+    [[wallet.address, other.address], 401],
+    [[other.address], 401],
+  ] as const) {
+    const scene = await guarded(t, { identity, name, wallets: [...wallets] });
+    if (status === undefined) cookie = cookieOf(await (await walletLogin(scene, wallet)).login!());
+    else assert.equal((await scene.ask('/', { Cookie: cookie })).status, status, wallets.join());
+    await scene.close();
+  }
+});
+
+test('steps of signing in are limited by source', async (t) => {
+  const { ask } = await guarded(t, { oidc: { issuer: 'http://127.0.0.1:9', clientId: 'x', emails: ['*'] } });
+  const statuses = new Set<number>();
+  for (let at = 0; at < 40; at++) statuses.add((await ask('/.portal/oidc/callback?code=x')).status);
+  assert.deepEqual(statuses, new Set([400, 429]));
 });

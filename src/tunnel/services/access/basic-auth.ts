@@ -26,6 +26,8 @@ export class BasicAuth implements Gate {
   readonly #checks = new PasswordChecks();
   /** Keyed hashes of right credentials, and their users. */
   readonly #right = new Map<string, string>();
+  /** Credentials that are being checked: a page asks for several things at once. */
+  readonly #pending = new Map<string, Promise<boolean | undefined>>();
   readonly #key = randomBytes(32);
 
   /** @param file lines of `user:hash`. @throws UsageError */
@@ -40,27 +42,44 @@ export class BasicAuth implements Gate {
     if (user === undefined || password === undefined) return { answer: challenge };
     const token = createHmac('sha256', this.#key).update(`${user}:${password}`).digest('base64');
     if (this.#right.has(token)) return admitted(request, user);
-    const source = address === undefined ? '' : sourceOf(address);
-    const seconds = this.#wrong.secondsUntilToken(source);
-    if (seconds > 0) return { answer: tooMany(seconds) };
-    return this.#verify(request, { user, password, token, source });
+    return this.#verify(request, { user, password, token, source: address === undefined ? '' : sourceOf(address) });
   }
 
-  async #verify(
-    request: RequestHead,
-    { user, password, token, source }: Record<'user' | 'password' | 'token' | 'source', string>,
-  ): Promise<Verdict> {
+  async #verify(request: RequestHead, given: Credentials): Promise<Verdict> {
+    const { user, token, source } = given;
+    let pending = this.#pending.get(token);
+    if (!pending) {
+      const seconds = this.#wrong.secondsUntilToken(source);
+      if (seconds > 0) return { answer: tooMany(seconds) };
+      pending = this.#compare(given).finally(() => this.#pending.delete(token));
+      this.#pending.set(token, pending);
+    }
+    const isRight = await pending;
+    if (isRight === undefined) return { answer: tooMany(1) };
+    return isRight ? admitted(request, user) : { answer: challenge };
+  }
+
+  /** @returns undefined when it cannot be checked now */
+  async #compare({ user, password, token, source }: Credentials): Promise<boolean | undefined> {
     // An unknown user takes as long as a known one: any hash will do.
     const [anyHash = ''] = this.#hashes.values();
-    const hash = this.#hashes.get(user) ?? anyHash;
+    const hash = this.#hashes.get(user);
     this.#wrong.tryTake(source);
-    const isRight = await this.#checks.compare(password, hash, source);
-    if (isRight === undefined) return { answer: tooMany(1) };
-    if (!isRight || !this.#hashes.has(user)) return { answer: challenge };
+    const fits = await this.#checks.compare(password, hash ?? anyHash, source);
+    if (!fits) return fits;
+    if (hash === undefined) return false;
     if (this.#right.size >= maxRemembered) this.#right.delete(this.#right.keys().next().value as string);
     this.#right.set(token, user);
-    return admitted(request, user);
+    return true;
   }
+}
+
+interface Credentials {
+  user: string;
+  password: string;
+  /** Keyed hash of both. */
+  token: string;
+  source: string;
 }
 
 const challenge = plainAnswer(401, 'A user name and password are needed.\n', {
@@ -68,7 +87,7 @@ const challenge = plainAnswer(401, 'A user name and password are needed.\n', {
 });
 
 function tooMany(seconds: number) {
-  return plainAnswer(429, `Too many wrong passwords. Try again in ${seconds} seconds.\n`, {
+  return plainAnswer(429, `Too many attempts to sign in. Try again in ${seconds} seconds.\n`, {
     fields: [field('Retry-After', String(seconds))],
   });
 }

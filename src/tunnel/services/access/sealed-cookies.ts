@@ -16,9 +16,9 @@ export interface CookieKind {
 export class SealedCookies {
   #key: Uint8Array | undefined;
 
-  /** @param secret 32 bytes */
-  start(secret: Buffer): void {
-    this.#key = new Uint8Array(hkdfSync('sha256', secret, '', 'portal tunnel cookies', 32));
+  /** @param secret 32 bytes @param rules who may come in: other rules cannot open the cookies that were made under these */
+  start(secret: Buffer, rules: string): void {
+    this.#key = new Uint8Array(hkdfSync('sha256', secret, rules, 'portal tunnel cookies', 32));
   }
 
   /** @returns a Set-Cookie field */

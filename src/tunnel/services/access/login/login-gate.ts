@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { sourceOf } from '../../../../net/source-network.js';
+import { TokenBuckets } from '../../../../util/token-buckets.js';
 import { htmlPage } from '../../html-page.js';
 import type { RequestFacts } from '../../http/forwarded-headers.js';
 import type { Gate, GateContext, Verdict } from '../../http/gate.js';
@@ -12,17 +14,20 @@ import type { LoginMethod, LoginRequest, SignedIn } from './login-method.js';
 const ownPath = '/.portal/';
 const session: CookieKind = { name: 'session', seconds: 86_400 };
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS']);
-const noStore = field('Referrer-Policy', 'same-origin');
+/** Steps of signing in, of one source: so many at once, then one in two seconds. */
+const attempts = { burst: 30, perSecond: 0.5 };
+const referrerPolicy = field('Referrer-Policy', 'same-origin');
 
 /** Lets in only visitors who have signed in, for a day, by a sealed cookie of this host. */
 export class LoginGate implements Gate {
   readonly #cookies = new SealedCookies();
+  readonly #attempts = new TokenBuckets(attempts.burst, attempts.perSecond);
 
   constructor(private readonly methods: readonly LoginMethod[]) {}
 
   /** @see Gate */
   async start(context: GateContext): Promise<void> {
-    this.#cookies.start(await context.secret());
+    this.#cookies.start(await context.secret(), JSON.stringify(this.methods.map(({ rules }) => rules)));
   }
 
   /** @see Gate */
@@ -70,6 +75,8 @@ export class LoginGate implements Gate {
       return { answer: plainAnswer(403, 'This request does not come from a page of this host.\n') };
     if (login.path === 'logout') return this.#logout(request);
     if (login.path === 'login' && request.method === 'GET') return { answer: this.#loginPage(to) };
+    const source = facts.address === undefined ? '' : sourceOf(facts.address);
+    if (!this.#attempts.tryTake(source)) return { answer: tooMany(this.#attempts.secondsUntilToken(source)) };
     for (const method of this.methods) {
       const verdict = method.handle(login);
       if (verdict) return await verdict;
@@ -116,10 +123,16 @@ export class LoginGate implements Gate {
       200,
       htmlPage('Sign in', `<p>The owner of this name wants to know who you are.</p>\n${body}\n${tags}`),
       {
-        fields: [policy(scripts), noStore],
+        fields: [policy(scripts), referrerPolicy],
       },
     );
   }
+}
+
+function tooMany(seconds: number) {
+  return plainAnswer(429, `Too many attempts to sign in. Try again in ${seconds} seconds.\n`, {
+    fields: [field('Retry-After', String(seconds))],
+  });
 }
 
 /** Other hosts under the same root host are of the same site, so their pages can send requests with our cookies. */
@@ -132,7 +145,6 @@ function isForged(request: RequestHead, origin: string): boolean {
 /** A path of this host, whatever is given: nothing that leads a browser elsewhere. */
 function localPath(given: string | null): string {
   // Browsers take `//` and `/\` for the start of another host, and leave control characters out.
-
   if (given === null || !/^\/(?![/\\])[^\0-\x20\x7f\\]*$/.test(given) || given.startsWith(ownPath)) return '/';
   return encodeURI(decodeSafely(given));
 }

@@ -31,6 +31,8 @@ export interface LoginMethod {
   /** Its part of the login page: HTML, and the scripts that it needs. */
   readonly html: string;
   readonly script?: string;
+  /** Who may come in, as text: sessions end when it changes. */
+  readonly rules: string;
   /** @returns undefined for paths of others */
   handle(login: LoginRequest): Verdict | Promise<Verdict> | undefined;
 }

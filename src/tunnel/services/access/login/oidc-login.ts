@@ -28,6 +28,7 @@ const providerTimeoutSeconds = 10;
 /** Signing in with an OpenID provider: authorization code flow with PKCE, state and nonce. */
 export class OidcLogin implements LoginMethod {
   readonly html = '<p><a href="oidcQUERY">Sign in with your account</a></p>';
+  readonly rules: string;
   readonly #issuer: URL;
   #provider: Promise<oidc.Configuration> | undefined;
 
@@ -36,6 +37,7 @@ export class OidcLogin implements LoginMethod {
     const { issuer, clientId, emails = [], groups = [] } = options;
     if (!URL.canParse(issuer)) throw new UsageError(`the issuer ${JSON.stringify(issuer)} is not a URL`);
     this.#issuer = new URL(issuer);
+    this.rules = JSON.stringify([issuer, clientId, [...emails].sort(), [...groups].sort()]);
     const isLocal = this.#issuer.protocol === 'http:' && loopbackHost.test(this.#issuer.hostname);
     if (this.#issuer.protocol !== 'https:' && !isLocal)
       throw new UsageError(`the issuer ${issuer} must be https://, or on this machine`);

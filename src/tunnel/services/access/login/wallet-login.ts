@@ -1,11 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { generateNonce, SiweMessage } from 'siwe';
 import { checksumAddress } from '../../../../sdk/identity/identity.js';
-import { sourceOf } from '../../../../net/source-network.js';
-import { TokenBuckets } from '../../../../util/token-buckets.js';
 import type { Verdict } from '../../http/gate.js';
 import { jsonAnswer, plainAnswer } from '../../http/local-answer.js';
-import { field } from '../../http/message/fields.js';
 import type { CookieKind } from '../sealed-cookies.js';
 import { recoverSigner } from './recover-signer.js';
 import type { LoginMethod, LoginRequest } from './login-method.js';
@@ -13,8 +10,6 @@ import { walletScript } from './wallet-script.js';
 
 const login: CookieKind = { name: 'login', seconds: 300 };
 const maxBodyBytes = 4_096;
-/** Attempts of one source: so many at once, then one in five seconds. */
-const attempts = { burst: 20, perSecond: 0.2 };
 /** Spent challenges are remembered until they expire. */
 const maxSpent = 10_000;
 
@@ -24,24 +19,21 @@ export class WalletLogin implements LoginMethod {
     '<p><button type="button" id="wallet">Sign in with a wallet</button></p><p id="wallet-status" role="status"></p>';
   readonly script = walletScript;
   readonly #allowed: ReadonlySet<string>;
-  readonly #attempts = new TokenBuckets(attempts.burst, attempts.perSecond);
   readonly #spent = new Map<string, number>();
+
+  readonly rules: string;
 
   /** @throws UsageError when one is not an address */
   constructor(wallets: readonly string[]) {
     this.#allowed = new Set(wallets.map(checksumAddress));
+    this.rules = JSON.stringify([...this.#allowed].sort());
   }
 
   /** @see LoginMethod */
   handle(request: LoginRequest): Verdict | Promise<Verdict> | undefined {
     if (request.request.method !== 'POST') return undefined;
-    const { path, facts } = request;
+    const { path } = request;
     if (path !== 'wallet/challenge' && path !== 'wallet/login') return undefined;
-    const source = facts.address === undefined ? '' : sourceOf(facts.address);
-    if (!this.#attempts.tryTake(source)) {
-      const seconds = String(this.#attempts.secondsUntilToken(source));
-      return { answer: plainAnswer(429, 'Too many attempts.\n', { fields: [field('Retry-After', seconds)] }) };
-    }
     return {
       body: {
         most: maxBodyBytes,
