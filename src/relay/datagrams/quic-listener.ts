@@ -20,7 +20,7 @@ import { sourceOf } from '../../net/source-network.js';
 import type { Certificate } from '../certs/certificate.js';
 import type { Logger } from '../../util/logger.js';
 import type { LeaseSessions } from '../reverse/session-registry.js';
-import { ConcurrencyLimiter } from '../limiters/concurrency-limiter.js';
+import { ConcurrencyLimiter } from '../../util/concurrency-limiter.js';
 import type { Datagrams } from './datagrams.js';
 
 /** Most QUIC connections, including those in their handshake. Each lease has one at most. */

@@ -5,7 +5,7 @@ import type { AddressList } from '../../net/address-list.js';
 import { sourceOf } from '../../net/source-network.js';
 import { relayKeepAliveMs } from '../../net/tcp-keepalive.js';
 import { FairSlots } from '../limiters/fair-slots.js';
-import { ConcurrencyLimiter } from '../limiters/concurrency-limiter.js';
+import { ConcurrencyLimiter } from '../../util/concurrency-limiter.js';
 import type { OutcomeObserver } from './connection-outcome.js';
 import { readProxyHeader } from './read-proxy-header.js';
 

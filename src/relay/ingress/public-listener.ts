@@ -1,7 +1,7 @@
 import { type Server, type Socket, createServer } from 'node:net';
 import type { ClientHello } from '../../tls/codec/messages.js';
 import { guard } from '../../util/boundary.js';
-import { ConcurrencyLimiter } from '../limiters/concurrency-limiter.js';
+import { ConcurrencyLimiter } from '../../util/concurrency-limiter.js';
 import { readClientHello, refuse } from './read-client-hello.js';
 import type { OutcomeObserver } from './connection-outcome.js';
 import type { Routing } from './routing.js';

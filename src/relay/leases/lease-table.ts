@@ -1,5 +1,5 @@
 import { sourceOf } from '../../net/source-network.js';
-import { ConcurrencyLimiter } from '../limiters/concurrency-limiter.js';
+import { ConcurrencyLimiter } from '../../util/concurrency-limiter.js';
 import type { Lease } from './lease.js';
 
 const maxLeases = 50_000;

@@ -12,7 +12,7 @@ import type { Certificate } from '../../certs/certificate.js';
 import { maxRequestHeadBytes, requestHeadTimeoutMs } from './request-head.js';
 import { relayKeepAliveMs } from '../../../net/tcp-keepalive.js';
 import { sourceOf } from '../../../net/source-network.js';
-import { ConcurrencyLimiter } from '../../limiters/concurrency-limiter.js';
+import { ConcurrencyLimiter } from '../../../util/concurrency-limiter.js';
 import type { ClientAddresses } from '../middleware/client-address.js';
 import type { ConnectEndpoint, Wrapped } from './connect.js';
 import { closeSoon, refuseWith } from './raw-responses.js';
