@@ -21,6 +21,7 @@ import {
   startTunnel,
   visitorOptions,
   type VisitorAnswer,
+  visitTls,
 } from '../support/tunnel.js';
 
 // Who may come in. The relay knows nothing of it.
@@ -457,4 +458,25 @@ test('steps of signing in are limited by source', async (t) => {
   const statuses = new Set<number>();
   for (let at = 0; at < 40; at++) statuses.add((await ask('/.portal/oidc/callback?code=x')).status);
   assert.deepEqual(statuses, new Set([400, 429]));
+});
+
+test('bodies of webhooks that are held are bounded by source, and given back', async (t) => {
+  const { hostname, post } = await guarded(t, { webhooks: [{ path: '/hook', kind: 'hmac', secret }] });
+  const head = `POST /hook HTTP/1.1\r\nHost: ${hostname}\r\nX-Signature: ${'0'.repeat(64)}\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n`;
+  const stalled = await Promise.all(
+    Array.from({ length: 8 }, async () => {
+      const visitor = await visitTls(relay, hostname);
+      visitor.on('error', () => {});
+      visitor.write(head);
+      await once(visitor, 'data');
+      return visitor;
+    }),
+  );
+  const signed = { 'X-Signature': sign('x') };
+  const busy = await post('/hook', 'x', signed);
+  assert.deepEqual([busy.status, busy.headers['retry-after']], [503, '5']);
+  stalled[0]!.write('0123456789');
+  await once(stalled[0]!, 'data');
+  assert.equal((await post('/hook', 'x', signed)).status, 200);
+  for (const visitor of stalled) visitor.destroy();
 });

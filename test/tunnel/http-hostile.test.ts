@@ -1,9 +1,21 @@
 import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
 import { createServer } from 'node:http';
+import { duplexPair } from 'node:stream';
 import { test } from 'node:test';
+import { plainAnswer } from '../../src/tunnel/services/http/local-answer.js';
+import { serveAnswer } from '../../src/tunnel/services/http/serve-answer.js';
 import { readAll } from '../support/by-hand.js';
 import { sharedRelay } from '../support/relay.js';
-import { get, listening, type OpenTunnel, openTunnel, startHttpService, visitTls } from '../support/tunnel.js';
+import {
+  get,
+  listening,
+  type OpenTunnel,
+  openTunnel,
+  startHttpService,
+  startTcpService,
+  visitTls,
+} from '../support/tunnel.js';
 
 // Requests through `--http` that once ended the tunnel, or reached the service as another request than was seen here.
 
@@ -140,4 +152,31 @@ test('a request for another host than the public name gets 421', async (t) => {
     );
   assert.match(await exchange(open, 'GET / HTTP/1.0\r\n\r\n'), / 200 /);
   assert.equal(seen.at(-1), hostname);
+});
+
+test('a visitor who resets a WebSocket amid a message has its service see a reset', async (t) => {
+  const seen = new EventEmitter<{ over: [code: string | undefined] }>();
+  const service = await startTcpService(t, (socket) => {
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => seen.emit('over', code));
+    socket.once('end', () => seen.emit('over', 'an end'));
+    socket.once('data', () => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+      socket.once('data', () => visitor.destroy());
+    });
+  });
+  const { hostname } = await openTunnel(t, relay, service.port, { http: true, probe: false });
+  const visitor = await visitTls(relay, hostname);
+  visitor.on('error', () => {});
+  const over = once(seen, 'over');
+  visitor.write(upgrade.replace('HOST', hostname));
+  await once(visitor, 'data');
+  visitor.write('half a message');
+  assert.deepEqual(await over, ['ECONNRESET']);
+});
+
+test('a visitor that has closed already is done with at once', async () => {
+  const [visitor] = duplexPair();
+  visitor.destroy();
+  await once(visitor, 'close');
+  await serveAnswer(visitor, plainAnswer(503, 'down'));
 });

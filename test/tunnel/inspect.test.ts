@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, request as httpRequest, type IncomingMessage } from 'node:http';
+import { duplexPair } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { type ClientOptions, WebSocket, WebSocketServer } from 'ws';
+import { Recorder } from '../../src/tunnel/inspect/recorder.js';
 import { sharedRelay } from '../support/relay.js';
 import { startBrowser } from '../support/trusting-browser.js';
 import { get, listening, send, startHttpService, statusWhere, startTunnel, visitorOptions } from '../support/tunnel.js';
@@ -178,6 +180,60 @@ test('messages of a WebSocket are shown, in both directions', async (t) => {
   );
   socket.close();
   await once(socket, 'close');
+  const over = async () => (await last()) as { error?: string; tookMs?: number };
+  while ((await over()).tookMs === undefined) await new Promise(setImmediate);
+  assert.equal((await over()).error, undefined);
+});
+
+test('messages of a WebSocket that is no longer kept are not kept either', () => {
+  const recorder = new Recorder();
+  const watch = recorder.begin(
+    { method: 'GET', target: '/', minor: 1, fields: [], options: [] },
+    { address: undefined, hostname: undefined },
+  );
+  const [visitor, sender] = duplexPair();
+  const [service] = duplexPair();
+  const [recorded] = recorder.all;
+  watch.switched(visitor, service);
+  const frame = Buffer.concat([Buffer.of(0x81, 126, 0x0f, 0xa0), Buffer.alloc(4_000, 'a')]);
+  return new Promise<void>((resolve) => {
+    let frames = 0;
+    visitor.on('data', (chunk: Buffer) => {
+      frames += chunk.length / frame.length;
+      if (frames === 1) recorder.clear();
+      if (frames < 3) return;
+      assert.equal(recorded?.messages.length, 1);
+      resolve();
+    });
+    for (let round = 0; round < 3; round++) sender.write(frame);
+  });
+});
+
+test('what was kept of requests that are forgotten makes room for others', () => {
+  const recorder = new Recorder();
+  const begin = () =>
+    recorder.begin(
+      { method: 'POST', target: '/', minor: 1, fields: [], options: [] },
+      { address: undefined, hostname: undefined },
+    );
+  const piece = Buffer.alloc(262_144);
+  const [visitor, sender] = duplexPair();
+  const [service] = duplexPair();
+  // A WebSocket that talks on after it was forgotten.
+  begin().switched(visitor, service);
+  recorder.clear();
+  const message = Buffer.concat([Buffer.of(0x81, 126, 0x0f, 0xa0), Buffer.alloc(4_000, 'a')]);
+  return new Promise<void>((resolve) => {
+    let bytes = 0;
+    visitor.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes < 20_000 * message.length) return;
+      for (let round = 0; round < 100; round++) begin().requestData(piece);
+      assert.equal(recorder.all.length, 100);
+      resolve();
+    });
+    for (let round = 0; round < 20_000; round++) sender.write(message);
+  });
 });
 
 test('what is kept is bounded in number and size, whatever comes', async (t) => {

@@ -79,10 +79,7 @@ export class Recorder extends EventEmitter<{ changed: [recorded: Recorded] }> im
       repeats,
     };
     this.#all.set(recorded.id, recorded);
-    this.#keep(
-      recorded,
-      request.fields.reduce((sum, { name, value }) => sum + name.length + value.length, 200),
-    );
+    this.#keep(recorded, sizeOfHead(request.fields));
     const since = () => Math.round((performance.now() - started) * 10) / 10;
     const changed = () => {
       if (this.#all.has(recorded.id)) this.emit('changed', recorded);
@@ -92,8 +89,10 @@ export class Recorder extends EventEmitter<{ changed: [recorded: Recorded] }> im
       added: (fields) => (recorded.added = [...fields]),
       requestData: (data) => this.#add(recorded, recorded.requestBody, data),
       response: ({ status, reason, fields }, isLocal) => {
-        recorded.response = { status, reason, fields, isLocal };
         recorded.waitedMs = since();
+        if (!this.#all.has(recorded.id)) return;
+        recorded.response = { status, reason, fields, isLocal };
+        this.#keep(recorded, sizeOfHead(fields));
         changed();
       },
       responseData: (data) => this.#add(recorded, recorded.responseBody, data),
@@ -109,9 +108,10 @@ export class Recorder extends EventEmitter<{ changed: [recorded: Recorded] }> im
 
   #follow(recorded: Recorded, visitor: Duplex, service: Duplex, changed: () => void): void {
     const tell = (message: SocketMessage) => {
-      if (recorded.messages.length >= maxMessages) recorded.messages.shift();
-      else this.#keep(recorded, message.text.length);
+      if (!this.#all.has(recorded.id)) return;
+      const forgotten = recorded.messages.length >= maxMessages ? recorded.messages.shift() : undefined;
       recorded.messages.push(message);
+      this.#keep(recorded, sizeOfMessage(message) - (forgotten ? sizeOfMessage(forgotten) : 0));
       changed();
     };
     new MessageTap(visitor, 'in', tell);
@@ -132,14 +132,25 @@ export class Recorder extends EventEmitter<{ changed: [recorded: Recorded] }> im
     this.#bytes += bytes;
     for (const [id, oldest] of this.#all) {
       if (this.#bytes <= maxBytes && this.#all.size <= maxExchanges) return;
-      if (oldest === recorded) return;
+      if (oldest === recorded) continue;
       this.#all.delete(id);
       this.#bytes -= sizeOf(oldest);
     }
   }
 }
 
-function sizeOf({ request, requestBody, responseBody, messages }: Recorded): number {
-  const head = request.fields.reduce((sum, { name, value }) => sum + name.length + value.length, 200);
-  return head + requestBody.kept + responseBody.kept + messages.reduce((sum, { text }) => sum + text.length, 0);
+/** Bytes that count for each head and message beside its text. */
+const overheadBytes = 200;
+
+function sizeOf({ request, response, requestBody, responseBody, messages }: Recorded): number {
+  const heads = sizeOfHead(request.fields) + (response ? sizeOfHead(response.fields) : 0);
+  return heads + requestBody.kept + responseBody.kept + messages.reduce((sum, each) => sum + sizeOfMessage(each), 0);
+}
+
+function sizeOfHead(fields: readonly Field[]): number {
+  return fields.reduce((sum, { name, value }) => sum + name.length + value.length, overheadBytes);
+}
+
+function sizeOfMessage({ text }: SocketMessage): number {
+  return text.length + overheadBytes;
 }

@@ -19,6 +19,8 @@ const maxAnswerBytes = 1_024;
  */
 export class DetectedService implements LocalService {
   #protocol: Promise<Protocol> | undefined;
+  /** Of the tunnel: a question serves all visitors, and must not end with the one who came first. */
+  #signal: AbortSignal | undefined;
 
   constructor(
     private readonly upstream: Upstream,
@@ -34,6 +36,7 @@ export class DetectedService implements LocalService {
 
   /** @see LocalService */
   start({ signal }: ServiceContext): Promise<void> {
+    this.#signal = signal;
     background('service protocol', async () => {
       await this.#detected(signal).catch(() => undefined);
     });
@@ -55,12 +58,13 @@ export class DetectedService implements LocalService {
     } finally {
       visitor.off('error', ignore);
     }
+    signal.throwIfAborted();
     if (visitor.destroyed) return { received: 0, sent: 0, error: visitor.errored ?? undefined };
     return await this.services[protocol === 'http' ? 'http' : 'bytes'].serve(visitor, facts, signal);
   }
 
   async #detected(signal: AbortSignal): Promise<Protocol> {
-    const asked = (this.#protocol ??= this.#ask(signal));
+    const asked = (this.#protocol ??= this.#ask(this.#signal ?? signal));
     try {
       return await asked;
     } catch (error) {

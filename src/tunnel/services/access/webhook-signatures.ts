@@ -1,14 +1,19 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { UsageError } from '../../../sdk/calls/errors.js';
+import { sourceOf } from '../../../net/source-network.js';
+import { ConcurrencyLimiter } from '../../../util/concurrency-limiter.js';
 import type { Gate, Verdict } from '../http/gate.js';
 import { plainAnswer } from '../http/local-answer.js';
-import { type Field, valuesOf } from '../http/message/fields.js';
+import { type Field, field, valuesOf } from '../http/message/fields.js';
 import type { RequestHead } from '../http/message/message-head.js';
 
 /** Largest body that is checked. */
 const maxBodyBytes = 1_048_576;
 /** How old a signature may be where it has a time (Stripe and Slack recommend it). */
 const maxAgeSeconds = 300;
+/** Bodies that are held until they are checked and forwarded, of one source and of all. */
+const maxHeldOfSource = 8;
+const maxHeld = 64;
 
 export interface WebhookRule {
   /** Requests with this path must be signed. */
@@ -25,6 +30,9 @@ export const webhookKinds = ['github', 'stripe', 'slack', 'hmac'] as const;
  * are not asked for them. All other requests are for `rest`.
  */
 export class WebhookSignatures implements Gate {
+  readonly #heldBySource = new ConcurrencyLimiter(maxHeldOfSource);
+  #held = 0;
+
   /** @throws UsageError when a rule is not valid */
   constructor(
     private readonly rules: readonly WebhookRule[],
@@ -50,15 +58,26 @@ export class WebhookSignatures implements Gate {
     const { kind, secret } = rule;
     const signatures = signaturesOf[kind](request.fields);
     if (signatures.length === 0) return { answer: unsigned };
+    const source = facts.address === undefined ? '' : sourceOf(facts.address);
+    if (this.#held >= maxHeld || !this.#heldBySource.add(source)) return { answer: busy };
+    this.#held++;
+    const release = () => {
+      this.#held--;
+      this.#heldBySource.remove(source);
+    };
     return {
       body: {
         most: maxBodyBytes,
+        release,
         decide: (body) => (signatures.some((each) => isValid(each, body, secret)) ? {} : { answer: unsigned }),
       },
     };
   }
 }
 
+const busy = plainAnswer(503, 'Too many signed requests at once. Send this one again later.\n', {
+  fields: [field('Retry-After', '5')],
+});
 const unsigned = plainAnswer(401, 'The signature of this request is missing, not valid, or too old.\n');
 
 /** A path as loosely as any service might read it: what could be the webhook's path must be signed. */

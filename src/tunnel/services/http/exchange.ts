@@ -50,12 +50,15 @@ export interface ExchangeHost {
   finished(isLast: boolean): void;
   /** The response cannot be completed: the visitor must see that it is cut. */
   cut(error: Error): void;
-  /** Hands the visitor's stream over to another protocol. */
-  switchTo(join: (visitor: Duplex) => Promise<unknown>): void;
+  /** Hands the visitor's stream over to another protocol, and lets go of the connection to the service. */
+  switchTo(service: ServiceConnection | undefined, join: (visitor: Duplex) => Promise<unknown>): void;
 }
 
 /** From the end of one response, or the start of the connection, to the end of the next request head. */
 export const httpIdleTimeoutMs = 75_000;
+
+/** How long a body may take that is waited for before the request is forwarded. */
+const bodyTimeoutMs = 30_000;
 
 /** Idempotent methods (RFC 9110 9.2.2) without a body. */
 const repeatable = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -74,6 +77,8 @@ export class Exchange implements ResponseListener {
   #refused: number | undefined;
   /** What waits for the body. */
   #check: BodyCheck | undefined;
+  #checkTimer: NodeJS.Timeout | undefined;
+  #release: (() => void) | undefined;
   #kept: Buffer[] = [];
   #keptBytes = 0;
   /** The body, where it was waited for. */
@@ -163,12 +168,22 @@ export class Exchange implements ResponseListener {
   /** The visitor has left. */
   abandon(): void {
     if (this.#response !== 'over') this.#watch?.ended(new Error('the visitor left before the response was complete'));
-    this.#isOver = true;
+    this.#end();
     this.#service?.close();
+  }
+
+  /** Nothing is held any more. */
+  #end(): void {
+    this.#isOver = true;
+    clearTimeout(this.#checkTimer);
+    this.#release?.();
+    this.#release = undefined;
   }
 
   #collect(check: BodyCheck): void {
     this.#check = check;
+    this.#release = () => check.release?.();
+    this.#checkTimer = setTimeout(() => this.connection.cut(new Error('the body did not come in time')), bodyTimeoutMs);
     if (this.#body.isOver) return this.#bodyComplete(check);
     if (expects(this.request) && this.request.minor === 1) {
       this.connection.put(headText({ status: 100, reason: 'Continue' }, []));
@@ -190,6 +205,7 @@ export class Exchange implements ResponseListener {
   }
 
   #bodyComplete(check: BodyCheck): void {
+    clearTimeout(this.#checkTimer);
     this.#check = undefined;
     this.#whole = Buffer.concat(this.#kept);
     this.#kept = [];
@@ -374,12 +390,12 @@ export class Exchange implements ResponseListener {
 
   /** @see ResponseListener */
   switched(head: ResponseHead, socket: Duplex): void {
-    this.#isOver = true;
+    this.#end();
     const fields = this.#mapped(endToEnd(head));
     fields.push(field('Connection', 'Upgrade'), field('Upgrade', 'websocket'));
     this.connection.put(headText(head, fields));
     this.#watch?.response(head, false);
-    this.connection.switchTo(async (visitor) => {
+    this.connection.switchTo(this.#service, async (visitor) => {
       this.#watch?.switched(visitor, socket);
       const joined = splice(visitor, socket as Socket);
       // It may have ended before there was anybody to tell.
@@ -450,7 +466,7 @@ export class Exchange implements ResponseListener {
 
   #over(): void {
     if (this.#isOver) return;
-    this.#isOver = true;
+    this.#end();
     if (!this.#body.isOver) this.#service?.close();
     this.connection.finished(this.#isLast);
   }

@@ -21,6 +21,8 @@ export interface BodyCheck {
   /** Bytes; a larger body is answered 413. */
   most: number;
   decide(body: Buffer): Verdict | Promise<Verdict>;
+  /** Called once, when the body is no longer held. */
+  release?(): void;
 }
 
 /** Decides who may come in. */

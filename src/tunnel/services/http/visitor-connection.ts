@@ -57,14 +57,17 @@ export class VisitorConnection implements ExchangeHost {
     visitor.on('error', (error) => (this.outcome.error ??= error));
     for (const [event, listener] of this.#listeners) visitor.on(event, listener);
     this.over = new Promise((resolve) => {
-      visitor.once('close', () => {
+      const onClose = () => {
         clearTimeout(this.#timer);
         this.#exchange?.abandon();
         for (const service of this.#services.values()) this.#leave(service);
         this.#held = [];
         const over = () => setImmediate(() => resolve(this.outcome));
         (this.#joined ?? Promise.resolve()).then(over, over);
-      });
+      };
+      // It may have closed while the service was being connected to.
+      if (visitor.closed) onClose();
+      else visitor.once('close', onClose);
     });
   }
 
@@ -86,10 +89,14 @@ export class VisitorConnection implements ExchangeHost {
   }
 
   #leave(service: ServiceConnection): void {
+    this.#count(service);
+    service.close();
+  }
+
+  #count(service: ServiceConnection): void {
     this.outcome.received += service.received;
     this.outcome.sent += service.sent;
     service.received = service.sent = 0;
-    service.close();
   }
 
   /** @see ExchangeHost */
@@ -127,8 +134,14 @@ export class VisitorConnection implements ExchangeHost {
   }
 
   /** @see ExchangeHost */
-  switchTo(join: (visitor: Duplex) => Promise<unknown>): void {
+  switchTo(service: ServiceConnection | undefined, join: (visitor: Duplex) => Promise<unknown>): void {
     this.flush();
+    this.#exchange = undefined;
+    for (const [to, each] of this.#services) {
+      if (each !== service) continue;
+      this.#count(each);
+      this.#services.delete(to);
+    }
     clearTimeout(this.#timer);
     this.#isLast = true;
     for (const [event, listener] of this.#listeners) this.visitor.off(event, listener);

@@ -44,10 +44,6 @@ export class HeadReader {
   #pieces: Buffer[] = [];
   #bytes = 0;
 
-  get isEmpty(): boolean {
-    return this.#bytes === 0;
-  }
-
   /**
    * @returns the head without its empty line, and what follows; undefined until it is complete
    * @throws MessageError when it is too large
