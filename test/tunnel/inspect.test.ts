@@ -209,33 +209,6 @@ test('messages of a WebSocket that is no longer kept are not kept either', () =>
   });
 });
 
-test('what was kept of requests that are forgotten makes room for others', () => {
-  const recorder = new Recorder();
-  const begin = () =>
-    recorder.begin(
-      { method: 'POST', target: '/', minor: 1, fields: [], options: [] },
-      { address: undefined, hostname: undefined },
-    );
-  const piece = Buffer.alloc(262_144);
-  const [visitor, sender] = duplexPair();
-  const [service] = duplexPair();
-  // A WebSocket that talks on after it was forgotten.
-  begin().switched(visitor, service);
-  recorder.clear();
-  const message = Buffer.concat([Buffer.of(0x81, 126, 0x0f, 0xa0), Buffer.alloc(4_000, 'a')]);
-  return new Promise<void>((resolve) => {
-    let bytes = 0;
-    visitor.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes < 20_000 * message.length) return;
-      for (let round = 0; round < 100; round++) begin().requestData(piece);
-      assert.equal(recorder.all.length, 100);
-      resolve();
-    });
-    for (let round = 0; round < 20_000; round++) sender.write(message);
-  });
-});
-
 test('what is kept is bounded in number and size, whatever comes', async (t) => {
   const service = await startHttpService(t, (request, response) => {
     request.resume().once('end', () => response.end('hello'));
