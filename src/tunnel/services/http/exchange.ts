@@ -11,6 +11,7 @@ import {
   requestFields,
 } from './forwarded-headers.js';
 import type { BodyCheck, Gate, Verdict } from './gate.js';
+import { HeldBody } from './held-body.js';
 import { type LocalAnswer, plainAnswer, unavailableAnswer } from './local-answer.js';
 import { type Field, field, valueOf } from './message/fields.js';
 import { BodyReader, type Framing, requestFraming, writeChunk } from './message/message-body.js';
@@ -57,9 +58,6 @@ export interface ExchangeHost {
 /** From the end of one response, or the start of the connection, to the end of the next request head. */
 export const httpIdleTimeoutMs = 75_000;
 
-/** How long a body may take that is waited for before the request is forwarded. */
-const bodyTimeoutMs = 30_000;
-
 /** Idempotent methods (RFC 9110 9.2.2) without a body. */
 const repeatable = new Set(['GET', 'HEAD', 'OPTIONS']);
 
@@ -75,13 +73,9 @@ export class Exchange implements ResponseListener {
   #upgrades = false;
   /** The status of a response that may refuse the public name. */
   #refused: number | undefined;
-  /** What waits for the body. */
-  #check: BodyCheck | undefined;
-  #checkTimer: NodeJS.Timeout | undefined;
-  #release: (() => void) | undefined;
-  #kept: Buffer[] = [];
-  #keptBytes = 0;
-  /** The body, where it was waited for. */
+  /** The body, where it is checked before it is forwarded. */
+  #held: HeldBody | undefined;
+  /** The same, once it has come. */
   #whole: Buffer | undefined;
   #service: ServiceConnection | undefined;
   #origins: Origins | undefined;
@@ -118,7 +112,7 @@ export class Exchange implements ResponseListener {
 
   /** Whether bytes of the request can be used now. */
   get wantsBody(): boolean {
-    return !this.#body.isOver && !this.#isBlocked && (this.#discards || !!this.#check || !!this.#service);
+    return !this.#body.isOver && !this.#isBlocked && (this.#discards || !!this.#held || !!this.#service);
   }
 
   begin(): void {
@@ -153,7 +147,7 @@ export class Exchange implements ResponseListener {
     if (request) this.request = request;
     this.#added.push(...fields);
     if (fields.length > 0) this.#watch?.added(fields);
-    if (body) return this.#collect(body);
+    if (body) return this.#hold(body);
     const place = this.options.routes.find(this.request.target);
     if (!place) return this.#answer(plainAnswer(404, 'Nothing is served at this path.\n'));
     this.#forward(place);
@@ -175,16 +169,12 @@ export class Exchange implements ResponseListener {
   /** Nothing is held any more. */
   #end(): void {
     this.#isOver = true;
-    clearTimeout(this.#checkTimer);
-    this.#release?.();
-    this.#release = undefined;
+    this.#held?.release();
   }
 
-  #collect(check: BodyCheck): void {
-    this.#check = check;
-    this.#release = () => check.release?.();
-    this.#checkTimer = setTimeout(() => this.connection.cut(new Error('the body did not come in time')), bodyTimeoutMs);
-    if (this.#body.isOver) return this.#bodyComplete(check);
+  #hold(check: BodyCheck): void {
+    this.#held = new HeldBody(check, () => this.connection.cut(new Error('the body did not come in time')));
+    if (this.#body.isOver) return this.#bodyComplete(this.#held);
     if (expects(this.request) && this.request.minor === 1) {
       this.connection.put(headText({ status: 100, reason: 'Continue' }, []));
       this.connection.flush();
@@ -192,24 +182,16 @@ export class Exchange implements ResponseListener {
     this.connection.advance();
   }
 
-  /** Takes a part of the body that decides. */
-  #keep(data: Buffer, check: BodyCheck): void {
-    this.#keptBytes += data.length;
-    if (this.#keptBytes > check.most) {
-      this.#check = undefined;
-      this.#kept = [];
-      return this.#answer(plainAnswer(413, `This request is refused: its body is larger than ${check.most} bytes.\n`));
-    }
-    this.#kept.push(data);
-    if (this.#body.isOver) this.#bodyComplete(check);
+  #keep(data: Buffer, held: HeldBody): void {
+    if (!held.add(data))
+      return this.#answer(plainAnswer(413, `This request is refused: its body is larger than ${held.most} bytes.\n`));
+    if (this.#body.isOver) this.#bodyComplete(held);
   }
 
-  #bodyComplete(check: BodyCheck): void {
-    clearTimeout(this.#checkTimer);
-    this.#check = undefined;
-    this.#whole = Buffer.concat(this.#kept);
-    this.#kept = [];
-    this.#follow(check.decide(this.#whole));
+  #bodyComplete(held: HeldBody): void {
+    const { whole, verdict } = held.complete();
+    this.#whole = whole;
+    this.#follow(verdict);
   }
 
   #forward(place: Place): void {
@@ -301,8 +283,10 @@ export class Exchange implements ResponseListener {
     const isChunked = this.#body.framing === 'chunked';
     const { data, rest } = read;
     if (data.length > 0) this.#watch?.requestData(data);
-    if (this.#check) this.#keep(data, this.#check);
-    else if (!this.#discards && this.#service) {
+    if (this.#discards) {
+      // Read to its end, and no more.
+    } else if (this.#held) this.#keep(data, this.#held);
+    else if (this.#service) {
       if (data.length > 0 && !this.#service.write(isChunked ? writeChunk(data) : data)) this.#isBlocked = true;
       if (this.#body.isOver) {
         if (isChunked) this.#service.write(writeHead('0', forwardedTrailers(this.#body.trailers)));
