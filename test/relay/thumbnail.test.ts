@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { chmodSync, cpSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, cpSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -13,6 +13,7 @@ import { takeScreenshot } from '../../src/relay/thumbnails/screenshot.js';
 import { call } from '../support/by-hand.js';
 import { type TestRelay, startTestRelay } from '../support/relay.js';
 import { requireTool } from '../support/tools.js';
+import { until } from '../support/until.js';
 import { projectRoot } from '../contract/support/project.js';
 import { openTunnel, startHttpService, startTcpService, temporaryDirectory } from '../support/tunnel.js';
 
@@ -254,11 +255,34 @@ for (const [what, limits, reason] of [
     };
     await assert.rejects(takeScreenshot(job, new AbortController().signal, limits), reason);
     assert.deepEqual(readdirSync(folder), []);
-    const running = readdirSync('/proc')
-      .filter((entry) => /^\d+$/.test(entry))
-      .map((pid) => readCommand(pid));
-    assert.ok(!running.some((command) => command.includes(job.proxy)));
+    assert.deepEqual(commandsWith(job.proxy), []);
   });
+}
+
+test('processes whose parent has ended, and those created while they are killed, are ended too', async (t) => {
+  const folder = temporaryDirectory(t);
+  chmodSync(folder, 0o755);
+  const browser = join(folder, 'browser');
+  const idle = join(folder, 'idle');
+  copyFileSync('/bin/sleep', idle);
+  // `(command &)` leaves an orphan.
+  writeFileSync(browser, `#!/bin/sh\nwhile :; do (${idle} 600 &); sleep 0.01; done\n`);
+  chmodSync(browser, 0o755);
+  const job = { chromium: browser, url: 'https://a.portal.localhost:8443/', proxy: '127.0.0.1:9' };
+  const stop = new AbortController();
+  const taken = takeScreenshot(job, stop.signal);
+  await until(() => commandsWith(idle).length > 20);
+  stop.abort();
+  await assert.rejects(taken, /the relay stops/);
+  assert.deepEqual(commandsWith(idle), []);
+});
+
+/** Commands of the processes running whose command line has a text. */
+function commandsWith(text: string): string[] {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .map((pid) => readCommand(pid))
+    .filter((command) => command.includes(text));
 }
 
 function readCommand(pid: string): string {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type CaptureJob, userVariable } from './capture-job.js';
 import { captureTimeoutMs, maxCaptureMemoryBytes, maxPictureBytes, memoryCheckIntervalMs } from './limits.js';
-import { killTree, memoryOf, processTree } from './process-tree.js';
+import { ProcessTree } from './process-tree.js';
 import { repeat } from '../../util/boundary.js';
 
 const program = fileURLToPath(new URL('./capture.js', import.meta.url));
@@ -35,6 +35,8 @@ export async function takeScreenshot(
   if (isRoot) await chown(home, unprivileged, unprivileged);
   const child = spawn(process.execPath, [program], {
     stdio: 'pipe',
+    // It leads a session of its own, by which its processes are found.
+    detached: true,
     cwd: home,
     env: {
       PATH: process.env['PATH'],
@@ -43,16 +45,18 @@ export async function takeScreenshot(
       ...(isRoot ? { [userVariable]: `${unprivileged}` } : {}),
     },
   });
+  const processes = child.pid === undefined ? undefined : new ProcessTree(child.pid);
   try {
-    return await supervised(child, job, signal, limits);
+    return await supervised(child, processes, job, signal, limits);
   } finally {
-    if (child.pid !== undefined) await killTree(child.pid);
+    await processes?.kill();
     await rm(home, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
 async function supervised(
   child: ChildProcess,
+  processes: ProcessTree | undefined,
   job: CaptureJob,
   signal: AbortSignal,
   { timeoutMs, maxMemoryBytes }: CaptureLimits,
@@ -62,8 +66,7 @@ async function supervised(
   /** Kills all its processes, with a reason. */
   const end = (why: string) => {
     failure ||= why;
-    // Remaining descendants are killed again after it has ended.
-    if (child.pid !== undefined) killTree(child.pid).catch(() => undefined);
+    processes?.kill().catch(() => undefined);
   };
   // boundary: neither of these can throw.
   child.stdout?.on('data', (chunk: Buffer) => {
@@ -81,9 +84,7 @@ async function supervised(
   signal.addEventListener('abort', onAbort, { once: true });
   const deadline = setTimeout(() => end(`it took longer than ${timeoutMs} ms`), timeoutMs);
   const watchMemory = async () => {
-    if (child.pid === undefined) return;
-    const bytes = await memoryOf(await processTree(child.pid));
-    if (bytes > maxMemoryBytes) end(`it took more than ${maxMemoryBytes} bytes of memory`);
+    if (((await processes?.memory()) ?? 0) > maxMemoryBytes) end(`it took more than ${maxMemoryBytes} bytes of memory`);
   };
   const watch = repeat('browser memory check', watchMemory, memoryCheckIntervalMs);
   try {
