@@ -76,8 +76,8 @@ export interface paths {
         /**
          * Register with a signed challenge
          * @description The signature must be of the challenge's account and of the very message issued. A spent, expired or unknown challenge is
-         *     `unauthorized`. The same identity registering again replaces its lease and ends its sessions; the superseded token then gets
-         *     `hostname_conflict`. While approval is awaited, registering succeeds and connecting does not.
+         *     `unauthorized`. The same identity registering again replaces its lease and ends its sessions, unless both were asked for with the same `group`;
+         *     the superseded token then gets `hostname_conflict`. While approval is awaited, registering succeeds and connecting does not.
          */
         post: operations["registerLease"];
         delete?: never;
@@ -803,6 +803,7 @@ export interface components {
          * @example 30
          */
         Ttl: number;
+        Port: number;
         RegisterChallengeRequest: {
             identity: components["schemas"]["IdentityInput"];
             metadata?: components["schemas"]["Metadata"];
@@ -817,6 +818,23 @@ export interface components {
              * @default false
              */
             tcp_enabled?: boolean;
+            /**
+             * @description With `udp_enabled`: this very UDP port, or none. Outside the relay's range it is `invalid_request`; taken, or reserved for another
+             *     identity, `udp_port_exhausted`.
+             */
+            udp_port?: components["schemas"]["Port"];
+            /**
+             * @description With `tcp_enabled`: this very TCP port, or none. Outside the relay's range it is `invalid_request`; taken, or reserved for another
+             *     identity, `tcp_port_exhausted`.
+             */
+            tcp_port?: components["schemas"]["Port"];
+            /**
+             * @description Share the lease with other tunnels. Where the identity's live lease has the same group, registering joins it instead of replacing it:
+             *     each member has its own token, sessions and expiry, and visitors go to the member with the fewest connections. The lease lasts until its
+             *     last member has left. Members must agree on `tcp_enabled` and `tcp_port`; a group has no UDP port (`invalid_request`). At most 16
+             *     members; past that, `rate_limited`.
+             */
+            group?: string;
         };
         /** @description Names the challenge; also the request id of its message. */
         ChallengeId: string;
@@ -867,7 +885,6 @@ export interface components {
         };
         /** @description See the security scheme `access_token`. Opaque to clients. */
         AccessToken: string;
-        Port: number;
         /**
          * @description `host:port`.
          * @example portal.example.com:20017
@@ -956,6 +973,10 @@ export interface components {
             metadata: components["schemas"]["Metadata"];
             /** @description Reverse sessions waiting in the ready queue. */
             ready: number;
+            /** @description The group whose tunnels share the lease; absent when it has one tunnel of its own. */
+            group?: string;
+            /** @description Tunnels of the group. */
+            members?: number;
             /** @description Absent when there is no limit. */
             bps?: components["schemas"]["BytesPerSecond"];
             /** @description Whether it may be routed, by decision or by `auto` mode. */

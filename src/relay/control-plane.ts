@@ -51,6 +51,7 @@ export class ControlPlane {
       policy,
       store,
       ports,
+      onMemberEnded: (lease, member, ending) => sessions.endMember(lease, member, ending),
       onEnded: (lease, ending) => {
         logger.info({ hostname: lease.hostname, ending }, 'lease ended');
         sessions.end(lease, ending);

@@ -375,3 +375,64 @@ test('a registration that gets only one of two ports releases it', async (t) => 
   await register(relay, { name: 'third', tcp: true });
   assert.equal(await codeOf(register(relay, { name: 'fourth', tcp: true })), 'tcp_port_exhausted');
 });
+
+test('a port asked for by its number is granted, kept while registering again, and reserved for its identity', async (t) => {
+  const relay = await relayFor(t, await withPorts(4));
+  const { first, last } = relay.config.portRange!;
+  const asked = { name: 'game', tcp: true, udp: true, tcpPort: last, udpPort: first };
+  const lease = await register(relay, asked);
+  assert.deepEqual([lease.tcpPort, lease.udpPort], [last, first]);
+  const again = await register(relay, { ...asked, wallet: lease.wallet });
+  assert.deepEqual([again.tcpPort, again.udpPort], [last, first]);
+  await unregister(relay, again);
+  assert.equal(await codeOf(register(relay, { name: 'other', tcp: true, tcpPort: last })), 'tcp_port_exhausted');
+  assert.equal(await codeOf(register(relay, { name: 'other', udp: true, udpPort: first })), 'udp_port_exhausted');
+  assert.equal((await register(relay, { ...asked, wallet: lease.wallet })).tcpPort, last);
+});
+
+test('registering again with another number moves the port, and only once that succeeds', async (t) => {
+  const relay = await relayFor(t, await withPorts(4));
+  const { first, last } = relay.config.portRange!;
+  await occupy(t, first + 1);
+  const other = await register(relay, { name: 'other', tcp: true, tcpPort: first + 2 });
+  const lease = await register(relay, { name: 'game', tcp: true, tcpPort: first });
+  const again = { name: 'game', wallet: lease.wallet, tcp: true };
+  for (const taken of [first + 1, first + 2])
+    assert.equal(await codeOf(register(relay, { ...again, tcpPort: taken })), 'tcp_port_exhausted');
+  const { socket: session } = await openSession(relay, token(lease));
+  const visitor = await dial(t, first);
+  visitor.end('ping');
+  assert.equal(await readStart(session), 1);
+  session.destroy();
+  const moved = await register(relay, { ...again, tcpPort: last });
+  assert.equal(moved.tcpPort, last);
+  assert.equal(await fateOf(t, first), 'ECONNREFUSED');
+  const { socket: next } = await openSession(relay, token(moved));
+  (await dial(t, last)).end('ping');
+  assert.equal(await readStart(next), 1);
+  next.destroy();
+  assert.equal((await register(relay, { ...again, tcpPort: first })).tcpPort, first);
+  await unregister(relay, other);
+});
+
+test('an identity that moves from port to port keeps one reservation, not all of them', async (t) => {
+  const relay = await relayFor(t, await withPorts(4));
+  const { first, last } = relay.config.portRange!;
+  const lease = await register(relay, { name: 'mover', tcp: true, tcpPort: first });
+  const again = { name: 'mover', wallet: lease.wallet, tcp: true };
+  for (const tcpPort of [first + 1, first + 2]) await register(relay, { ...again, tcpPort });
+  assert.equal((await register(relay, { name: 'b', tcp: true, tcpPort: first })).tcpPort, first);
+  assert.equal(await codeOf(register(relay, { name: 'c', tcp: true, tcpPort: first + 1 })), 'tcp_port_exhausted');
+  assert.equal((await register(relay, { name: 'd', tcp: true, tcpPort: last })).tcpPort, last);
+});
+
+test('a number outside the range, or of a port that is not asked for, is an invalid request', async (t) => {
+  const relay = await relayFor(t, await withPorts(2));
+  const { first, last } = relay.config.portRange!;
+  for (const tcpPort of [first - 1, last + 1, 1, 65_535])
+    assert.equal(await codeOf(register(relay, { name: 'a', tcp: true, tcpPort })), 'invalid_request');
+  for (const tcpPort of [0, 65_536, 1.5])
+    assert.equal(await codeOf(register(relay, { name: 'a', tcp: true, tcpPort })), 'invalid_request');
+  assert.equal(await codeOf(register(relay, { name: 'a', udp: true, tcpPort: first })), 'invalid_request');
+  assert.equal(await codeOf(register(relay, { name: 'a', udpPort: first })), 'invalid_request');
+});

@@ -64,16 +64,20 @@ export interface RegisterOptions {
   ttl?: number;
   tcp?: boolean;
   udp?: boolean;
+  /** The very numbers of the ports asked for. */
+  tcpPort?: number | undefined;
+  udpPort?: number | undefined;
+  group?: string;
 }
 
 /** Challenge, signature and registration of a fresh account (or the one given). */
 export async function register(
   relay: TestRelay,
-  { name, wallet = freshWallet(), ttl, tcp, udp }: RegisterOptions,
+  { name, wallet = freshWallet(), ttl, tcp, udp, tcpPort, udpPort, group }: RegisterOptions,
 ): Promise<HeldLease> {
-  const challenge = await call(relay, 'POST', '/sdk/register/challenge', {
-    body: { identity: { name, address: wallet.address }, ttl, tcp_enabled: tcp, udp_enabled: udp },
-  });
+  const identity = { name, address: wallet.address };
+  const ports = { tcp_enabled: tcp, udp_enabled: udp, tcp_port: tcpPort, udp_port: udpPort };
+  const challenge = await call(relay, 'POST', '/sdk/register/challenge', { body: { identity, ttl, ...ports, group } });
   if (challenge.status !== 201) throw new Error(`challenge: ${JSON.stringify(challenge.body)}`);
   const { challenge_id, siwe_message } = challenge.body.data;
   const body = { challenge_id, siwe_message, siwe_signature: await wallet.signMessage(siwe_message) };

@@ -151,6 +151,7 @@ function refuseTwins(services: Map<string, ExposeOptions>): void {
     const name = (options.name as string).toLowerCase();
     const others = seen.get(name) ?? [];
     for (const other of others) {
+      if (options.group !== undefined && options.group === other.options.group) continue;
       const relays = originsOf(other.options);
       const share = originsOf(options).some((origin) => relays.includes(origin));
       if (share || options.discovery === true || other.options.discovery === true)

@@ -2,6 +2,7 @@ import { createHash, randomUUID, verify } from 'node:crypto';
 import { SignJWT, decodeJwt, decodeProtectedHeader, errors, jwtVerify, type JWTPayload } from 'jose';
 import { ApiError } from '../../contract/index.js';
 import { type LeaseIdentity, identityKey } from '../../contract/lease-identity.js';
+import { withoutUndefined } from '../../util/without-undefined.js';
 import type { RelayKey } from './relay-key.js';
 
 const maxTokenBytes = 4_096;
@@ -16,12 +17,15 @@ export interface LeaseClaims {
   readonly generation: string;
   /** Milliseconds since the epoch, whole seconds. */
   readonly expiresAt: number;
+  /** Which tunnel of a group. */
+  readonly member?: string | undefined;
 }
 
 export interface AccessTokenClaims {
   /** `name:address`, lower case. */
   identityKey: string;
   generation: string;
+  member?: string | undefined;
   /** Milliseconds since the epoch. */
   expiresAt: number;
 }
@@ -38,7 +42,9 @@ export class AccessTokens {
 
   /** A token with the lease's current expiry. */
   async issue(lease: LeaseClaims, now = Date.now()): Promise<string> {
-    return await new SignJWT({ identity: lease.identity, generation: lease.generation })
+    return await new SignJWT(
+      withoutUndefined({ identity: lease.identity, generation: lease.generation, member: lease.member }),
+    )
       .setProtectedHeader({ alg: 'EdDSA', typ: 'JWT', kid: this.key.address })
       .setIssuer(this.issuer)
       .setSubject(identityKey(lease.identity))
@@ -58,11 +64,12 @@ export class AccessTokens {
     if (token.length > maxTokenBytes) throw new ApiError('unauthorized', 'the access token is not valid');
     const known = this.known(token);
     if (known) return known;
-    const { sub, exp, generation } = await this.#verify(token);
+    const { sub, exp, generation, member } = await this.#verify(token);
     if (typeof sub !== 'string' || typeof exp !== 'number' || typeof generation !== 'string') {
       throw new ApiError('unauthorized', 'the access token is not valid');
     }
-    const claims = { identityKey: sub, generation, expiresAt: exp * 1000 };
+    const ofMember = typeof member === 'string' ? { member } : {};
+    const claims = { identityKey: sub, generation, ...ofMember, expiresAt: exp * 1000 };
     const digest = digestOf(token);
     // A valid signature stays valid: whether the lease still exists is checked each time.
     if (this.#read.size >= maxRememberedTokens) this.#read.delete(this.#read.keys().next().value as string);

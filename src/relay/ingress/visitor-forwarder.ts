@@ -56,7 +56,7 @@ export class VisitorForwarder {
     // Only TLS needs a binding, to have its handshake signed.
     const accepts = ({ options }: ReverseSession) =>
       clientHello === undefined || options.binding || this.options.unboundSessions;
-    const ready = socket.destroyed ? undefined : sessions.queue.take(accepts);
+    const ready = socket.destroyed ? undefined : sessions.take(accepts);
     const session = ready ?? (await this.#claim(socket, sessions, accepts));
     // The lease may have ended in the moment between, too.
     if (sessions.ended.aborted) session?.close();
@@ -75,9 +75,10 @@ export class VisitorForwarder {
         session.destroy();
       },
       tunnelIp: session.from,
+      member: session.member,
       traffic: { up: 0, down: 0 },
     };
-    sessions.live.add(connection);
+    sessions.admit(connection);
     const kind = clientHello ? 'tenantTls' : 'rawTcp';
     const opening = encodeOpening({ kind, binding, addresses, withAddresses: session.options.proxy });
     const sign =

@@ -1,6 +1,6 @@
 import { ApiError } from '../../contract/index.js';
 import { sourceOf } from '../../net/source-network.js';
-import type { Lease } from './lease.js';
+import type { Holding, Lease } from './lease.js';
 import type { LeaseRegistry } from './lease-registry.js';
 import type { Policy } from '../policy/policy.js';
 import { RateLimit } from '../limiters/rate-limit.js';
@@ -35,7 +35,15 @@ export class LeaseAuth {
    * `invalid_request` (two different tokens), `lease_not_found` (expired or gone), `hostname_conflict` (superseded by
    * a later registration), `rate_limited` (too many invalid tokens)
    */
-  async lease({ header, body, clientIp }: TokenSources): Promise<Lease> {
+  async lease(sources: TokenSources): Promise<Lease> {
+    return (await this.holding(sources)).lease;
+  }
+
+  /**
+   * The lease, and for a group which of its tunnels the token is of.
+   * @throws ApiError as `lease`
+   */
+  async holding({ header, body, clientIp }: TokenSources): Promise<Holding> {
     this.policy.assertIpAllowed(clientIp);
     if (header && body && header !== body)
       throw new ApiError('invalid_request', 'header and body carry different access tokens');
@@ -43,7 +51,7 @@ export class LeaseAuth {
     if (!token) throw new ApiError('unauthorized', 'an access token is needed');
     const claims = this.tokens.known(token) ?? (await this.#verify(token, clientIp));
     this.policy.assertNotRejected(claims.identityKey);
-    return this.leases.forToken(claims);
+    return { lease: this.leases.forToken(claims), member: claims.member };
   }
 
   /**

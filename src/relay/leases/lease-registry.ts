@@ -10,7 +10,7 @@ import type { LeaseRecord, Metadata, Store } from '../store/store.js';
 import { KeyedMutex } from '../../util/mutex.js';
 import type { AccessTokenClaims } from '../auth/tokens.js';
 import { type LeaseIdentity, identityKey } from '../../contract/lease-identity.js';
-import { type Lease, knownMetadata } from './lease.js';
+import { type Holding, type Lease, knownMetadata } from './lease.js';
 
 /** How long an expired name stays reserved for the identity that had it. */
 const nameReservationMs = 300_000;
@@ -18,6 +18,7 @@ const leaseSweepIntervalMs = 1_000;
 const renewalBurst = 20;
 /** By lease. */
 const renewalsPerSecond = 1;
+const maxMembers = 16;
 
 /** `rejected`: the identity was denied or banned. */
 export type LeaseEnding = 'unregistered' | 'replaced' | 'expired' | 'rejected';
@@ -27,6 +28,8 @@ export interface LeaseTerms {
   ttlSeconds: number;
   metadata: Metadata;
   ports: RequestedPorts;
+  /** Name of the group of tunnels that share the lease. */
+  group?: string | undefined;
   clientIp: string;
   reportedIp?: string | undefined;
 }
@@ -42,6 +45,8 @@ export interface LeaseRegistryOptions {
   store: Store;
   ports: LeasePorts;
   onEnded(lease: Lease, ending: LeaseEnding): void;
+  /** One of several tunnels has left; the lease goes on. */
+  onMemberEnded(lease: Lease, member: string, ending: LeaseEnding): void;
   /** Called when the store fails. */
   onFault(error: unknown): void;
 }
@@ -76,7 +81,11 @@ export class LeaseRegistry {
     for (const record of leases) {
       const lease = leaseFromRecord(record);
       if (record.expiresAt <= lastWriteAt) this.#reserve(lease, record.expiresAt);
-      else alive.push({ ...lease, expiresAt: Math.max(lease.expiresAt, wholeSeconds(now, freshTtlSeconds)) });
+      else {
+        const fresh = wholeSeconds(now, freshTtlSeconds);
+        for (const member of lease.group?.members.values() ?? []) member.expiresAt = Math.max(member.expiresAt, fresh);
+        alive.push({ ...lease, expiresAt: Math.max(lease.expiresAt, fresh) });
+      }
     }
     await this.#options.store.putLeases(alive.map(recordFromLease), now);
     const byKey = new Map(alive.map((lease) => [identityKey(lease.identity), lease]));
@@ -135,13 +144,16 @@ export class LeaseRegistry {
   }
 
   /**
-   * Takes the hostname, or replaces the identity's own lease on it.
-   * @throws ApiError `lease_rejected`, `hostname_conflict`, `rate_limited`, and what `LeasePorts.take` throws
+   * Takes the hostname, joins the identity's own lease on it if both are of the same group, or replaces that.
+   * @throws ApiError `lease_rejected`, `hostname_conflict`, `rate_limited`, `invalid_request` when the group has other
+   * ports, and what `LeasePorts.take` throws
    */
-  async register(terms: LeaseTerms): Promise<Lease> {
+  async register(terms: LeaseTerms): Promise<Holding> {
     const hostname = this.hostnameOf(terms.identity.name);
     return await this.#byHostname.run(hostname, async () => {
       this.assertFree(terms.identity);
+      const shared = this.at(hostname);
+      if (terms.group !== undefined && shared?.group?.name === terms.group) return await this.#join(shared, terms);
       if (!this.#table.held(hostname)) this.#assertRoom(terms, Date.now());
       const ports = await this.#options.ports.take(identityKey(terms.identity), hostname, terms.ports);
       const lease = this.#leaseOf(terms, ports);
@@ -160,8 +172,47 @@ export class LeaseRegistry {
       this.#table.add(lease);
       this.#reserved.delete(hostname);
       if (earlier) this.#end(earlier, 'replaced');
-      return lease;
+      return { lease, member: lease.group?.members.keys().next().value };
     });
+  }
+
+  /** Adds a tunnel to the lease of its group. Called within the hostname's mutex. */
+  async #join(lease: Lease, terms: LeaseTerms): Promise<Holding> {
+    const { tcp } = terms.ports;
+    const hasPort = lease.tcpPort === undefined ? !tcp : tcp && (tcp.number ?? lease.tcpPort) === lease.tcpPort;
+    if (!hasPort)
+      throw new ApiError('invalid_request', 'the other tunnels of the group have another choice of TCP port');
+    if (lease.group!.members.size >= maxMembers) this.#endExpiredMembers(lease, Date.now());
+    if (lease.group!.members.size >= maxMembers)
+      throw new ApiError('rate_limited', `the group has ${maxMembers} tunnels`, { retryAfterSeconds: 5 });
+    const now = Date.now();
+    const member = memberId();
+    const expiresAt = wholeSeconds(now, this.#ttl(terms.ttlSeconds));
+    const joined: Lease = {
+      ...withMember(lease, member, expiresAt),
+      metadata: terms.metadata,
+      lastSeenAt: now,
+      clientIp: terms.clientIp,
+      reportedIp: terms.reportedIp ?? lease.reportedIp,
+    };
+    await this.#options.store.putLeases([recordFromLease(joined)], now);
+    // It may have ended, or the identity may have been banned, while the store wrote.
+    this.#options.policy.assertNotRejected(identityKey(lease.identity));
+    this.assertCurrent(lease, now);
+    this.#update(lease, joined, member);
+    return { lease, member };
+  }
+
+  /**
+   * Takes over what has been written.
+   * @param member who of the group has called; others may have left meanwhile
+   */
+  #update(lease: Lease, { group, ...changed }: Lease, member: string | undefined): void {
+    Object.assign(lease, changed);
+    const renewed = group?.members.get(member ?? '');
+    if (member === undefined || renewed === undefined) return;
+    lease.group?.members.set(member, renewed);
+    Object.assign(lease, expiryOf(lease));
   }
 
   async #write(lease: Lease): Promise<void> {
@@ -175,7 +226,7 @@ export class LeaseRegistry {
     }
   }
 
-  #leaseOf({ identity, ttlSeconds, metadata, clientIp, reportedIp }: LeaseTerms, ports: PortsHold): Lease {
+  #leaseOf({ identity, ttlSeconds, metadata, group, clientIp, reportedIp }: LeaseTerms, ports: PortsHold): Lease {
     const now = Date.now();
     const hostname = this.hostnameOf(identity.name);
     const earlier = this.#table.held(hostname);
@@ -189,6 +240,10 @@ export class LeaseRegistry {
       metadata,
       tcpPort: ports.tcpPort,
       udpPort: ports.udpPort,
+      group:
+        group === undefined
+          ? undefined
+          : { name: group, members: new Map([[memberId(), { expiresAt, tokenExpiresAt: expiresAt }]]) },
       firstSeenAt: earlier && identityKey(earlier.identity) === identityKey(identity) ? earlier.firstSeenAt : now,
       lastSeenAt: now,
       registeredFrom: clientIp,
@@ -202,18 +257,16 @@ export class LeaseRegistry {
    * `rate_limited`
    */
   async renew(
-    lease: Lease,
+    { lease, member }: Holding,
     terms: { ttlSeconds: number; metadata?: Metadata | undefined; clientIp: string; reportedIp?: string | undefined },
   ): Promise<void> {
     this.#renewals.take(lease.hostname);
     await this.#byHostname.run(lease.hostname, async () => {
       const now = Date.now();
-      this.assertCurrent(lease, now);
+      this.#assertHeld({ lease, member }, now);
       const expiresAt = wholeSeconds(now, this.#ttl(terms.ttlSeconds));
       const renewed: Lease = {
-        ...lease,
-        expiresAt,
-        tokenExpiresAt: expiresAt,
+        ...withMember(lease, member, expiresAt),
         metadata: terms.metadata ? knownMetadata(terms.metadata) : lease.metadata,
         lastSeenAt: now,
         clientIp: terms.clientIp,
@@ -221,8 +274,8 @@ export class LeaseRegistry {
       };
       const isWritten = await this.#tryWrite(renewed, now);
       // The lease may have ended while the store wrote.
-      this.assertCurrent(lease, now);
-      Object.assign(lease, renewed);
+      this.#assertHeld({ lease, member }, now);
+      this.#update(lease, renewed, member);
       if (!isWritten) this.#unwritten.add(lease);
     });
   }
@@ -261,11 +314,17 @@ export class LeaseRegistry {
     }
   }
 
-  /** Releases the hostname at once, without a reservation. */
-  async unregister(lease: Lease): Promise<void> {
+  /** Releases the hostname at once, without a reservation; of a group only a tunnel's own part, unless it is the last. */
+  async unregister({ lease, member }: Holding): Promise<void> {
     await this.#byHostname.run(lease.hostname, async () => {
       const now = Date.now();
-      this.assertCurrent(lease, now);
+      this.#assertHeld({ lease, member }, now);
+      this.#endExpiredMembers(lease, now);
+      if (member !== undefined && lease.group !== undefined && lease.group.members.size > 1) {
+        await this.#options.store.putLeases([recordFromLease(withoutMember(lease, member))], now);
+        if (this.#table.held(lease.hostname) === lease) this.#endMember(lease, member, 'unregistered');
+        return;
+      }
       await this.#options.store.deleteLease(lease.hostname, lease.generation, now);
       if (this.#table.held(lease.hostname) !== lease) return;
       this.#remove(lease);
@@ -298,9 +357,17 @@ export class LeaseRegistry {
     const lease = this.at(this.hostnameOf(name), now);
     if (!lease || identityKey(lease.identity) !== claims.identityKey) throw notFound();
     if (lease.generation !== claims.generation) throw superseded();
-    // The last token has the lease's expiry.
-    if (claims.expiresAt <= now && claims.expiresAt < lease.tokenExpiresAt) throw notFound();
+    const holder = lease.group ? lease.group.members.get(claims.member ?? '') : lease;
+    if (!holder || holder.expiresAt <= now) throw notFound();
+    // The last token has its holder's expiry.
+    if (claims.expiresAt <= now && claims.expiresAt < holder.tokenExpiresAt) throw notFound();
     return lease;
+  }
+
+  /** @throws ApiError as `assertCurrent`, and `lease_not_found` for a tunnel that has left its group */
+  #assertHeld({ lease, member }: Holding, now: number): void {
+    this.assertCurrent(lease, now);
+    if (lease.group && !lease.group.members.has(member ?? '')) throw notFound();
   }
 
   /** Whether the claims are of an identity's live registration. */
@@ -334,7 +401,10 @@ export class LeaseRegistry {
 
   #sweep(now: number): void {
     if (this.#unwritten.size > 0) this.#rewrite().catch(this.#options.onFault);
-    for (const lease of this.#table.all()) this.#endIfExpired(lease, now);
+    for (const lease of this.#table.all()) {
+      this.#endIfExpired(lease, now);
+      if (lease.group !== undefined && lease.expiresAt > now) this.#endExpiredMembers(lease, now);
+    }
     for (const [hostname, reserved] of this.#reserved) {
       if (reserved.until > now) continue;
       this.#reserved.delete(hostname);
@@ -347,6 +417,18 @@ export class LeaseRegistry {
     this.#remove(lease);
     this.#reserve(lease, lease.expiresAt);
     this.#end(lease, 'expired');
+  }
+
+  #endExpiredMembers(lease: Lease, now: number): void {
+    for (const [member, { expiresAt }] of lease.group?.members ?? [])
+      if (expiresAt <= now) this.#endMember(lease, member, 'expired');
+  }
+
+  /** The lease lasts as long as the members that remain, of which there is one. */
+  #endMember(lease: Lease, member: string, ending: LeaseEnding): void {
+    lease.group?.members.delete(member);
+    Object.assign(lease, expiryOf(lease));
+    this.#options.onMemberEnded(lease, member, ending);
   }
 
   #end(lease: Lease, ending: LeaseEnding): void {
@@ -368,6 +450,32 @@ const superseded = () =>
   new ApiError('hostname_conflict', 'this identity has registered again: the token is superseded');
 const notFound = () => new ApiError('lease_not_found', 'the lease has expired or was given back');
 
+const memberId = () => randomBytes(9).toString('base64url');
+
+/** A copy of the lease with a new expiry: a member's, and what follows from it, if it has a group. */
+function withMember(lease: Lease, member: string | undefined, expiresAt: number): Lease {
+  const renewed = { expiresAt, tokenExpiresAt: expiresAt };
+  if (lease.group === undefined || member === undefined) return { ...lease, ...renewed };
+  const group = { name: lease.group.name, members: new Map(lease.group.members).set(member, renewed) };
+  return { ...lease, group, ...expiryOf({ ...lease, group }) };
+}
+
+function withoutMember(lease: Lease, member: string): Lease {
+  const group = { name: lease.group!.name, members: new Map(lease.group!.members) };
+  group.members.delete(member);
+  return { ...lease, group, ...expiryOf({ ...lease, group }) };
+}
+
+/** The expiry of a group's lease: that of its last member. */
+function expiryOf({ group, expiresAt, tokenExpiresAt }: Lease): Pick<Lease, 'expiresAt' | 'tokenExpiresAt'> {
+  if (group === undefined || group.members.size === 0) return { expiresAt, tokenExpiresAt };
+  const members = [...group.members.values()];
+  return {
+    expiresAt: Math.max(...members.map((member) => member.expiresAt)),
+    tokenExpiresAt: Math.max(...members.map((member) => member.tokenExpiresAt)),
+  };
+}
+
 /** Expiries are whole seconds, like a token's `exp`. */
 function wholeSeconds(now: number, ttlSeconds: number): number {
   return Math.floor(now / 1000 + ttlSeconds) * 1000;
@@ -386,10 +494,12 @@ function recordFromLease(lease: Lease): LeaseRecord {
     lastSeenAt: lease.lastSeenAt,
     clientIp: lease.clientIp,
     reportedIp: lease.reportedIp,
+    group: lease.group && { name: lease.group.name, members: Object.fromEntries(lease.group.members) },
   };
 }
 
 function leaseFromRecord(record: LeaseRecord): Lease {
-  const { name, address, ...rest } = record;
-  return { ...rest, registeredFrom: rest.clientIp, identity: { name, address } };
+  const { name, address, group, ...rest } = record;
+  const members = group && { name: group.name, members: new Map(Object.entries(group.members)) };
+  return { ...rest, group: members, registeredFrom: rest.clientIp, identity: { name, address } };
 }

@@ -7,6 +7,27 @@ import type { Metadata } from '../store/store.js';
 
 export const defaultLeaseTtlSeconds = 30;
 
+/** One of the tunnels that share a lease. Times are milliseconds since the epoch, whole seconds. */
+export interface Member {
+  expiresAt: number;
+  /** The expiry in its last token: earlier than its own after a restart. */
+  tokenExpiresAt: number;
+}
+
+/** Tunnels of one identity that share a lease. */
+export interface Group {
+  /** Chosen by the tunnels. */
+  readonly name: string;
+  /** By the id in a member's tokens; the lease lasts as long as the last of them. */
+  readonly members: Map<string, Member>;
+}
+
+/** A lease, and who of its group is meant, if it has one. */
+export interface Holding {
+  readonly lease: Lease;
+  readonly member?: string | undefined;
+}
+
 /** An identity's right to a hostname until `expiresAt`. */
 export interface Lease {
   readonly identity: LeaseIdentity;
@@ -21,6 +42,8 @@ export interface Lease {
   /** Public ports, if the lease has any. */
   readonly tcpPort?: number | undefined;
   readonly udpPort?: number | undefined;
+  /** Absent for a lease of one tunnel. */
+  readonly group?: Group | undefined;
   readonly firstSeenAt: number;
   lastSeenAt: number;
   /** Address that the registration came from. */

@@ -8,7 +8,7 @@ import { RateLimit } from '../limiters/rate-limit.js';
 import type { LeasePorts, RequestedPorts } from '../ports/lease-ports.js';
 import type { Metadata, Store } from '../store/store.js';
 import { type LeaseIdentity } from '../../contract/lease-identity.js';
-import { type Lease, knownMetadata, parseIdentity } from './lease.js';
+import { type Holding, knownMetadata, parseIdentity } from './lease.js';
 import type { LeaseRegistry } from './lease-registry.js';
 
 const challengeBurst = 120;
@@ -20,6 +20,9 @@ export interface RegistrationRequest {
   ttl?: number;
   udp_enabled?: boolean;
   tcp_enabled?: boolean;
+  udp_port?: number;
+  tcp_port?: number;
+  group?: string;
 }
 
 export interface Challenge {
@@ -34,6 +37,7 @@ interface Asked {
   metadata: Metadata;
   ttlSeconds: number;
   ports: RequestedPorts;
+  group?: string | undefined;
 }
 
 /** Verifies an identity and grants its lease: challenge, signature, registration (EIP-4361). */
@@ -55,7 +59,9 @@ export class RegistrationService {
     const source = sourceOf(clientIp);
     this.#perSource.take(source);
     const identity = parseIdentity(request.identity);
-    const ports = { tcp: request.tcp_enabled ?? false, udp: request.udp_enabled ?? false };
+    const ports = requestedPorts(request);
+    if (request.group !== undefined && ports.udp)
+      throw new ApiError('invalid_request', 'a group shares no UDP port: leave out group or udp_enabled');
     this.ports.assertOffered(ports);
     this.leases.assertFree(identity);
     const now = Date.now();
@@ -66,6 +72,7 @@ export class RegistrationService {
       metadata: knownMetadata(request.metadata ?? {}),
       ttlSeconds: request.ttl ?? defaultLeaseTtlSeconds,
       ports,
+      group: request.group,
     };
     const message = signInMessage(this.portalUrl, '/sdk/register', {
       address: identity.address,
@@ -80,13 +87,13 @@ export class RegistrationService {
   /**
    * Spends a challenge, whatever the result, and creates the lease that was requested with it.
    * @throws ApiError `unauthorized` for a spent, unknown or expired challenge, a different message than the one
-   * issued, or a signature of another account; `hostname_conflict`, `rate_limited`; for ports also `tcp_port_*`,
+   * issued, or a signature of another account; `invalid_request` when the group has other ports; `hostname_conflict`, `rate_limited`; for ports also `tcp_port_*`,
    * `udp_*`
    */
   async complete(
     answer: { challenge_id: string; siwe_message: string; siwe_signature: string; reported_ip?: string },
     clientIp: string,
-  ): Promise<Lease> {
+  ): Promise<Holding> {
     const challenge = await this.store.takeChallenge(answer.challenge_id, Date.now());
     if (!challenge) throw new ApiError('unauthorized', 'the challenge is unknown, spent or expired');
     if (challenge.message !== answer.siwe_message)
@@ -95,4 +102,14 @@ export class RegistrationService {
     verifySignIn(challenge.message, answer.siwe_signature, asked.identity.address);
     return await this.leases.register({ ...asked, clientIp, reportedIp: answer.reported_ip });
   }
+}
+
+/** @throws ApiError `invalid_request` for the number of a port that is not asked for */
+function requestedPorts({ tcp_enabled, udp_enabled, tcp_port, udp_port }: RegistrationRequest): RequestedPorts {
+  const port = (protocol: string, isEnabled = false, number?: number) => {
+    if (!isEnabled && number !== undefined)
+      throw new ApiError('invalid_request', `${protocol}_port needs ${protocol}_enabled: true`);
+    return isEnabled && { number };
+  };
+  return { tcp: port('tcp', tcp_enabled, tcp_port), udp: port('udp', udp_enabled, udp_port) };
 }

@@ -4,10 +4,15 @@ import type { PortAllocator, PortHold } from './port-allocator.js';
 /** How often bound ports are reconciled with the settings, and failed binds are retried. */
 const portCheckIntervalMs = 1_000;
 
+/** A port of this number, or of any. */
+export interface RequestedPort {
+  readonly number?: number | undefined;
+}
+
 /** The public ports that a lease wants besides its name. */
 export interface RequestedPorts {
-  tcp: boolean;
-  udp: boolean;
+  readonly tcp: RequestedPort | false;
+  readonly udp: RequestedPort | false;
 }
 
 /** The ports of a registration in progress. */
@@ -27,10 +32,10 @@ export class LeasePorts {
     readonly udp: PortAllocator,
   ) {}
 
-  /** @throws ApiError `feature_unavailable`, `tcp_port_disabled`, `udp_disabled` */
+  /** @throws ApiError `feature_unavailable`, `tcp_port_disabled`, `udp_disabled`, `invalid_request` */
   assertOffered({ tcp, udp }: RequestedPorts): void {
-    if (tcp) this.tcp.assertOffered();
-    if (udp) this.udp.assertOffered();
+    if (tcp) this.tcp.assertOffered(tcp.number);
+    if (udp) this.udp.assertOffered(udp.number);
   }
 
   /**
@@ -39,14 +44,14 @@ export class LeasePorts {
    */
   async take(key: string, hostname: string, { tcp, udp }: RequestedPorts): Promise<PortsHold> {
     const holds: PortHold[] = [];
-    const take = async (allocator: PortAllocator, preferred: number | undefined) => {
-      const hold = await allocator.take(key, hostname, preferred);
+    const take = async (allocator: PortAllocator, { number }: RequestedPort, preferred: number | undefined) => {
+      const hold = await allocator.take(key, hostname, { required: number, preferred });
       holds.push(hold);
       return hold.port;
     };
     try {
-      const tcpPort = tcp ? await take(this.tcp, this.udp.portOf(key)) : undefined;
-      const udpPort = udp ? await take(this.udp, tcpPort) : undefined;
+      const tcpPort = tcp ? await take(this.tcp, tcp, (udp && udp.number) || this.udp.portOf(key)) : undefined;
+      const udpPort = udp ? await take(this.udp, udp, tcpPort) : undefined;
       return {
         tcpPort,
         udpPort,

@@ -54,6 +54,14 @@ interface Entry {
   binding: Binding;
 }
 
+/** Which port a registration wants. */
+export interface PortChoice {
+  /** This one or none. */
+  required?: number | undefined;
+  /** This one if it is free. */
+  preferred?: number | undefined;
+}
+
 /** A port acquired by a registration. Call exactly one of the two methods. */
 export interface PortHold {
   readonly port: number;
@@ -75,6 +83,8 @@ const codes: Record<PortProtocol, { disabled: ErrorCode; full: ErrorCode; exhaus
  */
 export class PortAllocator {
   readonly #entries = new Map<string, Entry>();
+  /** Ports of registrations in progress that are to replace the port their identity has. */
+  readonly #moving = new Set<Entry>();
   /** Reserved ports, each with its last identity and the end of the reservation. */
   readonly #kept = new Map<number, { key: string; until: number }>();
   /** Ports that are allocated or being tried. */
@@ -98,23 +108,32 @@ export class PortAllocator {
     return this.#entries.get(key)?.port;
   }
 
-  /** @throws ApiError `feature_unavailable`, `tcp_port_disabled` or `udp_disabled` */
-  assertOffered(): void {
+  /**
+   * @param port number of the port that is wanted, if it must be that one
+   * @throws ApiError `feature_unavailable`, `tcp_port_disabled` or `udp_disabled`; `invalid_request` for a port outside
+   * the range
+   */
+  assertOffered(port?: number): void {
     const { protocol, range, settings } = this.options;
     const name = protocol.toUpperCase();
     if (!range) throw new ApiError('feature_unavailable', `this relay has no ${name} ports`);
     if (!settings().enabled) throw new ApiError(codes[protocol].disabled, `${name} ports are disabled on this relay`);
+    if (port !== undefined && (port < range.first || port > range.last)) {
+      const offered = `this relay has ${range.first} to ${range.last}`;
+      throw new ApiError('invalid_request', `${protocol}_port ${port} is not a port for leases: ${offered}`);
+    }
   }
 
   /**
    * Acquires the identity's port, or a free one, and binds it.
-   * @param preferred taken if it is free
    * @throws ApiError as `assertOffered`, and `…_capacity_exceeded` or `…_exhausted`
    */
-  async take(key: string, hostname: string, preferred?: number): Promise<PortHold> {
-    this.assertOffered();
+  async take(key: string, hostname: string, choice: PortChoice = {}): Promise<PortHold> {
+    this.assertOffered(choice.required);
     const { protocol, settings } = this.options;
     const known = this.#entries.get(key);
+    if (known && choice.required !== undefined && known.port !== choice.required)
+      return await this.#move(key, hostname, choice);
     const entry = known ?? newEntry(0, hostname);
     if (!known) {
       const { maxLeases } = settings();
@@ -130,13 +149,39 @@ export class PortAllocator {
     try {
       // Another waiter for the same port may already be binding it again.
       while (entry.binding.state === 'binding') await entry.binding.done;
-      if (entry.binding.state !== 'bound') await this.#bindAnother(key, entry, preferred);
+      if (entry.binding.state !== 'bound') await this.#bindAnother(key, entry, choice);
     } catch (error) {
       entry.references--;
       if (entry.owner === undefined && entry.references === 0) this.#forget(key, entry);
       throw error;
     }
     return this.#hold(key, entry);
+  }
+
+  /** Acquires another port for an identity that has one, which it keeps until the new one is committed. */
+  async #move(key: string, hostname: string, choice: PortChoice): Promise<PortHold> {
+    const entry = newEntry(0, hostname);
+    this.#moving.add(entry);
+    try {
+      await this.#bindAnother(key, entry, choice);
+    } catch (error) {
+      this.#moving.delete(entry);
+      throw error;
+    }
+    return {
+      port: entry.port,
+      commit: (generation) => {
+        this.#moving.delete(entry);
+        const earlier = this.#entries.get(key);
+        if (earlier) this.#release(key, earlier);
+        entry.owner = generation;
+        this.#entries.set(key, entry);
+      },
+      rollback: () => {
+        this.#moving.delete(entry);
+        this.#release(key, entry);
+      },
+    };
   }
 
   /** Releases the port of an ended lease, unless a registration has taken it over. */
@@ -187,8 +232,9 @@ export class PortAllocator {
 
   /** Closes every port; the store keeps the allocations. */
   stop(): void {
-    for (const entry of this.#entries.values()) this.#close(entry, true);
+    for (const entry of [...this.#entries.values(), ...this.#moving]) this.#close(entry, true);
     this.#entries.clear();
+    this.#moving.clear();
   }
 
   #hold(key: string, entry: Entry): PortHold {
@@ -201,9 +247,9 @@ export class PortAllocator {
   }
 
   /** Binds a port for an identity that has none, or whose port is in use by another program. */
-  async #bindAnother(key: string, entry: Entry, preferred: number | undefined): Promise<void> {
+  async #bindAnother(key: string, entry: Entry, choice: PortChoice): Promise<void> {
     const before = entry.binding;
-    const binding = this.#bindAndWrite(key, entry, preferred);
+    const binding = this.#bindAndWrite(key, entry, choice);
     entry.binding = { state: 'binding', done: binding.then(ignore, ignore) };
     try {
       entry.binding = { state: 'bound', socket: await binding };
@@ -213,9 +259,9 @@ export class PortAllocator {
     }
   }
 
-  async #bindAndWrite(key: string, entry: Entry, preferred: number | undefined): Promise<BoundPort> {
+  async #bindAndWrite(key: string, entry: Entry, choice: PortChoice): Promise<BoundPort> {
     const { protocol, store } = this.options;
-    const { port, socket } = await this.#bindFree(key, entry, preferred);
+    const { port, socket } = await this.#bindFree(key, entry, choice);
     const earlier = entry.port;
     try {
       await store.putPort({ protocol, port, identityKey: key });
@@ -232,13 +278,9 @@ export class PortAllocator {
     return socket;
   }
 
-  async #bindFree(
-    key: string,
-    entry: Entry,
-    preferred: number | undefined,
-  ): Promise<{ port: number; socket: BoundPort }> {
+  async #bindFree(key: string, entry: Entry, choice: PortChoice): Promise<{ port: number; socket: BoundPort }> {
     const { protocol, bind } = this.options;
-    for (const port of this.#candidates(key, preferred)) {
+    for (const port of this.#candidates(key, choice)) {
       this.#assertCurrent(key, entry);
       this.#taken.add(port);
       try {
@@ -249,16 +291,24 @@ export class PortAllocator {
         this.#occupied.set(port, Date.now() + occupiedPortRetryMs);
       }
     }
-    throw new ApiError(codes[protocol].exhausted, `no ${protocol.toUpperCase()} port is free`);
+    const name = protocol.toUpperCase();
+    const message =
+      choice.required === undefined ? `no ${name} port is free` : `${name} port ${choice.required} is taken`;
+    throw new ApiError(codes[protocol].exhausted, message);
   }
 
   /** @throws Error when the relay has been stopped meanwhile */
   #assertCurrent(key: string, entry: Entry): void {
-    if (this.#entries.get(key) !== entry) throw new Error('the relay stopped while a port was bound');
+    if (this.#entries.get(key) !== entry && !this.#moving.has(entry))
+      throw new Error('the relay stopped while a port was bound');
   }
 
-  /** The identity's own port, then the preferred one, then the others from where the last search ended. */
-  *#candidates(key: string, preferred: number | undefined): Generator<number> {
+  /** The required port alone; otherwise the identity's own port, then the preferred one, then the others from where the last search ended. */
+  *#candidates(key: string, { required, preferred }: PortChoice): Generator<number> {
+    if (required !== undefined) {
+      if (this.#isFree(required, key)) yield required;
+      return;
+    }
     const { first, last } = this.options.range as PortRange;
     const own = [...this.#kept].find(([, kept]) => kept.key === key)?.[0];
     const count = last - first + 1;
@@ -291,7 +341,13 @@ export class PortAllocator {
     if (entry.port !== 0) this.#taken.delete(entry.port);
   }
 
+  /** An identity has one reservation: the latest. */
   async #keep(record: PortRecord, until: number): Promise<void> {
+    for (const [port, { key }] of this.#kept) {
+      if (key !== record.identityKey || port === record.port) continue;
+      this.#kept.delete(port);
+      await this.options.store.deletePort(record.protocol, port);
+    }
     this.#kept.set(record.port, { key: record.identityKey, until });
     await this.options.store.putPort({ ...record, keptUntil: until });
   }

@@ -3,7 +3,7 @@ import { ApiError } from '../../contract/index.js';
 import { refuseWhenDraining } from './draining.js';
 import type { LeaseAuth } from '../leases/lease-auth.js';
 import { identityKey } from '../../contract/lease-identity.js';
-import { type Lease } from '../leases/lease.js';
+import type { Holding, Lease } from '../leases/lease.js';
 import type { Policy } from '../policy/policy.js';
 import type { LeaseSessions, SessionRegistry } from './session-registry.js';
 import { ReverseSession, type ReverseSessionOptions } from './reverse-session.js';
@@ -25,6 +25,8 @@ export interface Admission {
   sessions: LeaseSessions;
   options: ReverseSessionOptions;
   clientIp: string;
+  /** The tunnel, of those that share the lease. */
+  member?: string | undefined;
 }
 
 /** Decides whether a request may open a reverse session, before the connection is switched. */
@@ -43,7 +45,7 @@ export class ReverseAdmission {
    * `feature_unavailable` (a session that could never be claimed), `rate_limited` (the ready queue is full, or the relay is going down)
    */
   async admit(request: ConnectRequest): Promise<Admission> {
-    const lease = await this.#leaseByHttp(request);
+    const { lease, member } = await this.#leaseByHttp(request);
     const options = {
       binding: isOn(request, portalHeaders.binding, '1'),
       proxy: isOn(request, portalHeaders.proxy, '2'),
@@ -60,9 +62,9 @@ export class ReverseAdmission {
       throw new ApiError('feature_unavailable', 'send X-Portal-Binding: 1, this relay signs transcripts only');
     }
     const sessions = this.registry.of(lease);
-    sessions.queue.assertRoom();
+    sessions.queue.assertRoom(member);
     lease.lastSeenAt = Date.now();
-    return { sessions, options, clientIp: request.clientIp };
+    return { sessions, options, clientIp: request.clientIp, member };
   }
 
   /**
@@ -70,7 +72,7 @@ export class ReverseAdmission {
    * @throws ApiError as `admit`, except for the queue's errors; `transport_mismatch` on a lease without UDP
    */
   async admitDatagrams(request: ConnectRequest): Promise<LeaseSessions> {
-    return this.#datagramsOf(await this.#leaseByHttp(request));
+    return this.#datagramsOf((await this.#leaseByHttp(request)).lease);
   }
 
   /**
@@ -78,7 +80,7 @@ export class ReverseAdmission {
    * @throws ApiError as `admitDatagrams`
    */
   async admitToken(accessToken: string | undefined, clientIp: string): Promise<LeaseSessions> {
-    return this.#datagramsOf(await this.#lease(accessToken, clientIp));
+    return this.#datagramsOf((await this.#holding(accessToken, clientIp)).lease);
   }
 
   #datagramsOf(lease: Lease): LeaseSessions {
@@ -87,17 +89,17 @@ export class ReverseAdmission {
     return this.registry.of(lease);
   }
 
-  async #leaseByHttp(request: ConnectRequest): Promise<Lease> {
+  async #leaseByHttp(request: ConnectRequest): Promise<Holding> {
     if (request.httpVersion !== '1.1') throw new ApiError('http11_only', 'reverse sessions need HTTP/1.1');
-    return await this.#lease(request.header(portalHeaders.accessToken), request.clientIp);
+    return await this.#holding(request.header(portalHeaders.accessToken), request.clientIp);
   }
 
   /** The lease that the token may connect for. */
-  async #lease(accessToken: string | undefined, clientIp: string): Promise<Lease> {
+  async #holding(accessToken: string | undefined, clientIp: string): Promise<Holding> {
     refuseWhenDraining(this.draining);
-    const lease = await this.auth.lease({ header: accessToken, clientIp });
-    this.policy.assertMayServe(identityKey(lease.identity));
-    return lease;
+    const holding = await this.auth.holding({ header: accessToken, clientIp });
+    this.policy.assertMayServe(identityKey(holding.lease.identity));
+    return holding;
   }
 
   /**
@@ -105,13 +107,14 @@ export class ReverseAdmission {
    * session is recycled.
    */
   enter(admission: Admission, stream: Duplex): void {
-    const { sessions, options, clientIp } = admission;
-    const session = new ReverseSession(stream, options, clientIp);
+    const { sessions, options, clientIp, member } = admission;
+    const session = new ReverseSession(stream, options, clientIp, member);
     session.once('recycled', () => {
-      if (sessions.queue.ready < recycledReadyLimit) this.enter(admission, stream);
+      if (sessions.queue.readyOf(member) < recycledReadyLimit) this.enter(admission, stream);
       else stream.destroy();
     });
     if (this.policy.isIpBanned(clientIp)) session.close();
+    else if (member !== undefined && !sessions.lease.group?.members.has(member)) session.close();
     else sessions.add(session);
   }
 }

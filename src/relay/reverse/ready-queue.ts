@@ -1,4 +1,5 @@
 import { ApiError } from '../../contract/index.js';
+import { ConcurrencyLimiter } from '../../util/concurrency-limiter.js';
 import type { ReverseSession } from './reverse-session.js';
 
 const readyQueueLimit = 8;
@@ -16,21 +17,31 @@ interface Waiting {
 export class ReadyQueue {
   readonly #ready: ReverseSession[] = [];
   readonly #waiting = new Set<Waiting>();
-  /** Admitted sessions that are not ready yet. */
-  #coming = 0;
+  /** Admitted sessions that are not ready yet, by the tunnel of a group. */
+  readonly #coming = new ConcurrencyLimiter(Infinity);
   #closed = false;
 
   get ready(): number {
     return this.#ready.length;
   }
 
-  /** @throws ApiError `rate_limited` when the queue is full */
-  assertRoom(): void {
+  /** Ready sessions of one tunnel of a group. */
+  readyOf(member: string | undefined): number {
+    if (member === undefined) return this.#ready.length;
+    return this.#ready.reduce((count, session) => count + (session.member === member ? 1 : 0), 0);
+  }
+
+  /**
+   * @param member the tunnel, of a group: each has a queue's room of its own
+   * @throws ApiError `rate_limited` when the queue is full
+   */
+  assertRoom(member: string | undefined): void {
     const waiting = this.#waiting.size;
+    const coming = this.#coming.count(member ?? '');
     // Ready sessions may be of a kind that no waiter accepts.
-    const used = waiting === 0 ? this.#ready.length + this.#coming : this.#coming - waiting;
+    const used = waiting === 0 ? this.readyOf(member) + coming : coming - waiting;
     if (used >= readyQueueLimit) {
-      throw new ApiError('rate_limited', `the ready queue of this lease is full: ${readyQueueLimit} sessions wait`, {
+      throw new ApiError('rate_limited', `the ready queue of this tunnel is full: ${readyQueueLimit} sessions wait`, {
         retryAfterSeconds: 1,
       });
     }
@@ -40,9 +51,9 @@ export class ReadyQueue {
    * Reserves a place for an admitted session that is not ready yet.
    * @returns releases the place
    */
-  hold(): () => void {
-    this.#coming++;
-    return () => void this.#coming--;
+  hold(member: string | undefined): () => void {
+    this.#coming.add(member ?? '');
+    return () => this.#coming.remove(member ?? '');
   }
 
   /** Hands the session to the first waiter, or keeps it until it is claimed or gone. */
@@ -64,10 +75,20 @@ export class ReadyQueue {
     });
   }
 
-  /** Takes the oldest ready session that `accepts` allows, if any. */
-  take(accepts: (session: ReverseSession) => boolean): ReverseSession | undefined {
-    const index = this.#ready.findIndex(accepts);
-    return index >= 0 ? this.#ready.splice(index, 1)[0] : undefined;
+  /**
+   * Takes the oldest ready session that `accepts` allows, if any.
+   * @param load connections of the tunnel that a session is of: the one with the fewest counts first
+   */
+  take(
+    accepts: (session: ReverseSession) => boolean,
+    load?: (session: ReverseSession) => number,
+  ): ReverseSession | undefined {
+    let found = this.#ready.findIndex(accepts);
+    if (load !== undefined) {
+      for (let index = found + 1; index > 0 && index < this.#ready.length; index++)
+        if (accepts(this.#ready[index]!) && load(this.#ready[index]!) < load(this.#ready[found]!)) found = index;
+    }
+    return found >= 0 ? this.#ready.splice(found, 1)[0] : undefined;
   }
 
   /**
@@ -97,6 +118,11 @@ export class ReadyQueue {
   /** Closes the sessions that were opened from these addresses. */
   closeFrom(isHit: (ip: string) => boolean): void {
     for (const session of this.#ready.filter(({ from }) => isHit(from))) session.close();
+  }
+
+  /** Closes the sessions of one tunnel of a group. */
+  closeOf(member: string): void {
+    for (const session of this.#ready.filter((each) => each.member === member)) session.close();
   }
 
   /** Closes the ready sessions, and those added later. */

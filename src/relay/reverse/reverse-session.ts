@@ -36,6 +36,8 @@ export class ReverseSession extends EventEmitter<{ gone: []; recycled: [] }> {
     readonly options: ReverseSessionOptions,
     /** The tunnel's client address when the session was opened. */
     readonly from: string,
+    /** The tunnel, of those that share the lease. */
+    readonly member?: string,
   ) {
     super();
     stream.on('error', this.#drop);

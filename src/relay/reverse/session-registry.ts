@@ -1,6 +1,7 @@
 import { EventEmitter, once, setMaxListeners } from 'node:events';
 import type { Lease } from '../leases/lease.js';
 import type { LeaseEnding } from '../leases/lease-registry.js';
+import { ConcurrencyLimiter } from '../../util/concurrency-limiter.js';
 import { Bandwidth } from '../limiters/bandwidth.js';
 import { ReadyQueue } from './ready-queue.js';
 import type { ReverseSession } from './reverse-session.js';
@@ -16,6 +17,8 @@ export interface LiveConnection {
   reset(): void;
   /** Address of its tunnel. */
   readonly tunnelIp: string;
+  /** The tunnel, of those that share the lease. */
+  readonly member?: string | undefined;
   /** Bytes from the visitor so far, and to it. */
   readonly traffic: Traffic;
 }
@@ -30,6 +33,8 @@ export interface Traffic {
 export class LeaseSessions {
   readonly queue = new ReadyQueue();
   readonly live = new Set<LiveConnection>();
+  /** Live connections by the tunnel of a group. */
+  readonly #liveOf = new ConcurrencyLimiter(Infinity);
   /** Connections that wait for a session. */
   waiting = 0;
   /** Bytes of all connections, including closed ones. */
@@ -60,6 +65,25 @@ export class LeaseSessions {
     else this.queue.add(session);
   }
 
+  /** Takes a ready session: of a group, one of the tunnel with the fewest connections. */
+  take(accepts: (session: ReverseSession) => boolean): ReverseSession | undefined {
+    const load = ({ member = '' }: ReverseSession) => this.#liveOf.count(member);
+    return this.queue.take(accepts, this.lease.group && load);
+  }
+
+  /** Counts a connection until `release`. */
+  admit(connection: LiveConnection): void {
+    this.live.add(connection);
+    if (connection.member !== undefined) this.#liveOf.add(connection.member);
+  }
+
+  /** A tunnel has left the group: its connections may finish, unless it is gone. */
+  endMember(member: string, linger: boolean): void {
+    this.queue.closeOf(member);
+    if (linger) return;
+    for (const connection of this.live) if (connection.member === member) connection.destroy();
+  }
+
   /** Ends everything with a reset, including buffered bytes. */
   reset(): void {
     clearTimeout(this.#linger);
@@ -87,7 +111,7 @@ export class LeaseSessions {
   }
 
   release(connection: LiveConnection): void {
-    this.live.delete(connection);
+    if (this.live.delete(connection) && connection.member !== undefined) this.#liveOf.remove(connection.member);
     if (this.live.size > 0) return;
     clearTimeout(this.#linger);
     this.#idle.emit('idle');
@@ -159,6 +183,12 @@ export class SessionRegistry {
     if (ending === 'rejected') sessions.reset();
     else sessions.end(ending !== 'expired');
     this.#release(sessions);
+  }
+
+  /** One tunnel of a lease's group has left, or its time is over. */
+  endMember(lease: Lease, member: string, ending: LeaseEnding): void {
+    const sessions = this.#byHostname.get(lease.hostname);
+    if (sessions?.lease.generation === lease.generation) sessions.endMember(member, ending !== 'expired');
   }
 
   /**

@@ -26,6 +26,7 @@ const migrations = [
   ) WITHOUT ROWID;`,
   // Challenges are held in memory.
   'DROP TABLE challenges;',
+  'ALTER TABLE leases ADD COLUMN tunnel_group TEXT;',
 ];
 
 interface LeaseRow {
@@ -40,6 +41,7 @@ interface LeaseRow {
   last_seen_at: number;
   client_ip: string;
   reported_ip: string | null;
+  tunnel_group: string | null;
 }
 
 interface PortRow {
@@ -63,8 +65,8 @@ export class SqliteStore implements Store {
     this.governance = new SqliteGovernance(this.#db);
     this.#statements = {
       putLease: this.#db.prepare(`INSERT OR REPLACE INTO leases
-          (hostname, name, address, generation, expires_at, token_expires_at, metadata, first_seen_at, last_seen_at, client_ip, reported_ip)
-          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
+          (hostname, name, address, generation, expires_at, token_expires_at, metadata, first_seen_at, last_seen_at, client_ip, reported_ip,
+          tunnel_group) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
       deleteLease: this.#db.prepare('DELETE FROM leases WHERE hostname = ? AND generation = ?'),
       allLeases: this.#db.prepare('SELECT * FROM leases'),
       putPort: this.#db.prepare(
@@ -100,6 +102,7 @@ export class SqliteStore implements Store {
           lease.lastSeenAt,
           lease.clientIp,
           lease.reportedIp ?? null,
+          lease.group === undefined ? null : JSON.stringify(lease.group),
         );
       }
     });
@@ -187,5 +190,6 @@ function fromRow(row: LeaseRow): LeaseRecord {
     lastSeenAt: row.last_seen_at,
     clientIp: row.client_ip,
     reportedIp: row.reported_ip ?? undefined,
+    group: row.tunnel_group === null ? undefined : (JSON.parse(row.tunnel_group) as LeaseRecord['group']),
   };
 }

@@ -26,6 +26,8 @@ export interface LeaseRecord {
   lastSeenAt: number;
   clientIp: string;
   reportedIp?: string | undefined;
+  /** The tunnels that share the lease, by member id. */
+  group?: { name: string; members: Record<string, { expiresAt: number; tokenExpiresAt: number }> } | undefined;
 }
 
 export type PortProtocol = 'tcp' | 'udp';

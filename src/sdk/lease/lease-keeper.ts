@@ -59,6 +59,10 @@ export interface LeaseKeeperOptions {
   ttl?: number | undefined;
   /** Requested public ports besides the name. */
   ports?: { tcp?: boolean; udp?: boolean };
+  /** The very ports that are wanted; by default any. */
+  portNumbers?: { tcp?: number | undefined; udp?: number | undefined };
+  /** Share the lease with the other tunnels of the identity that name the same group, instead of replacing it. */
+  group?: string | undefined;
   /** Whether the lease is useful with only these ports, when the relay has turned the others off. */
   isEnough?(ports: WantedPorts): boolean;
   /** Checks before each registration whether the relay can serve at all; must succeed. */
@@ -185,7 +189,7 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
   }
 
   async #register(signal: AbortSignal): Promise<Registration> {
-    const { client, identity, name, metadata, ttl, prepare } = this.#options;
+    const { client, identity, name, metadata, ttl, portNumbers = {}, group, prepare } = this.#options;
     const ports = this.#ports;
     await prepare?.(signal);
     const address = checksumAddress(identity.address);
@@ -196,6 +200,9 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
         ttl,
         tcp_enabled: ports.tcp,
         udp_enabled: ports.udp,
+        tcp_port: ports.tcp ? portNumbers.tcp : undefined,
+        udp_port: ports.udp ? portNumbers.udp : undefined,
+        group,
       }),
       { signal },
     );

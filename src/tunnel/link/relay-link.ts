@@ -4,7 +4,12 @@ import { ApiError } from '../../contract/errors.js';
 import type { PortalClient } from '../../sdk/calls/client.js';
 import { withDeadline } from '../../sdk/calls/deadline.js';
 import type { Identity } from '../../sdk/identity/identity.js';
-import { LeaseKeeper, type Metadata, type Registration } from '../../sdk/lease/lease-keeper.js';
+import {
+  LeaseKeeper,
+  type LeaseKeeperOptions,
+  type Metadata,
+  type Registration,
+} from '../../sdk/lease/lease-keeper.js';
 import { retryDecision, type LeaseCall } from '../../sdk/lease/retry-policy.js';
 import { plaintextAlertRecord, type SignRequest, TicketKeys } from '../../tls/index.js';
 import type { Carrier } from '../carriers/carrier.js';
@@ -27,6 +32,8 @@ import type { ProbeConnection } from './probe-connection.js';
  * sockets.
  */
 const maxLiveConnections = 1_000;
+/** In a group: how long no connections are taken after one whose service did not respond. */
+const unavailablePauseMs = 5_000;
 /** Deadline for the renewal that confirms a mismatch; past it the mismatch is dropped. */
 const probeConfirmTimeoutMs = 30_000;
 
@@ -39,6 +46,9 @@ export interface RelayLinkOptions {
   name: string;
   metadata?: Metadata | undefined;
   ttl?: number | undefined;
+  portNumbers?: LeaseKeeperOptions['portNumbers'];
+  /** Name of the group of tunnels that share the lease. */
+  group?: string | undefined;
   /** The service for each kind of traffic; at least one. */
   services: LinkServices;
   /** Settings of the self-probe; absent for none. */
@@ -108,7 +118,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     this.#options = options;
     // One listener per connection.
     setMaxListeners(0, this.#cut.signal);
-    const { client, identity, name, metadata, ttl, services, probe } = options;
+    const { client, identity, name, metadata, ttl, portNumbers = {}, group, services, probe } = options;
     this.#keyless = new Keyless(client, services.https !== undefined);
     this.#datagramCarrier = options.datagramCarrier((carrier) => this.#keyless.offers(carrier));
     this.#keeper = new LeaseKeeper({
@@ -117,6 +127,8 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       name,
       metadata,
       ttl,
+      portNumbers,
+      group,
       ports: { tcp: services.tcp !== undefined, udp: services.udp !== undefined },
       isEnough: ({ tcp, udp }) => services.https !== undefined || tcp || udp,
       prepare: (signal) => this.#keyless.refresh(this.#carrierName, signal),
@@ -124,6 +136,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     if (probe !== undefined && services.https !== undefined) {
       this.#probe = new SelfProbe<Registration>({
         ...probe,
+        isShared: group !== undefined,
         target: () => (this.#live.size < maxLiveConnections ? this.#keeper.current : undefined),
         confirm: (registration, signal) => this.#confirm(registration, signal),
         report: (report) => this.emit('probe', report),
@@ -154,9 +167,15 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
    * @throws the fatal error; live connections continue until they end or are `cut`
    */
   async run(): Promise<void> {
+    const { services, group } = this.#options;
+    const upstreams = [services.https, services.tcp].flatMap((service) => service?.upstreams ?? []);
+    // Visitors are better served by the other tunnels of the group meanwhile.
+    const pause = () => this.#pool?.pause(unavailablePauseMs);
+    if (group !== undefined) for (const upstream of upstreams) upstream.setMaxListeners(0).on('missed', pause);
     try {
       await this.#keeper.run(this.#leave.signal);
     } finally {
+      for (const upstream of upstreams) upstream.off('missed', pause);
       this.#probe?.stop();
       this.#close();
     }

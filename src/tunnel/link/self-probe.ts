@@ -60,6 +60,8 @@ export interface SelfProbeOptions<Target extends ProbeTarget> extends ProbeTimes
   /** Resolves when the relay has confirmed that this tunnel still has the name. @throws when it cannot */
   confirm(target: Target, signal: AbortSignal): Promise<void>;
   report(report: ProbeReport): void;
+  /** Other tunnels share the name: a probe may reach one of them. */
+  isShared?: boolean;
 }
 
 /** The server side of a TLS session. */
@@ -175,6 +177,7 @@ export class SelfProbe<Target extends ProbeTarget> {
       }
       if (witness.overflowed) throw new Error('too many visitors at the same time');
     }
+    if (this.#options.isShared) throw new Error('the probe may have reached another tunnel of the group');
     // Another process with the same identity may have taken over the name, and this one does not know yet.
     await this.#options.confirm(target, this.#stop.signal);
     const error = new InterceptionError(hostname);

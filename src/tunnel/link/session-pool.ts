@@ -54,6 +54,8 @@ export class SessionPool {
   #lastClaimAt = performance.now();
   #lastFailureAt = -Infinity;
   #blockedUntil = 0;
+  /** Until then, sessions that become free are closed. */
+  #pausedUntil = 0;
   #queueWasFull = false;
   #unblock: NodeJS.Timeout | undefined;
   #shrink: NodeJS.Timeout | undefined;
@@ -78,6 +80,14 @@ export class SessionPool {
     clearTimeout(this.#unblock);
     this.#stop.abort(new Error('the pool was stopped'));
     for (const session of this.#ready) session.abort(this.#stop.signal.reason);
+  }
+
+  /** Closes the idle sessions, and opens new ones after a while. */
+  pause(ms: number): void {
+    if (this.#stop.signal.aborted) return;
+    this.#pausedUntil = performance.now() + ms;
+    for (const session of this.#ready) session.abort(new Error('paused'));
+    this.#block(ms);
   }
 
   /** Opens sessions up to the wanted number. */
@@ -107,7 +117,7 @@ export class SessionPool {
       return;
     }
     this.#dialing--;
-    if (this.#stop.signal.aborted) {
+    if (this.#isPaused) {
       opened.stream.destroy();
       return;
     }
@@ -130,7 +140,7 @@ export class SessionPool {
       if (recycles) {
         const onOver = (isFree: boolean) => {
           if (!isFree) return;
-          if (this.#stop.signal.aborted) stream.destroy();
+          if (this.#isPaused) stream.destroy();
           else this.#claimAgain(opened);
         };
         const signing = signs && claim.binding ? new SessionSigning() : undefined;
@@ -148,6 +158,11 @@ export class SessionPool {
     }
   }
 
+  /** Whether it takes no connections now, or never again. */
+  get #isPaused(): boolean {
+    return this.#stop.signal.aborted || performance.now() < this.#pausedUntil;
+  }
+
   #onClaimed(waitedMs: number): void {
     this.#lastClaimAt = performance.now();
     this.#backoff.reset();
@@ -156,7 +171,7 @@ export class SessionPool {
     this.#extra = short ? Math.min(Math.max(this.#extra * 2, minReadySessions), maxParallelDials) : 0;
     if (this.#ready.size < this.#wanted / 2) this.#wanted = Math.min(this.#wanted * 2, maxReadySessions);
     // The queue was full; now there is room in it.
-    if (this.#queueWasFull) this.#block(0);
+    if (this.#queueWasFull && !this.#isPaused) this.#block(0);
     this.fill();
   }
 

@@ -44,6 +44,15 @@ export interface ExposeOptions extends RelayChoice, WebOptions {
   tcp?: string | number | undefined;
   /** The local service behind a public UDP port: `53`, `host:port` or `[::1]:53`. */
   udp?: string | number | undefined;
+  /** The very public TCP port for `tcp`, which must be in each relay's range; by default any. */
+  tcpPort?: number | undefined;
+  /** The very public UDP port for `udp`, which must be in each relay's range; by default any. */
+  udpPort?: number | undefined;
+  /**
+   * Share the name with other tunnels of the same identity that give the same group: each relay sends visitors to the
+   * one with the fewest connections. Without it, a second tunnel replaces the first. Not with `udp`.
+   */
+  group?: string | undefined;
   /** With `discovery`: also use relays that were not named and that resolve to loopback or private addresses. */
   allowPrivate?: boolean | undefined;
   /** One DNS label, the same on each relay. By default it is derived from the identity's address. */
@@ -126,7 +135,25 @@ export function checkExposeOptions(options: ExposeOptions): CheckedOptions {
     throw new UsageError(`the carrier is auto, raw or ws, not ${JSON.stringify(carrier)}`);
   if (!['auto', 'quic', 'ws'].includes(udpCarrier))
     throw new UsageError(`the carrier of datagrams is auto, quic or ws, not ${JSON.stringify(udpCarrier)}`);
+  checkSharing(options);
   return { ...relays, services, name: name === undefined ? undefined : checkName(name) };
+}
+
+/** @throws UsageError with a one-line message */
+function checkSharing({ tcp, udp, tcpPort, udpPort, group }: ExposeOptions): void {
+  for (const [what, target, port] of [
+    ['TCP', tcp, tcpPort],
+    ['UDP', udp, udpPort],
+  ] as const) {
+    if (port === undefined) continue;
+    if (target === undefined) throw new UsageError(`a ${what} port is asked for, and no ${what} target is given`);
+    if (!Number.isInteger(port) || port < 1 || port > 65_535)
+      throw new UsageError(`a ${what} port is 1 to 65535, not ${port}`);
+  }
+  if (group === undefined) return;
+  if (!/^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/.test(group))
+    throw new UsageError(`not a group: ${JSON.stringify(group)} (a-z, digits and inner hyphens, 32 at most)`);
+  if (udp !== undefined) throw new UsageError('a group shares no UDP port: expose UDP by itself');
 }
 
 /** @throws UsageError with a one-line message */

@@ -26,7 +26,18 @@ export const closeGraceMs = 10_000;
 
 export interface MemberOptions extends Pick<
   ExposeOptions,
-  'ca' | 'proxy' | 'carrier' | 'unwrap' | 'udpCarrier' | 'metadata' | 'ttl' | 'probe' | 'banMitm'
+  | 'ca'
+  | 'proxy'
+  | 'carrier'
+  | 'unwrap'
+  | 'udpCarrier'
+  | 'metadata'
+  | 'ttl'
+  | 'tcpPort'
+  | 'udpPort'
+  | 'group'
+  | 'probe'
+  | 'banMitm'
 > {
   identity: Identity;
   name: string;
@@ -73,7 +84,7 @@ export class RelayMember extends EventEmitter<MemberEvents> {
     this.#options = options;
     this.#relay = relay;
     this.#graceMs = options.closeGraceMs;
-    const { ca, secureContext, proxy, identity, name, metadata, ttl, services, probe = true } = options;
+    const { ca, secureContext, proxy, identity, name, metadata, ttl, group, services, probe = true } = options;
     const addresses = isTrusted ? undefined : publicAddressesOnly;
     const dialing = { ca: secureContext ? undefined : ca, secureContext, proxy, addresses };
     this.#transport = new RelayTransport(dialing);
@@ -87,6 +98,8 @@ export class RelayMember extends EventEmitter<MemberEvents> {
       name,
       metadata,
       ttl,
+      portNumbers: { tcp: options.tcpPort, udp: options.udpPort },
+      group,
       services,
       probe:
         probe === false

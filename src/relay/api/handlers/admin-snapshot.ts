@@ -44,6 +44,8 @@ export function takeSnapshot({ rootHost, leases, sessions, policy }: SnapshotPar
         tcp_addr: publicAddress(rootHost, lease.tcpPort),
         metadata: lease.metadata,
         ready: sessions.of(lease).queue.ready,
+        group: lease.group?.name,
+        members: lease.group?.members.size,
         ...standing(key),
         is_ip_banned: policy.isIpBanned(lease.clientIp),
       });

@@ -1,10 +1,10 @@
 import type { Request } from 'express';
 import { ApiError, type RequestBody, type SuccessData, success } from '../../../contract/index.js';
 import type { LeaseAuth } from '../../leases/lease-auth.js';
-import type { AccessTokens } from '../../auth/tokens.js';
+import type { AccessTokens, LeaseClaims } from '../../auth/tokens.js';
 import type { CertificateSource } from '../../certs/certificate-source.js';
 import { sourceOf } from '../../../net/source-network.js';
-import { defaultLeaseTtlSeconds } from '../../leases/lease.js';
+import { type Holding, defaultLeaseTtlSeconds } from '../../leases/lease.js';
 import { signingKeyId } from '../../certs/certificate.js';
 import { refuseWhenDraining } from '../../reverse/draining.js';
 import type { LeaseRegistry } from '../../leases/lease-registry.js';
@@ -51,6 +51,13 @@ export const publicAddress = (rootHost: string, port: number | undefined) =>
   port === undefined ? undefined : `${rootHost}:${port}`;
 export const rfc3339 = (ms: number) => new Date(ms).toISOString();
 
+/** What a token says: of a group, the expiry is that of the tunnel itself. */
+function claimsOf({ lease, member }: Holding): LeaseClaims {
+  const { identity, generation } = lease;
+  const { expiresAt } = (member !== undefined && lease.group?.members.get(member)) || lease;
+  return { identity, generation, member, expiresAt };
+}
+
 function datagramCarriers({ udpOffered, quicOffered }: SdkParts): string[] {
   if (!udpOffered()) return [];
   return quicOffered() ? ['datagram-websocket', 'quic'] : ['datagram-websocket'];
@@ -94,12 +101,14 @@ export function sdkHandlers(parts: SdkParts): Handlers {
     async registerLease(request, response) {
       policy.assertIpAllowed(clientIp(request));
       refuseWhenDraining(parts.draining);
-      const lease = await registration.complete(request.body as RequestBody<'registerLease'>, clientIp(request));
+      const holding = await registration.complete(request.body as RequestBody<'registerLease'>, clientIp(request));
+      const { lease } = holding;
+      const claims = claimsOf(holding);
       const data: SuccessData<'registerLease'> = withoutUndefined({
         identity: lease.identity,
         hostname: lease.hostname,
-        expires_at: rfc3339(lease.expiresAt),
-        access_token: await tokens.issue(lease),
+        expires_at: rfc3339(claims.expiresAt),
+        access_token: await tokens.issue(claims),
         sni_port: parts.publicPort(),
         tcp_enabled: lease.tcpPort === undefined ? undefined : true,
         tcp_addr: publicAddress(parts.rootHost, lease.tcpPort),
@@ -111,23 +120,24 @@ export function sdkHandlers(parts: SdkParts): Handlers {
 
     async renewLease(request, response) {
       const body = (request.body ?? {}) as RequestBody<'renewLease'>;
-      const lease = await auth.lease(credentials(request, body.access_token));
-      await leases.renew(lease, {
+      const holding = await auth.holding(credentials(request, body.access_token));
+      await leases.renew(holding, {
         ttlSeconds: body.ttl ?? defaultLeaseTtlSeconds,
         metadata: body.metadata,
         clientIp: clientIp(request),
         reportedIp: body.reported_ip,
       });
+      const claims = claimsOf(holding);
       const data: SuccessData<'renewLease'> = {
-        expires_at: rfc3339(lease.expiresAt),
-        access_token: await tokens.issue(lease),
+        expires_at: rfc3339(claims.expiresAt),
+        access_token: await tokens.issue(claims),
       };
       response.json(success(data));
     },
 
     async unregisterLease(request, response) {
       const body = (request.body ?? {}) as RequestBody<'unregisterLease'>;
-      await leases.unregister(await auth.lease(credentials(request, body.access_token)));
+      await leases.unregister(await auth.holding(credentials(request, body.access_token)));
       response.json(success({}));
     },
 

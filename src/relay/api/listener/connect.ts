@@ -184,7 +184,7 @@ export class ConnectEndpoint {
   /** What the tunnel sends once it has the answer comes without TLS. */
   async #openUnwrapped(admission: Admission, { tls, transport }: Wrapped, answer: string): Promise<boolean> {
     // It is ready only after the greeting, so its place in the queue is reserved.
-    const release = admission.sessions.queue.hold();
+    const release = admission.sessions.queue.hold(admission.member);
     try {
       transport.hold();
       await written(tls, answer);

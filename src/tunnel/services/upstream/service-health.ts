@@ -15,6 +15,8 @@ export interface ServiceEvents {
   /** The service stopped responding, or responds again. */
   down: [error: Error];
   up: [];
+  /** It did not respond to one visitor: the first time, as with `down`, and each time after. */
+  missed: [];
   /**
    * This process or machine has no file descriptor left, which says nothing about the service. Reported at intervals.
    */
@@ -41,9 +43,11 @@ export class ServiceHealth extends EventEmitter<ServiceEvents> {
       if (performance.now() - this.#starvedAt < outOfFilesNoticeMs) return;
       this.#starvedAt = performance.now();
       this.emit('starved', error);
-    } else if (!this.#isDown) {
-      this.#isDown = true;
-      this.emit('down', message === undefined ? error : new Error(message, { cause: error }));
+      return;
     }
+    this.emit('missed');
+    if (this.#isDown) return;
+    this.#isDown = true;
+    this.emit('down', message === undefined ? error : new Error(message, { cause: error }));
   }
 }
