@@ -9,6 +9,7 @@ export { checkExposeOptions, type ExposeOptions, type RelayChoice } from './opti
 export type { InspectOptions } from './inspect/inspected-service.js';
 export type { AccessOptions, OidcOptions, WebhookRule } from './options/access-options.js';
 export type { WebOptions } from './options/web-service.js';
+export type { RequestReport } from './services/http/request-reports.js';
 export type { ConnectionReport } from './link/relay-link.js';
 export { ServiceGroup, type GroupChange, type GroupEvents } from './service-group.js';
 export { InterceptionError, type ProbeReport, type ProbeResult, type ProbeTimes } from './link/self-probe.js';

@@ -17,6 +17,7 @@ const debianPackages = {
   nginx: 'nginx-light',
   dig: 'bind9-dnsutils',
   dnsmasq: 'dnsmasq-base',
+  script: 'bsdutils',
   ssh: 'openssh-client',
   'ssh-keygen': 'openssh-client',
   sshd: 'openssh-server',

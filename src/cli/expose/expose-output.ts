@@ -1,4 +1,5 @@
 import { UsageError } from '../../sdk/calls/errors.js';
+import type { LiveStatus } from './live-status.js';
 import type {
   ConnectionReport,
   ExposeOptions,
@@ -15,6 +16,8 @@ export interface OutputOptions {
   service?: string;
   /** There may be several relays, so each line names its relay. */
   manyRelays: boolean;
+  /** Shows the URLs; lines are printed above it. */
+  live?: LiveStatus | undefined;
 }
 
 /**
@@ -52,10 +55,11 @@ export class ExposeOutput {
     const said = urls.join('\n');
     if (this.#announced.get(relay) === said) return;
     this.#announced.set(relay, said);
-    const { json, service } = this.options;
+    const { json, service, live } = this.options;
+    if (live) return;
     if (json) this.out.write(`${JSON.stringify({ service, url, urls, hostname, relay })}\n`);
     else if (this.out.isTTY) {
-      const lines = urls.map((each) => `  ${each}  leads to ${this.#targetOf(each)} on this machine.\n`);
+      const lines = urls.map((each) => `  ${each}  leads to ${targetOf(this.options, each)} on this machine.\n`);
       this.out.write(`\n${lines.join('')}\n  Press Ctrl-C to stop.\n\n`);
     } else this.out.write(`${said}\n`);
   }
@@ -106,18 +110,24 @@ export class ExposeOutput {
   #failed(message: string): void {
     const { json, service } = this.options;
     if (json) this.#event('failed', message, {});
-    else this.err.write(`portal expose: ${service === undefined ? '' : `${service}: `}${message}\n`);
-  }
-
-  #targetOf(url: string): string | number | undefined {
-    if (url.startsWith('tcp:')) return this.options.tcp;
-    return url.startsWith('udp:') ? this.options.udp : this.options.target;
+    else this.#print(`portal expose: ${service === undefined ? '' : `${service}: `}${message}\n`);
   }
 
   #event(event: string, message: string, fields: object): void {
     const time = new Date().toISOString();
     const { json, service } = this.options;
     if (json) this.err.write(`${JSON.stringify({ time, event, service, message, ...fields })}\n`);
-    else this.err.write(`${time.slice(11, 19)} ${service === undefined ? '' : `${service}: `}${message}\n`);
+    else this.#print(`${time.slice(11, 19)} ${service === undefined ? '' : `${service}: `}${message}\n`);
   }
+
+  #print(line: string): void {
+    if (this.options.live) this.options.live.print(line);
+    else this.err.write(line);
+  }
+}
+
+/** What a public URL leads to, as it was given. */
+export function targetOf(options: Pick<ExposeOptions, 'target' | 'tcp' | 'udp'>, url: string): string {
+  if (url.startsWith('tcp:')) return String(options.tcp);
+  return String(url.startsWith('udp:') ? options.udp : options.target);
 }

@@ -3,7 +3,8 @@ import type { ExposeOptions } from '../../tunnel/index.js';
 import { installLastNet } from '../../util/last-net.js';
 import { dropUnreadOutput, endDespiteUnreadOutput } from '../../util/standard-output.js';
 import { closeGraceMs } from '../../tunnel/relays/relay-member.js';
-import { ExposeOutput, type OutputOptions } from './expose-output.js';
+import { ExposeOutput, type OutputOptions, targetOf } from './expose-output.js';
+import { LiveStatus } from './live-status.js';
 import type { ServicesOptions } from './expose-services.js';
 import { flagName, readCommandLine, settingsHelp } from './command-line.js';
 import { inForce } from './defaults.js';
@@ -14,7 +15,8 @@ const help = `Usage: portal expose [TARGET] [--tcp TARGET] [--udp TARGET] [--rel
 
 Puts a local service on a public HTTPS name until it is interrupted, on a public TCP or UDP port, or on all of them.
 TARGET is a port (3000), host:port, [::1]:3000, http://host:port, https://host:port, unix:/path, or a folder whose
-files are served (./dist). Public URLs go to stdout, a line each, what happens to stderr.
+files are served (./dist). Public URLs go to stdout, a line each, what happens to stderr; on a terminal a status of
+both stays at the bottom.
 
 ${settingsHelp()}
 
@@ -47,10 +49,14 @@ export async function exposeCommand(argv: string[]): Promise<number> {
   // Imported late because it loads many modules: a usage error should be reported at once.
   const { expose } = await import('../../tunnel/index.js');
   dropUnreadOutput();
-  const output = new ExposeOutput(process.stdout, process.stderr, options);
-  const tunnel = expose(options);
+  const live = options.isLive
+    ? new LiveStatus(process.stdout, (url) => `${targetOf(options, url)} on this machine`)
+    : undefined;
+  const output = new ExposeOutput(process.stdout, process.stderr, { ...options, live });
+  const tunnel = expose({ ...options, onRequest: live && ((report) => live.request(report)) });
   if (options.defaultsFrom !== undefined) output.defaults(options.defaultsFrom, options.relay);
   output.follow(tunnel);
+  live?.follow(tunnel);
   const removeNet = installLastNet({
     log: (error) => output.fault(error),
     drain: () => tunnel.close(),
@@ -66,6 +72,7 @@ export async function exposeCommand(argv: string[]): Promise<number> {
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt).on('SIGHUP', interrupt);
   const { error } = await tunnel.closed;
   process.off('SIGINT', interrupt).off('SIGTERM', interrupt).off('SIGHUP', interrupt);
+  live?.stop();
   removeNet();
   endDespiteUnreadOutput();
   return error === undefined ? 0 : output.ended(error);
@@ -74,6 +81,8 @@ export async function exposeCommand(argv: string[]): Promise<number> {
 interface ReadOptions extends ExposeOptions, OutputOptions {
   /** The file of defaults, when it names the relays. */
   defaultsFrom: string | undefined;
+  /** Show a status that is drawn over and over. */
+  isLive: boolean;
 }
 
 /** @throws UsageError with one clear line */
@@ -90,5 +99,7 @@ function readOptions(argv: string[], env: NodeJS.ProcessEnv): ReadOptions | Serv
   const options = toExposeOptions(given, { nameOf: flagName, pathOf: (path) => path });
   const origin = origins.get('relays');
   const defaultsFrom = origin && 'file' in origin ? origin.file : undefined;
-  return { ...options, json, manyRelays: options.discovery === true || given.relays.length > 1, defaultsFrom };
+  const manyRelays = options.discovery === true || given.relays.length > 1;
+  const isTerminal = process.stdout.isTTY && process.stderr.isTTY && env['TERM'] !== 'dumb';
+  return { ...options, json, manyRelays, defaultsFrom, isLive: given.live !== false && !json && isTerminal };
 }

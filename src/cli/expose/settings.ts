@@ -366,6 +366,12 @@ export const exposeSettings = {
     least: 0,
     help: 'how long connections may finish after an interrupt [10]',
   },
+  live: {
+    kind: 'switch',
+    flag: 'no-live',
+    env: 'PORTAL_NO_LIVE',
+    help: 'on a terminal: print lines only, without the status at the bottom and the QR code',
+  },
   probe: {
     kind: 'switch',
     flag: 'no-probe',

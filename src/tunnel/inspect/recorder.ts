@@ -42,6 +42,7 @@ export interface Recorded {
 
 /** Keeps the last requests in memory, and nothing on disk. */
 export class Recorder extends EventEmitter<{ changed: [recorded: Recorded] }> implements HttpObserver {
+  readonly readsMessages = true;
   readonly #all = new Map<number, Recorded>();
   #bytes = 0;
   #next = 1;

@@ -57,7 +57,10 @@ export function replay(
   background('inspector request', async () => {
     const options = {
       gate: { check: () => ({ fields: [...added] }) },
-      observer: { begin: (again: RequestHead, facts: RequestFacts) => recorder.begin(again, facts, id) },
+      observer: {
+        readsMessages: true,
+        begin: (again: RequestHead, facts: RequestFacts) => recorder.begin(again, facts, id),
+      },
     };
     await forwarder.serveAgain(theirs, { address, hostname }, options, limit);
     ours.destroy();

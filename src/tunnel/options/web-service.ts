@@ -4,6 +4,7 @@ import { DetectedService } from '../services/detected-service.js';
 import { FolderAnswerer } from '../services/folder/folder-answerer.js';
 import { FolderServer } from '../services/folder/folder-server.js';
 import { checkHostHeader } from '../services/http/forwarded-headers.js';
+import { observeTogether, type RequestReport, RequestReports } from '../services/http/request-reports.js';
 import { HttpForwarder } from '../services/http/http-forwarder.js';
 import { Refusals } from '../services/http/refusals.js';
 import { type Answerer, parseRoute, type Route, Routes } from '../services/http/routes.js';
@@ -44,6 +45,8 @@ export interface WebOptions extends AccessOptions {
    * address, with a token, is told by the status `inspecting`.
    */
   inspect?: boolean | InspectOptions | undefined;
+  /** Called when a request is over. Requests of services that get bytes are not seen. */
+  onRequest?: ((report: RequestReport) => void) | undefined;
   /** The Host header that the service receives, for services that check it; `rewrite` for the target's own. */
   hostHeader?: string | undefined;
 }
@@ -69,6 +72,7 @@ export function webService(options: WebOptions, given: string | number): LocalSe
   const isHttp = http ?? (needsHttp(options) || speaksHttp(target) || isHttpUrl(target) ? true : undefined);
   const others = (options.routes ?? []).map(parseRoute);
   checkPrefixes(others.map(({ prefix }) => prefix));
+  const reports = options.onRequest === undefined ? [] : [new RequestReports(options.onRequest)];
   const refusals = new Refusals((to, what) => {
     if (to instanceof Upstream) to.emit('refuses', what);
   });
@@ -79,7 +83,10 @@ export function webService(options: WebOptions, given: string | number): LocalSe
     const bytes = new BytesService(upstream);
     if (isHttp === false) return bytes;
     const routes = new Routes([{ prefix: '/', to: upstream }]);
-    return new DetectedService(upstream, { http: new HttpForwarder([upstream], { routes, refusals }), bytes });
+    return new DetectedService(upstream, {
+      http: new HttpForwarder([upstream], { routes, refusals, observer: reports[0] }),
+      bytes,
+    });
   }
   const routes: Route[] = [
     { prefix: '/', to: answererOf(target, options) },
@@ -96,10 +103,11 @@ export function webService(options: WebOptions, given: string | number): LocalSe
     gate,
     refusals: host === undefined ? refusals : undefined,
   };
-  if (!options.inspect) return new HttpForwarder(upstreams, forwarding);
-  const observer = new Recorder();
+  if (!options.inspect) return new HttpForwarder(upstreams, { ...forwarding, observer: reports[0] });
+  const recorder = new Recorder();
+  const observer = observeTogether([recorder, ...reports]);
   const forwarder = new HttpForwarder(upstreams, { ...forwarding, observer });
-  return new InspectedService(forwarder, observer, options.inspect === true ? {} : options.inspect);
+  return new InspectedService(forwarder, recorder, options.inspect === true ? {} : options.inspect);
 }
 
 /** Bytes alone make no sense for these. */

@@ -243,8 +243,7 @@ export class Exchange implements ResponseListener {
       fields.push(field('Content-Length', String(whole.length)));
     }
     if (upgrades) {
-      // An observer reads the messages, which it could not do if they were compressed.
-      if (this.#watch) fields = fields.filter(({ key }) => key !== 'sec-websocket-extensions');
+      if (this.options.observer?.readsMessages) fields = fields.filter(({ key }) => key !== 'sec-websocket-extensions');
       fields.push(field('Connection', 'Upgrade'), field('Upgrade', 'websocket'));
     }
     service.ask(

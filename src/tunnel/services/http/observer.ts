@@ -5,6 +5,8 @@ import type { RequestHead, ResponseHead } from './message/message-head.js';
 
 /** Told of every request, as the visitor sent it. */
 export interface HttpObserver {
+  /** It reads WebSocket messages, which it could not do if they were compressed. */
+  readonly readsMessages: boolean;
   begin(request: RequestHead, facts: RequestFacts): ExchangeWatch;
 }
 
