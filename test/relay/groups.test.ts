@@ -145,6 +145,16 @@ test('a group has at most 16 tunnels; one that leaves makes room', async () => {
   assert.equal(await codeOf(join()), 'rate_limited');
 });
 
+test('the tunnels of a group may renew at once, each as often as one without a group', async () => {
+  const join = tunnels(relay);
+  const members = [];
+  for (let count = 0; count < 12; count++) members.push(await join());
+  for (let round = 0; round < 3; round++)
+    for (const member of members) assert.equal((await renew(relay, member)).status, 200);
+  const codes = await Promise.all(Array.from({ length: 25 }, () => renew(relay, members[0]!)));
+  assert.ok(codes.some((answer) => codeOfCall(answer) === 'rate_limited'));
+});
+
 test('each tunnel of a group has a ready queue of its own size', async (t) => {
   const join = tunnels(relay);
   const [first, second] = [await join(), await join()];

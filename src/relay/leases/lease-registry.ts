@@ -16,7 +16,7 @@ import { type Holding, type Lease, knownMetadata } from './lease.js';
 const nameReservationMs = 300_000;
 const leaseSweepIntervalMs = 1_000;
 const renewalBurst = 20;
-/** By lease. */
+/** By lease, and by tunnel of a group. */
 const renewalsPerSecond = 1;
 const maxMembers = 16;
 
@@ -260,7 +260,7 @@ export class LeaseRegistry {
     { lease, member }: Holding,
     terms: { ttlSeconds: number; metadata?: Metadata | undefined; clientIp: string; reportedIp?: string | undefined },
   ): Promise<void> {
-    this.#renewals.take(lease.hostname);
+    this.#renewals.take(member === undefined ? lease.hostname : `${lease.hostname} ${member}`);
     await this.#byHostname.run(lease.hostname, async () => {
       const now = Date.now();
       this.#assertHeld({ lease, member }, now);
