@@ -10,7 +10,7 @@ import { relayTimes } from './options/relay-times.js';
 import { checkExposeOptions, checkRelays, type ExposeOptions, type RelayChoice } from './options/expose-options.js';
 import type { LinkServices } from './link/relay-link.js';
 import { RelaySet } from './relays/relay-set.js';
-import { ServiceTlsError } from './services/upstream/connect-target.js';
+import { UnfitServiceError } from './services/upstream/connect-target.js';
 import type { Protocol } from './services/upstream/service-health.js';
 import { describeTarget } from './services/upstream/target.js';
 import type { TunnelEnd, TunnelEvents, TunnelReady, TunnelStatus } from './relays/tunnel-events.js';
@@ -150,7 +150,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     for (const service of [...(https?.upstreams ?? []), ...(tcp?.upstreams ?? []), ...(udp ? [udp] : [])]) {
       const target = describeTarget(service.target);
       service.on('down', (error) => {
-        const what = error instanceof ServiceTlsError ? `${error.message};` : `${target} does not answer:`;
+        const what = error instanceof UnfitServiceError ? `${error.message};` : `${target} does not answer:`;
         this.#status({ state: 'target_down', message: `${what} visitors get an error page`, error });
       });
       service.on('recognised', (protocol) =>

@@ -137,7 +137,7 @@ test('another identity cannot join a group, whatever it calls itself', async () 
 
 test('a group has at most 16 tunnels; one that leaves makes room', async () => {
   const join = tunnels(relay);
-  const members = [];
+  const members: HeldLease[] = [];
   for (let count = 0; count < 16; count++) members.push(await join());
   assert.equal(await codeOf(join()), 'rate_limited');
   await unregister(relay, members[7]!);
@@ -147,7 +147,7 @@ test('a group has at most 16 tunnels; one that leaves makes room', async () => {
 
 test('the tunnels of a group may renew at once, each as often as one without a group', async () => {
   const join = tunnels(relay);
-  const members = [];
+  const members: HeldLease[] = [];
   for (let count = 0; count < 12; count++) members.push(await join());
   for (let round = 0; round < 3; round++)
     for (const member of members) assert.equal((await renew(relay, member)).status, 200);

@@ -36,7 +36,7 @@ export interface RelayChoice {
 export interface ExposeOptions extends RelayChoice, WebOptions {
   /**
    * The local service behind the public HTTPS name: `3000`, `host:port`, `[::1]:3000`, `http://host:port`,
-   * `https://host:port`, `unix:/path`, or a folder whose files are served: `./dist`. At least one of `target`, `tcp` and
+   * `https://host:port`, `h2c://host:port`, `h2://host:port`, `unix:/path`, or a folder whose files are served: `./dist`. At least one of `target`, `tcp` and
    * `udp` is required.
    */
   target?: string | number | undefined;

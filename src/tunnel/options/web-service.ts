@@ -8,6 +8,8 @@ import { observeTogether, type RequestReport, RequestReports } from '../services
 import { HttpForwarder } from '../services/http/http-forwarder.js';
 import { Refusals } from '../services/http/refusals.js';
 import { type Answerer, parseRoute, type Route, Routes } from '../services/http/routes.js';
+import { Http2Answerer } from '../services/http2/http2-answerer.js';
+import { Http2Upstream } from '../services/http2/http2-upstream.js';
 import type { LocalService } from '../services/local-service.js';
 import { InspectedService, type InspectOptions } from '../inspect/inspected-service.js';
 import { Recorder } from '../inspect/recorder.js';
@@ -74,7 +76,7 @@ export function webService(options: WebOptions, given: string | number): LocalSe
   checkPrefixes(others.map(({ prefix }) => prefix));
   const reports = options.onRequest === undefined ? [] : [new RequestReports(options.onRequest)];
   const refusals = new Refusals((to, what) => {
-    if (to instanceof Upstream) to.emit('refuses', what);
+    upstreamOf(to)?.emit('refuses', what);
   });
   if (isHttp !== true && !('folder' in target)) {
     checkFolderOptions(options, []);
@@ -94,7 +96,7 @@ export function webService(options: WebOptions, given: string | number): LocalSe
   ];
   checkFolderOptions(options, routes);
   checkTlsOptions(options, routes);
-  const upstreams = routes.map(({ to }) => to).filter((to) => to instanceof Upstream);
+  const upstreams = routes.flatMap(({ to }) => upstreamOf(to) ?? []);
   const host = hostHeader === undefined || hostHeader === 'rewrite' ? hostHeader : checkHostHeader(hostHeader);
   const gate = accessGate(options);
   const forwarding = {
@@ -112,7 +114,7 @@ export function webService(options: WebOptions, given: string | number): LocalSe
 
 /** Bytes alone make no sense for these. */
 function speaksHttp(target: Target): boolean {
-  return 'folder' in target || ('host' in target && target.scheme === 'https');
+  return 'folder' in target || ('host' in target && (target.scheme === 'https' || target.isHttp2 === true));
 }
 
 function isHttpUrl(target: Target): boolean {
@@ -122,7 +124,16 @@ function isHttpUrl(target: Target): boolean {
 function answererOf(target: Target, options: WebOptions): Answerer {
   const { proxyProtocol, spa, listing, upstreamCa: ca, upstreamInsecure: insecure } = options;
   if ('folder' in target) return new FolderAnswerer(new FolderServer(target.folder, { spa, listing }));
-  return new Upstream(target, { proxyProtocol, tls: { ca, insecure } });
+  const tls = { ca, insecure };
+  if (!('host' in target) || !target.isHttp2) return new Upstream(target, { proxyProtocol, tls });
+  if (proxyProtocol)
+    throw new UsageError('visitors share the connection to an HTTP/2 target, so it cannot begin with a PROXY header');
+  return new Http2Answerer(new Http2Upstream(target, { tls }));
+}
+
+function upstreamOf(to: Answerer): Upstream | undefined {
+  if (to instanceof Http2Answerer) return to.upstream;
+  return to instanceof Upstream ? to : undefined;
 }
 
 function checkPrefixes(prefixes: string[]): void {
@@ -138,7 +149,7 @@ function checkFolderOptions({ spa, listing }: WebOptions, routes: Route[]): void
 }
 
 function checkTlsOptions({ upstreamCa, upstreamInsecure }: WebOptions, routes: Route[]): void {
-  const hasTls = routes.some(({ to }) => to instanceof Upstream && 'host' in to.target && to.target.scheme === 'https');
+  const hasTls = routes.some(({ to }) => upstreamOf(to)?.origin.scheme === 'https');
   if (!hasTls && (upstreamCa !== undefined || upstreamInsecure))
     throw new UsageError('no https:// target is exposed: certificates of services need one');
 }

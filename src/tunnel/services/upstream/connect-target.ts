@@ -22,15 +22,15 @@ export interface ConnectOptions {
   first?: Buffer | undefined;
 }
 
-/** TLS with the service has failed: the message says what to do. */
-export class ServiceTlsError extends Error {
-  override readonly name = 'ServiceTlsError';
+/** The service does not speak TLS or HTTP/2 as it was given: the message says what to do. */
+export class UnfitServiceError extends Error {
+  override readonly name = 'UnfitServiceError';
 }
 
 /**
  * Connects to the service, trying each of its addresses, with TLS to an `https://` one. A connection without TLS allows
  * half-close.
- * @throws Error with the system's `code`; ServiceTlsError; the signal's reason when aborted
+ * @throws Error with the system's `code`; UnfitServiceError; the signal's reason when aborted
  */
 export async function connectTarget(
   target: ConnectTarget,
@@ -72,9 +72,13 @@ async function secure(socket: Socket, target: PortTarget, signal: AbortSignal, t
     servername: isIP(host) === 0 ? host : '',
     ca: tls.ca,
     rejectUnauthorized: tls.insecure !== true,
-    ALPNProtocols: ['http/1.1'],
+    ALPNProtocols: [target.isHttp2 ? 'h2' : 'http/1.1'],
   });
   await settled(secured, 'secureConnect', signal, (error) => handshakeError(target, error));
+  if (target.isHttp2 && secured.alpnProtocol !== 'h2') {
+    secured.on('error', () => undefined).destroy();
+    throw new UnfitServiceError(`${describeTarget(target)} does not offer HTTP/2: give it as https://`);
+  }
   return secured;
 }
 
@@ -123,7 +127,7 @@ const noTlsCodes = /^ERR_SSL_(?:WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP
 function handshakeError(target: PortTarget, error: NodeJS.ErrnoException): Error {
   const code = error.code ?? '';
   const url = `https://${describeTarget(target)}`;
-  const fault = (message: string) => Object.assign(new ServiceTlsError(message, { cause: error }), { code });
+  const fault = (message: string) => Object.assign(new UnfitServiceError(message, { cause: error }), { code });
   if (certificateCodes.test(code)) {
     const advice = 'give its CA by --upstream-ca FILE, or accept any certificate by --upstream-insecure';
     return fault(`the certificate of ${url} is not valid (${code}): ${advice}`);

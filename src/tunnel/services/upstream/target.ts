@@ -7,8 +7,10 @@ export interface PortTarget {
   /** A hostname or an address, without brackets. */
   readonly host: string;
   readonly port: number;
-  /** It was given as `http://` or `https://`. */
+  /** It was given as a URL. */
   readonly scheme?: 'http' | 'https';
+  /** It was given as `h2c://` or `h2://`, and speaks HTTP/2 from the start (RFC 9113 3.3, 3.2). */
+  readonly isHttp2?: true;
 }
 
 /** A service that listens on a Unix socket. */
@@ -25,7 +27,14 @@ export type ConnectTarget = PortTarget | UnixTarget;
 export type Target = ConnectTarget | FolderTarget;
 
 const unixScheme = 'unix:';
-const forms = '3000, host:3000, http://host:3000, https://host:3000, unix:/path or a folder such as ./dist';
+const schemes = {
+  http: { scheme: 'http' },
+  https: { scheme: 'https' },
+  h2c: { scheme: 'http', isHttp2: true },
+  h2: { scheme: 'https', isHttp2: true },
+} as const satisfies Record<string, Pick<PortTarget, 'scheme' | 'isHttp2'>>;
+const forms =
+  '3000, host:3000, http://host:3000, https://host:3000, h2c://host:3000, h2://host:3000, unix:/path or a folder such as ./dist';
 
 /** Maps the path of a Unix socket or folder in a target, and leaves other targets as they are. */
 export function mapTargetPath(target: string | number, map: (path: string) => string): string | number {
@@ -41,7 +50,7 @@ function isPath(text: string): boolean {
 
 /**
  * Parses the local service: a port of this machine, `host:port`, `[address]:port`, `http://host[:port]`,
- * `https://host[:port]`, `unix:/path` or a folder.
+ * `https://host[:port]`, `h2c://host[:port]`, `h2://host[:port]`, `unix:/path` or a folder.
  * @throws UsageError for anything else
  */
 export function parseTarget(text: string | number): Target {
@@ -60,15 +69,16 @@ function parseUnixTarget(given: string): UnixTarget {
 
 function parseAddress(given: string): PortTarget {
   if (/^\d+$/.test(given)) return { host: 'localhost', port: checkPort(given, given) };
-  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(given)?.[1]?.toLowerCase();
-  if (scheme !== undefined && scheme !== 'http' && scheme !== 'https')
-    throw new UsageError(`target ${given}: ${scheme}:// is not supported: use ${forms}`);
-  const authority = scheme === undefined ? given : given.slice(`${scheme}://`.length).replace(/\/$/, '');
+  const named = /^([a-z][a-z0-9+.-]*):\/\//i.exec(given)?.[1]?.toLowerCase();
+  if (named !== undefined && !Object.hasOwn(schemes, named))
+    throw new UsageError(`target ${given}: ${named}:// is not supported: use ${forms}`);
+  const kind = schemes[named as keyof typeof schemes];
+  const authority = named === undefined ? given : given.slice(`${named}://`.length).replace(/\/$/, '');
   const match = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::(\d+))?$/i.exec(authority);
   const host = match?.[1] ?? match?.[2];
-  const port = match?.[3] ?? (scheme && { http: '80', https: '443' }[scheme]);
+  const port = match?.[3] ?? (named && { http: '80', https: '443' }[kind.scheme]);
   if (host === undefined || port === undefined) throw new UsageError(`target ${JSON.stringify(given)} is not ${forms}`);
-  return { host, port: checkPort(port, given), ...(scheme && { scheme }) };
+  return { host, port: checkPort(port, given), ...(named && kind) };
 }
 
 /**

@@ -12,7 +12,7 @@ export interface UpstreamOptions {
 
 /** A service that is connected to, and whether it is up. */
 export class Upstream extends ServiceHealth {
-  readonly switchesProtocols = true;
+  readonly switchesProtocols: boolean = true;
 
   constructor(
     readonly target: ConnectTarget,
@@ -32,10 +32,16 @@ export class Upstream extends ServiceHealth {
    * @throws the signal's reason when aborted; what `connectTarget` throws
    */
   async connect(addresses: ProxiedAddresses | undefined, signal: AbortSignal): Promise<Socket> {
-    let socket: Socket;
+    const socket = await this.dial(addresses, signal);
+    this.answered();
+    return socket;
+  }
+
+  /** The same, before it is known whether the service is up. */
+  protected async dial(addresses: ProxiedAddresses | undefined, signal: AbortSignal): Promise<Socket> {
     try {
       const { tls, proxyProtocol } = this.options;
-      socket = await connectTarget(this.target, signal, {
+      return await connectTarget(this.target, signal, {
         tls,
         first: proxyProtocol ? proxyHeader(addresses) : undefined,
       });
@@ -43,7 +49,5 @@ export class Upstream extends ServiceHealth {
       if (!signal.aborted) this.failed(error as Error);
       throw error;
     }
-    this.answered();
-    return socket;
   }
 }

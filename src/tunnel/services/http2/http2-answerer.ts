@@ -1,0 +1,129 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type ClientHttp2Stream, constants, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http2';
+import type { Duplex } from 'node:stream';
+import type { ProxiedAddresses } from '../../../protocol/proxy-protocol.js';
+import { guard } from '../../../util/boundary.js';
+import { InProcessServer } from '../http/in-process-server.js';
+import type { Answerer } from '../http/routes.js';
+import type { Http2Upstream } from './http2-upstream.js';
+
+/** Of one connection, and so without a meaning in HTTP/2 (RFC 9113 8.2.2). */
+const connectionFields = new Set([
+  'connection',
+  'host',
+  'http2-settings',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** Sends requests to a service that speaks HTTP/2, and makes HTTP/1.1 of its responses. */
+export class Http2Answerer implements Answerer {
+  readonly switchesProtocols = false;
+  readonly #server = new InProcessServer((request, response) => this.#serve(request, response));
+
+  constructor(readonly upstream: Http2Upstream) {}
+
+  /** @see Answerer */
+  get origin(): Answerer['origin'] {
+    return this.upstream.origin;
+  }
+
+  /** @see Answerer */
+  async connect(_addresses: ProxiedAddresses | undefined, signal: AbortSignal): Promise<Duplex> {
+    await this.upstream.open(signal);
+    return this.#server.connect();
+  }
+
+  #serve(request: IncomingMessage, response: ServerResponse): void {
+    const session = this.upstream.usable;
+    // It was lost since the connection was made: a request that can be repeated is.
+    if (!session) return void response.destroy();
+    response.sendDate = false;
+    response.strictContentLength = true;
+    const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
+    let stream: ClientHttp2Stream;
+    try {
+      const endStream = encoding === undefined && (length === undefined || length === '0');
+      stream = session.request(requestHeaders(request, this.origin.scheme), { endStream });
+    } catch {
+      // A field that may come once only came twice, for instance.
+      response.writeHead(400).end('This request cannot be sent by HTTP/2.\n');
+      return;
+    }
+    exchange(request, response, stream);
+  }
+}
+
+function exchange(request: IncomingMessage, response: ServerResponse, stream: ClientHttp2Stream): void {
+  let trailers: IncomingHttpHeaders = {};
+  const cut = () => response.destroy();
+  stream.on(
+    'response',
+    guard(
+      'visitor request',
+      (headers: IncomingHttpHeaders) => response.writeHead(Number(headers[':status']), responseFields(headers)),
+      cut,
+    ),
+  );
+  stream.on(
+    'continue',
+    guard('visitor request', () => response.writeContinue(), cut),
+  );
+  // boundary: cannot throw.
+  stream.on('trailers', (fields: IncomingHttpHeaders) => (trailers = fields));
+  stream.on(
+    'end',
+    guard(
+      'visitor request',
+      () => {
+        // A reset ends the stream, too.
+        if (!response.headersSent || stream.rstCode !== constants.NGHTTP2_NO_ERROR) {
+          cut();
+          return;
+        }
+        if (response.chunkedEncoding) response.addTrailers(responseFields(trailers));
+        response.end();
+      },
+      cut,
+    ),
+  );
+  stream.on('error', cut);
+  // boundary: cannot throw. A reset may come without an error.
+  stream.once('close', () => {
+    if (!response.writableEnded) cut();
+    // The rest of a body that the service does not want.
+    request.unpipe(stream).resume();
+  });
+  // boundary: cannot throw. The visitor has left.
+  response.once('close', () => {
+    if (!stream.closed) stream.close(constants.NGHTTP2_CANCEL);
+  });
+  request.on('error', () => undefined);
+  stream.pipe(response, { end: false });
+  request.pipe(stream);
+}
+
+function requestHeaders({ method, url, rawHeaders, headers }: IncomingMessage, scheme: string): OutgoingHttpHeaders {
+  const fields: Record<string, string | string[]> = {};
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const [name, value] = [rawHeaders[index]!.toLowerCase(), rawHeaders[index + 1]!];
+    if (connectionFields.has(name) || (name === 'te' && value.toLowerCase() !== 'trailers')) continue;
+    const earlier = Object.hasOwn(fields, name) ? fields[name] : undefined;
+    fields[name] = earlier === undefined ? value : [earlier, value].flat();
+  }
+  return {
+    ...fields,
+    ':method': method,
+    ':path': url,
+    ':scheme': scheme,
+    ':authority': headers.host,
+  };
+}
+
+function responseFields(headers: IncomingHttpHeaders): [string, string][] {
+  return Object.entries(headers)
+    .filter(([name, value]) => !name.startsWith(':') && !connectionFields.has(name) && value !== undefined)
+    .flatMap(([name, value]) => [value].flat().map((each): [string, string] => [name, String(each)]));
+}
