@@ -106,6 +106,18 @@ test('all visitors share one session, and one who does not read delays no other'
   slow.destroy();
 });
 
+test('where the service allows few streams at once, further sessions are opened, and nobody waits', async (t) => {
+  const server = createServer({ settings: { maxConcurrentStreams: 2 } });
+  const service = await start(t, server, (stream) => {
+    stream.respond({ ':status': 200 });
+    stream.write('open');
+  });
+  const { hostname } = await openTunnel(t, relay, `h2c://127.0.0.1:${service.port}`);
+  const responses = await Promise.all(Array.from({ length: 7 }, () => open(relay, hostname)));
+  assert.equal(service.sessions.size, 4);
+  for (const response of responses) response.destroy();
+});
+
 test('a visitor who leaves cancels the stream of its request', async (t) => {
   let code: number | undefined;
   const { hostname } = await setUp(t, (stream) => {

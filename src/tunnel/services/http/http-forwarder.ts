@@ -19,6 +19,7 @@ export class HttpForwarder implements LocalService {
 
   /** @see LocalService */
   async start(context: ServiceContext): Promise<void> {
+    for (const upstream of this.upstreams) upstream.follow(context.signal);
     await this.options.gate?.start?.(context);
   }
 

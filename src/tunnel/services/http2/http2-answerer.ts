@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type ClientHttp2Stream, constants, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http2';
 import type { Duplex } from 'node:stream';
-import type { ProxiedAddresses } from '../../../protocol/proxy-protocol.js';
 import { guard } from '../../../util/boundary.js';
 import { InProcessServer } from '../http/in-process-server.js';
 import type { Answerer } from '../http/routes.js';
@@ -31,24 +30,22 @@ export class Http2Answerer implements Answerer {
   }
 
   /** @see Answerer */
-  async connect(_addresses: ProxiedAddresses | undefined, signal: AbortSignal): Promise<Duplex> {
-    await this.upstream.open(signal);
+  async connect(): Promise<Duplex> {
+    await this.upstream.open();
     return this.#server.connect();
   }
 
-  #serve(request: IncomingMessage, response: ServerResponse): void {
-    const session = this.upstream.usable;
-    // It was lost since the connection was made: a request that can be repeated is.
-    if (!session) return void response.destroy();
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.sendDate = false;
     response.strictContentLength = true;
     const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
     let stream: ClientHttp2Stream;
     try {
       const endStream = encoding === undefined && (length === undefined || length === '0');
-      stream = session.request(requestHeaders(request, this.origin.scheme), { endStream });
-    } catch {
+      stream = await this.upstream.request(requestHeaders(request, this.origin.scheme), { endStream });
+    } catch (error) {
       // A field that may come once only came twice, for instance.
+      if (!String((error as NodeJS.ErrnoException).code).startsWith('ERR_HTTP2_')) throw error;
       response.writeHead(400).end('This request cannot be sent by HTTP/2.\n');
       return;
     }
@@ -101,6 +98,7 @@ function exchange(request: IncomingMessage, response: ServerResponse, stream: Cl
     if (!stream.closed) stream.close(constants.NGHTTP2_CANCEL);
   });
   request.on('error', () => undefined);
+  if (response.closed) stream.close(constants.NGHTTP2_CANCEL);
   stream.pipe(response, { end: false });
   request.pipe(stream);
 }

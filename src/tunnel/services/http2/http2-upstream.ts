@@ -1,4 +1,4 @@
-import { type ClientHttp2Session, connect } from 'node:http2';
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, type OutgoingHttpHeaders } from 'node:http2';
 import { UnfitServiceError } from '../upstream/connect-target.js';
 import { Upstream } from '../upstream/upstream.js';
 import { describeTarget } from '../upstream/target.js';
@@ -7,31 +7,84 @@ import { describeTarget } from '../upstream/target.js';
 const settingsTimeoutMs = 10_000;
 /** Without requests for this long, the session is closed. */
 const idleTimeoutMs = 60_000;
+/** The same, when the tunnel is closing. */
+const leavingTimeoutMs = 1_000;
+/** Past it, requests wait in the sessions for those before them. */
+const maxSessions = 16;
 
-/** A service that speaks HTTP/2, whose requests share one session. */
+/** A service that speaks HTTP/2. Requests share a session, up to the number of streams that the service allows. */
 export class Http2Upstream extends Upstream {
   override readonly switchesProtocols = false;
-  #session: Promise<ClientHttp2Session> | undefined;
-  #current: ClientHttp2Session | undefined;
+  /** Sessions, each with its number of open streams. */
+  readonly #sessions = new Map<ClientHttp2Session, number>();
+  #dialing: Promise<void> | undefined;
+  #isLeaving = false;
 
-  /** The session that requests can be sent on now. */
-  get usable(): ClientHttp2Session | undefined {
-    const session = this.#current;
-    return session && !session.closed && !session.destroyed ? session : undefined;
+  /** @see Upstream */
+  override follow(signal: AbortSignal): void {
+    const close = () => {
+      this.#isLeaving = true;
+      // Requests under way may finish.
+      for (const session of this.#sessions.keys()) session.close();
+    };
+    // boundary: cannot throw.
+    signal.addEventListener('abort', close, { once: true });
   }
 
   /**
    * Opens a session unless there is one.
    * @throws as `connect`; UnfitServiceError when the service does not speak HTTP/2
    */
-  async open(signal: AbortSignal): Promise<void> {
-    if (this.usable) return;
-    this.#session ??= this.#dial(signal).finally(() => (this.#session = undefined));
-    await this.#session;
+  async open(): Promise<void> {
+    if (!this.#leastBusy()) await this.#openAnother();
   }
 
-  async #dial(signal: AbortSignal): Promise<ClientHttp2Session> {
-    const socket = await this.dial(undefined, signal);
+  /**
+   * Opens a stream, in another session when the service allows no more in those there are.
+   * @throws as `open`; Error when the fields cannot be sent by HTTP/2
+   */
+  async request(headers: OutgoingHttpHeaders, options: { endStream: boolean }): Promise<ClientHttp2Stream> {
+    let session = this.#leastBusy();
+    // Others may have taken the room of a new session.
+    while (!session || (!this.#hasRoom(session) && this.#sessions.size < maxSessions)) {
+      await this.#openAnother();
+      session = this.#leastBusy();
+    }
+    const used = session;
+    const stream = used.request(headers, options);
+    this.#count(used, 1);
+    // boundary: cannot throw.
+    stream.once('close', () => this.#count(used, -1));
+    return stream;
+  }
+
+  async #openAnother(): Promise<void> {
+    this.#dialing ??= this.#dial().finally(() => (this.#dialing = undefined));
+    await this.#dialing;
+  }
+
+  #hasRoom(session: ClientHttp2Session): boolean {
+    return (this.#sessions.get(session) ?? 0) < (session.remoteSettings.maxConcurrentStreams ?? Infinity);
+  }
+
+  #count(session: ClientHttp2Session, change: number): void {
+    const streams = this.#sessions.get(session);
+    if (streams !== undefined) this.#sessions.set(session, streams + change);
+  }
+
+  #leastBusy(): ClientHttp2Session | undefined {
+    let best: ClientHttp2Session | undefined;
+    let fewest = Infinity;
+    for (const [session, streams] of this.#sessions) {
+      if (session.closed || session.destroyed) this.#sessions.delete(session);
+      else if (streams < fewest) [best, fewest] = [session, streams];
+    }
+    return best;
+  }
+
+  async #dial(): Promise<void> {
+    // Nobody's signal: what is opened is for all.
+    const socket = await this.dial(undefined, new AbortController().signal);
     const session = connect(`${this.origin.scheme}://${this.origin.host}`, {
       createConnection: () => socket,
       settings: { enablePush: false },
@@ -48,17 +101,15 @@ export class Http2Upstream extends Upstream {
       throw error;
     }
     this.answered();
-    const end = () => session.destroy();
-    signal.addEventListener('abort', end, { once: true });
     // boundary: cannot throw. Requests under way may finish.
-    session.setTimeout(idleTimeoutMs, () => session.close());
+    session.setTimeout(this.#isLeaving ? leavingTimeoutMs : idleTimeoutMs, () => session.close());
     // boundary: cannot throw. Requests under way may finish (RFC 9113 6.8).
     session.once('goaway', () => session.close());
     // boundary: cannot throw.
-    session.once('close', () => signal.removeEventListener('abort', end));
+    session.once('close', () => this.#sessions.delete(session));
     // The connection to the relay is what keeps the process going.
     session.unref();
-    return (this.#current = session);
+    this.#sessions.set(session, 0);
   }
 }
 

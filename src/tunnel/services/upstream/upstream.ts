@@ -37,6 +37,11 @@ export class Upstream extends ServiceHealth {
     return socket;
   }
 
+  /** Called once: what stays open between visitors is to be closed when the signal is aborted. */
+  follow(_signal: AbortSignal): void {
+    // Nothing does.
+  }
+
   /** The same, before it is known whether the service is up. */
   protected async dial(addresses: ProxiedAddresses | undefined, signal: AbortSignal): Promise<Socket> {
     try {
