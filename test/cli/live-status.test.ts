@@ -71,7 +71,7 @@ test('the status is drawn over itself, and lines are printed above it', () => {
     [
       'https://a.example.com  leads to 3000',
       'example.com up',
-      '0.0 requests a second; 1 requests; half within 12 ms, 99% wi',
+      '0.0 requests a second; 1 in all; half within 12 ms, 99% with',
       '22:13:20 GET /one 200 12 ms 192.0.2.1',
       'Press Ctrl-C to stop.',
       '',
@@ -106,10 +106,10 @@ test('the rate is that of the last five whole seconds', () => {
     pass(1_000);
   }
   show();
-  assert.match(screen.lines.join('\n'), /^6\.0 requests a second; 30 requests/m);
+  assert.match(screen.lines.join('\n'), /^6\.0 requests a second; 30 in all/m);
   pass(60_000);
   show();
-  assert.match(screen.lines.join('\n'), /^0\.0 requests a second; 30 requests/m);
+  assert.match(screen.lines.join('\n'), /^0\.0 requests a second; 30 in all/m);
 });
 
 test('failures are counted, and connections where there are no requests', () => {
@@ -121,7 +121,7 @@ test('failures are counted, and connections where there are no requests', () => 
   status.request({ ...outcome, target: '/', status: 502 });
   status.request({ ...outcome, target: '/', error: new Error('cut') });
   show();
-  assert.match(screen.lines.join('\n'), /2 requests, 2 failed/);
+  assert.match(screen.lines.join('\n'), /2 in all, 2 failed/);
   assert.match(screen.lines.join('\n'), /GET \/ 200, broke off/);
 });
 

@@ -72,6 +72,18 @@ test('requests reach an h2c service with method, path, authority and fields, and
   assert.equal(seen['x-twice'], '1, 2');
 });
 
+test('responses without a body keep their Content-Length, and a body that is cut short is no whole one', async (t) => {
+  const { hostname } = await setUp(t, (stream, { ':method': method, ':path': path }) => {
+    const status = path === '/same' ? 304 : 200;
+    stream.respond({ ':status': status, 'content-length': 5 }, { endStream: method === 'HEAD' || status === 304 });
+    if (path === '/short' && method === 'GET') stream.end('abc');
+  });
+  const head = await get(relay, hostname, '/', { method: 'HEAD' });
+  assert.deepEqual([head.status, head.headers['content-length'], head.body], [200, '5', '']);
+  assert.equal((await get(relay, hostname, '/same')).status, 304);
+  await assert.rejects(get(relay, hostname, '/short'), { code: 'ECONNRESET' });
+});
+
 test('bodies of many megabytes pass both ways, and trailers come after them', async (t) => {
   const { hostname } = await setUp(t, (stream) => {
     stream.respond({ ':status': 200 }, { waitForTrailers: true });

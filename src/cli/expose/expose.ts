@@ -15,8 +15,8 @@ const help = `Usage: portal expose [TARGET] [--tcp TARGET] [--udp TARGET] [--rel
 
 Puts a local service on a public HTTPS name until it is interrupted, on a public TCP or UDP port, or on all of them.
 TARGET is a port (3000), host:port, [::1]:3000, http://host:port, https://host:port, h2c://host:port, h2://host:port,
-unix:/path, or a folder whose files are served (./dist). Public URLs go to stdout, a line each, what happens to stderr; on a terminal a status of
-both stays at the bottom.
+unix:/path, or a folder whose files are served (./dist). Public URLs go to stdout, a line each, what happens to stderr.
+On a terminal a status with both stays at the bottom.
 
 ${settingsHelp()}
 

@@ -169,7 +169,7 @@ export class LiveStatus {
     const percentile = (share: number) => duration(sorted[Math.floor((sorted.length - 1) * share)] ?? 0);
     const failures = this.#failures === 0 ? '' : `, ${this.#failures} failed`;
     const latency = `half within ${percentile(0.5)}, 99% within ${percentile(0.99)}`;
-    return `${rate.toFixed(1)} ${what} a second; ${count} ${what}${failures}; ${latency}`;
+    return `${rate.toFixed(1)} ${what} a second; ${count} in all${failures}; ${latency}`;
   }
 }
 
