@@ -118,7 +118,8 @@ export interface paths {
         put?: never;
         /**
          * End a lease
-         * @description The hostname stops routing at once; live connections may finish, for a bounded time. The token as in `renewLease`.
+         * @description The hostname stops routing at once; live connections may finish, for a bounded time. A member of a `group` leaves alone: the lease goes on
+         *     until the last has left. The token as in `renewLease`.
          */
         post: operations["unregisterLease"];
         delete?: never;

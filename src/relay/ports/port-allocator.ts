@@ -303,7 +303,10 @@ export class PortAllocator {
       throw new Error('the relay stopped while a port was bound');
   }
 
-  /** The required port alone; otherwise the identity's own port, then the preferred one, then the others from where the last search ended. */
+  /**
+   * The required port alone; otherwise the identity's own port, then the preferred one, then the others from where the
+   * last search ended.
+   */
   *#candidates(key: string, { required, preferred }: PortChoice): Generator<number> {
     if (required !== undefined) {
       if (this.#isFree(required, key)) yield required;
@@ -343,13 +346,11 @@ export class PortAllocator {
 
   /** An identity has one reservation: the latest. */
   async #keep(record: PortRecord, until: number): Promise<void> {
-    for (const [port, { key }] of this.#kept) {
-      if (key !== record.identityKey || port === record.port) continue;
-      this.#kept.delete(port);
-      await this.options.store.deletePort(record.protocol, port);
-    }
+    const earlier = [...this.#kept].filter(([port, { key }]) => key === record.identityKey && port !== record.port);
     this.#kept.set(record.port, { key: record.identityKey, until });
+    for (const [port] of earlier) this.#kept.delete(port);
     await this.options.store.putPort({ ...record, keptUntil: until });
+    for (const [port] of earlier) await this.options.store.deletePort(record.protocol, port);
   }
 
   /** Tries to bind an identity's port. */
