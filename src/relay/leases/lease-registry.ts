@@ -6,11 +6,13 @@ import { defaultLeaseTtlSeconds } from './lease.js';
 import type { LeasePorts, PortsHold, RequestedPorts } from '../ports/lease-ports.js';
 import { RateLimit } from '../limiters/rate-limit.js';
 import type { Policy } from '../policy/policy.js';
-import type { LeaseRecord, Metadata, Store } from '../store/store.js';
+import type { Metadata, Store } from '../store/store.js';
 import { KeyedMutex } from '../../util/mutex.js';
 import type { AccessTokenClaims } from '../auth/tokens.js';
 import { type LeaseIdentity, identityKey } from '../../contract/lease-identity.js';
 import { type Holding, type Lease, knownMetadata } from './lease.js';
+import { expiryOf, maxMembers, memberId, newGroup, withMember, withoutMember } from './lease-group.js';
+import { leaseFromRecord, recordFromLease } from './lease-record.js';
 
 /** How long an expired name stays reserved for the identity that had it. */
 const nameReservationMs = 300_000;
@@ -18,7 +20,6 @@ const leaseSweepIntervalMs = 1_000;
 const renewalBurst = 20;
 /** By lease, and by tunnel of a group. */
 const renewalsPerSecond = 1;
-const maxMembers = 16;
 
 /** `rejected`: the identity was denied or banned. */
 export type LeaseEnding = 'unregistered' | 'replaced' | 'expired' | 'rejected';
@@ -240,10 +241,7 @@ export class LeaseRegistry {
       metadata,
       tcpPort: ports.tcpPort,
       udpPort: ports.udpPort,
-      group:
-        group === undefined
-          ? undefined
-          : { name: group, members: new Map([[memberId(), { expiresAt, tokenExpiresAt: expiresAt }]]) },
+      group: group === undefined ? undefined : newGroup(group, expiresAt),
       firstSeenAt: earlier && identityKey(earlier.identity) === identityKey(identity) ? earlier.firstSeenAt : now,
       lastSeenAt: now,
       registeredFrom: clientIp,
@@ -450,56 +448,7 @@ const superseded = () =>
   new ApiError('hostname_conflict', 'this identity has registered again: the token is superseded');
 const notFound = () => new ApiError('lease_not_found', 'the lease has expired or was given back');
 
-const memberId = () => randomBytes(9).toString('base64url');
-
-/** A copy of the lease with a new expiry: a member's, and what follows from it, if it has a group. */
-function withMember(lease: Lease, member: string | undefined, expiresAt: number): Lease {
-  const renewed = { expiresAt, tokenExpiresAt: expiresAt };
-  if (lease.group === undefined || member === undefined) return { ...lease, ...renewed };
-  const group = { name: lease.group.name, members: new Map(lease.group.members).set(member, renewed) };
-  return { ...lease, group, ...expiryOf({ ...lease, group }) };
-}
-
-function withoutMember(lease: Lease, member: string): Lease {
-  const group = { name: lease.group!.name, members: new Map(lease.group!.members) };
-  group.members.delete(member);
-  return { ...lease, group, ...expiryOf({ ...lease, group }) };
-}
-
-/** The expiry of a group's lease: that of its last member. */
-function expiryOf({ group, expiresAt, tokenExpiresAt }: Lease): Pick<Lease, 'expiresAt' | 'tokenExpiresAt'> {
-  if (group === undefined || group.members.size === 0) return { expiresAt, tokenExpiresAt };
-  const members = [...group.members.values()];
-  return {
-    expiresAt: Math.max(...members.map((member) => member.expiresAt)),
-    tokenExpiresAt: Math.max(...members.map((member) => member.tokenExpiresAt)),
-  };
-}
-
 /** Expiries are whole seconds, like a token's `exp`. */
 function wholeSeconds(now: number, ttlSeconds: number): number {
   return Math.floor(now / 1000 + ttlSeconds) * 1000;
-}
-
-function recordFromLease(lease: Lease): LeaseRecord {
-  return {
-    hostname: lease.hostname,
-    name: lease.identity.name,
-    address: lease.identity.address,
-    generation: lease.generation,
-    expiresAt: lease.expiresAt,
-    tokenExpiresAt: lease.tokenExpiresAt,
-    metadata: lease.metadata,
-    firstSeenAt: lease.firstSeenAt,
-    lastSeenAt: lease.lastSeenAt,
-    clientIp: lease.clientIp,
-    reportedIp: lease.reportedIp,
-    group: lease.group && { name: lease.group.name, members: Object.fromEntries(lease.group.members) },
-  };
-}
-
-function leaseFromRecord(record: LeaseRecord): Lease {
-  const { name, address, group, ...rest } = record;
-  const members = group && { name: group.name, members: new Map(Object.entries(group.members)) };
-  return { ...rest, group: members, registeredFrom: rest.clientIp, identity: { name, address } };
 }

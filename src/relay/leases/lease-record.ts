@@ -1,0 +1,25 @@
+import type { LeaseRecord } from '../store/store.js';
+import type { Lease } from './lease.js';
+
+export function recordFromLease(lease: Lease): LeaseRecord {
+  return {
+    hostname: lease.hostname,
+    name: lease.identity.name,
+    address: lease.identity.address,
+    generation: lease.generation,
+    expiresAt: lease.expiresAt,
+    tokenExpiresAt: lease.tokenExpiresAt,
+    metadata: lease.metadata,
+    firstSeenAt: lease.firstSeenAt,
+    lastSeenAt: lease.lastSeenAt,
+    clientIp: lease.clientIp,
+    reportedIp: lease.reportedIp,
+    group: lease.group && { name: lease.group.name, members: Object.fromEntries(lease.group.members) },
+  };
+}
+
+export function leaseFromRecord(record: LeaseRecord): Lease {
+  const { name, address, group, ...rest } = record;
+  const members = group && { name: group.name, members: new Map(Object.entries(group.members)) };
+  return { ...rest, group: members, registeredFrom: rest.clientIp, identity: { name, address } };
+}
