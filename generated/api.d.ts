@@ -78,6 +78,11 @@ export interface paths {
          * @description The signature must be of the challenge's account and of the very message issued. A spent, expired or unknown challenge is
          *     `unauthorized`. The same identity registering again replaces its lease and ends its sessions, unless both were asked for with the same `group`;
          *     the superseded token then gets `hostname_conflict`. While approval is awaited, registering succeeds and connecting does not.
+         *
+         *     A name with dots in it is a domain of the identity's own. It is proven by a TXT record of `_portal.<domain>` (RFC 8552) that holds
+         *     `portal-identity=<address>`, one record for each identity that may have it; without, it is `domain_not_proven`. A domain that another
+         *     identity has, whose record is gone, passes to the one that is proven. The relay looks again each hour, and ends a lease whose record is
+         *     gone; it is `lease_not_found` then.
          */
         post: operations["registerLease"];
         delete?: never;
@@ -716,7 +721,7 @@ export interface components {
          *     - `action`: what a client does about it.
          * @enum {string}
          */
-        ErrorCode: "invalid_json" | "invalid_request" | "invalid_address" | "invalid_ip" | "invalid_mode" | "unauthorized" | "ip_banned" | "lease_rejected" | "udp_disabled" | "tcp_port_disabled" | "lease_not_found" | "not_found" | "method_not_allowed" | "hostname_conflict" | "transport_mismatch" | "rate_limited" | "internal" | "hijack_failed" | "hijack_unsupported" | "feature_unavailable" | "udp_port_exhausted" | "udp_capacity_exceeded" | "tcp_port_exhausted" | "tcp_port_capacity_exceeded" | "http11_only";
+        ErrorCode: "invalid_json" | "invalid_request" | "invalid_address" | "invalid_ip" | "invalid_mode" | "unauthorized" | "ip_banned" | "lease_rejected" | "udp_disabled" | "tcp_port_disabled" | "domain_not_proven" | "lease_not_found" | "not_found" | "method_not_allowed" | "hostname_conflict" | "transport_mismatch" | "rate_limited" | "internal" | "hijack_failed" | "hijack_unsupported" | "feature_unavailable" | "udp_port_exhausted" | "udp_capacity_exceeded" | "tcp_port_exhausted" | "tcp_port_capacity_exceeded" | "http11_only";
         ErrorDetail: {
             code: components["schemas"]["ErrorCode"];
             /** @description For people; may change at any time. */
@@ -772,10 +777,18 @@ export interface components {
             keyless?: components["schemas"]["Keyless"];
             /** @description Carriers on offer for reverse sessions and datagrams: `raw`, `websocket`, `datagram-websocket`, `quic`. More may come; ignore unknown ones. */
             transports: string[];
+            /**
+             * @description What else is on offer: `domains` (a lease may have a domain of the identity's own), `own_certificates` (a name under the root host may
+             *     have a certificate of the tunnel's own). More may come; ignore unknown ones.
+             */
+            features?: string[];
         };
         /**
-         * @description One DNS label, any case. A label that begins with `xn--` must be a valid internationalized one (UTS 46).
+         * @description One DNS label, for a name under the relay's root host; or, with dots in it, a domain of one's own, which its TXT record must prove to belong
+         *     to the identity (`registerLease`). Any case. Labels have 63 characters at most, and one that begins with `xn--` must be a valid
+         *     internationalized one (UTS 46).
          * @example my-app
+         * @example shop.example.com
          */
         NameInput: string;
         /**
@@ -836,6 +849,12 @@ export interface components {
              *     members; past that, `rate_limited`.
              */
             group?: string;
+            /**
+             * @description TLS of this name ends with a certificate of the tunnel's own, whose key the relay does not have. The relay then signs nothing for the
+             *     lease, and passes connections of ACME's `tls-alpn-01` challenge (ALPN `acme-tls/1`, RFC 8737) on to the tunnel. A domain of one's own
+             *     always has it; a name under the root host where `features` has `own_certificates`, else it is `feature_unavailable`.
+             */
+            own_certificate?: boolean;
         };
         /** @description Names the challenge; also the request id of its message. */
         ChallengeId: string;
@@ -870,8 +889,9 @@ export interface components {
             reported_ip?: components["schemas"]["ReportedIp"];
         };
         /**
-         * @description One DNS label, lower case.
+         * @description One DNS label, or a domain of the identity's own. Lower case.
          * @example my-app
+         * @example shop.example.com
          */
         Name: string;
         /**
@@ -893,7 +913,7 @@ export interface components {
         HostPort: string;
         Lease: {
             identity: components["schemas"]["Identity"];
-            /** @description `name.<root host>`; the lease routes this name. */
+            /** @description `name.<root host>`, or the domain itself; the lease routes this name. */
             hostname: components["schemas"]["Hostname"];
             /** @description End of the lease. Renew well before. */
             expires_at: components["schemas"]["Timestamp"];
@@ -1171,6 +1191,11 @@ export interface components {
             registered: boolean;
             /** @description Whether the tunnel is there to serve it, that is, has at least one reverse session waiting or in use. */
             service_alive: boolean;
+            /**
+             * @description Whether the relay signs nothing for this name, because the tunnel has a certificate of its own. The relay cannot read its traffic without
+             *     a second certificate for the name, which Certificate Transparency shows to whoever looks (`docs/probe.md`).
+             */
+            own_certificate?: boolean;
         };
         /** @description An OpenAPI 3.1 document. */
         OpenapiDocument: {
@@ -1381,6 +1406,23 @@ export interface components {
                         message?: unknown;
                         /** @enum {unknown} */
                         code?: "unauthorized";
+                    };
+                };
+            };
+        };
+        /** @description As for any lease; or the relay does not offer the transport; or the domain is not proven to be the identity's. */
+        RegistrationForbidden: {
+            headers: {
+                /** @description Seconds to wait, where waiting helps. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    error?: {
+                        message?: unknown;
+                        /** @enum {unknown} */
+                        code?: "ip_banned" | "lease_rejected" | "udp_disabled" | "tcp_port_disabled" | "domain_not_proven";
                     };
                 };
             };
@@ -1733,7 +1775,7 @@ export interface operations {
             };
             400: components["responses"]["InvalidBody"];
             401: components["responses"]["Unauthorized"];
-            403: components["responses"]["TransportForbidden"];
+            403: components["responses"]["RegistrationForbidden"];
             409: components["responses"]["HostnameConflict"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];

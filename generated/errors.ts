@@ -52,6 +52,14 @@ export const errorCatalogue = {
     retry: 'never',
     action: 'Register without a TCP port, or stop.',
   },
+  domain_not_proven: {
+    status: 403,
+    meaning:
+      "The domain's TXT record does not name the identity's address, or could not be looked up; the message says which.",
+    retry: 'after_delay',
+    retryAfterSeconds: 30,
+    action: 'Set the record `_portal.<domain>` to `portal-identity=<address>`, or wait for it to spread.',
+  },
   lease_not_found: {
     status: 404,
     meaning: 'The token is genuine, but expired or its lease is gone.',
@@ -181,6 +189,7 @@ export const operationErrors = {
     lease_rejected: [403],
     udp_disabled: [403],
     tcp_port_disabled: [403],
+    domain_not_proven: [403],
     hostname_conflict: [409],
     rate_limited: [429],
     internal: [500],

@@ -1,6 +1,7 @@
 // npm run contract:compare [-- RELEASED [CURRENT]]
 // Holds the contract against the last one released, and names what changed. Fails where a client of the released one would
-// break, unless the contract's major version says so; and where the contract changed under a version that was released.
+// break, unless the contract's major version says so or `accepted.json` says why it does not; and where the contract changed under a
+// version that was released.
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { compareContracts } from './compare/contracts.mjs';
@@ -27,10 +28,14 @@ const [released = lastReleased(), current = fileURLToPath(new URL('../generated/
 const [before, after] = [read(released), read(current)];
 const [was, is] = [before.info.version, after.info.version];
 const changes = compareContracts(before, after);
-const breaking = changes.filter((change) => change.breaking && !change.unstable);
+/** Changes that a program takes for breaking, and a person does not. */
+const accepted = new Set(read(`${folder}accepted.json`).map(({ change }) => change));
+const isAccepted = ({ where, what }) => accepted.has(`${where}: ${what}`);
+const breaking = changes.filter((change) => change.breaking && !change.unstable && !isAccepted(change));
 
-for (const { breaking: breaks, unstable, where, what } of changes)
-  console.log(`${breaks ? (unstable ? 'unstable' : 'BREAKING') : 'fine    '}  ${where}: ${what}`);
+const kindOf = (change) =>
+  !change.breaking ? 'fine' : change.unstable ? 'unstable' : isAccepted(change) ? 'accepted' : 'BREAKING';
+for (const change of changes) console.log(`${kindOf(change).padEnd(8)}  ${change.where}: ${change.what}`);
 console.log(`contract ${is} beside ${was}: ${changes.length} changes, ${breaking.length} of them breaking`);
 
 if (changes.length > 0 && is === was) {

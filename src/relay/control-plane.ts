@@ -14,6 +14,8 @@ import { AdminAuth } from './auth/admin-auth.js';
 import { AdminSessions } from './auth/admin-sessions.js';
 import { AccessTokens } from './auth/tokens.js';
 import type { DataPlane } from './data-plane.js';
+import { DomainProofs } from './leases/domain-proofs.js';
+import { DomainRechecks } from './leases/domain-rechecks.js';
 import type { Foundation } from './foundation.js';
 import { DigestSigner } from './keyless/digest-signer.js';
 import { SessionSigner } from './keyless/session-signer.js';
@@ -33,6 +35,8 @@ export class ControlPlane {
   readonly api: ApiListener;
   readonly sessionSigner: SessionSigner;
   readonly #adminSessions: AdminSessions;
+  /** Absent when there are no domains. */
+  readonly #rechecks: DomainRechecks | undefined;
   readonly #foundation: Foundation;
   readonly #data: DataPlane;
 
@@ -45,6 +49,7 @@ export class ControlPlane {
     this.#data = data;
     const leases = new LeaseRegistry({
       rootHost,
+      apiHosts: config.apiHosts,
       maxTtlSeconds: config.maxLeaseTtlSeconds,
       reservedNames: new Set([...config.reservedNames, ...namesUnder(rootHost, config.apiHosts)]),
       table: foundation.leases,
@@ -59,6 +64,15 @@ export class ControlPlane {
       onFault: foundation.onStoreFault,
     });
     this.leases = leases;
+    const domains = config.domains ? new DomainProofs(config.dnsServers) : undefined;
+    if (domains) {
+      this.#rechecks = new DomainRechecks({
+        proofs: domains,
+        intervalMs: config.domainRecheckIntervalMs,
+        live: () => leases.live(),
+        onGone: (lease) => leases.disprove(lease),
+      });
+    }
     const tokens = new AccessTokens(foundation.key, config.portalUrl.origin);
     const auth = new LeaseAuth(tokens, leases, policy);
     this.admission = new ReverseAdmission(auth, sessions, policy, config.digestSigning, draining);
@@ -76,7 +90,15 @@ export class ControlPlane {
         releaseVersion,
         digestSigning: config.digestSigning,
         certificates,
-        registration: new RegistrationService(config.portalUrl, leases, ports, store),
+        registration: new RegistrationService({
+          portalUrl: config.portalUrl,
+          leases,
+          ports,
+          store,
+          domains,
+          ownCertificates: config.ownCertificates,
+        }),
+        features: [...(domains ? ['domains'] : []), ...(config.ownCertificates ? ['own_certificates'] : [])],
         leases,
         tokens,
         auth,
@@ -124,6 +146,10 @@ export class ControlPlane {
     await lifecycle.start(
       () => this.leases.start(defaultLeaseTtlSeconds),
       () => this.leases.stop(),
+    );
+    await lifecycle.start(
+      async () => this.#rechecks?.start(),
+      () => this.#rechecks?.stop(),
     );
     applyPolicyEffects(policy, { leases: this.leases, sessions: this.#data.sessions, ports: this.#data.ports });
   }

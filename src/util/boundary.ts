@@ -27,6 +27,7 @@ export const boundaryNames = [
   'traffic sample',
   'session keepalive',
   'discovery plan',
+  'domain check',
   'browser connection',
   'browser memory check',
   'descriptor check',

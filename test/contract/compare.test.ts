@@ -29,6 +29,18 @@ test('the contract is compatible with the last release', async () => {
   assert.equal(code, 0, output);
 });
 
+test('what was accepted as compatible is still a change', async () => {
+  const { output } = await runScript(projectRoot, [script]);
+  const accepted = JSON.parse(readFileSync(join(projectRoot, 'test/contract/released/accepted.json'), 'utf8')) as {
+    change: string;
+    why: string;
+  }[];
+  for (const { change, why } of accepted) {
+    assert.ok(output.includes(`accepted  ${change}\n`), `${change}: take it out of accepted.json`);
+    assert.ok(why.length > 20, change);
+  }
+});
+
 test('an unchanged contract reports nothing and needs no new version', async (t) => {
   const { code, lines } = await compare(t, () => {}, (JSON.parse(text) as Node).info.version);
   assert.deepEqual([code, lines], [0, []]);

@@ -67,6 +67,7 @@ const statuses: Record<string, number> = {
   udp_capacity_exceeded: 503,
   tcp_port_exhausted: 503,
   tcp_port_disabled: 403,
+  domain_not_proven: 403,
   tcp_port_capacity_exceeded: 503,
   transport_mismatch: 409,
   // beside those of Portal's reference

@@ -71,10 +71,10 @@ const bounded: [string, string, string, unknown][] = [
     { identity: { name: '-x', address: `0x${'a'.repeat(40)}` } },
   ],
   [
-    'a name of 64',
+    'a name of 246',
     'post',
     '/sdk/register/challenge',
-    { identity: { name: 'x'.repeat(64), address: `0x${'a'.repeat(40)}` } },
+    { identity: { name: 'x'.repeat(246), address: `0x${'a'.repeat(40)}` } },
   ],
   ['a short address', 'post', '/sdk/register/challenge', { identity: { name: 'x', address: '0xaa' } }],
   ['no identity', 'post', '/sdk/register/challenge', {}],

@@ -217,5 +217,13 @@ function leaseOf(name: string): Lease {
   const times = { expiresAt: 0, tokenExpiresAt: 0, firstSeenAt: 0, lastSeenAt: 0 };
   const identity = { name, address: '0x0000000000000000000000000000000000000001' };
   const addresses = { registeredFrom: '127.0.0.1', clientIp: '127.0.0.1' };
-  return { identity, hostname: `${name}.portal.test`, generation: name, metadata: {}, ...times, ...addresses };
+  return {
+    identity,
+    hostname: `${name}.portal.test`,
+    generation: name,
+    metadata: {},
+    ownCertificate: false,
+    ...times,
+    ...addresses,
+  };
 }

@@ -39,6 +39,7 @@ test('every command of docs/sdk.md works as pasted, one after the other, against
     hostname: 'by-curl.portal.localhost',
     registered: true,
     service_alive: false,
+    own_certificate: false,
   });
   assert.equal(said[6], '101');
   assert.equal(said[7], '{"ok":true,"data":{}}lease_not_found');

@@ -68,16 +68,18 @@ export interface RegisterOptions {
   tcpPort?: number | undefined;
   udpPort?: number | undefined;
   group?: string;
+  ownCertificate?: boolean;
 }
 
 /** Challenge, signature and registration of a fresh account (or the one given). */
 export async function register(
   relay: TestRelay,
-  { name, wallet = freshWallet(), ttl, tcp, udp, tcpPort, udpPort, group }: RegisterOptions,
+  { name, wallet = freshWallet(), ttl, tcp, udp, tcpPort, udpPort, group, ownCertificate }: RegisterOptions,
 ): Promise<HeldLease> {
   const identity = { name, address: wallet.address };
   const ports = { tcp_enabled: tcp, udp_enabled: udp, tcp_port: tcpPort, udp_port: udpPort };
-  const challenge = await call(relay, 'POST', '/sdk/register/challenge', { body: { identity, ttl, ...ports, group } });
+  const asked = { identity, ttl, ...ports, group, own_certificate: ownCertificate };
+  const challenge = await call(relay, 'POST', '/sdk/register/challenge', { body: asked });
   if (challenge.status !== 201) throw new Error(`challenge: ${JSON.stringify(challenge.body)}`);
   const { challenge_id, siwe_message } = challenge.body.data;
   const body = { challenge_id, siwe_message, siwe_signature: await wallet.signMessage(siwe_message) };

@@ -24,9 +24,9 @@ export function startPortal(t: TestContext, args: string[], launch: Launch = {})
   return child;
 }
 
-/** A program that serves until the test is over. Settles once it has said on stderr what it says when it is up. */
+/** A program that serves until the test is over. Settles once it has said what it says when it is up. */
 export async function startServer(t: TestContext, program: string, args: string[], isUp: string): Promise<void> {
-  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   t.after(async () => {
     if (child.exitCode !== null) return;
     child.kill('SIGTERM');
@@ -34,10 +34,12 @@ export async function startServer(t: TestContext, program: string, args: string[
   });
   let log = '';
   await new Promise<void>((resolve, reject) => {
-    child.stderr.on('data', (chunk: Buffer) => {
-      log += chunk.toString();
-      if (log.includes(isUp)) resolve();
-    });
+    for (const output of [child.stdout, child.stderr]) {
+      output.on('data', (chunk: Buffer) => {
+        log += chunk.toString();
+        if (log.includes(isUp)) resolve();
+      });
+    }
     child.once('exit', (code) => reject(new Error(`${program} ended with ${code}: ${log}`)));
   });
 }

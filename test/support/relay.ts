@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, after, before } from 'node:test';
 import type { RelayConfig } from '../../src/relay/config/config.js';
 import { certificateReloadIntervalMs } from '../../src/relay/config/config.js';
+import { domainRecheckIntervalMs } from '../../src/relay/leases/domain-rechecks.js';
 import { maxLeaseTtlSeconds } from '../../src/relay/config/settings.js';
 import type { PortSettings } from '../../src/relay/policy/settings.js';
 import { createLogger } from '../../src/util/logger.js';
@@ -51,6 +52,10 @@ export async function startTestRelay(overrides: Partial<RelayConfig> = {}, parts
     dataPlane: process.env['TEST_DATA_PLANE'] === 'node' ? 'node' : 'kernel',
     dataWorkers: 2,
     digestSigning: false,
+    domains: false,
+    ownCertificates: false,
+    dnsServers: [],
+    domainRecheckIntervalMs,
     adminWallets: [],
     policy: {
       approvalMode: 'auto',

@@ -11,6 +11,8 @@ const debianPackages = {
   curl: 'curl',
   jq: 'jq',
   openssl: 'openssl',
+  pebble: 'pebble',
+  'pebble-challtestsrv': 'pebble',
   'gnutls-cli': 'gnutls-bin',
   chromium: 'chromium',
   haproxy: 'haproxy',

@@ -6,6 +6,7 @@ import { getAddress } from 'ethers';
 import { parseRelayUrl } from '../../sdk/calls/relay-url.js';
 import type { CertificateFiles } from '../certs/certificate-source.js';
 import type { DiscoverySettings } from '../discovery/discovery.js';
+import { domainRecheckIntervalMs } from '../leases/domain-rechecks.js';
 import { type LogLevel, logLevels } from '../../util/logger.js';
 import type { PolicySettings } from '../policy/settings.js';
 import type { PortRange } from '../ports/port-allocator.js';
@@ -37,6 +38,13 @@ export interface RelayConfig {
   proxyProtocolFrom: string[];
   /** Trusted proxies in front of the API, whose X-Forwarded-For counts. */
   trustedProxies: string[];
+  /** Whether identities can have domains of their own. */
+  domains: boolean;
+  /** Whether names under the root host can have certificates of the tunnels' own. */
+  ownCertificates: boolean;
+  /** Addresses of DNS servers, with a port if it is not 53; the system's when there are none. */
+  dnsServers: string[];
+  domainRecheckIntervalMs: number;
   /** Absent: a development certificate, for root hosts under `localhost` only. */
   certificateFiles?: CertificateFiles | undefined;
   maxLeaseTtlSeconds: number;
@@ -98,6 +106,10 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
     apiHosts,
     proxyProtocolFrom: given.cidrs('proxyProtocolFrom'),
     trustedProxies: given.cidrs('trustedProxies'),
+    domains: given.isOn('domains'),
+    ownCertificates: given.isOn('ownCertificates'),
+    dnsServers: readDnsServers(given),
+    domainRecheckIntervalMs,
     certificateFiles: readCertificateFiles(given, portalUrl),
     maxLeaseTtlSeconds: given.number('maxLeaseTtl', 1, 86_400),
     reservedNames: given.list('reservedNames'),
@@ -152,6 +164,19 @@ function readCertificateFiles(given: GivenSettings, portalUrl: URL | undefined):
     );
   }
   return certFile && keyFile ? { certFile: resolve(certFile), keyFile: resolve(keyFile) } : undefined;
+}
+
+function readDnsServers(given: GivenSettings): string[] {
+  const servers = given.list('dnsServers');
+  for (const server of servers) {
+    const address = /^(?:\[([^\]]*)\]|([^:]*)):[0-9]{1,5}$/.exec(server);
+    if (!isIP(address?.[1] ?? address?.[2] ?? server))
+      given.fault(
+        'dnsServers',
+        `${server} is not an IP address, with or without a port: 192.0.2.53, [2001:db8::53]:5353`,
+      );
+  }
+  return servers;
 }
 
 function readPortRange(given: GivenSettings): PortRange | undefined {

@@ -109,6 +109,27 @@ export const relaySettings = {
     fallback: '',
     help: 'CIDR ranges of proxies whose X-Forwarded-For is trusted by the API',
   },
+  domains: {
+    flag: 'domains-enabled',
+    env: 'DOMAINS_ENABLED',
+    kind: 'switch',
+    fallback: 'false',
+    help: 'let identities have domains of their own, proven by a TXT record',
+  },
+  ownCertificates: {
+    flag: 'own-certificates-enabled',
+    env: 'OWN_CERTIFICATES_ENABLED',
+    kind: 'switch',
+    fallback: 'false',
+    help: 'let tunnels order certificates of their own for names under the root host',
+  },
+  dnsServers: {
+    flag: 'dns-servers',
+    env: 'DNS_SERVERS',
+    kind: 'text',
+    fallback: '',
+    help: "addresses of the DNS servers that are asked for these TXT records, separated by commas; the system's by default",
+  },
   certFile: {
     flag: 'cert-file',
     env: 'CERT_FILE',

@@ -7,6 +7,7 @@ export const connectionOutcomes = [
   'no_proxy_header',
   'no_client_hello',
   'unknown_name',
+  'acme_refused',
   'lease_over_limit',
   'no_session',
 ] as const;

@@ -8,6 +8,8 @@ import type { Routing } from './routing.js';
 import type { VisitorForwarder } from './visitor-forwarder.js';
 import { type PublicConnections, type Visitor, publicTcpOptions } from './public-connections.js';
 
+/** ALPN of the challenge `tls-alpn-01` (RFC 8737). */
+const acmeProtocol = 'acme-tls/1';
 /** Public connections whose ClientHello is still awaited, by source address and in all. */
 const maxHelloWaitsPerSource = 256;
 
@@ -62,18 +64,23 @@ export class PublicListener {
     if (hello === 'too many') return;
     if (!hello) return this.options.onOutcome?.('no_client_hello');
     const hostname = hello.serverName?.toLowerCase();
-    const lease = hostname === undefined ? undefined : this.options.routing.leaseAt(hostname);
-    if (lease) {
-      const arrival = { socket, addresses: visitor.addresses, clientHello: hello.raw };
-      const joined = await this.forwarder.forward(arrival, lease);
-      if (!joined && !socket.destroyed) refuse(socket, 'internal_error');
-    } else if (hostname !== undefined && this.options.apiHosts.has(hostname)) {
+    if (hostname !== undefined && this.options.apiHosts.has(hostname)) {
       this.options.onOutcome?.('api');
-      this.options.toApi(socket, visitor, hello, visitor.uncount);
-    } else {
-      this.options.onOutcome?.('unknown_name');
-      refuse(socket, 'unrecognized_name');
+      return this.options.toApi(socket, visitor, hello, visitor.uncount);
     }
+    const lease = hostname === undefined ? undefined : this.options.routing.leaseAt(hostname);
+    if (!lease) {
+      this.options.onOutcome?.('unknown_name');
+      return refuse(socket, 'unrecognized_name');
+    }
+    // Whoever passes this challenge gets a certificate for the name.
+    if (!lease.ownCertificate && hello.alpn?.includes(acmeProtocol)) {
+      this.options.onOutcome?.('acme_refused');
+      return refuse(socket, 'no_application_protocol');
+    }
+    const arrival = { socket, addresses: visitor.addresses, clientHello: hello.raw };
+    const joined = await this.forwarder.forward(arrival, lease);
+    if (!joined && !socket.destroyed) refuse(socket, 'internal_error');
   }
 
   /** Reads the ClientHello, unless too many are awaited already. */

@@ -4,6 +4,7 @@ import type { CertificateSource } from '../certs/certificate-source.js';
 import { signingKeyId } from '../certs/certificate.js';
 import type { Lease } from '../leases/lease.js';
 import type { Bindings } from './bindings.js';
+import { refuseToSign } from './refuse-to-sign.js';
 import { checkTranscript } from './transcript.js';
 
 export interface TranscriptRequest {
@@ -32,6 +33,7 @@ export class TranscriptSigner {
 
   /** @throws ApiError `invalid_request` for anything but exactly that handshake */
   sign(request: TranscriptRequest, lease: Lease): TranscriptSignature {
+    refuseToSign(lease);
     if (request.key_id !== signingKeyId) throw new ApiError('invalid_request', 'key_id is not a key of this relay');
     const connection = this.bindings.spend(request.binding, lease);
     const scheme = (signatureSchemes as Record<string, number>)[request.signature_scheme];

@@ -14,6 +14,7 @@ export function recordFromLease(lease: Lease): LeaseRecord {
     lastSeenAt: lease.lastSeenAt,
     clientIp: lease.clientIp,
     reportedIp: lease.reportedIp,
+    ownCertificate: lease.ownCertificate,
     group: lease.group && { name: lease.group.name, members: Object.fromEntries(lease.group.members) },
   };
 }

@@ -10,7 +10,7 @@ import type { Metadata, Store } from '../store/store.js';
 import { KeyedMutex } from '../../util/mutex.js';
 import type { AccessTokenClaims } from '../auth/tokens.js';
 import { type LeaseIdentity, identityKey } from '../../contract/lease-identity.js';
-import { type Holding, type Lease, knownMetadata } from './lease.js';
+import { type Holding, type Lease, isDomain, knownMetadata } from './lease.js';
 import { expiryOf, maxMembers, memberId, newGroup, withMember, withoutMember } from './lease-group.js';
 import { leaseFromRecord, recordFromLease } from './lease-record.js';
 
@@ -21,8 +21,8 @@ const renewalBurst = 20;
 /** By lease, and by tunnel of a group. */
 const renewalsPerSecond = 1;
 
-/** `rejected`: the identity was denied or banned. */
-export type LeaseEnding = 'unregistered' | 'replaced' | 'expired' | 'rejected';
+/** `rejected`: the identity was denied or banned; `disproven`: its domain names it no longer. */
+export type LeaseEnding = 'unregistered' | 'replaced' | 'expired' | 'rejected' | 'disproven';
 
 export interface LeaseTerms {
   identity: LeaseIdentity;
@@ -31,12 +31,17 @@ export interface LeaseTerms {
   ports: RequestedPorts;
   /** Name of the group of tunnels that share the lease. */
   group?: string | undefined;
+  ownCertificate: boolean;
+  /** For a domain: the addresses that it names, in lower case. */
+  proven?: ReadonlySet<string> | undefined;
   clientIp: string;
   reportedIp?: string | undefined;
 }
 
 export interface LeaseRegistryOptions {
   rootHost: string;
+  /** Other names of the relay itself. */
+  apiHosts: readonly string[];
   maxTtlSeconds: number;
   /** Reserved names. */
   reservedNames: ReadonlySet<string>;
@@ -111,7 +116,7 @@ export class LeaseRegistry {
   }
 
   hostnameOf(name: string): string {
-    return `${name}.${this.#options.rootHost}`;
+    return isDomain(name) ? name : `${name}.${this.#options.rootHost}`;
   }
 
   /** The live lease of a hostname, if there is one. */
@@ -125,11 +130,23 @@ export class LeaseRegistry {
   }
 
   /**
+   * @param proven the addresses that a domain names; without them its owner is not looked at
    * @throws ApiError `lease_rejected` for an identity that was denied or banned, `hostname_conflict` while the name
-   * is held by or reserved for another identity, or reserved by configuration
+   * is held by or reserved for another identity, or reserved by configuration, `invalid_request` for a domain that is
+   * the relay's
    */
-  assertFree(identity: LeaseIdentity, now = Date.now()): void {
+  assertFree(identity: LeaseIdentity, proven?: ReadonlySet<string>, now = Date.now()): void {
     const hostname = this.hostnameOf(identity.name);
+    const { rootHost, apiHosts } = this.#options;
+    if (
+      isDomain(hostname) &&
+      isDomain(identity.name) &&
+      (`.${hostname}`.endsWith(`.${rootHost}`) || apiHosts.includes(hostname))
+    )
+      throw new ApiError(
+        'invalid_request',
+        `${hostname} is the relay's own: for a name under ${rootHost} give its first label`,
+      );
     if (this.#options.reservedNames.has(identity.name)) {
       throw new ApiError('hostname_conflict', `${hostname} is reserved by the operator of this relay`);
     }
@@ -139,7 +156,10 @@ export class LeaseRegistry {
     if (held) this.#endIfExpired(held, now);
     const reserved = this.#reserved.get(hostname);
     const owner = this.at(hostname, now);
-    if (owner ? identityKey(owner.identity) !== key : reserved && reserved.until > now && reserved.key !== key) {
+    const ownerKey = owner ? identityKey(owner.identity) : reserved && reserved.until > now ? reserved.key : key;
+    // A domain is its owner's as long as it names the owner.
+    const isHeld = !isDomain(identity.name) || proven?.has(ownerKey.slice(ownerKey.indexOf(':') + 1)) === true;
+    if (ownerKey !== key && isHeld) {
       throw new ApiError('hostname_conflict', `${hostname} belongs to another identity`);
     }
   }
@@ -152,15 +172,17 @@ export class LeaseRegistry {
   async register(terms: LeaseTerms): Promise<Holding> {
     const hostname = this.hostnameOf(terms.identity.name);
     return await this.#byHostname.run(hostname, async () => {
-      this.assertFree(terms.identity);
+      this.assertFree(terms.identity, terms.proven);
       const shared = this.at(hostname);
-      if (terms.group !== undefined && shared?.group?.name === terms.group) return await this.#join(shared, terms);
-      if (!this.#table.held(hostname)) this.#assertRoom(terms, Date.now());
+      const isOwn = shared?.identity.address === terms.identity.address;
+      if (isOwn && terms.group !== undefined && shared.group?.name === terms.group)
+        return await this.#join(shared, terms);
+      if (!this.#hasPlace(terms)) this.#assertRoom(terms, Date.now());
       const ports = await this.#options.ports.take(identityKey(terms.identity), hostname, terms.ports);
       const lease = this.#leaseOf(terms, ports);
       try {
         // The limit may have been reached while this waited for a port.
-        if (!this.#table.held(hostname)) this.#assertRoom(terms, lease.lastSeenAt);
+        if (!this.#hasPlace(terms)) this.#assertRoom(terms, lease.lastSeenAt);
         await this.#write(lease);
       } catch (error) {
         ports.rollback();
@@ -183,6 +205,8 @@ export class LeaseRegistry {
     const hasPort = lease.tcpPort === undefined ? !tcp : tcp && (tcp.number ?? lease.tcpPort) === lease.tcpPort;
     if (!hasPort)
       throw new ApiError('invalid_request', 'the other tunnels of the group have another choice of TCP port');
+    if (lease.ownCertificate !== terms.ownCertificate)
+      throw new ApiError('invalid_request', 'the other tunnels of the group have another choice of own_certificate');
     if (lease.group!.members.size >= maxMembers) this.#endExpiredMembers(lease, Date.now());
     if (lease.group!.members.size >= maxMembers)
       throw new ApiError('rate_limited', `the group has ${maxMembers} tunnels`, { retryAfterSeconds: 5 });
@@ -227,7 +251,8 @@ export class LeaseRegistry {
     }
   }
 
-  #leaseOf({ identity, ttlSeconds, metadata, group, clientIp, reportedIp }: LeaseTerms, ports: PortsHold): Lease {
+  #leaseOf(terms: LeaseTerms, ports: PortsHold): Lease {
+    const { identity, ttlSeconds, metadata, group, ownCertificate, clientIp, reportedIp } = terms;
     const now = Date.now();
     const hostname = this.hostnameOf(identity.name);
     const earlier = this.#table.held(hostname);
@@ -242,6 +267,7 @@ export class LeaseRegistry {
       tcpPort: ports.tcpPort,
       udpPort: ports.udpPort,
       group: group === undefined ? undefined : newGroup(group, expiresAt),
+      ownCertificate,
       firstSeenAt: earlier && identityKey(earlier.identity) === identityKey(identity) ? earlier.firstSeenAt : now,
       lastSeenAt: now,
       registeredFrom: clientIp,
@@ -345,6 +371,16 @@ export class LeaseRegistry {
       .catch(this.#options.onFault);
   }
 
+  /** Ends the lease of a domain that no longer names its identity. Nobody has it reserved. */
+  disprove(lease: Lease, now = Date.now()): void {
+    if (this.#table.held(lease.hostname) !== lease) return;
+    this.#remove(lease);
+    this.#end(lease, 'disproven');
+    this.#byHostname
+      .run(lease.hostname, () => this.#options.store.deleteLease(lease.hostname, lease.generation, now))
+      .catch(this.#options.onFault);
+  }
+
   /**
    * The live lease of a token's claims.
    * @throws ApiError `lease_not_found` when it is gone or the token has expired, `hostname_conflict` when the
@@ -381,7 +417,11 @@ export class LeaseRegistry {
     if (held.generation !== lease.generation) throw superseded();
   }
 
-  /** Replacing a lease does not change the counts, so only new names are checked. */
+  /** Replacing a lease does not change the counts, so only new ones are checked. */
+  #hasPlace({ identity }: LeaseTerms): boolean {
+    return this.#table.held(this.hostnameOf(identity.name))?.identity.address === identity.address;
+  }
+
   #assertRoom({ identity, clientIp }: LeaseTerms, now: number): void {
     const full = () => this.#table.isFull(clientIp, identity.address);
     if (full()) this.#sweep(now);

@@ -44,6 +44,8 @@ export interface Lease {
   readonly udpPort?: number | undefined;
   /** Absent for a lease of one tunnel. */
   readonly group?: Group | undefined;
+  /** TLS of the name ends with a certificate that is not the relay's. */
+  readonly ownCertificate: boolean;
   readonly firstSeenAt: number;
   lastSeenAt: number;
   /** Address that the registration came from. */
@@ -59,6 +61,11 @@ export function knownMetadata({ description, owner, thumbnail, tags, hide }: Met
 }
 
 const label = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+/** The name of its TXT record must fit into 253 characters. */
+const maxDomainLength = 245;
+
+/** Whether a name is a domain of the identity's own, and not a label under the root host. */
+export const isDomain = (name: string): boolean => name.includes('.');
 
 /** Whether an `xn--` label round-trips as browsers convert it (UTS 46). */
 function isValidIdna(name: string): boolean {
@@ -68,17 +75,23 @@ function isValidIdna(name: string): boolean {
 
 /**
  * Normalizes an identity sent by a client.
- * @throws ApiError `invalid_request` for a name that is not a DNS label or not a valid internationalized one,
+ * @throws ApiError `invalid_request` for a name that is neither a DNS label nor a domain, or not a valid internationalized one,
  * `invalid_address` for an invalid Ethereum address
  */
 export function parseIdentity(raw: { name: string; address: string }): LeaseIdentity {
   const name = raw.name.toLowerCase();
-  if (!label.test(name))
-    throw new ApiError('invalid_request', 'identity.name must be one DNS label: a-z, 0-9 and inner hyphens, 1 to 63');
-  if (name.startsWith('xn--') && !isValidIdna(name))
+  const labels = name.split('.');
+  if (name.length > maxDomainLength || !labels.every((each) => label.test(each)))
     throw new ApiError(
       'invalid_request',
-      'identity.name begins with xn-- and is not a valid internationalized name (UTS 46)',
+      'identity.name must be one DNS label, or a domain of such: a-z, 0-9 and inner hyphens, 1 to 63 in each label',
+    );
+  if (labels.length > 1 && /^[0-9]+$/.test(labels.at(-1)!))
+    throw new ApiError('invalid_request', 'identity.name is an address, not a domain');
+  if (labels.some((each) => each.startsWith('xn--') && !isValidIdna(each)))
+    throw new ApiError(
+      'invalid_request',
+      'identity.name has a label that begins with xn-- and is not a valid internationalized one (UTS 46)',
     );
   if (!/^0[xX][0-9a-fA-F]{40}$/.test(raw.address))
     throw new ApiError('invalid_address', 'identity.address must be 0x and 40 hex digits');

@@ -8,7 +8,8 @@ import { RateLimit } from '../limiters/rate-limit.js';
 import type { LeasePorts, RequestedPorts } from '../ports/lease-ports.js';
 import type { Metadata, Store } from '../store/store.js';
 import { type LeaseIdentity } from '../../contract/lease-identity.js';
-import { type Holding, knownMetadata, parseIdentity } from './lease.js';
+import { type Holding, isDomain, knownMetadata, parseIdentity } from './lease.js';
+import type { DomainProofs } from './domain-proofs.js';
 import type { LeaseRegistry } from './lease-registry.js';
 
 const challengeBurst = 120;
@@ -23,6 +24,7 @@ export interface RegistrationRequest {
   udp_port?: number;
   tcp_port?: number;
   group?: string;
+  own_certificate?: boolean;
 }
 
 export interface Challenge {
@@ -38,18 +40,25 @@ interface Asked {
   ttlSeconds: number;
   ports: RequestedPorts;
   group?: string | undefined;
+  ownCertificate: boolean;
+}
+
+export interface RegistrationParts {
+  portalUrl: URL;
+  leases: LeaseRegistry;
+  ports: LeasePorts;
+  store: Store;
+  /** Absent when identities cannot have domains of their own. */
+  domains: DomainProofs | undefined;
+  /** Whether names under the root host may have certificates of their own. */
+  ownCertificates: boolean;
 }
 
 /** Verifies an identity and grants its lease: challenge, signature, registration (EIP-4361). */
 export class RegistrationService {
   readonly #perSource = new RateLimit(challengeBurst, challengesPerSecond);
 
-  constructor(
-    private readonly portalUrl: URL,
-    private readonly leases: LeaseRegistry,
-    private readonly ports: LeasePorts,
-    private readonly store: Store,
-  ) {}
+  constructor(private readonly parts: RegistrationParts) {}
 
   /**
    * @throws ApiError `invalid_request`, `invalid_address`, `lease_rejected`, `hostname_conflict`, `rate_limited`; for ports also
@@ -62,8 +71,9 @@ export class RegistrationService {
     const ports = requestedPorts(request);
     if (request.group !== undefined && ports.udp)
       throw new ApiError('invalid_request', 'a group shares no UDP port: leave out group or udp_enabled');
-    this.ports.assertOffered(ports);
-    this.leases.assertFree(identity);
+    this.parts.ports.assertOffered(ports);
+    const ownCertificate = this.#ownCertificate(identity, request.own_certificate);
+    this.parts.leases.assertFree(identity);
     const now = Date.now();
     const id = randomUUID();
     const expiresAt = now + challengeTtlMs;
@@ -73,34 +83,48 @@ export class RegistrationService {
       ttlSeconds: request.ttl ?? defaultLeaseTtlSeconds,
       ports,
       group: request.group,
+      ownCertificate,
     };
-    const message = signInMessage(this.portalUrl, '/sdk/register', {
+    const message = signInMessage(this.parts.portalUrl, '/sdk/register', {
       address: identity.address,
       requestId: id,
       issuedAt: now,
       expiresAt,
     });
-    await this.store.putChallenge({ id, message, expiresAt, request: JSON.stringify(asked), source }, now);
+    await this.parts.store.putChallenge({ id, message, expiresAt, request: JSON.stringify(asked), source }, now);
     return { id, message, expiresAt };
   }
 
   /**
    * Spends a challenge, whatever the result, and creates the lease that was requested with it.
    * @throws ApiError `unauthorized` for a spent, unknown or expired challenge, a different message than the one
-   * issued, or a signature of another account; `invalid_request` when the group has other ports; `hostname_conflict`, `rate_limited`; for ports also `tcp_port_*`,
+   * issued, or a signature of another account; `invalid_request` when the group has other ports; `domain_not_proven`, `hostname_conflict`, `rate_limited`; for ports also `tcp_port_*`,
    * `udp_*`
    */
   async complete(
     answer: { challenge_id: string; siwe_message: string; siwe_signature: string; reported_ip?: string },
     clientIp: string,
   ): Promise<Holding> {
-    const challenge = await this.store.takeChallenge(answer.challenge_id, Date.now());
+    const challenge = await this.parts.store.takeChallenge(answer.challenge_id, Date.now());
     if (!challenge) throw new ApiError('unauthorized', 'the challenge is unknown, spent or expired');
     if (challenge.message !== answer.siwe_message)
       throw new ApiError('unauthorized', 'the message is not the one issued');
     const asked = JSON.parse(challenge.request) as Asked;
     verifySignIn(challenge.message, answer.siwe_signature, asked.identity.address);
-    return await this.leases.register({ ...asked, clientIp, reportedIp: answer.reported_ip });
+    const { name, address } = asked.identity;
+    const proven = isDomain(name) ? await this.parts.domains?.prove(name, address, sourceOf(clientIp)) : undefined;
+    return await this.parts.leases.register({ ...asked, proven, clientIp, reportedIp: answer.reported_ip });
+  }
+
+  /** @throws ApiError `feature_unavailable` */
+  #ownCertificate({ name }: LeaseIdentity, isWanted = false): boolean {
+    if (isDomain(name)) {
+      if (this.parts.domains !== undefined) return true;
+      throw new ApiError('feature_unavailable', 'this relay takes no domains: register one label, without dots');
+    }
+    if (isWanted && !this.parts.ownCertificates)
+      throw new ApiError('feature_unavailable', 'names of this relay have its own certificate');
+    return isWanted;
   }
 }
 

@@ -27,6 +27,7 @@ const migrations = [
   // Challenges are held in memory.
   'DROP TABLE challenges;',
   'ALTER TABLE leases ADD COLUMN tunnel_group TEXT;',
+  'ALTER TABLE leases ADD COLUMN own_certificate INTEGER NOT NULL DEFAULT 0;',
 ];
 
 interface LeaseRow {
@@ -42,6 +43,7 @@ interface LeaseRow {
   client_ip: string;
   reported_ip: string | null;
   tunnel_group: string | null;
+  own_certificate: number;
 }
 
 interface PortRow {
@@ -66,7 +68,7 @@ export class SqliteStore implements Store {
     this.#statements = {
       putLease: this.#db.prepare(`INSERT OR REPLACE INTO leases
           (hostname, name, address, generation, expires_at, token_expires_at, metadata, first_seen_at, last_seen_at, client_ip, reported_ip,
-          tunnel_group) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
+          tunnel_group, own_certificate) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
       deleteLease: this.#db.prepare('DELETE FROM leases WHERE hostname = ? AND generation = ?'),
       allLeases: this.#db.prepare('SELECT * FROM leases'),
       putPort: this.#db.prepare(
@@ -103,6 +105,7 @@ export class SqliteStore implements Store {
           lease.clientIp,
           lease.reportedIp ?? null,
           lease.group === undefined ? null : JSON.stringify(lease.group),
+          lease.ownCertificate ? 1 : 0,
         );
       }
     });
@@ -190,6 +193,7 @@ function fromRow(row: LeaseRow): LeaseRecord {
     lastSeenAt: row.last_seen_at,
     clientIp: row.client_ip,
     reportedIp: row.reported_ip ?? undefined,
+    ownCertificate: row.own_certificate !== 0,
     group: row.tunnel_group === null ? undefined : (JSON.parse(row.tunnel_group) as LeaseRecord['group']),
   };
 }

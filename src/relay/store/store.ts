@@ -11,7 +11,7 @@ export interface Metadata {
 }
 
 export interface LeaseRecord {
-  /** `name.<root host>`, the key: one hostname has one owner. */
+  /** `name.<root host>` or a domain, the key: one hostname has one owner. */
   hostname: string;
   name: string;
   /** EIP-55 checksum form. */
@@ -26,6 +26,7 @@ export interface LeaseRecord {
   lastSeenAt: number;
   clientIp: string;
   reportedIp?: string | undefined;
+  ownCertificate: boolean;
   /** The tunnels that share the lease, by member id. */
   group?: { name: string; members: Record<string, { expiresAt: number; tokenExpiresAt: number }> } | undefined;
 }

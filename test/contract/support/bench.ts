@@ -43,6 +43,8 @@ const kinds: Record<string, Partial<RelayConfig>> = {
   draining: {},
   /** One lease is as many as a wallet may have. */
   crowded: { maxLeasesPerWallet: 1 },
+  /** Takes domains, which it cannot look up. */
+  domains: { domains: true, dnsServers: ['127.0.0.1:9'] },
   /** For too many forged tokens from here. */
   pestered: {},
   /** For too many challenges from here. */

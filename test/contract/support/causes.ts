@@ -135,6 +135,8 @@ const special: Record<string, Cause> = {
     const forged = { ...(await bench.signedChallenge()), siwe_signature: otherSignature };
     return [await bench.send({ method, path, body }), await bench.send({ method, path, body: forged })];
   },
+  'registerLease 403 domain_not_proven': async (bench, { method, path }) =>
+    await bench.send({ method, path, body: await bench.signedChallenge('domains', 'shop.example.com') }, 'domains'),
   'registerLease 409 hostname_conflict': async (bench, { method, path }) => {
     const name = bench.freshName();
     const slow = await bench.signedChallenge('usual', name);

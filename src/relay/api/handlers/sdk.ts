@@ -28,6 +28,8 @@ export interface SdkParts {
   digestSigning: boolean;
   certificates: CertificateSource;
   registration: RegistrationService;
+  /** What is on offer besides carriers. */
+  features: string[];
   leases: LeaseRegistry;
   tokens: AccessTokens;
   auth: LeaseAuth;
@@ -81,6 +83,7 @@ export function sdkHandlers(parts: SdkParts): Handlers {
           certificate_chain: parts.certificates.current.chainPem,
         },
         transports: ['raw', 'websocket', ...datagramCarriers(parts)],
+        features: parts.features,
       };
       response.json(success(data));
     },

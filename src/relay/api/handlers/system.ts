@@ -7,6 +7,7 @@ import type { SessionRegistry } from '../../reverse/session-registry.js';
 import { identityKey } from '../../../contract/lease-identity.js';
 import type { Policy } from '../../policy/policy.js';
 import type { Handlers } from '../app.js';
+import { refuseToSign } from '../../keyless/refuse-to-sign.js';
 import { credentials } from './sdk.js';
 
 export interface SystemParts {
@@ -38,6 +39,7 @@ export function systemHandlers(parts: SystemParts): Handlers {
       }
       if (!parts.digests)
         throw new ApiError('feature_unavailable', 'this relay signs transcripts only', { status: 404 });
+      refuseToSign(lease);
       // A digest cannot be tied to a connection that this relay routed.
       parts.policy.assertMayServe(identityKey(lease.identity));
       response.json(parts.digests.sign(body));
@@ -53,6 +55,7 @@ export function systemHandlers(parts: SystemParts): Handlers {
         hostname,
         registered: true,
         service_alive: parts.sessions.isAlive(lease),
+        own_certificate: lease.ownCertificate,
       };
       response.json(success(data));
     },
