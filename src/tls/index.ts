@@ -1,6 +1,7 @@
 /** A TLS 1.3 server (RFC 8446) with external signatures. Imports only `node:` modules. */
 export { TlsAlertError, plaintextAlertRecord } from './codec/alerts.js';
 export { ClientHelloReader } from './records/client-hello-reader.js';
+export { type Credentials, parseCredentials } from './crypto/credentials.js';
 export { type AlertName, cipherSuites, extensionType, handshakeType } from './codec/constants.js';
 export { TlsError, type TlsErrorCode } from './codec/errors.js';
 export * from './codec/messages.js';

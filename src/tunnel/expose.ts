@@ -104,7 +104,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   }
 
   async #serve(): Promise<void> {
-    const { services, name } = checkExposeOptions(this.#options);
+    const { services, name, certificates } = checkExposeOptions(this.#options);
     const { identityFile, ca } = this.#options;
     const identity = this.#options.identity ?? (await loadIdentityFile(identityFile ?? defaultIdentityFile()));
     const { signal } = this.#leaving;
@@ -115,11 +115,14 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       identity,
       name: name ?? nameOfAddress(identity.address),
       services,
+      certificates,
       secureContext: ca === undefined ? undefined : createSecureContext({ ca }),
       times: { ...relayTimes, ...this.#options.relayTimes },
     });
     this.#set = set;
     this.#report(set, services);
+    certificates?.on('status', ({ message, error }) => this.#status({ state: 'certificate', message, error }));
+    await certificates?.start();
     await services.https?.start?.({
       signal,
       secret: () => secretOf(identity),
@@ -127,7 +130,11 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     });
     // Deferred, so that the caller can add listeners first.
     signal.addEventListener('abort', () => queueMicrotask(() => this.#leave(set)), { once: true });
-    await set.run();
+    try {
+      await set.run();
+    } finally {
+      await certificates?.close();
+    }
   }
 
   #leave(set: RelaySet): void {

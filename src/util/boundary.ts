@@ -28,6 +28,8 @@ export const boundaryNames = [
   'session keepalive',
   'discovery plan',
   'domain check',
+  'own certificate',
+  'certificate files',
   'browser connection',
   'browser memory check',
   'descriptor check',

@@ -25,8 +25,14 @@ export function startPortal(t: TestContext, args: string[], launch: Launch = {})
 }
 
 /** A program that serves until the test is over. Settles once it has said what it says when it is up. */
-export async function startServer(t: TestContext, program: string, args: string[], isUp: string): Promise<void> {
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+export async function startServer(
+  t: TestContext,
+  program: string,
+  args: string[],
+  isUp: string,
+  env: Record<string, string> = {},
+): Promise<void> {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   t.after(async () => {
     if (child.exitCode !== null) return;
     child.kill('SIGTERM');

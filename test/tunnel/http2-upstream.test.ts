@@ -67,7 +67,7 @@ test('requests reach an h2c service with method, path, authority and fields, and
   const { ':method': method, ':path': path, ':authority': authority, ':scheme': scheme } = seen;
   assert.deepEqual([method, path, scheme], ['DELETE', '/a%20b?c=d', 'http']);
   assert.equal(authority, `${hostname}:${relay.publicPort}`);
-  assert.deepEqual([seen.cookie, seen['x-portal-user'], seen['te']], ['c=3', undefined, undefined]);
+  assert.deepEqual([seen.cookie, seen['x-portal-user'], seen['te']], ['c=3', undefined, 'trailers']);
   assert.match(String(seen['x-forwarded-for']), /127\.0\.0\.1/);
   assert.equal(seen['x-twice'], '1, 2');
 });

@@ -16,7 +16,8 @@ test('a visitor that resets before the service is connected is closed without an
   visitor.on('error', () => {});
   const accepted = await acceptVisitor(far, {
     hostname: 'a.test',
-    certificate: { pem: certificate.pem, keyId: 'test', chain, schemes },
+    certificate: { chain, schemes },
+    alpn: ['http/1.1'],
     tickets: new TicketKeys(),
     sign,
     onKeys: () => {},

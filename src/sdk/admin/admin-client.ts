@@ -5,7 +5,7 @@ import type { Fetch } from '../calls/bounded-fetch.js';
 import { type CallOptions, createCaller, type PortalClientOptions, type SendRequest } from '../calls/caller.js';
 import { AnswerError } from '../calls/errors.js';
 import { checksumAddress, type Identity } from '../identity/identity.js';
-import { checkName } from '../identity/name.js';
+import { checkDomain, checkName } from '../identity/name.js';
 import { checkSignInMessage } from '../identity/sign-in.js';
 
 /** Largest response that the admin client accepts: the snapshot of a relay with tens of thousands of leases. */
@@ -172,7 +172,10 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
 /** The path form of an identity: both parts in base64url. @throws UsageError */
 function leasePath({ name, address }: LeaseIdentity): { name: string; addr: string } {
   const base64url = (text: string) => btoa(text).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
-  return { name: base64url(checkName(name)), addr: base64url(checksumAddress(address)) };
+  return {
+    name: base64url(name.includes('.') ? checkDomain(name) : checkName(name)),
+    addr: base64url(checksumAddress(address)),
+  };
 }
 
 /** The session in a response's Set-Cookie, if any. */

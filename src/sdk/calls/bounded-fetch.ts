@@ -34,7 +34,8 @@ export function boundedFetch(fetch: Fetch, maxBytes: number): (request: Request)
   };
 }
 
-async function readBounded(response: Response, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+/** @throws AnswerError when the body is larger than `maxBytes` */
+export async function readBounded(response: Response, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   if (response.body !== null) {

@@ -23,11 +23,31 @@ export function nameOfAddress(address: string): string {
 }
 
 /**
+ * @returns the domain in lower case, without a final dot
+ * @throws UsageError unless it is a domain of two labels or more that a certificate can be for
+ */
+export function checkDomain(domain: string): string {
+  const name = domain.toLowerCase().replace(/\.$/, '');
+  const labels = name.split('.');
+  const isDomain = labels.length > 1 && !/^[0-9]+$/.test(labels.at(-1)!);
+  // Of 253 characters, the name of its TXT record needs some.
+  if (!isDomain || name.length > 245 || !labels.every((label) => isLabel(label)))
+    throw new UsageError(
+      `not a domain: ${JSON.stringify(domain)} (such as shop.example.com; others than ASCII as xn--)`,
+    );
+  return name;
+}
+
+function isLabel(text: string): boolean {
+  return /^(?=.{1,63}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?$/i.test(text);
+}
+
+/**
  * @returns the name in lower case
  * @throws UsageError unless it is one DNS label: letters, digits and inner hyphens, 63 at most (RFC 1035 2.3.1, RFC 1123 2.1)
  */
 export function checkName(name: string): string {
-  if (!/^(?=.{1,63}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?$/i.test(name)) {
+  if (!isLabel(name)) {
     throw new UsageError(`not a name: ${JSON.stringify(name)} (letters, digits and inner hyphens, 63 at most)`);
   }
   return name.toLowerCase();

@@ -52,7 +52,7 @@ export interface Registration {
 export interface LeaseKeeperOptions {
   client: PortalClient;
   identity: Identity;
-  /** One DNS label in lower case. */
+  /** One DNS label in lower case, or a domain of the identity's own. */
   name: string;
   metadata?: Metadata | undefined;
   /** Requested lifetime in seconds; by default the relay's. */
@@ -63,6 +63,8 @@ export interface LeaseKeeperOptions {
   portNumbers?: { tcp?: number | undefined; udp?: number | undefined };
   /** Share the lease with the other tunnels of the identity that name the same group, instead of replacing it. */
   group?: string | undefined;
+  /** TLS of the name ends with a certificate of the tunnel's own: the relay signs nothing for it. */
+  ownCertificate?: boolean | undefined;
   /** Whether the lease is useful with only these ports, when the relay has turned the others off. */
   isEnough?(ports: WantedPorts): boolean;
   /** Checks before each registration whether the relay can serve at all; must succeed. */
@@ -189,7 +191,7 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
   }
 
   async #register(signal: AbortSignal): Promise<Registration> {
-    const { client, identity, name, metadata, ttl, portNumbers = {}, group, prepare } = this.#options;
+    const { client, identity, name, metadata, ttl, portNumbers = {}, group, ownCertificate, prepare } = this.#options;
     const ports = this.#ports;
     await prepare?.(signal);
     const address = checksumAddress(identity.address);
@@ -203,6 +205,7 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
         tcp_port: ports.tcp ? portNumbers.tcp : undefined,
         udp_port: ports.udp ? portNumbers.udp : undefined,
         group,
+        own_certificate: ownCertificate ? true : undefined,
       }),
       { signal },
     );
@@ -213,7 +216,7 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
       { challenge_id: challenge.challenge_id, siwe_message: challenge.siwe_message, siwe_signature: signature },
       { signal },
     );
-    if (lease.hostname !== `${name}.${client.relay.hostname}`) {
+    if (lease.hostname !== (name.includes('.') ? name : `${name}.${client.relay.hostname}`)) {
       throw new AnswerError(`the relay granted ${lease.hostname}, which is not what was asked for`);
     }
     for (const kind of ['tcp', 'udp'] as const) {

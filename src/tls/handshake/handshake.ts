@@ -44,7 +44,8 @@ import { Transcript, certificateVerifyContent } from '../codec/transcript.js';
 export interface HandshakeOptions extends Preferences {
   readonly chain: readonly Buffer[];
   readonly schemes: readonly number[];
-  readonly tickets?: TicketKeys;
+  readonly tickets?: TicketKeys | undefined;
+  select?(hello: ClientHello): Partial<HandshakeOptions> | undefined;
 }
 
 /** The signature that is needed before the server's flight can be sent. */
@@ -109,7 +110,7 @@ const changeCipherSpecRecord = Buffer.from([contentType.changeCipherSpec, 3, 3, 
  * `buildFlight`, `takeFinished`. No I/O and no timers. Every method throws `TlsAlertError` for errors of the peer.
  */
 export class ServerHandshake {
-  readonly #options: HandshakeOptions;
+  #options: HandshakeOptions;
   #awaits: number | undefined = handshakeType.clientHello;
   #transcript: Transcript | undefined;
   #retried: { hello: ClientHello; retry: ServerHello } | undefined;
@@ -147,6 +148,7 @@ export class ServerHandshake {
   takeClientHello(message: Buffer): HelloOutcome {
     const hello = parseClientHello(message);
     if (this.#retried !== undefined) checkRetriedClientHello(this.#retried.hello, hello, this.#retried.retry);
+    this.#options = { ...this.#options, ...this.#options.select?.(hello) };
     const negotiated = negotiate(hello, this.#options);
     const offersEarlyData = hello.extensions.has(extensionType.earlyData);
     if (negotiated.share === undefined) {

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { type ClientHello } from '../codec/messages.js';
 import { type TicketKeys } from '../handshake/tickets.js';
 
 export interface SignRequest {
@@ -24,12 +25,14 @@ export interface TlsServerOptions {
   schemes: number[];
   /** Returns the signature of `content` in TLS form. A rejection ends the handshake with `internal_error`. */
   sign(request: SignRequest): Promise<Buffer>;
+  /** Replaces some of these options for this handshake; called with each ClientHello. */
+  select?(hello: ClientHello): Partial<Pick<TlsServerOptions, 'chain' | 'schemes' | 'alpn' | 'tickets'>> | undefined;
   /** ALPN protocols, most preferred first. Without a list ALPN is ignored. */
   alpn?: string[];
   /** `false` ends the handshake with `unrecognized_name`. Names are in lower case. */
   acceptServerName?(name: string | undefined): boolean;
   /** Without them no tickets are issued. */
-  tickets?: TicketKeys;
+  tickets?: TicketKeys | undefined;
   /** Most preferred first. */
   cipherSuites?: number[];
   groups?: number[];

@@ -22,6 +22,8 @@ export class InspectedService implements LocalService {
     return this.forwarder.upstreams;
   }
 
+  readonly takesRequests = true;
+
   /** @see LocalService */
   async start(context: ServiceContext): Promise<void> {
     await this.forwarder.start(context);

@@ -22,7 +22,8 @@ import { type ProbeReport, type ProbeTimes, SelfProbe } from './self-probe.js';
 import type { Endpoint } from '../../protocol/proxy-protocol.js';
 import { SessionPool } from './session-pool.js';
 import type { SessionSigning } from './session-signing.js';
-import { acceptVisitor } from './tenant-connection.js';
+import { acceptVisitor, acmeProtocol, signLocally } from './tenant-connection.js';
+import type { OwnCertificate, OwnCertificates } from '../certificates/own-certificate.js';
 import type { UdpService } from '../services/udp/udp-service.js';
 import { type Way, Ways } from './ways.js';
 import type { ProbeConnection } from './probe-connection.js';
@@ -49,6 +50,8 @@ export interface RelayLinkOptions {
   portNumbers?: LeaseKeeperOptions['portNumbers'];
   /** Name of the group of tunnels that share the lease. */
   group?: string | undefined;
+  /** Present when TLS ends with certificates of the tunnel's own. */
+  certificates?: OwnCertificates | undefined;
   /** The service for each kind of traffic; at least one. */
   services: LinkServices;
   /** Settings of the self-probe; absent for none. */
@@ -119,7 +122,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     // One listener per connection.
     setMaxListeners(0, this.#cut.signal);
     const { client, identity, name, metadata, ttl, portNumbers = {}, group, services, probe } = options;
-    this.#keyless = new Keyless(client, services.https !== undefined);
+    this.#keyless = new Keyless(client, services.https !== undefined && options.certificates === undefined);
     this.#datagramCarrier = options.datagramCarrier((carrier) => this.#keyless.offers(carrier));
     this.#keeper = new LeaseKeeper({
       client,
@@ -129,6 +132,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       ttl,
       portNumbers,
       group,
+      ownCertificate: options.certificates !== undefined,
       ports: { tcp: services.tcp !== undefined, udp: services.udp !== undefined },
       isEnough: ({ tcp, udp }) => services.https !== undefined || tcp || udp,
       prepare: (signal) => this.#keyless.refresh(this.#carrierName, signal),
@@ -219,7 +223,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     if (udp && registration.udpAddress !== undefined) wanted.push('datagrams');
     const ways = new Ways(wanted, {
       onOpened: () => this.#keeper.accepted(registration),
-      onOnline: () => this.emit('online', registration),
+      onOnline: () => this.#online(registration),
       onRefused: (error) => this.#keeper.refused(registration, 'connect', error),
       // Connecting is refused before approval and after a ban: a renewal tells which.
       onRejected: () => this.#keeper.renewNow(),
@@ -227,6 +231,26 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     });
     if (wanted.includes('sessions')) this.#openSessions(registration, ways);
     if (udp && wanted.includes('datagrams')) this.#openDatagrams(registration, udp, ways);
+  }
+
+  /** With a certificate of its own the tunnel is online once it has that: to get it, the name must be routed. */
+  #online(registration: Registration): void {
+    const own = this.#ownCertificate(registration);
+    if (!own) {
+      this.emit('online', registration);
+      return;
+    }
+    // boundary: cannot throw.
+    const whenThere = () => {
+      if (this.#keeper.current === registration) this.emit('online', registration);
+    };
+    if (own.current) whenThere();
+    else own.once('changed', whenThere);
+    own.serve(this.#leave.signal);
+  }
+
+  #ownCertificate({ hostname }: Registration): OwnCertificate | undefined {
+    return this.#options.services.https && this.#options.certificates?.at(hostname);
   }
 
   #openSessions(registration: Registration, ways: Ways): void {
@@ -320,7 +344,9 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       await dismiss(session, plaintextAlertRecord('unrecognized_name'));
       return true;
     }
-    const { certificate } = this.#keyless;
+    const own = this.#ownCertificate(registration);
+    const credentials = own?.current;
+    const certificate = own ? credentials : this.#keyless.certificate;
     /** For sessions that started during a probe. */
     let exporter: string | undefined;
     let visitor: Duplex | undefined;
@@ -328,12 +354,18 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       const accepted = await acceptVisitor(session, {
         hostname: registration.hostname,
         certificate,
+        challenge: own?.challenge,
+        // With a certificate that tenants share, h2 would let browsers send one tenant's requests to another.
+        alpn: own && https.takesRequests ? ['h2', 'http/1.1'] : ['http/1.1'],
         tickets: this.#tickets,
-        sign: (request) => this.#sign(registration, certificate, request, { binding, signing }),
+        sign: (request) =>
+          credentials
+            ? signLocally(credentials, request)
+            : this.#sign(registration, this.#keyless.certificate, request, { binding, signing }),
         onKeys: (keys) => (exporter = this.#probe?.witness(keys)),
       });
       visitor = accepted;
-      if (this.#probe?.isOwn(exporter) === true) {
+      if (this.#probe?.isOwn(exporter) === true || accepted.alpnProtocol === acmeProtocol) {
         await dismiss(accepted);
         return false;
       }
@@ -342,7 +374,11 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       report.resumed = accepted.resumed;
       Object.assign(
         report,
-        await https.serve(accepted, { addresses, hostname: registration.hostname }, this.#cut.signal),
+        await https.serve(
+          accepted,
+          { addresses, hostname: registration.hostname, protocol: accepted.alpnProtocol },
+          this.#cut.signal,
+        ),
       );
     } catch (error) {
       report.error = error as Error;

@@ -1,7 +1,12 @@
+import { join } from 'node:path';
 import { UsageError } from '../../sdk/calls/errors.js';
 import type { Identity } from '../../sdk/identity/identity.js';
 import type { Metadata } from '../../sdk/lease/lease-keeper.js';
-import { checkName } from '../../sdk/identity/name.js';
+import { configDirectory } from '../../sdk/identity/identity-file.js';
+import { checkDomain, checkName } from '../../sdk/identity/name.js';
+import { type AcmeOptions, AcmeCertificates } from '../certificates/acme/acme-certificates.js';
+import { CertificateFiles, type CertificateFilePaths } from '../certificates/certificate-files.js';
+import type { OwnCertificates } from '../certificates/own-certificate.js';
 import { parseRelayUrl } from '../../sdk/calls/relay-url.js';
 import { type RelayTimes } from './relay-times.js';
 import type { LinkServices } from '../link/relay-link.js';
@@ -12,6 +17,7 @@ import { BytesService } from '../services/bytes-service.js';
 import { Upstream } from '../services/upstream/upstream.js';
 import { parsePortTarget, parseStreamTarget } from '../services/upstream/target.js';
 import { needsHttp, type WebOptions, webService } from './web-service.js';
+import { Http2Service } from '../services/http2/http2-service.js';
 import { UdpService } from '../services/udp/udp-service.js';
 
 /** How many relays a tunnel uses when discovery finds more than were named. */
@@ -57,6 +63,20 @@ export interface ExposeOptions extends RelayChoice, WebOptions {
   allowPrivate?: boolean | undefined;
   /** One DNS label, the same on each relay. By default it is derived from the identity's address. */
   name?: string | undefined;
+  /**
+   * A domain of one's own instead of a name under the relay's, such as `shop.example.com`. Its DNS leads to the relay, and
+   * its TXT record `_portal.<domain>` says `portal-identity=<address>`. TLS ends with a certificate of its own.
+   */
+  domain?: string | undefined;
+  /**
+   * A name under the relay's host gets a certificate of the tunnel's own too, where the operator allows it. The key does
+   * not leave this machine, and visitors may use HTTP/2. With files, instead of ordering one by ACME.
+   */
+  ownCertificate?: boolean | CertificateFilePaths | undefined;
+  /** Where certificates are ordered; from Let's Encrypt by default. Ordering accepts the CA's terms. */
+  acme?: AcmeOptions | undefined;
+  /** Where ordered certificates and their keys are kept; `$XDG_CONFIG_HOME/portal/certificates` by default. */
+  certificateFolder?: string | undefined;
   /** The identity that leases the name. By default that of `identityFile`. */
   identity?: Identity | undefined;
   /** Created if it does not exist; `$XDG_CONFIG_HOME/portal/identity.json` by default. */
@@ -120,6 +140,8 @@ export interface CheckedRelays {
 export interface CheckedOptions extends CheckedRelays {
   services: LinkServices;
   name: string | undefined;
+  /** Of the tunnel's own; absent for the relay's. */
+  certificates: OwnCertificates | undefined;
 }
 
 /**
@@ -136,7 +158,14 @@ export function checkExposeOptions(options: ExposeOptions): CheckedOptions {
   if (!['auto', 'quic', 'ws'].includes(udpCarrier))
     throw new UsageError(`the carrier of datagrams is auto, quic or ws, not ${JSON.stringify(udpCarrier)}`);
   checkSharing(options);
-  return { ...relays, services, name: name === undefined ? undefined : checkName(name) };
+  const { domain } = options;
+  if (domain !== undefined && name !== undefined) throw new UsageError('give a name or a domain, not both');
+  return {
+    ...relays,
+    services,
+    name: domain !== undefined ? checkDomain(domain) : name === undefined ? undefined : checkName(name),
+    certificates: ownCertificates(options),
+  };
 }
 
 /** @throws UsageError with a one-line message */
@@ -154,6 +183,29 @@ function checkSharing({ tcp, udp, tcpPort, udpPort, group }: ExposeOptions): voi
   if (!/^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/.test(group))
     throw new UsageError(`not a group: ${JSON.stringify(group)} (a-z, digits and inner hyphens, 32 at most)`);
   if (udp !== undefined) throw new UsageError('a group shares no UDP port: expose UDP by itself');
+}
+
+/** @throws UsageError with a one-line message */
+function ownCertificates(options: ExposeOptions): OwnCertificates | undefined {
+  const { domain, target, group, acme, proxy, certificateFolder } = options;
+  const { ownCertificate = domain !== undefined } = options;
+  if (ownCertificate === false) {
+    if (domain !== undefined) throw new UsageError('a domain needs a certificate of its own');
+    if (acme !== undefined)
+      throw new UsageError('no certificate is ordered: a domain, or a certificate of its own, needs one');
+    return undefined;
+  }
+  if (target === undefined)
+    throw new UsageError('a certificate and a domain are for an HTTPS target, and none is given');
+  if (ownCertificate !== true) {
+    if (acme !== undefined)
+      throw new UsageError('a certificate of files is not ordered: leave out the files or the CA');
+    return new CertificateFiles(ownCertificate);
+  }
+  if (group !== undefined)
+    throw new UsageError('tunnels of a group cannot order one certificate together: give it to each of them as files');
+  const folder = certificateFolder ?? join(configDirectory(process.env), 'certificates');
+  return new AcmeCertificates({ ...acme, folder, proxy });
 }
 
 /** @throws UsageError with a one-line message */
@@ -178,7 +230,7 @@ function localServices(options: ExposeOptions): LinkServices {
   if (udp !== undefined && (options.allowIp ?? options.denyIp) !== undefined)
     throw new UsageError('addresses of UDP peers are not known here: expose UDP by itself, without a list');
   const services: LinkServices = {};
-  if (target !== undefined) services.https = restricted(options, webService(options, target));
+  if (target !== undefined) services.https = new Http2Service(restricted(options, webService(options, target)));
   else if (needsHttp(options))
     throw new UsageError('requests are only passed on to an HTTPS target, and none is given');
   if (tcp !== undefined) {

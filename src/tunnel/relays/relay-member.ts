@@ -12,6 +12,7 @@ import type { Carrier } from '../carriers/carrier.js';
 import type { RelayTimes } from '../options/relay-times.js';
 import { AutoDatagramCarrier } from '../carriers/auto-datagram-carrier.js';
 import { type DatagramCarrier, WebSocketDatagramCarrier } from '../carriers/datagram-carrier.js';
+import type { OwnCertificates } from '../certificates/own-certificate.js';
 import type { ExposeOptions } from '../options/expose-options.js';
 import { HealthCheck } from './health-check.js';
 import { QuicDatagramCarrier } from '../carriers/quic-datagram-carrier.js';
@@ -42,6 +43,7 @@ export interface MemberOptions extends Pick<
   identity: Identity;
   name: string;
   services: LinkServices;
+  certificates?: OwnCertificates | undefined;
   /** Default grace for live connections when the relay is left, in milliseconds. */
   closeGraceMs: number;
   /** TLS context of `ca`, created once for all connections of all members: it costs memory and time. */
@@ -84,7 +86,19 @@ export class RelayMember extends EventEmitter<MemberEvents> {
     this.#options = options;
     this.#relay = relay;
     this.#graceMs = options.closeGraceMs;
-    const { ca, secureContext, proxy, identity, name, metadata, ttl, group, services, probe = true } = options;
+    const {
+      ca,
+      secureContext,
+      proxy,
+      identity,
+      name,
+      metadata,
+      ttl,
+      group,
+      services,
+      certificates,
+      probe = true,
+    } = options;
     const addresses = isTrusted ? undefined : publicAddressesOnly;
     const dialing = { ca: secureContext ? undefined : ca, secureContext, proxy, addresses };
     this.#transport = new RelayTransport(dialing);
@@ -100,6 +114,7 @@ export class RelayMember extends EventEmitter<MemberEvents> {
       ttl,
       portNumbers: { tcp: options.tcpPort, udp: options.udpPort },
       group,
+      certificates,
       services,
       probe:
         probe === false

@@ -26,6 +26,8 @@ export type TunnelState =
   | 'carrier_changed'
   /** The relay has turned off a kind of port that the lease had; the tunnel continues without it. */
   | 'port_lost'
+  /** The tunnel's own certificate is ordered, has come, or cannot be had. */
+  | 'certificate'
   /** Another relay does not serve, and this one replaces it. */
   | 'spare_taken'
   /** This relay is no longer needed. */

@@ -3,7 +3,8 @@ import { addressList, type AddressList, isCidr } from '../../net/address-list.js
 import { UsageError } from '../../sdk/calls/errors.js';
 import { forbiddenAnswer } from './http/local-answer.js';
 import { serveAnswer } from './http/serve-answer.js';
-import type { LocalService, ServedOutcome, ServiceContext, VisitorFacts } from './local-service.js';
+import type { LocalService, ServedOutcome, VisitorFacts } from './local-service.js';
+import { WrappedService } from './wrapped-service.js';
 
 export interface AddressRuleOptions {
   /** Addresses and ranges of the visitors that may come in; all when it is absent. */
@@ -34,21 +35,14 @@ export class AddressRules {
 }
 
 /** A service for some visitors only. */
-export class RestrictedService implements LocalService {
+export class RestrictedService extends WrappedService {
   /** @param options with `raw` the protocol is unknown: visitors are disconnected instead of shown a page */
   constructor(
-    private readonly service: LocalService,
+    service: LocalService,
     private readonly rules: AddressRules,
     private readonly options: { raw?: true } = {},
-  ) {}
-
-  get upstreams(): LocalService['upstreams'] {
-    return this.service.upstreams;
-  }
-
-  /** @see LocalService */
-  async start(context: ServiceContext): Promise<void> {
-    await this.service.start?.(context);
+  ) {
+    super(service);
   }
 
   /** @see LocalService */

@@ -13,6 +13,8 @@ export interface BytesOptions {
 
 /** Joins visitors' bytes with those of one service. */
 export class BytesService implements LocalService {
+  readonly takesRequests = false;
+
   constructor(
     private readonly upstream: Upstream,
     private readonly options: BytesOptions = {},

@@ -19,6 +19,7 @@ const maxAnswerBytes = 1_024;
  */
 export class DetectedService implements LocalService {
   #protocol: Promise<Protocol> | undefined;
+  #isHttp = false;
   /** Of the tunnel: a question serves all visitors, and must not end with the one who came first. */
   #signal: AbortSignal | undefined;
 
@@ -32,6 +33,10 @@ export class DetectedService implements LocalService {
 
   get upstreams(): readonly Upstream[] {
     return [this.upstream];
+  }
+
+  get takesRequests(): boolean {
+    return this.#isHttp;
   }
 
   /** @see LocalService */
@@ -94,6 +99,7 @@ export class DetectedService implements LocalService {
     signal.removeEventListener('abort', cut);
     signal.throwIfAborted();
     const protocol = protocolOf(answer);
+    this.#isHttp = protocol === 'http';
     this.upstream.emit('recognised', protocol);
     return protocol;
   }

@@ -9,6 +9,8 @@ export interface VisitorFacts {
   addresses?: ProxiedAddresses | undefined;
   /** The public name that the visitor connected to; absent on a TCP port. */
   hostname?: string | undefined;
+  /** What the visitor speaks, as ALPN has it. */
+  protocol?: string | undefined;
 }
 
 export interface ServedOutcome extends SpliceOutcome {
@@ -29,6 +31,8 @@ export interface ServiceContext extends GateContext {
 export interface LocalService {
   /** The services that it connects to. */
   readonly upstreams: readonly Upstream[];
+  /** Whether it gets requests of HTTP, and not bytes; it may be found out later. */
+  readonly takesRequests: boolean;
   /** Called once, before there are visitors. */
   start?(context: ServiceContext): Promise<void>;
   /**

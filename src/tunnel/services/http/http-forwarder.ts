@@ -11,6 +11,8 @@ import { VisitorConnection } from './visitor-connection.js';
  * anew, so that the service sees the same requests as this proxy; bodies are streamed.
  */
 export class HttpForwarder implements LocalService {
+  readonly takesRequests = true;
+
   /** @param upstreams the services that the routes lead to */
   constructor(
     readonly upstreams: readonly Upstream[],

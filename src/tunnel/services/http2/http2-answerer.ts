@@ -4,18 +4,8 @@ import type { Duplex } from 'node:stream';
 import { guard } from '../../../util/boundary.js';
 import { InProcessServer } from '../http/in-process-server.js';
 import type { Answerer } from '../http/routes.js';
+import { connectionFields } from './connection-fields.js';
 import type { Http2Upstream } from './http2-upstream.js';
-
-/** Of one connection, and so without a meaning in HTTP/2 (RFC 9113 8.2.2). */
-const connectionFields = new Set([
-  'connection',
-  'host',
-  'http2-settings',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'upgrade',
-]);
 
 /** Sends requests to a service that speaks HTTP/2, and makes HTTP/1.1 of its responses. */
 export class Http2Answerer implements Answerer {
@@ -60,7 +50,17 @@ function exchange(request: IncomingMessage, response: ServerResponse, stream: Cl
     'response',
     guard(
       'visitor request',
-      (headers: IncomingHttpHeaders) => response.writeHead(Number(headers[':status']), responseFields(headers)),
+      (headers: IncomingHttpHeaders, flags: number) => {
+        const fields = responseFields(headers);
+        // Without a body there are no trailers: gRPC tells a response of trailers alone by that.
+        if (
+          (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0 &&
+          headers['content-length'] === undefined &&
+          mayHaveBody(request, headers)
+        )
+          fields.push(['content-length', '0']);
+        response.writeHead(Number(headers[':status']), fields);
+      },
       cut,
     ),
   );
@@ -103,16 +103,23 @@ function exchange(request: IncomingMessage, response: ServerResponse, stream: Cl
   request.pipe(stream);
 }
 
+/** Whether a response could have one, by method and status. */
+function mayHaveBody({ method }: IncomingMessage, { ':status': status }: IncomingHttpHeaders): boolean {
+  return method !== 'HEAD' && ![204, 205, 304].includes(Number(status));
+}
+
 function requestHeaders({ method, url, rawHeaders, headers }: IncomingMessage, scheme: string): OutgoingHttpHeaders {
   const fields: Record<string, string | string[]> = {};
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const [name, value] = [rawHeaders[index]!.toLowerCase(), rawHeaders[index + 1]!];
-    if (connectionFields.has(name) || (name === 'te' && value.toLowerCase() !== 'trailers')) continue;
+    if (connectionFields.has(name) || name === 'te') continue;
     const earlier = Object.hasOwn(fields, name) ? fields[name] : undefined;
     fields[name] = earlier === undefined ? value : [earlier, value].flat();
   }
   return {
     ...fields,
+    // Of each hop: trailers are forwarded.
+    te: 'trailers',
     ':method': method,
     ':path': url,
     ':scheme': scheme,
