@@ -25,9 +25,12 @@ import { connectionFields } from './connection-fields.js';
 
 /** Open requests of one connection, as its settings say. */
 const maxStreams = 100;
-/** Open requests of one source address, and in all: each may have 64 KiB of its body waiting. */
+/** Open requests of one source address, and in all: each may have its window of a body waiting. */
 const maxStreamsPerSource = 256;
-const maxStreamsInAll = 4_096;
+const maxStreamsInAll = 2_048;
+const streamWindowBytes = 262_144;
+/** The streams' windows are what holds visitors back. */
+const connectionWindowBytes = 4 * streamWindowBytes;
 const maxFields = 1_000;
 /** Idle connections to the forwarder that are kept for the next request. */
 const maxFreePipes = 8;
@@ -47,13 +50,20 @@ interface Visit {
  */
 export class Http2Visitors {
   readonly #server: Http2Server;
-  readonly #visits = new WeakMap<Duplex, Visit>();
+  readonly #visits = new WeakMap<ServerHttp2Session, Visit>();
+  /** Whose connection is being taken over. */
+  #arriving: Visit | undefined;
   readonly #bySource = new ConcurrencyLimiter(maxStreamsPerSource);
   #streams = 0;
 
   constructor() {
     this.#server = createServer({
-      settings: { enableConnectProtocol: true, maxConcurrentStreams: maxStreams, maxHeaderListSize: maxHeadBytes },
+      settings: {
+        enableConnectProtocol: true,
+        maxConcurrentStreams: maxStreams,
+        maxHeaderListSize: maxHeadBytes,
+        initialWindowSize: streamWindowBytes,
+      },
       maxHeaderListPairs: maxFields,
     });
     this.#server.on(
@@ -87,9 +97,7 @@ export class Http2Visitors {
   ): Promise<ServedOutcome> {
     const outcome: ServedOutcome = { received: 0, sent: 0 };
     const pipes = new Set<Promise<void>>();
-    const agent = new Agent({ keepAlive: true, maxFreeSockets: maxFreePipes });
-    // What Node calls for a connection.
-    agent.createConnection = () => {
+    const agent = new PipeAgent(() => {
       const [ours, theirs] = joinedPair();
       const served = forward(theirs)
         .then((each) => {
@@ -103,14 +111,17 @@ export class Http2Visitors {
         .catch(() => void theirs.destroy())
         .finally(() => pipes.delete(served));
       pipes.add(served);
-      return ours;
-    };
+      // Node calls it when it uses a socket again.
+      return Object.assign(ours, { ref: () => ours });
+    });
     visitor.on('error', (error) => (outcome.error ??= error));
-    this.#visits.set(visitor, { source: source ?? '', agent });
     // boundary: cannot throw.
     const closed = new Promise<void>((resolve) => visitor.once('close', resolve));
     if (visitor.destroyed) return outcome;
+    this.#arriving = { source: source ?? '', agent };
+    // Its session begins within this call.
     this.#server.emit('connection', visitor);
+    this.#arriving = undefined;
     await closed;
     agent.destroy();
     await Promise.all(pipes);
@@ -118,6 +129,9 @@ export class Http2Visitors {
   }
 
   #begin(session: ServerHttp2Session): void {
+    if (!this.#arriving) throw new Error('a session of nobody');
+    this.#visits.set(session, this.#arriving);
+    session.setLocalWindowSize(connectionWindowBytes);
     let streams = 0;
     // boundary: cannot throw.
     session.on('stream', (stream) => {
@@ -134,7 +148,7 @@ export class Http2Visitors {
 
   #serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     stream.on('error', () => undefined);
-    const visit = this.#visitOf(stream);
+    const visit = stream.session && this.#visits.get(stream.session as ServerHttp2Session);
     if (!visit || this.#streams >= maxStreamsInAll || !this.#bySource.add(visit.source))
       return void stream.close(NGHTTP2_REFUSED_STREAM);
     this.#streams++;
@@ -165,17 +179,18 @@ export class Http2Visitors {
     }
     exchange(stream, request, isWebSocket);
   }
-
-  #visitOf(stream: ServerHttp2Stream): Visit | undefined {
-    const { session } = stream;
-    return session && this.#visits.get(visitorOf(session));
-  }
 }
 
-/** The stream that a session was begun on: Node puts a proxy around it, and wraps what is no socket. */
-function visitorOf(session: ServerHttp2Session | { socket: unknown }): Duplex {
-  const socket = session.socket as { stream?: Duplex } & Duplex;
-  return socket.stream ?? socket;
+/** Keeps pipes for the next request, as Node does with sockets. */
+class PipeAgent extends Agent {
+  constructor(override readonly createConnection: () => Duplex) {
+    super({ keepAlive: true, maxFreeSockets: maxFreePipes });
+  }
+
+  /** A pipe has no options of TCP to be set, unlike what Node expects here. */
+  override keepSocketAlive(): boolean {
+    return true;
+  }
 }
 
 /** Two ends of a pipe; when one is destroyed, so is the other. */
@@ -270,6 +285,8 @@ function exchange(stream: ServerHttp2Stream, request: ClientRequest, isWebSocket
     ),
   );
   if (isWebSocket || stream.endAfterHeaders) return void request.end();
+  // Otherwise Node keeps it for the first byte of the body, which may be one that waits for an answer.
+  request.flushHeaders();
   let trailers: IncomingHttpHeaders = {};
   // boundary: cannot throw.
   stream.on('trailers', (fields: IncomingHttpHeaders) => (trailers = fields));
@@ -315,7 +332,8 @@ function respond(stream: ServerHttp2Stream, request: ClientRequest, response: In
   if (isEmpty) return void response.resume();
   stream.on(
     'wantTrailers',
-    guard('visitor request', () => sendTrailers(stream, response), fail),
+    // Without any, Node ends the stream by an empty frame.
+    guard('visitor request', () => stream.sendTrailers(fieldsOf(response.rawTrailers)), fail),
   );
   response.on('error', fail);
   // boundary: cannot throw. Cut in the middle.
@@ -323,12 +341,6 @@ function respond(stream: ServerHttp2Stream, request: ClientRequest, response: In
     if (!response.complete) fail();
   });
   response.pipe(stream);
-}
-
-function sendTrailers(stream: ServerHttp2Stream, response: IncomingMessage): void {
-  const trailers = fieldsOf(response.rawTrailers);
-  if (Object.keys(trailers).length > 0) stream.sendTrailers(trailers);
-  else stream.close();
 }
 
 /** End-to-end fields; those of the same name in a list. */
