@@ -16,6 +16,7 @@ export interface TestCa {
   /** PEM, to trust for the CA's API. */
   apiCa: string;
   apiCaFile: string;
+  apiKeyFile: string;
   /** PEM of the root that its certificates chain to. */
   root: string;
 }
@@ -53,6 +54,7 @@ export async function startPebble(
     directory: `https://localhost:${port}/dir`,
     apiCa: certificate.certPem,
     apiCaFile: certificate.certFile,
+    apiKeyFile: certificate.keyFile,
     root,
   };
 }

@@ -15,9 +15,11 @@ import { type TestContext, test } from 'node:test';
 import { type TLSSocket, connect as connectTls } from 'node:tls';
 import { promisify } from 'node:util';
 import type { RequestListener } from 'node:http';
+import { WebSocketServer } from 'ws';
 import type { ExposeOptions, RequestReport } from '../../src/tunnel/index.js';
 import { certificateFiles } from '../support/certificates.js';
 import { sharedRelay } from '../support/relay.js';
+import { startBrowser } from '../support/trusting-browser.js';
 import { requireTool } from '../support/tools.js';
 import { get, listening, openTunnel, startHttpService } from '../support/tunnel.js';
 import { until } from '../support/until.js';
@@ -339,6 +341,39 @@ test('curl uses HTTP/2, and HTTP/1.1 where it is told to', async (t) => {
     const { stdout } = await promisify(execFile)(curl, [...args, '-w', ' %{http_version}', url]);
     assert.equal(stdout, `hello ${version}`);
   }
+});
+
+test('Chromium has ten event streams, a WebSocket and a request on one connection', async (t) => {
+  const { port } = await startHttpService(t, (request, response) => {
+    if (request.url !== '/events') return void response.writeHead(200, { 'Content-Type': 'text/html' }).end('<p>page');
+    response.writeHead(200, { 'Content-Type': 'text/event-stream' }).write('data: event\n\n');
+  });
+  const webSockets = createServer();
+  new WebSocketServer({ server: webSockets }).on('connection', (socket) =>
+    socket.on('message', (data: Buffer) => socket.send(data.toString())),
+  );
+  const { port: webSocketPort } = await listening(t, webSockets, 0);
+  const { hostname, ca } = await expose(t, port, { routes: [`/socket=http://127.0.0.1:${webSocketPort}`] });
+  const browser = await startBrowser(t, { ...relay, certificatePem: ca });
+  const page = await browser.newPage();
+  await page.goto(`https://${hostname}:${relay.publicPort}/`);
+  const seen = await page.evaluate(`(async () => {
+    const events = Array.from({ length: 10 }, async () => {
+      const source = new EventSource('/events');
+      return await new Promise((resolve) => (source.onmessage = ({ data }) => resolve(data)));
+    });
+    const heard = await Promise.all(events);
+    const socket = new WebSocket('wss://' + location.host + '/socket');
+    const echoed = await new Promise((resolve) => {
+      socket.onopen = () => socket.send('ping');
+      socket.onmessage = ({ data }) => resolve(data);
+      socket.onerror = () => resolve('failed');
+    });
+    await fetch('/other');
+    const entries = performance.getEntriesByType('resource');
+    return { heard, echoed, protocols: [...new Set(entries.map((entry) => entry.nextHopProtocol))] };
+  })()`);
+  assert.deepEqual(seen, { heard: Array.from({ length: 10 }, () => 'event'), echoed: 'ping', protocols: ['h2'] });
 });
 
 test('requests that never end are bounded by source, and the one past the limit is refused', async (t) => {

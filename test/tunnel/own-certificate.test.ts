@@ -1,16 +1,32 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { copyFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:https';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type TLSSocket, connect } from 'node:tls';
+import { promisify } from 'node:util';
+import { Agent, request } from 'undici';
 import { type ExposeOptions, identityFromPrivateKey } from '../../src/tunnel/index.js';
 import { freshWallet } from '../support/by-hand.js';
+import { certificateFiles } from '../support/certificates.js';
 import { type TestDns, startDns } from '../support/dns.js';
 import { type TestCa, startPebble } from '../support/pebble.js';
 import { type TestRelay, relayFor } from '../support/relay.js';
-import { get, openTunnel, startHttpService, startTunnel, statusWhere, temporaryDirectory } from '../support/tunnel.js';
+import { requireTool } from '../support/tools.js';
+import {
+  get,
+  listening,
+  openTunnel,
+  startHttpService,
+  startTunnel,
+  statusWhere,
+  temporaryDirectory,
+} from '../support/tunnel.js';
+import { until } from '../support/until.js';
 
 interface Place {
   relay: TestRelay;
@@ -188,4 +204,135 @@ test('once a challenge is over nobody gets its certificate', async (t) => {
   });
   const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException];
   assert.equal(error.code, 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL');
+});
+
+/** A CA that says when to renew (RFC 9773), as Pebble of Debian does not: its directory, with one address more. */
+async function withRenewalInfo(t: TestContext, ca: TestCa, windowOf: (asked: string[]) => [number, number]) {
+  const asked: string[] = [];
+  const dispatcher = new Agent({ connect: { ca: ca.apiCa } });
+  t.after(() => dispatcher.close());
+  const server = createServer({ cert: ca.apiCa, key: readFileSync(ca.apiKeyFile) }, (incoming, response) => {
+    const answer = async () => {
+      if (incoming.url === '/dir') {
+        const { body } = await request(ca.directory, { dispatcher });
+        return { ...((await body.json()) as object), renewalInfo: `https://localhost:${port}/ari` };
+      }
+      asked.push(incoming.url!.slice('/ari/'.length));
+      const [start, end] = windowOf(asked).map((ms) => new Date(Date.now() + ms).toISOString());
+      return { suggestedWindow: { start, end } };
+    };
+    answer().then(
+      (body) => response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(body)),
+      () => response.writeHead(500).end(),
+    );
+  });
+  const { port } = await listening(t, server, 0);
+  return { asked, directory: `https://localhost:${port}/dir` };
+}
+
+test('a certificate is renewed when the CA suggests it, and visitors get the new one', async (t) => {
+  const { relay, ca, options } = await setUp(t);
+  const hourMs = 3_600_000;
+  const { asked, directory } = await withRenewalInfo(t, ca, ({ length }) =>
+    length === 1 ? [-2 * hourMs, -hourMs] : [hourMs, 2 * hourMs],
+  );
+  const acme = { directory, ca: ca.apiCa, times: { leastRenewalMs: 0 } };
+  const { hostname } = await openTunnel(t, relay, await greeting(t), { ...(await options('shop.example.test')), acme });
+  const serials = new Set<string>();
+  await until(async () => {
+    const socket = await visitWith(relay, hostname, ca.root, ['http/1.1']);
+    serials.add(socket.getPeerX509Certificate()!.serialNumber);
+    socket.destroy();
+    return asked.length === 2 && serials.size > 0;
+  });
+  const socket = await visitWith(relay, hostname, ca.root, ['http/1.1']);
+  const { serialNumber, raw } = socket.getPeerX509Certificate()!;
+  socket.destroy();
+  // What openssl calls it: the CA's key, and the serial number.
+  const { stdout } = await promisify(execFile)(await requireTool('openssl'), [
+    'x509',
+    '-in',
+    await written(t, raw),
+    '-inform',
+    'DER',
+    '-noout',
+    '-ext',
+    'authorityKeyIdentifier',
+  ]);
+  const keyId = Buffer.from(/((?:[0-9A-F]{2}:)+[0-9A-F]{2})/.exec(stdout)![1]!.replaceAll(':', ''), 'hex');
+  const serial = Buffer.from(serialNumber, 'hex');
+  const integer = serial[0]! >= 0x80 ? Buffer.concat([Buffer.alloc(1), serial]) : serial;
+  assert.equal(asked[1], `${keyId.toString('base64url')}.${integer.toString('base64url')}`);
+  assert.notEqual(asked[0], asked[1]);
+});
+
+async function written(t: TestContext, bytes: Buffer): Promise<string> {
+  const path = join(temporaryDirectory(t), 'certificate.der');
+  await writeFile(path, bytes);
+  return path;
+}
+
+test('a CA that always suggests to renew is not asked for one certificate after the other', async (t) => {
+  const { relay, ca, options } = await setUp(t);
+  const { asked, directory } = await withRenewalInfo(t, ca, () => [-2_000, -1_000]);
+  const acme = { directory, ca: ca.apiCa };
+  const { statuses } = await openTunnel(t, relay, await greeting(t), { ...(await options('shop.example.test')), acme });
+  await until(() => asked.length === 1);
+  const orders = () => statuses.filter(({ message }) => message.startsWith('ordering')).length;
+  assert.equal(orders(), 1);
+});
+
+test('a certificate of files is served, and a new pair of files is taken over', async (t) => {
+  const relay = await relayFor(t, { ownCertificates: true });
+  const [first, second] = [
+    await certificateFiles('files.portal.localhost'),
+    await certificateFiles('files.portal.localhost'),
+  ];
+  for (const { remove } of [first, second]) t.after(remove);
+  const paths = { cert: first.certFile, key: first.keyFile };
+  const { hostname } = await openTunnel(t, relay, await greeting(t), { name: 'files', ownCertificate: paths });
+  assert.equal((await get({ ...relay, ca: first.certPem }, hostname)).status, 200);
+  await copyFile(second.certFile, first.certFile);
+  await copyFile(second.keyFile, first.keyFile);
+  const isTaken = async () => await get({ ...relay, ca: second.certPem }, hostname).catch(() => undefined);
+  assert.equal((await until(isTaken)).status, 200);
+});
+
+test('files that cannot be used are refused at the start, and a certificate of another name is told', async (t) => {
+  const relay = await relayFor(t, { ownCertificates: true });
+  const other = await certificateFiles('other.portal.localhost');
+  t.after(other.remove);
+  const mine = await certificateFiles('mine.portal.localhost');
+  t.after(mine.remove);
+  const start = async (cert: string, key: string) => {
+    const { tunnel } = startTunnel(t, relay, await greeting(t), { name: 'mine', ownCertificate: { cert, key } });
+    return tunnel;
+  };
+  for (const [cert, key, fault] of [
+    ['/nowhere.pem', mine.keyFile, /^\/nowhere.pem: ENOENT$/],
+    [mine.certFile, other.keyFile, /the key file does not fit the first certificate/],
+    [mine.keyFile, mine.keyFile, /holds no PEM certificate/],
+  ] as const)
+    await assert.rejects((await start(cert, key)).ready(), { name: 'UsageError', message: fault });
+  const told = await statusWhere(await start(other.certFile, other.keyFile), ({ state }) => state === 'certificate');
+  assert.match(told.message, /is not for mine.portal.localhost; visitors cannot be served/);
+});
+
+test('options that contradict each other are refused in one line', async (t) => {
+  const relay = await relayFor(t);
+  for (const [options, fault] of [
+    [{ domain: 'shop.example.com', name: 'shop' }, /a name or a domain, not both/],
+    [{ domain: 'shop' }, /not a domain: "shop"/],
+    [{ domain: '192.0.2.1' }, /not a domain/],
+    [{ domain: 'ä.example.com' }, /not a domain/],
+    [{ domain: 'shop.example.com', ownCertificate: false }, /needs a certificate of its own/],
+    [{ domain: 'shop.example.com', group: 'web' }, /cannot order one certificate together/],
+    [{ acme: { email: 'a@example.com' } }, /no certificate is ordered/],
+    [{ ownCertificate: true, acme: { directory: 'http://ca.example' } }, /not the https URL/],
+    [{ ownCertificate: true, acme: { email: 'a@b.c?to=x' } }, /not an email address/],
+    [{ ownCertificate: true, target: undefined, tcp: 22 }, /for an HTTPS target/],
+  ] as [Partial<ExposeOptions>, RegExp][]) {
+    const { tunnel } = startTunnel(t, relay, 3000, options);
+    await assert.rejects(tunnel.ready(), { name: 'UsageError', message: fault });
+  }
 });

@@ -19,6 +19,8 @@ export const acmeTimes = {
   /** First wait after a failed order; it doubles. CAs allow few failures an hour (Let's Encrypt: five). */
   firstRetryMs: 120_000,
   longestRetryMs: 3_600_000,
+  /** From one order to the next at least, whatever the CA suggests. */
+  leastRenewalMs: 3_600_000,
   /** Longest time between two looks whether the certificate is to be renewed. */
   checkIntervalMs: 6 * 3_600_000,
 };
@@ -34,13 +36,13 @@ export interface AcmeOptions {
   ca?: string | Buffer | undefined;
   /** Key id and HMAC key (base64url), for CAs that ask for an external account. */
   externalAccount?: ExternalAccount | undefined;
+  times?: Partial<AcmeTimes> | undefined;
 }
 
 export interface AcmeCertificatesOptions extends AcmeOptions {
   /** Where keys and certificates are kept. */
   folder: string;
   proxy?: string | URL | false | undefined;
-  times?: Partial<AcmeTimes> | undefined;
 }
 
 /** @throws UsageError */
@@ -69,6 +71,7 @@ class AcmeCertificate extends OwnCertificate {
   readonly #random = Math.random();
   #window: RenewalWindow | undefined;
   #askAgainAt = 0;
+  #orderedAt = -Infinity;
 
   constructor(
     private readonly hostname: string,
@@ -144,7 +147,10 @@ class AcmeCertificate extends OwnCertificate {
         // The time by the lifetime, or the window told before, counts.
       }
     }
-    return renewalTime(leaf, this.#window, this.#random);
+    return Math.max(
+      renewalTime(leaf, this.#window, this.#random),
+      this.#orderedAt + this.ordering.times.leastRenewalMs,
+    );
   }
 
   async #order(signal: AbortSignal): Promise<void> {
@@ -167,6 +173,7 @@ class AcmeCertificate extends OwnCertificate {
     });
     this.#window = undefined;
     this.#askAgainAt = 0;
+    this.#orderedAt = Date.now();
     this.change(credentials);
     const until = new Date(credentials.leaf.validTo).toISOString().slice(0, 10);
     this.emit('status', { message: `${hostname} has a certificate of its own, until ${until}` });
