@@ -12,8 +12,8 @@ import {
   type SettingKey,
   type SettingKind,
   exposeSettings,
-  toExposeOptions,
 } from './settings.js';
+import { toExposeOptions } from './to-expose-options.js';
 
 const maxConfigBytes = 1_048_576;
 /** Most services in one process: each takes a few connections to each of its relays. */

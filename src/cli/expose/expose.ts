@@ -8,7 +8,7 @@ import { LiveStatus } from './live-status.js';
 import type { ServicesOptions } from './expose-services.js';
 import { flagName, readCommandLine, settingsHelp } from './command-line.js';
 import { inForce } from './defaults.js';
-import { toExposeOptions } from './settings.js';
+import { toExposeOptions } from './to-expose-options.js';
 
 const help = `Usage: portal expose [TARGET] [--tcp TARGET] [--udp TARGET] [--relay URL] [options]
        portal expose --config FILE [--json]
