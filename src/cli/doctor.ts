@@ -1,8 +1,9 @@
-import { lookup } from 'node:dns/promises';
+import { lookup, resolveTxt } from 'node:dns/promises';
 import { existsSync } from 'node:fs';
 import { printable } from '../sdk/calls/answers.js';
 import { UsageError } from '../sdk/calls/errors.js';
 import { parseRelayUrl } from '../sdk/calls/relay-url.js';
+import { checkDomain } from '../sdk/identity/name.js';
 import { defaultIdentityFile, loadIdentityFile } from '../sdk/identity/identity-file.js';
 import { proxyFor } from '../sdk/transport/http-proxy.js';
 import { RelayTransport } from '../sdk/transport/relay-transport.js';
@@ -17,7 +18,7 @@ import { readCertificates } from './support/files.js';
 const help = `Usage: portal doctor [TARGET] [--relay URL] [options of portal expose]
 
 Looks for what keeps portal expose from working, without changing anything: settings, identity, the service, and for
-each relay DNS, proxy, certificate, clock, and whether it is a relay at all. --json prints a line of JSON for each finding.
+each relay DNS, proxy, certificate, clock, and whether it is a relay at all; with --domain also its records. --json prints a line of JSON for each finding.
 
 Exit code: 0 when nothing is wrong, 1 when something is, 2 for wrong usage.
 `;
@@ -61,6 +62,7 @@ export async function doctorCommand(argv: string[], env: NodeJS.ProcessEnv = pro
     await lookAtIdentity(given, tell);
     lookAtLimits(tell);
     if (given.target !== undefined) await lookAtService(given.target, tell);
+    if (given.domain !== undefined) await lookAtDomain(checkDomain(given.domain), given, tell);
     for (const relay of given.relays ?? []) await lookAtRelay(parseRelayUrl(relay), given, tell);
     return findings.some(({ level }) => level === 'problem') ? 1 : 0;
   } catch (error) {
@@ -102,6 +104,31 @@ async function lookAtService(given: string | number, tell: Tell): Promise<void> 
   }
 }
 
+/** Whether it leads to a relay, and names the identity. */
+async function lookAtDomain(domain: string, given: GivenSettings, tell: Tell): Promise<void> {
+  const relays = (given.relays ?? []).map((relay) => parseRelayUrl(relay).hostname);
+  const [leads, ofRelays] = [await addressesOf([domain]), await addressesOf(relays)];
+  const cname = `set a CNAME record of ${domain} to ${relays[0] ?? 'the relay'}`;
+  if (leads.length === 0) tell('problem', domain, `has no address in DNS: ${cname}`);
+  else if (!leads.some((address) => ofRelays.includes(address)))
+    tell('problem', domain, `leads to ${leads.join(', ')}, which is none of the relays: ${cname}`);
+  else tell('ok', domain, `leads to ${leads.join(', ')}`);
+  const file = given.identity ?? defaultIdentityFile();
+  // A missing identity is no problem, but has no address yet.
+  if (!existsSync(file)) return tell('warning', domain, 'its TXT record must name the identity, which is not made yet');
+  const { address } = await loadIdentityFile(file);
+  const [record, value] = [`_portal.${domain}`, `portal-identity=${address}`];
+  const texts = await resolveTxt(record).catch(() => []);
+  if (texts.some((chunks) => chunks.join('').trim().toLowerCase() === value.toLowerCase()))
+    tell('ok', domain, `${record} names the identity`);
+  else tell('problem', domain, `does not name the identity: set the TXT record ${record} to ${value}`);
+}
+
+async function addressesOf(hostnames: string[]): Promise<string[]> {
+  const found = await Promise.all(hostnames.map(async (name) => await lookup(name, { all: true }).catch(() => [])));
+  return found.flat().map(({ address }) => address);
+}
+
 async function lookAtRelay(relay: URL, given: GivenSettings, tell: Tell): Promise<void> {
   const about = relay.host;
   const proxy = proxyFor(relay, undefined);
@@ -125,6 +152,8 @@ async function lookAtRelay(relay: URL, given: GivenSettings, tell: Tell): Promis
       return;
     }
     tell('ok', about, `is a relay, version ${domain.version}`);
+    if (given.domain !== undefined && !domain.features.includes('domains'))
+      tell('problem', about, 'takes no domains: its operator has them off');
     if (!proxy) await resolves(`doctor-check.${domain.rootHost}`, `*.${domain.rootHost}`, tell);
   } catch (error) {
     tell('problem', about, `${(error as Error).message}${adviceFor(error as Error)}`);
@@ -172,12 +201,13 @@ function lookAtClock(date: string | null, about: string, tell: Tell): void {
 }
 
 /** @returns undefined for what no relay answers */
-function domainOf(text: string): { version: string; rootHost: string } | undefined {
+function domainOf(text: string): { version: string; rootHost: string; features: unknown[] } | undefined {
   try {
     const { data } = JSON.parse(text) as { data?: Record<string, unknown> };
-    const { release_version: version, root_host: rootHost } = data ?? {};
+    const { release_version: version, root_host: rootHost, features = [] } = data ?? {};
     if (typeof rootHost !== 'string' || !/^[a-z0-9.-]{1,253}$/i.test(rootHost)) return undefined;
-    return { version: typeof version === 'string' ? printable(version, 40) : 'unknown', rootHost };
+    if (!Array.isArray(features)) return undefined;
+    return { features, version: typeof version === 'string' ? printable(version, 40) : 'unknown', rootHost };
   } catch {
     return undefined;
   }

@@ -6,6 +6,9 @@ export { identityFromPrivateKey, type Identity } from '../sdk/identity/identity.
 export type { RelayTimes } from './options/relay-times.js';
 export { expose, type Tunnel } from './expose.js';
 export { checkExposeOptions, type ExposeOptions, type RelayChoice } from './options/expose-options.js';
+export type { AcmeOptions, AcmeTimes } from './certificates/acme/acme-certificates.js';
+export type { ExternalAccount } from './certificates/acme/acme-client.js';
+export type { CertificateFilePaths } from './certificates/certificate-files.js';
 export type { InspectOptions } from './inspect/inspected-service.js';
 export type { AccessOptions, OidcOptions, WebhookRule } from './options/access-options.js';
 export type { WebOptions } from './options/web-service.js';

@@ -3,7 +3,9 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { type TestContext, test } from 'node:test';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { loadIdentityFile } from '../../src/sdk/identity/identity-file.js';
 import { certificateFiles } from '../support/certificates.js';
 import { freePort, sharedRelay } from '../support/relay.js';
 import { listening, startHttpService, temporaryDirectory } from '../support/tunnel.js';
@@ -98,6 +100,18 @@ test('a service that is down, and an identity that others can read, are problems
     problems(found).join('\n'),
     /identity: [^]*service: localhost:\d+ cannot be reached \(ECONNREFUSED\): start it/,
   );
+});
+
+test('a domain that does not lead to the relay, or does not name the identity, is told, with the records to set', async (t) => {
+  const identity = join(temporaryDirectory(t), 'identity.json');
+  const { address } = await loadIdentityFile(identity);
+  const args = ['--relay', relay.url, '--ca', relay.caFile, '--identity', identity];
+  const found = problems(await doctor(t, [...args, '--domain', 'shop.example.invalid']));
+  assert.deepEqual(found, [
+    'shop.example.invalid: has no address in DNS: set a CNAME record of shop.example.invalid to portal.localhost',
+    `shop.example.invalid: does not name the identity: set the TXT record _portal.shop.example.invalid to portal-identity=${address}`,
+    `${new URL(relay.url).host}: takes no domains: its operator has them off`,
+  ]);
 });
 
 test('wrong usage exits with 2', async (t) => {

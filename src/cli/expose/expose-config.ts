@@ -39,7 +39,8 @@ export function readExposeConfig(path: string): Map<string, ExposeOptions> {
       throw new UsageError(`services.${key}: is not a table`);
     try {
       const fields = { ...defaults, ...readFields(value as Record<string, unknown>, 'service') };
-      const options = asOptions({ name: key, ...fields }, dirname(resolve(path)));
+      const named = fields.domain === undefined ? { name: key, ...fields } : fields;
+      const options = asOptions(named, dirname(resolve(path)));
       checkExposeOptions(options);
       read.set(key, options);
     } catch (error) {
@@ -59,7 +60,7 @@ export function readDefaults(path: string): GivenSettings | undefined {
   if (!existsSync(path)) return undefined;
   try {
     const fields = readFields(readToml(path), 'anywhere');
-    for (const key of ['ca', 'identity'] as const)
+    for (const key of ['ca', 'identity', 'acme_ca', 'acme_eab_key'] as const)
       if (fields[key] !== undefined) fields[key] = pathFrom(dirname(resolve(path)), fields[key]);
     return fields;
   } catch (error) {
@@ -148,7 +149,7 @@ function pathFrom(directory: string, path: string): string {
 function refuseTwins(services: Map<string, ExposeOptions>): void {
   const seen = new Map<string, { key: string; options: ExposeOptions }[]>();
   for (const [key, options] of services) {
-    const name = (options.name as string).toLowerCase();
+    const name = (options.domain ?? options.name ?? '').toLowerCase();
     const others = seen.get(name) ?? [];
     for (const other of others) {
       if (options.group !== undefined && options.group === other.options.group) continue;

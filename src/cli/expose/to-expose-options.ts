@@ -35,6 +35,9 @@ export function toExposeOptions(given: GivenSettings, { nameOf, pathOf }: ReadCo
     maxRelays: given.max_relays,
     allowPrivate: given.allow_private,
     name: given.name,
+    domain: given.domain,
+    ownCertificate: ownCertificate(given, { nameOf, pathOf }),
+    acme: acmeOptions(given, { nameOf, pathOf }),
     identityFile: given.identity === undefined ? undefined : pathOf(given.identity),
     ca: given.ca === undefined ? undefined : readCertificates(pathOf(given.ca), nameOf('ca')),
     carrier: given.carrier as ExposeOptions['carrier'],
@@ -66,6 +69,32 @@ export function toExposeOptions(given: GivenSettings, { nameOf, pathOf }: ReadCo
     probe: given.probe,
     banMitm: given.ban_mitm,
   };
+}
+
+/** @throws UsageError when only one of the two files is given */
+function ownCertificate(given: GivenSettings, { nameOf, pathOf }: ReadContext): ExposeOptions['ownCertificate'] {
+  const { certificate: cert, certificate_key: key } = given;
+  if (cert === undefined && key === undefined) return given.own_certificate;
+  if (cert === undefined || key === undefined)
+    throw new UsageError(`${nameOf('certificate')} and ${nameOf('certificate_key')} are given together`);
+  return { cert: pathOf(cert), key: pathOf(key) };
+}
+
+/** @throws UsageError when only a part of the external account is given, or a file cannot be read */
+function acmeOptions(given: GivenSettings, { nameOf, pathOf }: ReadContext): ExposeOptions['acme'] {
+  const { acme_eab_kid: kid, acme_eab_key: key } = given;
+  if ((kid === undefined) !== (key === undefined))
+    throw new UsageError(`${nameOf('acme_eab_kid')} and ${nameOf('acme_eab_key')} are given together`);
+  const options = withoutUndefined({
+    directory: given.acme_directory,
+    email: given.acme_email,
+    ca: given.acme_ca === undefined ? undefined : readCertificates(pathOf(given.acme_ca), nameOf('acme_ca')),
+    externalAccount:
+      kid === undefined || key === undefined
+        ? undefined
+        : { kid, hmacKey: readText(pathOf(key), nameOf('acme_eab_key')).trim() },
+  });
+  return Object.keys(options).length === 0 ? undefined : options;
 }
 
 /** @throws UsageError when only a part is given, or the file cannot be read */

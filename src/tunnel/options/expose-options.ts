@@ -191,17 +191,11 @@ function ownCertificates(options: ExposeOptions): OwnCertificates | undefined {
   const { ownCertificate = domain !== undefined } = options;
   if (ownCertificate === false) {
     if (domain !== undefined) throw new UsageError('a domain needs a certificate of its own');
-    if (acme !== undefined)
-      throw new UsageError('no certificate is ordered: a domain, or a certificate of its own, needs one');
     return undefined;
   }
   if (target === undefined)
     throw new UsageError('a certificate and a domain are for an HTTPS target, and none is given');
-  if (ownCertificate !== true) {
-    if (acme !== undefined)
-      throw new UsageError('a certificate of files is not ordered: leave out the files or the CA');
-    return new CertificateFiles(ownCertificate);
-  }
+  if (ownCertificate !== true) return new CertificateFiles(ownCertificate);
   if (group !== undefined)
     throw new UsageError('tunnels of a group cannot order one certificate together: give it to each of them as files');
   const folder = certificateFolder ?? join(configDirectory(process.env), 'certificates');

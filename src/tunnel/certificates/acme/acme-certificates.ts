@@ -1,5 +1,6 @@
 import { createHash, createPrivateKey } from 'node:crypto';
 import { join } from 'node:path';
+import { printable } from '../../../sdk/calls/answers.js';
 import { systemCode, UsageError } from '../../../sdk/calls/errors.js';
 import { readPrivateFile, writePrivateFile } from '../../../sdk/identity/private-file.js';
 import { sleep } from '../../../sdk/lease/sleep.js';
@@ -157,8 +158,9 @@ class AcmeCertificate extends OwnCertificate {
     const { hostname, ordering } = this;
     const client = await ordering.client();
     const terms = await client.terms(signal);
-    const accepting = terms === undefined ? '' : `, accepting ${terms}`;
+    const accepting = terms === undefined ? '' : `, accepting ${printable(terms, 200)}`;
     this.emit('status', { message: `ordering a certificate for ${hostname} from ${ordering.ca}${accepting}` });
+    const account = printable(await client.account(signal), 200);
     const { keyPem, csr } = await certificateRequest(hostname);
     const replaces = this.#window && this.current ? renewalId(this.current.leaf) : undefined;
     const prove = async (keyAuthorization: string) => {
@@ -176,7 +178,9 @@ class AcmeCertificate extends OwnCertificate {
     this.#orderedAt = Date.now();
     this.change(credentials);
     const until = new Date(credentials.leaf.validTo).toISOString().slice(0, 10);
-    this.emit('status', { message: `${hostname} has a certificate of its own, until ${until}` });
+    this.emit('status', {
+      message: `${hostname} has a certificate of its own, until ${until}, from the account ${account}`,
+    });
   }
 }
 

@@ -151,6 +151,14 @@ export class AcmeClient {
     return (await this.#directoryOf(signal)).meta?.termsOfService;
   }
 
+  /** The account's URL, opened when there is none yet. */
+  async account(signal: AbortSignal): Promise<string> {
+    return await (this.#account ??= this.#openAccount(signal).catch((error: unknown) => {
+      this.#account = undefined;
+      throw error;
+    }));
+  }
+
   async #authorize(
     url: string,
     prove: (keyAuthorization: string) => Promise<() => void>,
@@ -191,11 +199,7 @@ export class AcmeClient {
 
   /** A signed POST; with `''` it reads (POST-as-GET). */
   async #post(url: string, payload: object | '', signal: AbortSignal): Promise<Answer> {
-    const account = await (this.#account ??= this.#openAccount(signal).catch((error: unknown) => {
-      this.#account = undefined;
-      throw error;
-    }));
-    return await this.#signed(url, payload, { kid: account }, signal);
+    return await this.#signed(url, payload, { kid: await this.account(signal) }, signal);
   }
 
   /** @returns the account's URL; a key that the CA knows already has one */
