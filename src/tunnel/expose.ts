@@ -122,7 +122,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     this.#set = set;
     this.#report(set, services);
     certificates?.on('status', ({ message, error }) => this.#status({ state: 'certificate', message, error }));
-    await certificates?.start();
+    await certificates?.start(signal);
     await services.https?.start?.({
       signal,
       secret: () => secretOf(identity),

@@ -285,6 +285,32 @@ test('a CA that always suggests to renew is not asked for one certificate after 
   assert.equal(orders(), 1);
 });
 
+test('a certificate is renewed though the relay that it was first ordered through has been left', async (t) => {
+  const dns = await startDns(t);
+  const settings = { domains: true, dnsServers: [dns.address] };
+  const [first, second] = [await relayFor(t, settings), await relayFor(t, settings)];
+  const ca = await startPebble(t, { dns, tlsPort: second.publicPort });
+  let isDue = false;
+  const hourMs = 3_600_000;
+  const { directory } = await withRenewalInfo(t, ca, () => (isDue ? [-2_000, -1_000] : [hourMs, 2 * hourMs]));
+  const wallet = freshWallet();
+  await dns.addTxt('_portal.shop.example.test', `portal-identity=${wallet.address}`);
+  const { tunnel, statuses } = startTunnel(t, first, await greeting(t), {
+    relay: [first.url, second.url],
+    ca: first.ca + second.ca,
+    domain: 'shop.example.test',
+    identity: identityFromPrivateKey(wallet.privateKey),
+    acme: { directory, ca: ca.apiCa, times: { leastRenewalMs: 0, firstRetryMs: 100, checkIntervalMs: 100 } },
+    certificateFolder: temporaryDirectory(t),
+  });
+  const got = () => statuses.filter(({ message }) => message.includes('has a certificate of its own')).length;
+  await until(() => got() === 1);
+  tunnel.setRelays({ relay: second.url });
+  await until(() => tunnel.places.length === 1);
+  isDue = true;
+  await until(() => got() > 1);
+});
+
 test('a certificate of files is served, and a new pair of files is taken over', async (t) => {
   const relay = await relayFor(t, { ownCertificates: true });
   const [first, second] = [

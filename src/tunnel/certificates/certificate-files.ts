@@ -78,7 +78,8 @@ export class CertificateFiles extends OwnCertificates {
   }
 
   /** @see OwnCertificates */
-  override async start(): Promise<void> {
+  override async start(signal: AbortSignal): Promise<void> {
+    await super.start(signal);
     await readCredentials(this.paths);
   }
 

@@ -27,7 +27,10 @@ export abstract class OwnCertificate extends EventEmitter<OwnCertificateEvents> 
     return undefined;
   }
 
-  /** The name is routed here now. Called at each registration. */
+  /**
+   * The name is routed here now. Called at each registration.
+   * @param signal of the tunnel: relays that it leaves do not matter
+   */
   abstract serve(signal: AbortSignal): void;
 
   protected change(credentials: Credentials): void {
@@ -39,6 +42,7 @@ export abstract class OwnCertificate extends EventEmitter<OwnCertificateEvents> 
 /** The own certificates of a tunnel: one for each name, which relays may share. */
 export abstract class OwnCertificates extends EventEmitter<Pick<OwnCertificateEvents, 'status'>> {
   readonly #byHostname = new Map<string, OwnCertificate>();
+  #signal: AbortSignal | undefined;
 
   /** The same object for the same hostname. */
   at(hostname: string): OwnCertificate {
@@ -51,8 +55,19 @@ export abstract class OwnCertificates extends EventEmitter<Pick<OwnCertificateEv
     return made;
   }
 
-  /** Called before anything else. @throws UsageError when certificates cannot be had at all */
-  async start(): Promise<void> {}
+  /**
+   * Called before anything else.
+   * @param signal aborted when the tunnel closes
+   * @throws UsageError when certificates cannot be had at all
+   */
+  async start(signal: AbortSignal): Promise<void> {
+    this.#signal = signal;
+  }
+
+  /** A name is routed to the tunnel now. */
+  serve(hostname: string): void {
+    if (this.#signal) this.at(hostname).serve(this.#signal);
+  }
 
   /** Ends what is still under way. */
   async close(): Promise<void> {}

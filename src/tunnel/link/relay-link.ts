@@ -246,7 +246,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     };
     if (own.current) whenThere();
     else own.once('changed', whenThere);
-    own.serve(this.#leave.signal);
+    this.#options.certificates?.serve(registration.hostname);
   }
 
   #ownCertificate({ hostname }: Registration): OwnCertificate | undefined {

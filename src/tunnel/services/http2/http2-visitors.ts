@@ -119,9 +119,14 @@ export class Http2Visitors {
     const closed = new Promise<void>((resolve) => visitor.once('close', resolve));
     if (visitor.destroyed) return outcome;
     this.#arriving = { source: source ?? '', agent };
-    // Its session begins within this call.
-    this.#server.emit('connection', visitor);
-    this.#arriving = undefined;
+    try {
+      // Its session begins within this call.
+      this.#server.emit('connection', visitor);
+    } catch (error) {
+      visitor.destroy(error as Error);
+    } finally {
+      this.#arriving = undefined;
+    }
     await closed;
     agent.destroy();
     await Promise.all(pipes);
