@@ -7,6 +7,7 @@ import { KernelEngine } from '../kernel/kernel-engine.js';
 import { Datagrams } from './datagrams/datagrams.js';
 import { QuicListener, type QuicListenerOptions } from './datagrams/quic-listener.js';
 import type { Foundation } from './foundation.js';
+import { OfflinePage } from './ingress/offline-page.js';
 import { PublicConnections } from './ingress/public-connections.js';
 import { PublicListener, type PublicListenerOptions } from './ingress/public-listener.js';
 import { Routing } from './ingress/routing.js';
@@ -91,7 +92,14 @@ export class DataPlane {
             this.connections,
           );
     this.publicListener = new PublicListener(
-      { apiHosts, routing: this.routing, toApi, onOutcome },
+      {
+        apiHosts,
+        routing: this.routing,
+        toApi,
+        onOutcome,
+        onOldTls: metrics?.oldTls,
+        offlinePage: config.offlinePage ? new OfflinePage(rootHost, () => certificates.current) : undefined,
+      },
       this.connections,
       forwarder,
     );

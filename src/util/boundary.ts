@@ -27,6 +27,7 @@ export const boundaryNames = [
   'traffic sample',
   'session keepalive',
   'discovery plan',
+  'offline page',
   'domain check',
   'own certificate',
   'certificate files',

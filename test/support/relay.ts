@@ -52,6 +52,7 @@ export async function startTestRelay(overrides: Partial<RelayConfig> = {}, parts
     dataPlane: process.env['TEST_DATA_PLANE'] === 'node' ? 'node' : 'kernel',
     dataWorkers: 2,
     digestSigning: false,
+    offlinePage: false,
     domains: false,
     ownCertificates: false,
     dnsServers: [],

@@ -38,6 +38,8 @@ export interface RelayConfig {
   proxyProtocolFrom: string[];
   /** Trusted proxies in front of the API, whose X-Forwarded-For counts. */
   trustedProxies: string[];
+  /** Whether visitors of names that nobody serves get a page. */
+  offlinePage: boolean;
   /** Whether identities can have domains of their own. */
   domains: boolean;
   /** Whether names under the root host can have certificates of the tunnels' own. */
@@ -106,6 +108,7 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
     apiHosts,
     proxyProtocolFrom: given.cidrs('proxyProtocolFrom'),
     trustedProxies: given.cidrs('trustedProxies'),
+    offlinePage: given.isOn('offlinePage'),
     domains: given.isOn('domains'),
     ownCertificates: given.isOn('ownCertificates'),
     dnsServers: readDnsServers(given),

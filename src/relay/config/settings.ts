@@ -81,6 +81,13 @@ export const relaySettings = {
     kind: 'number',
     help: 'port that leads plain HTTP requests to https, usually 80; none by default',
   },
+  offlinePage: {
+    flag: 'offline-page-enabled',
+    env: 'OFFLINE_PAGE_ENABLED',
+    kind: 'switch',
+    fallback: 'false',
+    help: 'show visitors a page where no service is connected under a name; the relay ends their TLS for that',
+  },
   minPort: {
     flag: 'min-port',
     env: 'MIN_PORT',

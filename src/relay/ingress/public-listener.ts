@@ -4,12 +4,14 @@ import { guard } from '../../util/boundary.js';
 import { ConcurrencyLimiter } from '../../util/concurrency-limiter.js';
 import { readClientHello, refuse } from './read-client-hello.js';
 import type { OutcomeObserver } from './connection-outcome.js';
+import type { OfflinePage } from './offline-page.js';
 import type { Routing } from './routing.js';
 import type { VisitorForwarder } from './visitor-forwarder.js';
 import { type PublicConnections, type Visitor, publicTcpOptions } from './public-connections.js';
 
 /** ALPN of the challenge `tls-alpn-01` (RFC 8737). */
 const acmeProtocol = 'acme-tls/1';
+const tls13 = 0x0304;
 /** Public connections whose ClientHello is still awaited, by source address and in all. */
 const maxHelloWaitsPerSource = 256;
 
@@ -23,6 +25,10 @@ export interface PublicListenerOptions {
    */
   toApi(socket: Socket, visitor: Visitor, hello: ClientHello, onReverseSession: () => void): void;
   onOutcome?: OutcomeObserver | undefined;
+  /** A visitor of a tenant speaks TLS 1.2 at most, which tunnels do not. */
+  onOldTls?: (() => void) | undefined;
+  /** Present when visitors of names that nobody serves get a page. */
+  offlinePage?: OfflinePage | undefined;
 }
 
 /** The public port: routes each TLS connection by the name in its ClientHello, and never answers a tenant's handshake. */
@@ -71,8 +77,9 @@ export class PublicListener {
     const lease = hostname === undefined ? undefined : this.options.routing.leaseAt(hostname);
     if (!lease) {
       this.options.onOutcome?.('unknown_name');
-      return refuse(socket, 'unrecognized_name');
+      return this.#dismiss(socket, visitor, hostname, 'unrecognized_name');
     }
+    if (!hello.supportedVersions.includes(tls13)) this.options.onOldTls?.();
     // Whoever passes this challenge gets a certificate for the name.
     if (!lease.ownCertificate && hello.alpn?.includes(acmeProtocol)) {
       this.options.onOutcome?.('acme_refused');
@@ -80,7 +87,16 @@ export class PublicListener {
     }
     const arrival = { socket, addresses: visitor.addresses, clientHello: hello.raw };
     const joined = await this.forwarder.forward(arrival, lease);
-    if (!joined && !socket.destroyed) refuse(socket, 'internal_error');
+    if (joined || socket.destroyed) return;
+    this.#dismiss(socket, visitor, lease.ownCertificate ? undefined : hostname, 'internal_error');
+  }
+
+  /** Nobody serves the name: a page says so, where there is one and the relay may speak for the name. */
+  #dismiss(socket: Socket, visitor: Visitor, hostname: string | undefined, alert: Parameters<typeof refuse>[1]): void {
+    const { offlinePage } = this.options;
+    const isShown =
+      hostname !== undefined && offlinePage?.covers(hostname) && offlinePage.serve(socket, visitor.source);
+    if (!isShown) refuse(socket, alert);
   }
 
   /** Reads the ClientHello, unless too many are awaited already. */

@@ -42,6 +42,11 @@ export class RelayMetrics {
     labelNames: ['outcome'],
     registers: [this.registry],
   });
+  readonly #oldTls = new Counter({
+    name: 'portal_visitors_without_tls13_total',
+    help: 'Connections to leases whose ClientHello does not offer TLS 1.3: tunnels refuse these.',
+    registers: [this.registry],
+  });
   readonly #signatures = new Counter({
     name: 'portal_signatures_total',
     help: 'Signatures asked for by mode and result: ok, or the code of the error.',
@@ -75,6 +80,7 @@ export class RelayMetrics {
   });
 
   readonly connection = (outcome: ConnectionOutcome): void => this.#connections.inc({ outcome });
+  readonly oldTls = (): void => this.#oldTls.inc();
   readonly signature = (mode: 'transcript' | 'digest', result: ApiResult): void =>
     this.#signatures.inc({ mode, result });
   readonly answer = (operation: OperationId | undefined, result: ApiResult): void =>
