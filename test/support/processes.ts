@@ -12,12 +12,15 @@ const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 export interface Launch {
   /** Put before the script: options of Node. */
   nodeOptions?: string[];
+  /** Added to the environment. */
+  env?: Record<string, string>;
 }
 
 /** `portal COMMAND` as a process of its own, killed with the test at the latest. */
 export function startPortal(t: TestContext, args: string[], launch: Launch = {}): ChildProcess {
   const child = spawn(process.execPath, [...(launch.nodeOptions ?? []), main, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...launch.env },
   });
   child.stderr?.resume();
   t.after(() => kill(child, 'SIGKILL'));

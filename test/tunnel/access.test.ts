@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { hashSync } from 'bcryptjs';
 import { Wallet } from 'ethers';
@@ -10,6 +13,10 @@ import Provider from 'oidc-provider';
 import { type ClientOptions, WebSocket } from 'ws';
 import { type ExposeOptions, identityFromPrivateKey, UsageError } from '../../src/tunnel/index.js';
 import { freshWallet } from '../support/by-hand.js';
+import { certificateFiles } from '../support/certificates.js';
+import { startResolvingProxy } from '../support/http-proxies.js';
+import { startPortal } from '../support/processes.js';
+import { printed } from '../support/programs.js';
 import { sharedRelay } from '../support/relay.js';
 import { startBrowser } from '../support/trusting-browser.js';
 import {
@@ -19,6 +26,7 @@ import {
   send,
   startHttpService,
   startTunnel,
+  temporaryDirectory,
   visitorOptions,
   type VisitorAnswer,
   visitTls,
@@ -329,6 +337,40 @@ test('while the OpenID provider is down, sign-in says so, and works once it is u
   const { ask } = await guarded(t, { oidc: { issuer: 'http://127.0.0.1:9', clientId: 'x', emails: ['*'] } });
   assert.equal((await ask('/.portal/oidc')).status, 502);
   assert.equal((await ask('/', page)).status, 303);
+});
+
+test('an OpenID provider is reached through the proxy of the environment', async (t) => {
+  const certificate = await certificateFiles('provider.test');
+  t.after(() => certificate.remove());
+  const asked: string[] = [];
+  const keys = { cert: certificate.certPem, key: readFileSync(certificate.keyFile) };
+  const server = createHttpsServer(keys, (request, response) => {
+    asked.push(`${request.headers.host}${request.url}`);
+    const at = (path: string) => `https://${request.headers.host}${path}`;
+    response.setHeader('Content-Type', 'application/json').end(
+      JSON.stringify({
+        issuer: at(''),
+        authorization_endpoint: at('/authorize'),
+        token_endpoint: at('/token'),
+        jwks_uri: at('/keys'),
+        response_types_supported: ['code'],
+        subject_types_supported: ['public'],
+        id_token_signing_alg_values_supported: ['RS256'],
+      }),
+    );
+  });
+  const { port } = await listening(t, server, 0);
+  const proxy = await startResolvingProxy(t);
+  const service = await startHttpService(t, (_request, response) => response.end('in'));
+  const issuer = `https://provider.test:${port}`;
+  const options = ['--oidc', issuer, '--oidc-client', 'tunnel', '--oidc-email', '*', '--name', 'proxied'];
+  const at = ['--relay', relay.url, '--ca', relay.caFile, '--identity', join(temporaryDirectory(t), 'identity.json')];
+  const env = { HTTPS_PROXY: `http://127.0.0.1:${proxy.port}`, NODE_EXTRA_CA_CERTS: certificate.certFile };
+  await printed(startPortal(t, ['expose', String(service.port), ...options, ...at], { env }), /^https:/m);
+  const { status, headers } = await get(relay, `proxied.${relay.rootHost}`, '/.portal/oidc');
+  assert.equal(status, 303);
+  assert.ok(String(headers.location).startsWith(`${issuer}/authorize?`), headers.location);
+  assert.deepEqual(asked, [`provider.test:${port}/.well-known/openid-configuration`]);
 });
 
 const secret = "It's a Secret to Everybody";

@@ -21,10 +21,20 @@ export interface AccessOptions {
   webhooks?: WebhookRule[] | undefined;
 }
 
-/** @returns undefined when everybody may come in. @throws UsageError */
-export function accessGate({ basicAuth, oidc, wallets, webhooks }: AccessOptions): Gate | undefined {
+/**
+ * @param proxy of calls to an OpenID provider, as `ExposeOptions` has it
+ * @returns undefined when everybody may come in
+ * @throws UsageError
+ */
+export function accessGate({
+  basicAuth,
+  oidc,
+  wallets,
+  webhooks,
+  proxy,
+}: AccessOptions & { proxy?: string | URL | false | undefined }): Gate | undefined {
   const methods: LoginMethod[] = [];
-  if (oidc !== undefined) methods.push(new OidcLogin(oidc));
+  if (oidc !== undefined) methods.push(new OidcLogin(oidc, proxy));
   if (wallets !== undefined) {
     if (wallets.length === 0) throw new UsageError('no wallet may come in: give at least one');
     methods.push(new WalletLogin(wallets));

@@ -64,7 +64,10 @@ export function needsHttp({ http, hostHeader, routes = [], ...access }: WebOptio
  * What serves the public HTTPS name.
  * @throws UsageError when a target is invalid, or the options contradict each other
  */
-export function webService(options: WebOptions, given: string | number): LocalService {
+export function webService(
+  options: WebOptions & { proxy?: string | URL | false | undefined },
+  given: string | number,
+): LocalService {
   const { http, hostHeader, stripPrefix, proxyProtocol } = options;
   const target = parseTarget(given);
   if (http === false && (needsHttp(options) || speaksHttp(target)))

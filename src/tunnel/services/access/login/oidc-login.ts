@@ -1,5 +1,6 @@
 import * as oidc from 'openid-client';
 import { UsageError } from '../../../../sdk/calls/errors.js';
+import { RelayTransport } from '../../../../sdk/transport/relay-transport.js';
 import type { Verdict } from '../../http/gate.js';
 import { pageAnswer, plainAnswer } from '../../http/local-answer.js';
 import { field } from '../../http/message/fields.js';
@@ -30,10 +31,15 @@ export class OidcLogin implements LoginMethod {
   readonly html = '<p><a href="oidcQUERY">Sign in with your account</a></p>';
   readonly rules: string;
   readonly #issuer: URL;
+  readonly #transport: RelayTransport;
   #provider: Promise<oidc.Configuration> | undefined;
 
   /** @throws UsageError */
-  constructor(private readonly options: OidcOptions) {
+  constructor(
+    private readonly options: OidcOptions,
+    proxy?: string | URL | false,
+  ) {
+    this.#transport = new RelayTransport({ proxy });
     const { issuer, clientId, emails = [], groups = [] } = options;
     if (!URL.canParse(issuer)) throw new UsageError(`the issuer ${JSON.stringify(issuer)} is not a URL`);
     this.#issuer = new URL(issuer);
@@ -114,6 +120,8 @@ export class OidcLogin implements LoginMethod {
     const { clientId, clientSecret } = this.options;
     this.#provider ??= oidc.discovery(this.#issuer, clientId, clientSecret, undefined, {
       timeout: providerTimeoutSeconds,
+      // Through the proxy that the tunnel uses.
+      ...(this.#issuer.protocol === 'https:' && { [oidc.customFetch]: this.#transport.fetch as oidc.CustomFetch }),
       // The issuer was checked: plain HTTP is for loopback only.
       execute: this.#issuer.protocol === 'http:' ? [oidc.allowInsecureRequests] : [],
     });
