@@ -33,7 +33,7 @@ const streamWindowBytes = 262_144;
 const connectionWindowBytes = 4 * streamWindowBytes;
 const maxFields = 1_000;
 /** Idle connections to the forwarder that are kept for the next request. */
-const maxFreePipes = 8;
+const maxFreePipes = 16;
 
 const { NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_REFUSED_STREAM } = constants;
 
