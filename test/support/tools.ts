@@ -24,6 +24,10 @@ const debianPackages = {
   'ssh-keygen': 'openssh-client',
   sshd: 'openssh-server',
   tinyproxy: 'tinyproxy-bin',
+  'django-admin': 'python3-django',
+  flask: 'python3-flask',
+  'docker-registry': 'docker-registry',
+  skopeo: 'skopeo',
 } as const;
 
 export type ToolName = keyof typeof debianPackages;
