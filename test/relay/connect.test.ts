@@ -195,6 +195,7 @@ test('the tunnel status is shown to its own lease only', async () => {
     hostname: lease.hostname,
     registered: true,
     service_alive: false,
+    own_certificate: false,
   });
   assert.equal((await ask(lease.hostname, other.token)).body.error.code, 'unauthorized');
   assert.equal((await ask(lease.hostname)).body.error.code, 'unauthorized');

@@ -236,6 +236,19 @@ test('a request that the visitor resets ends at the service, and one that the se
   assert.equal(String((await ask(session, { ':path': '/fine' })).body), 'fine');
 });
 
+test('a request whose response ends before it has is let go at the service', async (t) => {
+  let isClosed = false;
+  const { visit } = await serve(t, (request, response) => {
+    request.once('close', () => (isClosed = true));
+    response.end('enough');
+  });
+  const stream = (await visit()).request({ ':method': 'POST' });
+  stream.write('a part');
+  assert.equal(String((await once(stream, 'data'))[0]), 'enough');
+  stream.close();
+  await until(() => isClosed, { deadlineMs: 10_000 });
+});
+
 test('100 (Continue) and early hints are passed on', async (t) => {
   const server = createServer((_request, response) => {
     response.writeEarlyHints({ link: '</a.css>; rel=preload' });

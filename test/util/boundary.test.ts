@@ -52,15 +52,18 @@ const elsewhere: BoundaryName[] = [
   'browser connection',
   'browser memory check',
   'certificate check',
+  'certificate files',
   'configuration check',
   'data worker message',
   'datagram carrier',
   'datagram carrier check',
   'datagram carrier ping',
   'discovery plan',
+  'domain check',
   'descriptor fetch',
   'inspected data',
   'inspector request',
+  'own certificate',
   'password check',
   'quic datagram',
   'quic session',
@@ -79,7 +82,7 @@ const elsewhere: BoundaryName[] = [
 
 test('a fault in any handler does not affect the process or other visitors', async (t) => {
   const metricsPort = await freePort();
-  const relay = await startTestRelay({ ...(await withPorts(4)), metricsPort, httpPort: 0 });
+  const relay = await startTestRelay({ ...(await withPorts(4)), metricsPort, httpPort: 0, offlinePage: true });
   t.after(() => relay.stop());
   const webServer = createServer((_request, response) => response.end('web'));
   webServer.on('upgrade', (_request, socket) => {
@@ -103,6 +106,7 @@ test('a fault in any handler does not affect the process or other visitors', asy
     api: () => write(relay, 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'),
     upgrade: () => write(relay, 'GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'),
     connect: () => write(relay, 'CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n'),
+    offline: async () => assert.equal((await get(relay, `nobody.${relay.rootHost}`)).status, 503),
     redirect: () => askRedirect(relay.relay.redirectPort!),
     malformed: () => write(relay, 'no HTTP at all\r\n\r\n'),
     http: async () => assert.equal((await get(relay, http.hostname)).body, 'web'),

@@ -242,7 +242,8 @@ export class AcmeClient {
   }
 
   async #nonce(signal: AbortSignal): Promise<string> {
-    if (this.#nonces.length === 0) {
+    // Another order may take the one that was asked for.
+    for (let tries = 0; this.#nonces.length === 0 && tries < maxBadNonces; tries++) {
       const { newNonce } = await this.#directoryOf(signal);
       await this.#call(newNonce, { method: 'HEAD' }, signal);
     }

@@ -251,7 +251,9 @@ function exchange(stream: ServerHttp2Stream, request: ClientRequest, isWebSocket
   request.on('error', fail);
   // boundary: cannot throw. The visitor has left, or the response is complete.
   stream.once('close', () => {
-    if (stream.rstCode !== constants.NGHTTP2_NO_ERROR || !stream.writableFinished) request.destroy();
+    const isWhole = stream.rstCode === constants.NGHTTP2_NO_ERROR && stream.writableFinished;
+    // A response may end before its request has: the rest does not come any more.
+    if (!isWhole || !request.writableEnded) request.destroy();
   });
   request.on(
     'information',
