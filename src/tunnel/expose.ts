@@ -153,6 +153,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     set.on('down', (url) => this.#serving.delete(url));
     set.on('connection', (report) => this.emit('connection', report));
     set.on('probe', (report) => this.emit('probe', report));
+    set.on('latency', (latency) => this.emit('latency', latency));
     const { https, tcp, udp } = services;
     for (const service of [...(https?.upstreams ?? []), ...(tcp?.upstreams ?? []), ...(udp ? [udp] : [])]) {
       const target = describeTarget(service.target);

@@ -18,6 +18,7 @@ export { ServiceGroup, type GroupChange, type GroupEvents } from './service-grou
 export { InterceptionError, type ProbeReport, type ProbeResult, type ProbeTimes } from './link/self-probe.js';
 export {
   NoRelayLeftError,
+  type RelayLatency,
   type TunnelEnd,
   type TunnelEvents,
   type TunnelReady,

@@ -56,6 +56,15 @@ function setUp() {
   return { screen, status, show, pass: (ms: number) => (now += ms) };
 }
 
+test('a relay is shown with how long it takes to answer, while it is up', () => {
+  const { screen, status, show } = setUp();
+  show();
+  status.latency({ relay: 'https://example.com', ms: 12.3 });
+  show();
+  assert.ok(screen.lines.includes('example.com up, answers within 12 ms'), screen.lines.join('\n'));
+  status.stop();
+});
+
 test('the status is drawn over itself, and lines are printed above it', () => {
   const { screen, status, show } = setUp();
   show();

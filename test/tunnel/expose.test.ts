@@ -30,6 +30,15 @@ test('a local service is served under its public name, and gets that name as Hos
   assert.equal(answer.body, `GET my-app.portal.localhost:${relay.publicPort}`);
 });
 
+test('it is told how long the relay takes to answer, at registering and at each renewal', async (t) => {
+  const { tunnel } = startTunnel(t, relay, 1, { ttl: 1 });
+  for (let answers = 0; answers < 3; answers++) {
+    const [{ relay: url, ms }] = (await once(tunnel, 'latency')) as [{ relay: string; ms: number }];
+    assert.equal(url, relay.url);
+    assert.ok(ms > 0 && ms < 60_000);
+  }
+});
+
 test('without a name the tunnel uses one derived from its identity', async (t) => {
   const identityFile = join(temporaryDirectory(t), 'deep', 'identity.json');
   const names: string[] = [];

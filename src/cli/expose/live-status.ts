@@ -1,4 +1,11 @@
-import type { ConnectionReport, RequestReport, Tunnel, TunnelReady, TunnelStatus } from '../../tunnel/index.js';
+import type {
+  ConnectionReport,
+  RelayLatency,
+  RequestReport,
+  Tunnel,
+  TunnelReady,
+  TunnelStatus,
+} from '../../tunnel/index.js';
 import { qrCode } from './qr-code.js';
 
 const redrawIntervalMs = 1_000;
@@ -21,6 +28,8 @@ export type Terminal = Pick<NodeJS.WriteStream, 'write' | 'columns' | 'rows' | '
  */
 export class LiveStatus {
   readonly #relays = new Map<string, string>();
+  /** In milliseconds. */
+  readonly #latencies = new Map<string, number>();
   readonly #urls = new Map<string, string[]>();
   readonly #durations: number[] = [];
   readonly #last: string[] = [];
@@ -46,6 +55,7 @@ export class LiveStatus {
     tunnel.on('ready', (ready) => this.ready(ready));
     tunnel.on('status', (status) => this.status(status));
     tunnel.on('connection', (report) => this.connection(report));
+    tunnel.on('latency', (latency) => this.latency(latency));
     this.#second = Math.floor(this.now() / 1000);
     this.terminal.on('resize', this.#draw);
     // boundary: it only writes to the terminal, and ends with the command.
@@ -82,7 +92,13 @@ export class LiveStatus {
     if (state === 'relay_left' || state === 'relay_refused') {
       this.#relays.delete(relay);
       this.#urls.delete(relay);
+      this.#latencies.delete(relay);
     } else if (Object.hasOwn(relayTexts, state)) this.#relays.set(relay, relayTexts[state] as string);
+    this.#drawSoon();
+  }
+
+  latency({ relay, ms }: RelayLatency): void {
+    this.#latencies.set(relay, ms);
     this.#drawSoon();
   }
 
@@ -156,7 +172,10 @@ export class LiveStatus {
 
   #lines(): string[] {
     const urls = [...this.#urls.values()].flat().map((url) => `${url}  leads to ${this.targetOf(url)}`);
-    const relays = [...this.#relays].map(([relay, state]) => `${new URL(relay).host} ${state}`);
+    const relays = [...this.#relays].map(([relay, state]) => {
+      const latency = state === 'up' ? this.#latencies.get(relay) : undefined;
+      return `${new URL(relay).host} ${state}${latency === undefined ? '' : `, answers within ${duration(latency)}`}`;
+    });
     const title = urls.length === 0 ? [] : ['Press Ctrl-C to stop.'];
     return ['', ...urls, ...relays, this.#traffic(), ...this.#last, ...title];
   }

@@ -79,6 +79,8 @@ export interface WantedPorts {
 export interface LeaseEvents {
   registered: [registration: Registration];
   renewed: [registration: Registration];
+  /** How long the relay took to answer a call, in milliseconds. */
+  latency: [ms: number];
   /** The registration is lost; a new one is requested. */
   lost: [registration: Registration, error: Error];
   /** The relay no longer offers a port that it had granted: the next registration omits it. */
@@ -195,6 +197,7 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
     const ports = this.#ports;
     await prepare?.(signal);
     const address = checksumAddress(identity.address);
+    const askedAt = performance.now();
     const challenge = await client.createRegisterChallenge(
       withoutUndefined({
         identity: { name, address },
@@ -209,6 +212,7 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
       }),
       { signal },
     );
+    this.emit('latency', performance.now() - askedAt);
     checkSignInMessage(challenge.siwe_message, { relay: client.relay, address, challengeId: challenge.challenge_id });
     const signature = await identity.signMessage(challenge.siwe_message);
     const [grantedAt, grantedAtTick] = [Date.now(), performance.now()];
@@ -245,6 +249,7 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
       signal,
       timeoutMs,
     });
+    this.emit('latency', performance.now() - grantedAtTick);
     registration.accessToken = renewal.access_token;
     registration.lifetimeMs = bounded(renewal.lifetimeMs, minLeaseMs, maxLeaseMs);
     registration.grantedAt = grantedAt;

@@ -97,6 +97,8 @@ export interface RelayLinkEvents {
   /** The relay has turned off a kind of port: the lease continues without it. */
   without: [protocol: 'tcp' | 'udp', error: Error];
   connection: [report: ConnectionReport];
+  /** How long the relay took to answer a call, in milliseconds. */
+  latency: [ms: number];
   probe: [report: ProbeReport];
 }
 
@@ -154,6 +156,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       // A failed refresh is harmless: the current chain remains in use until the next renewal.
       this.#keyless.refresh(this.#carrierName, this.#leave.signal).catch(() => undefined);
     });
+    this.#keeper.on('latency', (ms) => this.emit('latency', ms));
     this.#keeper.on('lost', (registration, error) => {
       this.#close();
       this.emit('lost', registration, error);

@@ -262,6 +262,7 @@ export class RelayMember extends EventEmitter<MemberEvents> {
       this.#status(waitingStatus(call, error, retryInMs));
     });
     link.on('connection', (report) => this.emit('connection', report));
+    link.on('latency', (ms) => this.emit('latency', { relay: this.url, ms }));
     link.on('probe', (report) => {
       this.emit('probe', report);
       if (this.#options.banMitm !== true || report.result !== 'mismatch') return;

@@ -176,6 +176,7 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
     member.on('status', (status) => this.emit('status', status));
     member.on('ready', (ready) => this.emit('ready', ready));
     member.on('probe', (report) => this.emit('probe', report));
+    member.on('latency', (latency) => this.emit('latency', latency));
     // boundary: it reports that a connection has closed.
     member.on('connection', (report) => {
       this.emit('connection', report);

@@ -60,6 +60,12 @@ export interface TunnelStatus {
   retryInMs?: number;
 }
 
+export interface RelayLatency {
+  /** The relay's URL. */
+  relay: string;
+  ms: number;
+}
+
 export interface TunnelEnd {
   /** The fatal error; absent after `close()` or an abort. */
   error?: Error;
@@ -70,6 +76,8 @@ export interface RelayEvents {
   /** Visitors are served at the URL, for the first time or again. */
   ready: [ready: TunnelReady];
   status: [status: TunnelStatus];
+  /** How long a relay took to answer a call, now and then: about one round trip. */
+  latency: [latency: RelayLatency];
   /** A visitor's connection has closed. */
   connection: [report: ConnectionReport];
   /** A self-probe has finished. */
