@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { guard } from '../../../util/boundary.js';
 import { InProcessServer } from '../http/in-process-server.js';
 import type { Answerer } from '../http/routes.js';
-import { connectionFields } from './connection-fields.js';
+import { connectionFields, endToEndFields } from './connection-fields.js';
 import type { Http2Upstream } from './http2-upstream.js';
 
 /** Sends requests to a service that speaks HTTP/2, and makes HTTP/1.1 of its responses. */
@@ -51,7 +51,7 @@ function exchange(request: IncomingMessage, response: ServerResponse, stream: Cl
     guard(
       'visitor request',
       (headers: IncomingHttpHeaders, flags: number) => {
-        const fields = responseFields(headers);
+        const fields = endToEndFields(headers);
         // Without a body there are no trailers: gRPC tells a response of trailers alone by that.
         if (
           (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0 &&
@@ -80,7 +80,7 @@ function exchange(request: IncomingMessage, response: ServerResponse, stream: Cl
           cut();
           return;
         }
-        if (response.chunkedEncoding) response.addTrailers(responseFields(trailers));
+        if (response.chunkedEncoding) response.addTrailers(endToEndFields(trailers));
         response.end();
       },
       cut,
@@ -125,10 +125,4 @@ function requestHeaders({ method, url, rawHeaders, headers }: IncomingMessage, s
     ':scheme': scheme,
     ':authority': headers.host,
   };
-}
-
-function responseFields(headers: IncomingHttpHeaders): [string, string][] {
-  return Object.entries(headers)
-    .filter(([name, value]) => !name.startsWith(':') && !connectionFields.has(name) && value !== undefined)
-    .flatMap(([name, value]) => [value].flat().map((each): [string, string] => [name, String(each)]));
 }

@@ -21,7 +21,7 @@ import { ConcurrencyLimiter } from '../../../util/concurrency-limiter.js';
 import { httpIdleTimeoutMs } from '../http/exchange.js';
 import { maxHeadBytes } from '../http/message/message-head.js';
 import type { ServedOutcome } from '../local-service.js';
-import { connectionFields } from './connection-fields.js';
+import { connectionFields, endToEndFields } from './connection-fields.js';
 
 /** Open requests of one connection, as its settings say. */
 const maxStreams = 100;
@@ -303,13 +303,8 @@ function exchange(stream: ServerHttp2Stream, request: ClientRequest, isWebSocket
       'visitor request',
       () => {
         if (stream.rstCode !== constants.NGHTTP2_NO_ERROR || stream.aborted) return fail();
-        const fields = Object.entries(trailers).filter(
-          ([name]) => !name.startsWith(':') && !connectionFields.has(name),
-        );
-        if (fields.length > 0 && request.getHeader('transfer-encoding') !== undefined)
-          request.addTrailers(
-            fields.flatMap(([name, value]) => [value ?? []].flat().map((each): [string, string] => [name, each])),
-          );
+        const fields = endToEndFields(trailers);
+        if (fields.length > 0 && request.getHeader('transfer-encoding') !== undefined) request.addTrailers(fields);
         request.end();
       },
       fail,
