@@ -11,6 +11,7 @@ import { type TLSSocket, connect } from 'node:tls';
 import { promisify } from 'node:util';
 import { Agent, request } from 'undici';
 import { type ExposeOptions, identityFromPrivateKey } from '../../src/tunnel/index.js';
+import { renewalTime } from '../../src/tunnel/certificates/acme/renewal-time.js';
 import { freshWallet } from '../support/by-hand.js';
 import { certificateFiles } from '../support/certificates.js';
 import { type TestDns, startDns } from '../support/dns.js';
@@ -80,10 +81,11 @@ test('a domain is served with a certificate that the tunnel has ordered itself, 
   const answer = await get({ ...relay, ca: ca.root }, hostname, '/');
   assert.equal(answer.body, `hello shop.example.test:${relay.publicPort}`);
   const folder = asked.certificateFolder as string;
-  const kept = join(folder, 'shop.example.test.pem');
+  const [ofCa = ''] = readdirSync(folder);
+  const kept = join(folder, ofCa, 'shop.example.test.pem');
   assert.equal(statSync(kept).mode & 0o777, 0o600);
   assert.ok(new X509Certificate(readFileSync(kept)).checkHost('shop.example.test'));
-  assert.equal(readdirSync(folder).length, 2, 'a certificate and an account');
+  assert.equal(readdirSync(join(folder, ofCa)).length, 2, 'a certificate and an account');
   const told = statuses.filter(({ state }) => state === 'certificate').map(({ message }) => message);
   assert.match(told[0] as string, /^ordering a certificate for shop.example.test from localhost:\d+, accepting data:/);
   assert.match(
@@ -99,7 +101,8 @@ test('a kept certificate serves again at once, without the CA', async (t) => {
   await first.tunnel.close();
   const again = await openTunnel(t, relay, await greeting(t), {
     ...asked,
-    acme: { directory: 'https://127.0.0.1:9/dir' },
+    // Its API is not trusted any more.
+    acme: { directory: ca.directory },
   });
   assert.equal((await get({ ...relay, ca: ca.root }, again.hostname)).status, 200);
   assert.deepEqual(
@@ -278,9 +281,10 @@ async function written(t: TestContext, bytes: Buffer): Promise<string> {
 test('a CA that always suggests to renew is not asked for one certificate after the other', async (t) => {
   const { relay, ca, options } = await setUp(t);
   const { asked, directory } = await withRenewalInfo(t, ca, () => [-2_000, -1_000]);
-  const acme = { directory, ca: ca.apiCa };
+  // It looks often, which without a bound would be an order each.
+  const acme = { directory, ca: ca.apiCa, times: { checkIntervalMs: 50 } };
   const { statuses } = await openTunnel(t, relay, await greeting(t), { ...(await options('shop.example.test')), acme });
-  await until(() => asked.length === 1);
+  await until(() => asked.length >= 5);
   const orders = () => statuses.filter(({ message }) => message.startsWith('ordering')).length;
   assert.equal(orders(), 1);
 });
@@ -309,6 +313,35 @@ test('a certificate is renewed though the relay that it was first ordered throug
   await until(() => tunnel.places.length === 1);
   isDue = true;
   await until(() => got() > 1);
+});
+
+test('a certificate of one CA is not taken for that of another', async (t) => {
+  const { relay, dns, ca, options } = await setUp(t);
+  const asked = await options('shop.example.test');
+  const first = await openTunnel(t, relay, await greeting(t), asked);
+  await first.tunnel.close();
+  const other = await startPebble(t, { dns, tlsPort: relay.publicPort });
+  const acme = { directory: other.directory, ca: other.apiCa };
+  const { hostname } = await openTunnel(t, relay, await greeting(t), { ...asked, acme });
+  assert.equal((await get({ ...relay, ca: other.root }, hostname)).status, 200);
+  await assert.rejects(get({ ...relay, ca: ca.root }, hostname));
+});
+
+test('a certificate is renewed in time, also where the CA suggests a time after its end', () => {
+  const day = 86_400_000;
+  const from = Date.parse('2026-01-01T00:00:00Z');
+  const leaf = { validFrom: new Date(from).toISOString(), validTo: new Date(from + 90 * day).toISOString() };
+  const at = (window?: [number, number]) =>
+    (renewalTime(
+      leaf as X509Certificate,
+      window && { start: from + window[0] * day, end: from + window[1] * day, retryAfterMs: undefined },
+      0.5,
+    ) -
+      from) /
+    day;
+  assert.equal(at(), 60);
+  assert.equal(at([30, 40]), 35);
+  assert.equal(at([100, 200]), 81);
 });
 
 test('a certificate of files is served, and a new pair of files is taken over', async (t) => {

@@ -1,4 +1,4 @@
-import { repeat } from '../../util/boundary.js';
+import { background, repeat } from '../../util/boundary.js';
 import type { Lease } from './lease.js';
 import { isDomain } from './lease.js';
 import type { DomainProofs } from './domain-proofs.js';
@@ -52,18 +52,15 @@ export class DomainRechecks {
     this.#lookups++;
     check.at = now;
     const { name, address } = lease.identity;
-    // Of no source: the bound is the one above.
-    this.options.proofs
-      .addressesOf(name, `recheck ${name}`)
-      .then(
-        (addresses) => {
-          check.misses = addresses.has(address.toLowerCase()) ? 0 : check.misses + 1;
-          if (check.misses >= missesToEnd) this.options.onGone(lease);
-        },
-        // A failed lookup says nothing; the next one is due after another interval.
-        () => undefined,
-      )
-      .finally(() => this.#lookups--)
-      .catch(() => undefined);
+    background('domain check', async () => {
+      // Of no source: the bound is the one above. A failed lookup says nothing; the next one is due after another interval.
+      const addresses = await this.options.proofs
+        .addressesOf(name, `recheck ${name}`)
+        .catch(() => undefined)
+        .finally(() => this.#lookups--);
+      if (!addresses) return;
+      check.misses = addresses.has(address.toLowerCase()) ? 0 : check.misses + 1;
+      if (check.misses >= missesToEnd) this.options.onGone(lease);
+    });
   }
 }

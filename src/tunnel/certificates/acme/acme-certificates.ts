@@ -197,12 +197,14 @@ export class AcmeCertificates extends OwnCertificates {
     const transport = new RelayTransport({ ca: options.ca, proxy: options.proxy });
     this.#transport = transport;
     let client: Promise<AcmeClient> | undefined;
+    // Of each CA its own: a certificate of a test CA is of no use with another.
+    const folder = join(options.folder, `${directory.hostname}-${idOf(directory)}`);
     this.#ordering = {
-      folder: options.folder,
+      folder,
       ca: directory.host,
       times: { ...acmeTimes, ...options.times },
       client: async () => {
-        client ??= accountKey(options.folder, directory).then((pem) => {
+        client ??= accountKey(folder).then((pem) => {
           const { email, externalAccount } = options;
           const key = createPrivateKey(pem);
           return new AcmeClient({ directory, fetch: transport.fetch, accountKey: key, email, externalAccount });
@@ -227,10 +229,12 @@ export class AcmeCertificates extends OwnCertificates {
   }
 }
 
-/** The account's key for this CA, PEM; made when missing. @throws UsageError */
-async function accountKey(folder: string, directory: URL): Promise<string> {
-  const id = createHash('sha256').update(directory.href).digest('hex').slice(0, 16);
-  const path = join(folder, `account-${id}.pem`);
+const idOf = (directory: URL) => createHash('sha256').update(directory.href).digest('hex').slice(0, 8);
+
+/** The account's key for a CA, PEM; made when missing. @throws UsageError */
+async function accountKey(folder: string): Promise<string> {
+  // Certificates are named by their host, which has a dot.
+  const path = join(folder, 'account.pem');
   try {
     return await readPrivateFile(path, maxFileBytes);
   } catch (error) {

@@ -6,11 +6,14 @@ const renewalShare = 2 / 3;
 const shortLivedMs = 10 * 86_400_000;
 /** The same for short-lived ones: there is less time for further tries. */
 const shortLivedShare = 1 / 2;
+/** Later than this it is not renewed, whatever the CA suggests: there must be time for further tries. */
+const latestShare = 9 / 10;
 
 /** When to renew, in milliseconds since the epoch. @param random from 0 to 1, where in the window that the CA suggests */
 export function renewalTime(leaf: X509Certificate, window: RenewalWindow | undefined, random: number): number {
-  if (window) return window.start + random * (window.end - window.start);
   const [from, to] = [Date.parse(leaf.validFrom), Date.parse(leaf.validTo)];
+  const latest = from + latestShare * (to - from);
+  if (window) return Math.min(window.start + random * (window.end - window.start), latest);
   const share = to - from < shortLivedMs ? shortLivedShare : renewalShare;
   return from + share * (to - from);
 }
