@@ -838,6 +838,12 @@ export interface components {
              */
             udp_port?: components["schemas"]["Port"];
             /**
+             * @description With `udp_enabled`: so many UDP ports with consecutive numbers, all or none; `udp_port`, if given, is the first. More than the relay gives
+             *     a lease is `invalid_request`.
+             * @default 1
+             */
+            udp_count?: number;
+            /**
              * @description With `tcp_enabled`: this very TCP port, or none. Outside the relay's range it is `invalid_request`; taken, or reserved for another
              *     identity, `tcp_port_exhausted`.
              */
@@ -924,6 +930,8 @@ export interface components {
             udp_enabled?: boolean;
             /** @description Public UDP address of the lease. Registering again within five minutes of the lease's end gets the same, and renewing keeps it. */
             udp_addr?: components["schemas"]["HostPort"];
+            /** @description How many consecutive UDP ports the lease has, from that of `udp_addr`; absent for one. */
+            udp_count?: number;
             /** @description Present when a TCP port was asked for. */
             tcp_enabled?: boolean;
             /** @description Public raw TCP address of the lease. Registering again within five minutes of the lease's end gets the same, and renewing keeps it. */
@@ -990,6 +998,8 @@ export interface components {
             client_ip: string;
             reported_ip?: components["schemas"]["ReportedIp"];
             udp_addr?: components["schemas"]["HostPort"];
+            /** @description How many consecutive UDP ports the lease has, from that of `udp_addr`; absent for one. */
+            udp_count?: number;
             tcp_addr?: components["schemas"]["HostPort"];
             metadata: components["schemas"]["Metadata"];
             /** @description Reverse sessions waiting in the ready queue. */

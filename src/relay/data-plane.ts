@@ -15,7 +15,7 @@ import { TcpPort } from './ingress/tcp-port.js';
 import { VisitorForwarder, type VisitorForwarderOptions } from './ingress/visitor-forwarder.js';
 import { Bindings } from './keyless/bindings.js';
 import { LeasePorts } from './ports/lease-ports.js';
-import { type BoundPort, PortAllocator } from './ports/port-allocator.js';
+import { PortAllocator, type PortAllocatorOptions } from './ports/port-allocator.js';
 import { SessionRegistry } from './reverse/session-registry.js';
 import type { PortProtocol } from './store/store.js';
 
@@ -78,10 +78,12 @@ export class DataPlane {
     );
     const { host } = config;
     this.ports = new LeasePorts(
-      this.#allocator('tcp', (port, hostname) =>
+      this.#allocator('tcp', 1, ({ first: port }, hostname) =>
         TcpPort.bind({ host, port, lease: () => this.routing.leaseAt(hostname) }, this.connections, forwarder),
       ),
-      this.#allocator('udp', (port, hostname) => this.datagrams.bind(host, port, hostname)),
+      this.#allocator('udp', config.maxUdpPortsPerLease, (block, hostname) =>
+        this.datagrams.bind(host, block, hostname),
+      ),
     );
     const apiHosts = new Set([rootHost, ...config.apiHosts]);
     this.#redirects =
@@ -159,16 +161,20 @@ export class DataPlane {
     this.connections.close();
   }
 
-  #allocator(protocol: PortProtocol, bind: (port: number, hostname: string) => Promise<BoundPort>): PortAllocator {
+  #allocator(protocol: PortProtocol, maxPerLease: number, bind: PortAllocatorOptions['bind']): PortAllocator {
     const { config, policy, store, logger, onStoreFault } = this.#foundation;
     return new PortAllocator({
       protocol,
       range: config.portRange,
+      maxPerLease,
       settings: () => (protocol === 'tcp' ? policy.settings.tcpPort : policy.settings.udp),
       bind,
       store,
-      onBlocked: (port, hostname, error) =>
-        logger.warn({ protocol, port, hostname, err: error }, 'the port of a lease cannot be bound: trying again'),
+      onBlocked: ({ first: port, count }, hostname, error) =>
+        logger.warn(
+          { protocol, port, count, hostname, err: error },
+          'the ports of a lease cannot be bound: trying again',
+        ),
       onFault: onStoreFault,
     });
   }

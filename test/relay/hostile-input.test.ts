@@ -97,9 +97,12 @@ test('a datagram from port 0 is dropped, since no answer can be sent there', asy
   t.after(() => socket.close());
   socket.bind(0, '127.0.0.1');
   await once(socket, 'listening');
-  datagrams.open(socket);
+  datagrams.open([socket]);
   const channel = new FakeChannel('fake');
-  const lease = { hostname: 'x.portal.localhost', generation: 'g' } as ConstructorParameters<typeof LeaseSessions>[0];
+  const udpPorts = { first: socket.address().port, count: 1 };
+  const lease = { hostname: 'x.portal.localhost', generation: 'g', udpPorts } as ConstructorParameters<
+    typeof LeaseSessions
+  >[0];
   datagrams.attach(channel, new LeaseSessions(lease), '127.0.0.1');
   const from = { address: '127.0.0.1', family: 'IPv4', size: 1 };
   socket.emit('message', Buffer.from('a'), { ...from, port: 0 });

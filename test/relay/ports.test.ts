@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { type Server, type Socket, connect, createServer } from 'node:net';
@@ -424,6 +425,94 @@ test('an identity that moves from port to port keeps one reservation, not all of
   assert.equal((await register(relay, { name: 'b', tcp: true, tcpPort: first })).tcpPort, first);
   assert.equal(await codeOf(register(relay, { name: 'c', tcp: true, tcpPort: first + 1 })), 'tcp_port_exhausted');
   assert.equal((await register(relay, { name: 'd', tcp: true, tcpPort: last })).tcpPort, last);
+});
+
+test("several UDP ports have consecutive numbers, are granted all or none, and stay their identity's", async (t) => {
+  const relay = await relayFor(t, await withPorts(6));
+  const { first } = relay.config.portRange!;
+  const three = { name: 'game', udp: true, udpCount: 3 };
+  const other = await register(relay, { name: 'other', udp: true, udpPort: first + 1 });
+  assert.equal(other.udpCount, undefined);
+  const lease = await register(relay, three);
+  // The only three in a row that the other one leaves.
+  assert.ok(lease.udpPort! > first + 1 && lease.udpPort! <= first + 3);
+  assert.equal(lease.udpCount, 3);
+  assert.equal(await codeOf(register(relay, { ...three, name: 'more' })), 'udp_port_exhausted');
+  assert.equal(await codeOf(register(relay, { ...three, name: 'more', udpPort: first })), 'udp_port_exhausted');
+  const again = await register(relay, { ...three, wallet: lease.wallet });
+  assert.deepEqual([again.udpPort, again.udpCount], [lease.udpPort, 3]);
+  await unregister(relay, again);
+  for (const udpPort of [0, 1, 2].map((offset) => lease.udpPort! + offset))
+    assert.equal(await codeOf(register(relay, { name: 'thief', udp: true, udpPort })), 'udp_port_exhausted');
+  const back = await register(relay, { ...three, wallet: lease.wallet });
+  assert.deepEqual([back.udpPort, back.udpCount], [lease.udpPort, 3]);
+});
+
+test('of several UDP ports none stays bound when one is in use by another program', async (t) => {
+  const relay = await relayFor(t, await withPorts(3));
+  const { first, last } = relay.config.portRange!;
+  const foreign = createSocket('udp4');
+  t.after(() => foreign.close());
+  foreign.bind(last, '127.0.0.1');
+  await once(foreign, 'listening');
+  assert.equal(await codeOf(register(relay, { name: 'game', udp: true, udpCount: 3 })), 'udp_port_exhausted');
+  for (const port of [first, first + 1]) {
+    const free = createSocket('udp4');
+    free.bind(port, '127.0.0.1');
+    await once(free, 'listening');
+    free.close();
+    await once(free, 'close');
+  }
+  assert.equal((await register(relay, { name: 'game', udp: true, udpCount: 2 })).udpPort, first);
+});
+
+test('registering again with another count of UDP ports moves them, and gives the earlier ones back', async (t) => {
+  const relay = await relayFor(t, await withPorts(8));
+  const { first } = relay.config.portRange!;
+  const { wallet } = await register(relay, { name: 'game', udp: true, udpPort: first });
+  const again = { name: 'game', wallet, udp: true };
+  const four = await register(relay, { ...again, udpCount: 4 });
+  assert.ok(four.udpCount === 4 && four.udpPort! > first);
+  // Its own live ones are in the way of others that overlap.
+  const overlapping = { ...again, udpCount: 3, udpPort: four.udpPort! - 1 };
+  assert.equal(await codeOf(register(relay, overlapping)), 'udp_port_exhausted');
+  const two = await register(relay, { ...again, udpCount: 1, udpPort: first });
+  assert.deepEqual([two.udpPort, two.udpCount], [first, undefined]);
+  // The latest reservation only.
+  await unregister(relay, two);
+  const other = await register(relay, { name: 'other', udp: true, udpCount: 4, udpPort: four.udpPort! });
+  assert.equal(other.udpCount, 4);
+  assert.equal(await codeOf(register(relay, { name: 'x', udp: true, udpPort: first })), 'udp_port_exhausted');
+});
+
+test('several UDP ports survive a restart of the relay, owned or reserved', async (t) => {
+  const stateDir = mkdtempSync(join(tmpdir(), 'portal-ports-'));
+  t.after(() => rmSync(stateDir, { recursive: true, force: true }));
+  const settings = { ...(await withPorts(6)), stateDir };
+  const before = await startTestRelay(settings);
+  const held = await register(before, { name: 'held', udp: true, udpCount: 3, ttl: 60 });
+  const gone = await register(before, { name: 'gone', udp: true, udpCount: 2 });
+  await unregister(before, gone);
+  await before.stop();
+  const relay = await relayFor(t, { ...settings, sniPort: before.publicPort });
+  const again = await register(relay, { name: 'held', wallet: held.wallet, udp: true, udpCount: 3 });
+  assert.deepEqual([again.udpPort, again.udpCount], [held.udpPort, 3]);
+  assert.equal(
+    await codeOf(register(relay, { name: 'x', udp: true, udpPort: gone.udpPort! + 1 })),
+    'udp_port_exhausted',
+  );
+  const back = await register(relay, { name: 'gone', wallet: gone.wallet, udp: true, udpCount: 2 });
+  assert.equal(back.udpPort, gone.udpPort);
+});
+
+test('more UDP ports than a lease may have, or past the range, are an invalid request', async (t) => {
+  const relay = await relayFor(t, { ...(await withPorts(6)), maxUdpPortsPerLease: 4 });
+  const { last } = relay.config.portRange!;
+  const ask = (options: object) => codeOf(register(relay, { name: 'a', udp: true, ...options }));
+  for (const udpCount of [0, 5, 17, 1.5]) assert.equal(await ask({ udpCount }), 'invalid_request');
+  assert.equal(await ask({ udpCount: 2, udpPort: last }), 'invalid_request');
+  assert.equal(await ask({ udp: false, udpCount: 2 }), 'invalid_request');
+  assert.equal((await register(relay, { name: 'a', udp: true, udpCount: 4 })).udpCount, 4);
 });
 
 test('a number outside the range, or of a port that is not asked for, is an invalid request', async (t) => {

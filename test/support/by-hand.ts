@@ -56,6 +56,7 @@ export interface HeldLease {
   /** Public ports, where they were asked for. */
   tcpPort?: number | undefined;
   udpPort?: number | undefined;
+  udpCount?: number | undefined;
 }
 
 export interface RegisterOptions {
@@ -67,6 +68,7 @@ export interface RegisterOptions {
   /** The very numbers of the ports asked for. */
   tcpPort?: number | undefined;
   udpPort?: number | undefined;
+  udpCount?: number | undefined;
   group?: string;
   ownCertificate?: boolean;
 }
@@ -74,10 +76,10 @@ export interface RegisterOptions {
 /** Challenge, signature and registration of a fresh account (or the one given). */
 export async function register(
   relay: TestRelay,
-  { name, wallet = freshWallet(), ttl, tcp, udp, tcpPort, udpPort, group, ownCertificate }: RegisterOptions,
+  { name, wallet = freshWallet(), ttl, tcp, udp, tcpPort, udpPort, udpCount, group, ownCertificate }: RegisterOptions,
 ): Promise<HeldLease> {
   const identity = { name, address: wallet.address };
-  const ports = { tcp_enabled: tcp, udp_enabled: udp, tcp_port: tcpPort, udp_port: udpPort };
+  const ports = { tcp_enabled: tcp, udp_enabled: udp, tcp_port: tcpPort, udp_port: udpPort, udp_count: udpCount };
   const asked = { identity, ttl, ...ports, group, own_certificate: ownCertificate };
   const challenge = await call(relay, 'POST', '/sdk/register/challenge', { body: asked });
   if (challenge.status !== 201) throw new Error(`challenge: ${JSON.stringify(challenge.body)}`);
@@ -85,7 +87,7 @@ export async function register(
   const body = { challenge_id, siwe_message, siwe_signature: await wallet.signMessage(siwe_message) };
   const registered = await call(relay, 'POST', '/sdk/register', { body });
   if (registered.status !== 201) throw new Error(`register: ${JSON.stringify(registered.body)}`);
-  const { hostname, access_token, expires_at, tcp_addr, udp_addr } = registered.body.data;
+  const { hostname, access_token, expires_at, tcp_addr, udp_addr, udp_count } = registered.body.data;
   return {
     wallet,
     name,
@@ -94,6 +96,7 @@ export async function register(
     expiresAt: Date.parse(expires_at),
     tcpPort: portOf(tcp_addr),
     udpPort: portOf(udp_addr),
+    udpCount: udp_count,
   };
 }
 

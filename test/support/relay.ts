@@ -51,6 +51,7 @@ export async function startTestRelay(overrides: Partial<RelayConfig> = {}, parts
     maxConnectionsPerLease: 2_048,
     dataPlane: process.env['TEST_DATA_PLANE'] === 'node' ? 'node' : 'kernel',
     dataWorkers: 2,
+    maxUdpPortsPerLease: 8,
     digestSigning: false,
     offlinePage: false,
     domains: false,
@@ -145,7 +146,7 @@ export async function withPorts(
 }
 
 /** The first of some ports in a row that are free, below those that the system gives out by itself. */
-async function freePortRange(count: number): Promise<number> {
+export async function freePortRange(count: number): Promise<number> {
   for (;;) {
     const first = 10_000 + Math.floor(Math.random() * 20_000);
     const probes = Array.from({ length: count }, () => createServer());

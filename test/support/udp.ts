@@ -28,14 +28,15 @@ export async function startUdpService(
 /** A listener that sends back what came. */
 export const echo = (payload: Buffer, peer: RemoteInfo, socket: Socket) =>
   socket.send(payload, peer.port, peer.address);
-/** Of a `udp://` URL of a relay on loopback. */
-export const udpPortOf = (url: string | undefined) => Number(/^udp:\/\/portal\.localhost:(\d+)$/.exec(url ?? '')?.[1]);
+/** Of a `udp://` URL of a relay on loopback; the first of several. */
+export const udpPortOf = (url: string | undefined) =>
+  Number(/^udp:\/\/portal\.localhost:(\d+)(?:-\d+)?$/.exec(url ?? '')?.[1]);
 
-/** A public peer of such a URL. */
-export async function openPeer(t: TestContext, url: string | undefined): Promise<Socket> {
+/** A public peer of such a URL, at the port with this offset. */
+export async function openPeer(t: TestContext, url: string | undefined, offset = 0): Promise<Socket> {
   const socket = createSocket('udp4');
   t.after(() => socket.close());
-  socket.connect(udpPortOf(url), '127.0.0.1');
+  socket.connect(udpPortOf(url) + offset, '127.0.0.1');
   await once(socket, 'connect');
   return socket;
 }

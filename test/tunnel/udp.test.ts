@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
+import { type RemoteInfo, type Socket, createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { runProgram } from '../support/programs.js';
 import { UdpService } from '../../src/tunnel/services/udp/udp-service.js';
-import { freePort, startTestRelay, withPorts, relayFor } from '../support/relay.js';
+import { freePort, freePortRange, startTestRelay, withPorts, relayFor } from '../support/relay.js';
 import { requireTool } from '../support/tools.js';
 import {
   get,
@@ -128,6 +129,31 @@ test('dig resolves through the tunnel over UDP and TCP at the same port', async 
   assert.match(long, /part 39 of an answer/);
 });
 
+test('several UDP ports lead each to its own port of the service, and each answers from where it was asked', async (t) => {
+  const relay = await relayFor(t, await withPorts(6));
+  const first = await freePortRange(3);
+  for (const offset of [0, 1, 2]) {
+    const say = (payload: Buffer, peer: RemoteInfo, socket: Socket) =>
+      socket.send(`${offset}:${payload.toString()}`, peer.port, peer.address);
+    await startUdpService(t, say, { port: first + offset });
+  }
+  const { tunnel } = await openTunnel(t, relay, undefined, { udp: `127.0.0.1:${first}-${first + 2}` });
+  const url = tunnel.current!.urls[0]!;
+  const publicPort = udpPortOf(url);
+  assert.equal(url, `udp://portal.localhost:${publicPort}-${publicPort + 2}`);
+  // One peer, from one port of its own, asks all three.
+  const peer = createSocket('udp4');
+  t.after(() => peer.close());
+  peer.bind(0, '127.0.0.1');
+  await once(peer, 'listening');
+  for (const offset of [2, 0, 1, 2]) {
+    const answer = once(peer, 'message') as Promise<[Buffer, RemoteInfo]>;
+    peer.send('who?', publicPort + offset, '127.0.0.1');
+    const [text, from] = await answer;
+    assert.deepEqual([text.toString(), from.port], [`${offset}:who?`, publicPort + offset]);
+  }
+});
+
 test('200 peers at once each get their own datagrams', async (t) => {
   const relay = await relayFor(t, await withPorts(4));
   const service = await startUdpService(t, echo);
@@ -145,7 +171,7 @@ test('200 peers at once each get their own datagrams', async (t) => {
 });
 
 test('dropped datagrams are reported, at intervals', async () => {
-  const service = new UdpService({ host: '127.0.0.1', port: 9 });
+  const service = new UdpService({ host: '127.0.0.1', port: 9, count: 1 });
   const told: number[] = [];
   service.on('dropped', (datagrams) => told.push(datagrams));
   for (const drops of [3, 5]) {

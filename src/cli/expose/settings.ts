@@ -34,7 +34,7 @@ export const exposeSettings = {
     argument: 'TARGET',
     env: 'PORTAL_UDP',
     file: 'service',
-    help: 'what a public UDP port leads to, such as 53',
+    help: 'what a public UDP port leads to, such as 53; or several, all or none, such as 2456-2458',
   },
   tcp_port: {
     kind: 'number',
@@ -52,7 +52,7 @@ export const exposeSettings = {
     env: 'PORTAL_UDP_PORT',
     file: 'service',
     least: 1,
-    help: 'the public port for --udp, likewise [any]',
+    help: 'the public port for --udp, or the first of them, likewise [any]',
   },
   relays: {
     kind: 'texts',

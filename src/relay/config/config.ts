@@ -28,6 +28,8 @@ export interface RelayConfig {
   sniPort: number;
   /** Leads plain HTTP to https; undefined for none. */
   httpPort: number | undefined;
+  /** Most UDP ports that one lease may ask for. */
+  maxUdpPortsPerLease: number;
   /** Port range for the TCP and UDP ports of leases; absent: leases get no ports. */
   portRange?: PortRange | undefined;
   /** Additional names that the public port routes to the API; the certificate should cover them. */
@@ -105,6 +107,7 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
     sniPort: given.number('sniPort', 0, 65_535),
     httpPort: given.text('httpPort') === undefined ? undefined : given.number('httpPort', 0, 65_535),
     portRange,
+    maxUdpPortsPerLease: given.number('maxUdpPortsPerLease', 1, 16),
     apiHosts,
     proxyProtocolFrom: given.cidrs('proxyProtocolFrom'),
     trustedProxies: given.cidrs('trustedProxies'),

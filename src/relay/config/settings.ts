@@ -242,6 +242,13 @@ export const relaySettings = {
     fallback: '0',
     help: 'maximum of concurrent UDP leases, 0 for no limit (until an admin sets it)',
   },
+  maxUdpPortsPerLease: {
+    flag: 'max-udp-ports-per-lease',
+    env: 'MAX_UDP_PORTS_PER_LEASE',
+    kind: 'number',
+    fallback: '8',
+    help: 'most UDP ports with consecutive numbers that one lease may ask for, 1 to 16',
+  },
   tcp: {
     flag: 'tcp-enabled',
     env: 'TCP_ENABLED',

@@ -4,7 +4,8 @@ import { isIPv6 } from 'node:net';
 import type { DatagramChannel } from '../../streams/datagram-channel.js';
 import { repeat } from '../../util/boundary.js';
 import type { Logger } from '../../util/logger.js';
-import type { BoundPort } from '../ports/port-allocator.js';
+import type { BoundPorts } from '../ports/port-allocator.js';
+import { type PortBlock, portsOf } from '../../net/port-block.js';
 import type { LeaseSessions } from '../reverse/session-registry.js';
 import { DatagramCounters } from './counters.js';
 import { LeaseDatagrams } from './lease-datagrams.js';
@@ -55,20 +56,30 @@ export class Datagrams {
     for (const { datagrams } of this.#byHostname.values()) datagrams.closeCarrier();
   }
 
-  /** Binds a lease's public port. @throws the system's error */
-  async bind(host: string, port: number, hostname: string): Promise<BoundPort> {
-    const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4', recvBufferSize: publicReceiveBufferBytes });
+  /** Binds a lease's public ports, all or none. @throws the system's error */
+  async bind(host: string, block: PortBlock, hostname: string): Promise<BoundPorts> {
+    const sockets: Socket[] = [];
+    const closeAll = () => sockets.forEach((socket) => socket.close());
     try {
-      socket.bind({ address: host, port, exclusive: true });
-      await once(socket, 'listening');
+      for (const port of portsOf(block)) {
+        const socket = createSocket({ type: isIPv6(host) ? 'udp6' : 'udp4', recvBufferSize: publicReceiveBufferBytes });
+        sockets.push(socket);
+        socket.bind({ address: host, port, exclusive: true });
+        await once(socket, 'listening');
+        socket.on('error', (error) => this.logger.debug({ hostname, port, err: error }, 'a UDP port failed'));
+      }
     } catch (error) {
-      socket.close();
+      closeAll();
       throw error;
     }
-    socket.on('error', (error) => this.logger.debug({ hostname, err: error }, 'a UDP port failed'));
     const { datagrams } = this.#of(hostname);
-    datagrams.open(socket);
-    return { close: () => this.#close(socket, datagrams) };
+    datagrams.open(sockets);
+    return {
+      close: () => {
+        datagrams.socketsClosed(sockets);
+        closeAll();
+      },
+    };
   }
 
   /** Attaches a carrier that a tunnel has opened to its lease. @param from the tunnel's address */
@@ -86,11 +97,6 @@ export class Datagrams {
       this.#byHostname.set(hostname, (entry = { datagrams, counters, told: 0 }));
     }
     return entry;
-  }
-
-  #close(socket: Socket, datagrams: LeaseDatagrams): void {
-    datagrams.socketClosed(socket);
-    socket.close();
   }
 
   #sweep(now: number): void {

@@ -7,11 +7,18 @@ const datagramFlowIdleMs = 30_000;
 const maxFlowsPerLease = 4_096;
 export const maxFlowsPerSource = 1_024;
 
-/** A public address and port that has sent something, and where responses to it go. */
-export interface Flow {
-  readonly id: number;
+/** Where a datagram came from, and at which port it arrived. */
+export interface Peer {
   readonly address: string;
   readonly port: number;
+  /** Of the lease's port from the first of them. */
+  readonly offset: number;
+}
+
+/** A peer that has sent something. Responses go back from the port where it arrived. */
+export interface Flow extends Peer {
+  /** Modulo the count of ports it is `offset`. */
+  readonly id: number;
   /** What counts as one source in limits. */
   readonly source: string;
   /**
@@ -38,7 +45,9 @@ export class Flows {
   readonly #byId = new Map<number, Flow>();
   /** Flows never answered, oldest first. */
   readonly #unanswered = new Set<Flow>();
-  #lastId = 0;
+  /** Numbers of earlier flows are below this times the count of ports. */
+  #turn = 0;
+  #ports = 1;
 
   constructor(private readonly room: FlowRoom) {}
 
@@ -46,24 +55,31 @@ export class Flows {
     return this.#byId.size;
   }
 
+  /** Starts over for so many ports, with numbers above all earlier ones. */
+  open(ports: number): void {
+    this.clear();
+    this.#turn = Math.ceil(((this.#turn + 1) * this.#ports) / ports) - 1;
+    this.#ports = ports;
+  }
+
   /**
    * The flow of a peer that has just sent something.
    * @returns undefined when the relay's limit is used up by other leases
    */
-  heard(address: string, port: number, now: number): Flow | undefined {
-    const peer = peerKey(address, port);
-    const known = this.#byPeer.get(peer);
+  heard(peer: Peer, now: number): Flow | undefined {
+    const key = peerKey(peer);
+    const known = this.#byPeer.get(key);
     if (known && now - known.heardAt < datagramFlowIdleMs) {
       known.heardAt = now;
-      this.#byPeer.delete(peer);
-      this.#byPeer.set(peer, known);
+      this.#byPeer.delete(key);
+      this.#byPeer.set(key, known);
       const ofSource = this.#bySource.get(known.source);
       ofSource?.delete(known);
       ofSource?.add(known);
       return known;
     }
     if (known) this.#end(known);
-    const source = sourceOf(normalizeIp(address));
+    const source = sourceOf(normalizeIp(peer.address));
     const ofSource = this.#bySource.get(source);
     if (ofSource && ofSource.size >= maxFlowsPerSource) this.#end(first(ofSource) as Flow);
     if (this.size >= maxFlowsPerLease || this.room.left <= 0) {
@@ -71,7 +87,8 @@ export class Flows {
       if (!leaving) return undefined;
       this.#end(leaving);
     }
-    return this.#begin(peer, { id: ++this.#lastId, address, port, source, heardAt: now });
+    const id = ++this.#turn * this.#ports + peer.offset;
+    return this.#begin(key, { ...peer, id, source, heardAt: now });
   }
 
   /** The live flow with this number. */
@@ -94,8 +111,8 @@ export class Flows {
     for (const flow of this.#byId.values()) this.#end(flow);
   }
 
-  #begin(peer: string, flow: Flow): Flow {
-    this.#byPeer.set(peer, flow);
+  #begin(key: string, flow: Flow): Flow {
+    this.#byPeer.set(key, flow);
     this.#byId.set(flow.id, flow);
     this.#unanswered.add(flow);
     const ofSource = this.#bySource.get(flow.source);
@@ -106,7 +123,7 @@ export class Flows {
   }
 
   #end(flow: Flow): void {
-    this.#byPeer.delete(peerKey(flow.address, flow.port));
+    this.#byPeer.delete(peerKey(flow));
     this.#byId.delete(flow.id);
     this.#unanswered.delete(flow);
     const ofSource = this.#bySource.get(flow.source);
@@ -116,8 +133,8 @@ export class Flows {
   }
 }
 
-function peerKey(address: string, port: number): string {
-  return `${port} ${address}`;
+function peerKey({ address, port, offset }: Peer): string {
+  return `${offset} ${port} ${address}`;
 }
 
 function first<T>(items: Iterable<T>): T | undefined {

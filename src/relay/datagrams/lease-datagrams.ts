@@ -23,12 +23,13 @@ interface Carrier {
 }
 
 /**
- * The datagrams of one hostname: its public UDP socket on one side, its tunnel's carrier on the other. Either may be
+ * The datagrams of one hostname: its public UDP sockets on one side, its tunnel's carrier on the other. Either may be
  * absent.
  */
 export class LeaseDatagrams {
   readonly flows: Flows;
-  #socket: Socket | undefined;
+  /** One for each port, in order; empty while none is open. */
+  #sockets: readonly Socket[] = [];
   #carrier: Carrier | undefined;
 
   constructor(
@@ -40,22 +41,26 @@ export class LeaseDatagrams {
   }
 
   get isUnused(): boolean {
-    return this.#socket === undefined && this.#carrier === undefined;
+    return this.#sockets.length === 0 && this.#carrier === undefined;
   }
 
-  /** Starts receiving on a bound socket. */
-  open(socket: Socket): void {
-    this.#socket = socket;
-    socket.on(
-      'message',
-      guard('public datagram', (payload: Buffer, peer: RemoteInfo) => this.#fromPublic(payload, peer)),
-    );
+  /** Starts receiving on bound sockets, one for each port of the lease. */
+  open(sockets: readonly Socket[]): void {
+    this.#sockets = sockets;
+    // Numbers tell the ports apart, so those of another count of ports mean nothing.
+    this.flows.open(sockets.length);
+    for (const [offset, socket] of sockets.entries()) {
+      socket.on(
+        'message',
+        guard('public datagram', (payload: Buffer, peer: RemoteInfo) => this.#fromPublic(offset, payload, peer)),
+      );
+    }
   }
 
-  /** The socket was closed. */
-  socketClosed(socket: Socket): void {
-    if (this.#socket !== socket) return;
-    this.#socket = undefined;
+  /** The sockets were closed. */
+  socketsClosed(sockets: readonly Socket[]): void {
+    if (this.#sockets !== sockets) return;
+    this.#sockets = [];
     this.flows.clear();
   }
 
@@ -103,12 +108,12 @@ export class LeaseDatagrams {
     this.#carrier?.channel.close();
   }
 
-  #fromPublic(payload: Buffer, peer: RemoteInfo): void {
+  #fromPublic(offset: number, payload: Buffer, peer: RemoteInfo): void {
     const carrier = this.#carrier;
     // Nothing can be sent back to port 0 (RFC 768): the source is forged or wants no response.
     if (peer.port === 0) return this.#drop('malformed');
-    if (!carrier) return this.#drop('no_tunnel');
-    const flow = this.flows.heard(peer.address, peer.port, performance.now());
+    if (!carrier || !this.#isFor(carrier)) return this.#drop('no_tunnel');
+    const flow = this.flows.heard({ address: peer.address, port: peer.port, offset }, performance.now());
     if (!flow) return this.#drop('too_many_flows');
     if (!this.#spend(carrier, 'up', payload.length)) return;
     for (const counters of this.counters) counters.up++;
@@ -118,8 +123,9 @@ export class LeaseDatagrams {
   #fromTunnel(carrier: Carrier, bytes: Buffer): void {
     const frame = decodeDatagram(bytes);
     if (!frame) return this.#drop('malformed');
-    const socket = this.#socket;
-    const flow = carrier === this.#carrier && socket ? this.flows.answered(frame.flow, performance.now()) : undefined;
+    const isCurrent = carrier === this.#carrier && this.#isFor(carrier);
+    const flow = isCurrent ? this.flows.answered(frame.flow, performance.now()) : undefined;
+    const socket = flow && this.#sockets[flow.offset];
     if (!flow || !socket) return this.#drop('unknown_flow');
     if (!this.#spend(carrier, 'down', frame.payload.length)) return;
     if (socket.getSendQueueSize() > maxPublicSendQueueBytes) return this.#drop('slow_network');
@@ -127,6 +133,11 @@ export class LeaseDatagrams {
       if (!error) for (const counters of this.counters) counters.down++;
       else this.#drop((error as NodeJS.ErrnoException).code === 'EMSGSIZE' ? 'malformed' : 'slow_network');
     });
+  }
+
+  /** False for a moment while the identity's next lease, with another count of ports, replaces the carrier's. */
+  #isFor({ sessions }: Carrier): boolean {
+    return sessions.lease.udpPorts?.count === this.#sockets.length;
   }
 
   /** Counts bytes for the lease. @returns false when no bandwidth is left: the bytes count as dropped */

@@ -2,7 +2,7 @@ import { type Server, type Socket, createServer } from 'node:net';
 import { listen } from '../../net/listen.js';
 import { guard } from '../../util/boundary.js';
 import type { Lease } from '../leases/lease.js';
-import type { BoundPort } from '../ports/port-allocator.js';
+import type { BoundPorts } from '../ports/port-allocator.js';
 import type { VisitorForwarder } from './visitor-forwarder.js';
 import { type PublicConnections, publicTcpOptions } from './public-connections.js';
 
@@ -14,7 +14,7 @@ export interface TcpPortOptions {
 }
 
 /** A lease's own port for raw TCP: every connection goes to its tunnel, from the first byte on. */
-export class TcpPort implements BoundPort {
+export class TcpPort implements BoundPorts {
   readonly #server: Server;
   readonly #open = new Set<Socket>();
 

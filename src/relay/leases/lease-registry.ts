@@ -99,8 +99,8 @@ export class LeaseRegistry {
     for (const [key, lease] of byKey) {
       this.#table.add({
         ...lease,
-        tcpPort: this.#options.ports.tcp.portOf(key),
-        udpPort: this.#options.ports.udp.portOf(key),
+        tcpPort: this.#options.ports.tcp.blockOf(key)?.first,
+        udpPorts: this.#options.ports.udp.blockOf(key),
       });
     }
     this.#sweeper = repeat('lease sweep', () => this.#sweep(Date.now()), leaseSweepIntervalMs);
@@ -265,7 +265,7 @@ export class LeaseRegistry {
       tokenExpiresAt: expiresAt,
       metadata,
       tcpPort: ports.tcpPort,
-      udpPort: ports.udpPort,
+      udpPorts: ports.udpPorts,
       group: group === undefined ? undefined : newGroup(group, expiresAt),
       ownCertificate,
       firstSeenAt: earlier && identityKey(earlier.identity) === identityKey(identity) ? earlier.firstSeenAt : now,

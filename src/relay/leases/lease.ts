@@ -3,6 +3,7 @@ import { getAddress } from 'ethers';
 import { withoutUndefined } from '../../util/without-undefined.js';
 import { ApiError } from '../../contract/index.js';
 import type { LeaseIdentity } from '../../contract/lease-identity.js';
+import type { PortBlock } from '../../net/port-block.js';
 import type { Metadata } from '../store/store.js';
 
 export const defaultLeaseTtlSeconds = 30;
@@ -41,7 +42,7 @@ export interface Lease {
   metadata: Metadata;
   /** Public ports, if the lease has any. */
   readonly tcpPort?: number | undefined;
-  readonly udpPort?: number | undefined;
+  readonly udpPorts?: PortBlock | undefined;
   /** Absent for a lease of one tunnel. */
   readonly group?: Group | undefined;
   /** TLS of the name ends with a certificate that is not the relay's. */

@@ -22,6 +22,7 @@ export interface RegistrationRequest {
   udp_enabled?: boolean;
   tcp_enabled?: boolean;
   udp_port?: number;
+  udp_count?: number;
   tcp_port?: number;
   group?: string;
   own_certificate?: boolean;
@@ -128,12 +129,16 @@ export class RegistrationService {
   }
 }
 
-/** @throws ApiError `invalid_request` for the number of a port that is not asked for */
-function requestedPorts({ tcp_enabled, udp_enabled, tcp_port, udp_port }: RegistrationRequest): RequestedPorts {
-  const port = (protocol: string, isEnabled = false, number?: number) => {
-    if (!isEnabled && number !== undefined)
-      throw new ApiError('invalid_request', `${protocol}_port needs ${protocol}_enabled: true`);
-    return isEnabled && { number };
+/** @throws ApiError `invalid_request` for the number or count of ports that are not asked for */
+function requestedPorts(request: RegistrationRequest): RequestedPorts {
+  const { tcp_enabled, udp_enabled, tcp_port, udp_port, udp_count = 1 } = request;
+  const port = (protocol: string, isEnabled = false, number?: number, count = 1) => {
+    if (!isEnabled && (number !== undefined || count > 1))
+      throw new ApiError(
+        'invalid_request',
+        `${protocol}_${number === undefined ? 'count' : 'port'} needs ${protocol}_enabled: true`,
+      );
+    return isEnabled && { number, count };
   };
-  return { tcp: port('tcp', tcp_enabled, tcp_port), udp: port('udp', udp_enabled, udp_port) };
+  return { tcp: port('tcp', tcp_enabled, tcp_port), udp: port('udp', udp_enabled, udp_port, udp_count) };
 }

@@ -1,12 +1,14 @@
 import { repeat } from '../../util/boundary.js';
 import type { PortAllocator, PortHold } from './port-allocator.js';
+import type { PortBlock } from '../../net/port-block.js';
 
 /** How often bound ports are reconciled with the settings, and failed binds are retried. */
 const portCheckIntervalMs = 1_000;
 
-/** A port of this number, or of any. */
+/** A port of this number, or of any; or several with consecutive numbers, from this one on. */
 export interface RequestedPort {
   readonly number?: number | undefined;
+  readonly count?: number | undefined;
 }
 
 /** The public ports that a lease wants besides its name. */
@@ -18,7 +20,7 @@ export interface RequestedPorts {
 /** The ports of a registration in progress. */
 export interface PortsHold {
   readonly tcpPort?: number | undefined;
-  readonly udpPort?: number | undefined;
+  readonly udpPorts?: PortBlock | undefined;
   commit(generation: string): void;
   rollback(): void;
 }
@@ -34,8 +36,8 @@ export class LeasePorts {
 
   /** @throws ApiError `feature_unavailable`, `tcp_port_disabled`, `udp_disabled`, `invalid_request` */
   assertOffered({ tcp, udp }: RequestedPorts): void {
-    if (tcp) this.tcp.assertOffered(tcp.number);
-    if (udp) this.udp.assertOffered(udp.number);
+    if (tcp) this.tcp.assertOffered({ required: tcp.number });
+    if (udp) this.udp.assertOffered({ required: udp.number, count: udp.count });
   }
 
   /**
@@ -44,17 +46,19 @@ export class LeasePorts {
    */
   async take(key: string, hostname: string, { tcp, udp }: RequestedPorts): Promise<PortsHold> {
     const holds: PortHold[] = [];
-    const take = async (allocator: PortAllocator, { number }: RequestedPort, preferred: number | undefined) => {
-      const hold = await allocator.take(key, hostname, { required: number, preferred });
+    const take = async (allocator: PortAllocator, wanted: RequestedPort, preferred: number | undefined) => {
+      const { number: required, count } = wanted;
+      const hold = await allocator.take(key, hostname, { required, count, preferred });
       holds.push(hold);
-      return hold.port;
+      return hold.block;
     };
     try {
-      const tcpPort = tcp ? await take(this.tcp, tcp, (udp && udp.number) || this.udp.portOf(key)) : undefined;
-      const udpPort = udp ? await take(this.udp, udp, tcpPort) : undefined;
+      const preferred = (udp && udp.number) || this.udp.blockOf(key)?.first;
+      const tcpPort = tcp ? (await take(this.tcp, tcp, preferred)).first : undefined;
+      const udpPorts = udp ? await take(this.udp, udp, tcpPort) : undefined;
       return {
         tcpPort,
-        udpPort,
+        udpPorts,
         commit: (generation) => holds.forEach((hold) => hold.commit(generation)),
         rollback: () => holds.forEach((hold) => hold.rollback()),
       };

@@ -1,6 +1,8 @@
 import { ApiError, type ErrorCode } from '../../contract/index.js';
 import type { PortSettings } from '../policy/settings.js';
-import type { PortProtocol, PortRecord, Store } from '../store/store.js';
+import type { PortProtocol, Store } from '../store/store.js';
+import { type PortBlock, describeBlock, portsOf } from '../../net/port-block.js';
+import { PortReservations } from './port-reservations.js';
 
 /** How long a released port stays reserved for its identity. */
 const portReservationMs = 300_000;
@@ -12,9 +14,9 @@ export interface PortRange {
   last: number;
 }
 
-/** A port that is bound. */
-export interface BoundPort {
-  /** Releases the port at once, and cuts its connections if `cut` is set. */
+/** The bound ports of a lease. */
+export interface BoundPorts {
+  /** Releases the ports at once, and cuts its connections if `cut` is set. */
   close(cut: boolean): void;
 }
 
@@ -22,30 +24,32 @@ export interface PortAllocatorOptions {
   protocol: PortProtocol;
   /** Absent when the relay has no such ports. */
   range: PortRange | undefined;
+  /** Most ports of one lease. */
+  maxPerLease: number;
   settings(): PortSettings;
-  /** @throws the system's error */
-  bind(port: number, hostname: string): Promise<BoundPort>;
+  /** Binds all of them or none. @throws the system's error */
+  bind(block: PortBlock, hostname: string): Promise<BoundPorts>;
   store: Store;
-  /** Called when the port of a lease cannot be bound. */
-  onBlocked(port: number, hostname: string, error: unknown): void;
+  /** Called when the ports of a lease cannot be bound. */
+  onBlocked(block: PortBlock, hostname: string, error: unknown): void;
   onFault(error: unknown): void;
 }
 
-/** The state of the socket of an identity's port. */
+/** The state of the sockets of an identity's ports. */
 type Binding =
   | { readonly state: 'unbound' }
   /** `done` never rejects: it settles when the state changes. */
   | { readonly state: 'binding'; readonly done: Promise<void> }
-  | { readonly state: 'bound'; readonly socket: BoundPort }
+  | { readonly state: 'bound'; readonly sockets: BoundPorts }
   /** The last bind failed; `reconcile` retries it. */
   | { readonly state: 'blocked' };
 
 const unbound: Binding = { state: 'unbound' };
 
-/** The port of one identity. It is released when no lease owns it and no registration refers to it. */
+/** The ports of one identity. They are released when no lease owns them and no registration refers to them. */
 interface Entry {
-  /** 0 until one was found. */
-  port: number;
+  /** Absent until it was found. */
+  block: PortBlock | undefined;
   readonly hostname: string;
   /** Generation of the owning lease; absent during the first registration. */
   owner: string | undefined;
@@ -54,20 +58,22 @@ interface Entry {
   binding: Binding;
 }
 
-/** Which port a registration wants. */
+/** Which ports a registration wants. */
 export interface PortChoice {
-  /** This one or none. */
+  /** So many with consecutive numbers; 1 by default. */
+  count?: number | undefined;
+  /** From this one on or none. */
   required?: number | undefined;
-  /** This one if it is free. */
+  /** From this one on if they are free. */
   preferred?: number | undefined;
 }
 
-/** A port acquired by a registration. Call exactly one of the two methods. */
+/** Ports acquired by a registration. Call exactly one of the two methods. */
 export interface PortHold {
-  readonly port: number;
-  /** Assigns the port to the lease. */
+  readonly block: PortBlock;
+  /** Assigns the ports to the lease. */
   commit(generation: string): void;
-  /** Releases the port: the registration failed. */
+  /** Releases the ports: the registration failed. */
   rollback(): void;
 }
 
@@ -77,25 +83,26 @@ const codes: Record<PortProtocol, { disabled: ErrorCode; full: ErrorCode; exhaus
 };
 
 /**
- * Allocates the public ports of one protocol to identities. A port is bound before it is promised. A released port
- * stays reserved for its identity for a while, so that a tunnel that reconnects keeps its address. Each change is
- * stored before it takes effect, so that allocations and reservations survive a restart.
+ * Allocates the public ports of one protocol to identities: to each a block of consecutive ones. A port is bound before it
+ * is promised, and reserved for its identity for a while after its release. Each change is stored before it takes effect, so
+ * that allocations and reservations survive a restart.
  */
 export class PortAllocator {
   readonly #entries = new Map<string, Entry>();
-  /** Ports of registrations in progress that are to replace the port their identity has. */
+  /** Ports of registrations in progress that are to replace those their identity has. */
   readonly #moving = new Set<Entry>();
-  /** Reserved ports, each with its last identity and the end of the reservation. */
-  readonly #kept = new Map<number, { key: string; until: number }>();
+  readonly #reservations: PortReservations;
   /** Ports that are allocated or being tried. */
   readonly #taken = new Set<number>();
   /** Ports in use by other programs, and when to try them again. */
   readonly #occupied = new Map<number, number>();
   #cursor = Math.random();
 
-  constructor(private readonly options: PortAllocatorOptions) {}
+  constructor(private readonly options: PortAllocatorOptions) {
+    this.#reservations = new PortReservations(options.protocol, options.store);
+  }
 
-  /** Number of ports owned by leases. */
+  /** Number of leases that have ports. */
   get size(): number {
     return this.#entries.size;
   }
@@ -104,37 +111,38 @@ export class PortAllocator {
     return this.options.range !== undefined && this.options.settings().enabled;
   }
 
-  portOf(key: string): number | undefined {
-    return this.#entries.get(key)?.port;
+  blockOf(key: string): PortBlock | undefined {
+    return this.#entries.get(key)?.block;
   }
 
   /**
-   * @param port number of the port that is wanted, if it must be that one
    * @throws ApiError `feature_unavailable`, `tcp_port_disabled` or `udp_disabled`; `invalid_request` for a port outside
-   * the range
+   * the range, or more ports than a lease may have
    */
-  assertOffered(port?: number): void {
-    const { protocol, range, settings } = this.options;
+  assertOffered({ count = 1, required }: PortChoice = {}): void {
+    const { protocol, range, settings, maxPerLease } = this.options;
     const name = protocol.toUpperCase();
     if (!range) throw new ApiError('feature_unavailable', `this relay has no ${name} ports`);
     if (!settings().enabled) throw new ApiError(codes[protocol].disabled, `${name} ports are disabled on this relay`);
-    if (port !== undefined && (port < range.first || port > range.last)) {
+    if (count > maxPerLease)
+      throw new ApiError('invalid_request', `${protocol}_count is ${maxPerLease} at most on this relay, not ${count}`);
+    if (required !== undefined && (required < range.first || required + count - 1 > range.last)) {
+      const asked = describeBlock({ first: required, count });
       const offered = `this relay has ${range.first} to ${range.last}`;
-      throw new ApiError('invalid_request', `${protocol}_port ${port} is not a port for leases: ${offered}`);
+      throw new ApiError('invalid_request', `${protocol}_port ${asked} is not for leases: ${offered}`);
     }
   }
 
   /**
-   * Acquires the identity's port, or a free one, and binds it.
+   * Acquires the identity's ports, or free ones, and binds them.
    * @throws ApiError as `assertOffered`, and `…_capacity_exceeded` or `…_exhausted`
    */
   async take(key: string, hostname: string, choice: PortChoice = {}): Promise<PortHold> {
-    this.assertOffered(choice.required);
+    this.assertOffered(choice);
     const { protocol, settings } = this.options;
     const known = this.#entries.get(key);
-    if (known && choice.required !== undefined && known.port !== choice.required)
-      return await this.#move(key, hostname, choice);
-    const entry = known ?? newEntry(0, hostname);
+    if (known?.block !== undefined && !isChosen(known.block, choice)) return await this.#move(key, hostname, choice);
+    const entry = known ?? newEntry(undefined, hostname);
     if (!known) {
       const { maxLeases } = settings();
       if (maxLeases > 0 && this.#entries.size >= maxLeases) {
@@ -147,7 +155,7 @@ export class PortAllocator {
     }
     entry.references++;
     try {
-      // Another waiter for the same port may already be binding it again.
+      // Another waiter for the same ports may already be binding them again.
       while (entry.binding.state === 'binding') await entry.binding.done;
       if (entry.binding.state !== 'bound') await this.#bindAnother(key, entry, choice);
     } catch (error) {
@@ -158,9 +166,9 @@ export class PortAllocator {
     return this.#hold(key, entry);
   }
 
-  /** Acquires another port for an identity that has one, which it keeps until the new one is committed. */
+  /** Acquires other ports for an identity that has some, which it keeps until the new ones are committed. */
   async #move(key: string, hostname: string, choice: PortChoice): Promise<PortHold> {
-    const entry = newEntry(0, hostname);
+    const entry = newEntry(undefined, hostname);
     this.#moving.add(entry);
     try {
       await this.#bindAnother(key, entry, choice);
@@ -169,7 +177,7 @@ export class PortAllocator {
       throw error;
     }
     return {
-      port: entry.port,
+      block: blockOf(entry),
       commit: (generation) => {
         this.#moving.delete(entry);
         const earlier = this.#entries.get(key);
@@ -184,7 +192,7 @@ export class PortAllocator {
     };
   }
 
-  /** Releases the port of an ended lease, unless a registration has taken it over. */
+  /** Releases the ports of an ended lease, unless a registration has taken them over. */
   free(key: string, generation: string): void {
     const entry = this.#entries.get(key);
     if (entry?.owner !== generation) return;
@@ -198,15 +206,20 @@ export class PortAllocator {
    */
   async start(leaseOf: (key: string) => { hostname: string; generation: string } | undefined): Promise<void> {
     const { protocol, range, store } = this.options;
-    for (const record of await store.loadPorts(protocol)) {
-      const { port, identityKey: key, keptUntil } = record;
+    const records = await store.loadPorts(protocol);
+    // A crash may have left a reservation of ports that were allocated since: allocations first.
+    records.sort((one, other) => Number(one.keptUntil !== undefined) - Number(other.keptUntil !== undefined));
+    for (const record of records) {
+      const { block, identityKey: key, keptUntil } = record;
       const lease = keptUntil === undefined ? leaseOf(key) : undefined;
-      // The range has changed since: drop a port outside it.
-      if (!range || port < range.first || port > range.last) await store.deletePort(protocol, port);
+      const ports = portsOf(block);
+      // The range has changed since: drop ports outside it.
+      const isOffered = range && block.first >= range.first && block.first + block.count - 1 <= range.last;
+      if (!isOffered || ports.some((port) => this.#taken.has(port))) await store.deletePorts(protocol, block.first);
       else if (lease && !this.#entries.has(key)) {
-        this.#entries.set(key, { ...newEntry(port, lease.hostname), owner: lease.generation });
-        this.#taken.add(port);
-      } else await this.#keep(record, keptUntil ?? Date.now() + portReservationMs);
+        this.#entries.set(key, { ...newEntry(block, lease.hostname), owner: lease.generation });
+        for (const port of ports) this.#taken.add(port);
+      } else await this.#reservations.keep(record, keptUntil ?? Date.now() + portReservationMs);
     }
     this.reconcile();
     await Promise.all(
@@ -222,11 +235,7 @@ export class PortAllocator {
       else if (entry.binding.state === 'unbound' || entry.binding.state === 'blocked') this.#rebind(entry);
     }
     const now = Date.now();
-    for (const [port, { until }] of this.#kept) {
-      if (until > now) continue;
-      this.#kept.delete(port);
-      this.options.store.deletePort(this.options.protocol, port).catch(this.options.onFault);
-    }
+    this.#reservations.endExpired().catch(this.options.onFault);
     for (const [port, until] of this.#occupied) if (until <= now) this.#occupied.delete(port);
   }
 
@@ -243,58 +252,62 @@ export class PortAllocator {
       entry.owner = owner;
       if (entry.owner === undefined && entry.references === 0) this.#release(key, entry);
     };
-    return { port: entry.port, commit: settle, rollback: () => settle(entry.owner) };
+    return { block: blockOf(entry), commit: settle, rollback: () => settle(entry.owner) };
   }
 
-  /** Binds a port for an identity that has none, or whose port is in use by another program. */
+  /** Binds ports for an identity that has none, or of whose ports one is in use by another program. */
   async #bindAnother(key: string, entry: Entry, choice: PortChoice): Promise<void> {
     const before = entry.binding;
     const binding = this.#bindAndWrite(key, entry, choice);
     entry.binding = { state: 'binding', done: binding.then(ignore, ignore) };
     try {
-      entry.binding = { state: 'bound', socket: await binding };
+      entry.binding = { state: 'bound', sockets: await binding };
     } catch (error) {
       entry.binding = before;
       throw error;
     }
   }
 
-  async #bindAndWrite(key: string, entry: Entry, choice: PortChoice): Promise<BoundPort> {
+  async #bindAndWrite(key: string, entry: Entry, choice: PortChoice): Promise<BoundPorts> {
     const { protocol, store } = this.options;
-    const { port, socket } = await this.#bindFree(key, entry, choice);
-    const earlier = entry.port;
+    const { block, sockets } = await this.#bindFree(key, entry, choice);
+    const earlier = entry.block;
     try {
-      await store.putPort({ protocol, port, identityKey: key });
-      if (earlier !== 0) await store.deletePort(protocol, earlier);
+      await store.putPorts({ protocol, block, identityKey: key });
+      await this.#reservations.end(block);
+      if (earlier) await store.deletePorts(protocol, earlier.first);
       this.#assertCurrent(key, entry);
     } catch (error) {
-      socket.close(true);
-      this.#taken.delete(port);
+      sockets.close(true);
+      this.#untake(block);
       throw error;
     }
-    entry.port = port;
-    this.#kept.delete(port);
-    this.#taken.delete(earlier);
-    return socket;
+    entry.block = block;
+    if (earlier) this.#untake(earlier);
+    return sockets;
   }
 
-  async #bindFree(key: string, entry: Entry, choice: PortChoice): Promise<{ port: number; socket: BoundPort }> {
+  async #bindFree(key: string, entry: Entry, choice: PortChoice): Promise<{ block: PortBlock; sockets: BoundPorts }> {
     const { protocol, bind } = this.options;
-    for (const port of this.#candidates(key, choice)) {
+    for (const block of this.#candidates(key, choice)) {
       this.#assertCurrent(key, entry);
-      this.#taken.add(port);
+      for (const port of portsOf(block)) this.#taken.add(port);
       try {
-        return { port, socket: await bind(port, entry.hostname) };
+        return { block, sockets: await bind(block, entry.hostname) };
       } catch (error) {
-        this.#taken.delete(port);
+        this.#untake(block);
         if (!isOccupied(error)) throw error;
-        this.#occupied.set(port, Date.now() + occupiedPortRetryMs);
+        this.#occupied.set(occupiedPort(error, block), Date.now() + occupiedPortRetryMs);
       }
     }
     const name = protocol.toUpperCase();
-    const message =
-      choice.required === undefined ? `no ${name} port is free` : `${name} port ${choice.required} is taken`;
-    throw new ApiError(codes[protocol].exhausted, message);
+    const { count = 1, required } = choice;
+    const [ports, one, no] =
+      count === 1
+        ? ['port', 'is', `no ${name} port is free`]
+        : ['ports', 'are', `no ${count} consecutive ${name} ports are free`];
+    const taken = (first: number) => `${name} ${ports} ${describeBlock({ first, count })} ${one} taken`;
+    throw new ApiError(codes[protocol].exhausted, required === undefined ? no : taken(required));
   }
 
   /** @throws Error when the relay has been stopped meanwhile */
@@ -304,84 +317,101 @@ export class PortAllocator {
   }
 
   /**
-   * The required port alone; otherwise the identity's own port, then the preferred one, then the others from where the
-   * last search ended.
+   * The required block alone; otherwise the identity's own, then the preferred one, then the others from where the last
+   * search ended.
    */
-  *#candidates(key: string, { required, preferred }: PortChoice): Generator<number> {
-    if (required !== undefined) {
-      if (this.#isFree(required, key)) yield required;
-      return;
-    }
+  *#candidates(key: string, { count = 1, required, preferred }: PortChoice): Generator<PortBlock> {
     const { first, last } = this.options.range as PortRange;
-    const own = [...this.#kept].find(([, kept]) => kept.key === key)?.[0];
-    const count = last - first + 1;
-    const begin = Math.floor(this.#cursor * count);
-    if (own !== undefined && this.#isFree(own, key)) yield own;
-    if (preferred !== undefined && this.#isFree(preferred, key)) yield preferred;
-    for (let step = 0; step < count; step++) {
-      const at = (begin + step) % count;
-      this.#cursor = ((at + 1) % count) / count;
-      if (this.#isFree(first + at, key)) yield first + at;
+    const own = this.#reservations.blockOf(key);
+    const starts = required === undefined ? [own?.count === count ? own.first : undefined, preferred] : [required];
+    for (const start of starts)
+      if (start !== undefined && this.#isFree(key, start, count)) yield { first: start, count };
+    if (required !== undefined) return;
+    const places = last - first + 2 - count;
+    const begin = Math.floor(this.#cursor * places);
+    for (let step = 0; step < places; step++) {
+      const at = (begin + step) % places;
+      this.#cursor = ((at + 1) % places) / places;
+      if (this.#isFree(key, first + at, count)) yield { first: first + at, count };
     }
   }
 
-  #isFree(port: number, key: string): boolean {
+  /** Whether all of them may be tried for an identity. */
+  #isFree(key: string, from: number, count: number): boolean {
+    const { first, last } = this.options.range as PortRange;
     const now = Date.now();
-    const kept = this.#kept.get(port);
-    if (kept && kept.key !== key && kept.until > now) return false;
-    return !this.#taken.has(port) && (this.#occupied.get(port) ?? 0) <= now;
+    if (from < first || from + count - 1 > last) return false;
+    for (let port = from; port < from + count; port++) {
+      if (this.#taken.has(port) || (this.#occupied.get(port) ?? 0) > now) return false;
+      if (this.#reservations.isKeptFrom(key, port)) return false;
+    }
+    return true;
+  }
+
+  #untake(block: PortBlock): void {
+    for (const port of portsOf(block)) this.#taken.delete(port);
   }
 
   #release(key: string, entry: Entry): void {
     this.#forget(key, entry);
-    const record = { protocol: this.options.protocol, port: entry.port, identityKey: key };
-    this.#keep(record, Date.now() + portReservationMs).catch(this.options.onFault);
+    if (!entry.block) return;
+    const record = { protocol: this.options.protocol, block: entry.block, identityKey: key };
+    this.#reservations.keep(record, Date.now() + portReservationMs).catch(this.options.onFault);
   }
 
   #forget(key: string, entry: Entry): void {
     if (this.#entries.get(key) === entry) this.#entries.delete(key);
     this.#close(entry, false);
-    if (entry.port !== 0) this.#taken.delete(entry.port);
+    if (entry.block) this.#untake(entry.block);
   }
 
-  /** An identity has one reservation: the latest. */
-  async #keep(record: PortRecord, until: number): Promise<void> {
-    const earlier = [...this.#kept].filter(([port, { key }]) => key === record.identityKey && port !== record.port);
-    this.#kept.set(record.port, { key: record.identityKey, until });
-    for (const [port] of earlier) this.#kept.delete(port);
-    await this.options.store.putPort({ ...record, keptUntil: until });
-    for (const [port] of earlier) await this.options.store.deletePort(record.protocol, port);
-  }
-
-  /** Tries to bind an identity's port. */
+  /** Tries to bind an identity's ports. */
   #rebind(entry: Entry): void {
     const { bind, onBlocked, onFault } = this.options;
     const wasBlocked = entry.binding.state === 'blocked';
     const isWanted = () => [...this.#entries.values()].includes(entry) && this.options.settings().enabled;
-    const bound = (socket: BoundPort) => {
-      entry.binding = { state: 'bound', socket };
+    const bound = (sockets: BoundPorts) => {
+      entry.binding = { state: 'bound', sockets };
       if (!isWanted()) this.#close(entry, true);
     };
     const blocked = (error: unknown) => {
       entry.binding = { state: 'blocked' };
-      if (!wasBlocked) onBlocked(entry.port, entry.hostname, error);
+      if (!wasBlocked) onBlocked(blockOf(entry), entry.hostname, error);
     };
-    entry.binding = { state: 'binding', done: bind(entry.port, entry.hostname).then(bound, blocked).catch(onFault) };
+    entry.binding = {
+      state: 'binding',
+      done: bind(blockOf(entry), entry.hostname).then(bound, blocked).catch(onFault),
+    };
   }
 
-  /** A port in the middle of a bind is closed by its binder. */
+  /** Ports in the middle of a bind are closed by its binder. */
   #close(entry: Entry, cut: boolean): void {
     if (entry.binding.state !== 'bound') return;
-    entry.binding.socket.close(cut);
+    entry.binding.sockets.close(cut);
     entry.binding = unbound;
   }
 }
 
-function newEntry(port: number, hostname: string): Entry {
-  return { port, hostname, owner: undefined, references: 0, binding: unbound };
+function newEntry(block: PortBlock | undefined, hostname: string): Entry {
+  return { block, hostname, owner: undefined, references: 0, binding: unbound };
+}
+
+/** Of an entry that has been bound, or was restored. */
+function blockOf(entry: Entry): PortBlock {
+  return entry.block as PortBlock;
+}
+
+function isChosen({ first, count }: PortBlock, choice: PortChoice): boolean {
+  return count === (choice.count ?? 1) && (choice.required ?? first) === first;
 }
 
 function ignore(): void {}
+
+/** Which port of a block the error is about. */
+function occupiedPort(error: unknown, { first, count }: PortBlock): number {
+  const { port = first } = error as { port?: number };
+  return port >= first && port < first + count ? port : first;
+}
 
 /** System errors of a port that is unavailable for now. */
 function isOccupied(error: unknown): boolean {

@@ -84,7 +84,7 @@ export class ReverseAdmission {
   }
 
   #datagramsOf(lease: Lease): LeaseSessions {
-    if (lease.udpPort === undefined) throw new ApiError('transport_mismatch', 'this lease has no UDP port');
+    if (lease.udpPorts === undefined) throw new ApiError('transport_mismatch', 'this lease has no UDP port');
     lease.lastSeenAt = Date.now();
     return this.registry.of(lease);
   }

@@ -28,6 +28,7 @@ const migrations = [
   'DROP TABLE challenges;',
   'ALTER TABLE leases ADD COLUMN tunnel_group TEXT;',
   'ALTER TABLE leases ADD COLUMN own_certificate INTEGER NOT NULL DEFAULT 0;',
+  'ALTER TABLE ports ADD COLUMN port_count INTEGER NOT NULL DEFAULT 1;',
 ];
 
 interface LeaseRow {
@@ -48,6 +49,7 @@ interface LeaseRow {
 
 interface PortRow {
   port: number;
+  port_count: number;
   identity_key: string;
   kept_until: number | null;
 }
@@ -71,11 +73,11 @@ export class SqliteStore implements Store {
           tunnel_group, own_certificate) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
       deleteLease: this.#db.prepare('DELETE FROM leases WHERE hostname = ? AND generation = ?'),
       allLeases: this.#db.prepare('SELECT * FROM leases'),
-      putPort: this.#db.prepare(
-        'INSERT OR REPLACE INTO ports (protocol, port, identity_key, kept_until) VALUES (?, ?, ?, ?)',
+      putPorts: this.#db.prepare(
+        'INSERT OR REPLACE INTO ports (protocol, port, port_count, identity_key, kept_until) VALUES (?, ?, ?, ?, ?)',
       ),
-      deletePort: this.#db.prepare('DELETE FROM ports WHERE protocol = ? AND port = ?'),
-      portsOf: this.#db.prepare('SELECT port, identity_key, kept_until FROM ports WHERE protocol = ?'),
+      deletePorts: this.#db.prepare('DELETE FROM ports WHERE protocol = ? AND port = ?'),
+      portsOf: this.#db.prepare('SELECT port, port_count, identity_key, kept_until FROM ports WHERE protocol = ?'),
       touch: this.#db.prepare("INSERT OR REPLACE INTO meta VALUES ('last_write_at', ?)"),
       lastWrite: this.#db.prepare("SELECT value FROM meta WHERE key = 'last_write_at'"),
     };
@@ -121,19 +123,19 @@ export class SqliteStore implements Store {
     return { leases: rows.map(fromRow), lastWriteAt: last?.value ?? 0 };
   }
 
-  async putPort({ protocol, port, identityKey, keptUntil }: PortRecord): Promise<void> {
-    this.#statements.putPort.run(protocol, port, identityKey, keptUntil ?? null);
+  async putPorts({ protocol, block, identityKey, keptUntil }: PortRecord): Promise<void> {
+    this.#statements.putPorts.run(protocol, block.first, block.count, identityKey, keptUntil ?? null);
   }
 
-  async deletePort(protocol: PortProtocol, port: number): Promise<void> {
-    this.#statements.deletePort.run(protocol, port);
+  async deletePorts(protocol: PortProtocol, first: number): Promise<void> {
+    this.#statements.deletePorts.run(protocol, first);
   }
 
   async loadPorts(protocol: PortProtocol): Promise<PortRecord[]> {
     const rows = this.#statements.portsOf.all(protocol) as PortRow[];
     return rows.map((row) => ({
       protocol,
-      port: row.port,
+      block: { first: row.port, count: row.port_count },
       identityKey: row.identity_key,
       keptUntil: row.kept_until ?? undefined,
     }));

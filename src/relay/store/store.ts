@@ -1,3 +1,4 @@
+import type { PortBlock } from '../../net/port-block.js';
 import type { GovernanceStore } from './governance-store.js';
 
 /** The relay's persistent data. Times are milliseconds since the epoch. */
@@ -33,9 +34,10 @@ export interface LeaseRecord {
 
 export type PortProtocol = 'tcp' | 'udp';
 
+/** Consecutive ports of one identity. */
 export interface PortRecord {
   protocol: PortProtocol;
-  port: number;
+  block: PortBlock;
   identityKey: string;
   /** End of the reservation; absent while a lease owns it. */
   keptUntil?: number | undefined;
@@ -71,9 +73,9 @@ export interface Store {
   /** All leases, including expired ones, and the time of the last write. */
   loadLeases(): Promise<{ leases: LeaseRecord[]; lastWriteAt: number }>;
 
-  /** Writes the owner or reservation of a port; one record per protocol and port. */
-  putPort(record: PortRecord): Promise<void>;
-  deletePort(protocol: PortProtocol, port: number): Promise<void>;
+  /** Writes the owner or reservation of ports; one record per protocol and first port. */
+  putPorts(record: PortRecord): Promise<void>;
+  deletePorts(protocol: PortProtocol, first: number): Promise<void>;
   loadPorts(protocol: PortProtocol): Promise<PortRecord[]>;
 
   close(): Promise<void>;

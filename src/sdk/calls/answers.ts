@@ -76,6 +76,7 @@ export function checkLease(data: SuccessData<'registerLease'>): SuccessData<'reg
   need(data.sni_port === undefined || isPort(data.sni_port), 'sni_port');
   need(data.tcp_addr === undefined || isHostPort(data.tcp_addr), 'tcp_addr');
   need(data.udp_addr === undefined || isHostPort(data.udp_addr), 'udp_addr');
+  need(data.udp_count === undefined || isPort(data.udp_count), 'udp_count');
   checkRenewal(data);
   return data;
 }

@@ -41,6 +41,8 @@ export interface Registration {
   /** Public `host:port` of each requested transport. */
   readonly tcpAddress?: string | undefined;
   readonly udpAddress?: string | undefined;
+  /** How many consecutive UDP ports there are, from that of `udpAddress`. */
+  readonly udpCount: number;
   accessToken: string;
   /** Lifetime of the grant, from `grantedAt`, a reading of `Date.now()`. */
   lifetimeMs: number;
@@ -61,6 +63,8 @@ export interface LeaseKeeperOptions {
   ports?: { tcp?: boolean; udp?: boolean };
   /** The very ports that are wanted; by default any. */
   portNumbers?: { tcp?: number | undefined; udp?: number | undefined };
+  /** So many UDP ports with consecutive numbers, or none; 1 by default. */
+  udpCount?: number | undefined;
   /** Share the lease with the other tunnels of the identity that name the same group, instead of replacing it. */
   group?: string | undefined;
   /** TLS of the name ends with a certificate of the tunnel's own: the relay signs nothing for it. */
@@ -194,6 +198,7 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
 
   async #register(signal: AbortSignal): Promise<Registration> {
     const { client, identity, name, metadata, ttl, portNumbers = {}, group, ownCertificate, prepare } = this.#options;
+    const { udpCount = 1 } = this.#options;
     const ports = this.#ports;
     await prepare?.(signal);
     const address = checksumAddress(identity.address);
@@ -207,6 +212,7 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
         udp_enabled: ports.udp,
         tcp_port: ports.tcp ? portNumbers.tcp : undefined,
         udp_port: ports.udp ? portNumbers.udp : undefined,
+        udp_count: ports.udp && udpCount > 1 ? udpCount : undefined,
         group,
         own_certificate: ownCertificate ? true : undefined,
       }),
@@ -227,12 +233,15 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
       if (ports[kind] && lease[`${kind}_addr`] === undefined)
         throw new AnswerError(`the relay granted no ${kind.toUpperCase()} port, and does not say why`);
     }
+    if (ports.udp && (lease.udp_count ?? 1) !== udpCount)
+      throw new AnswerError(`the relay granted ${lease.udp_count ?? 1} UDP ports instead of ${udpCount}`);
     const port = lease.sni_port === undefined || lease.sni_port === 443 ? '' : `:${lease.sni_port}`;
     return {
       hostname: lease.hostname,
       url: `https://${lease.hostname}${port}`,
       tcpAddress: ports.tcp ? lease.tcp_addr : undefined,
       udpAddress: ports.udp ? lease.udp_addr : undefined,
+      udpCount,
       accessToken: lease.access_token,
       lifetimeMs: bounded(lease.lifetimeMs, minLeaseMs, maxLeaseMs),
       grantedAt,

@@ -133,6 +133,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       metadata,
       ttl,
       portNumbers,
+      udpCount: services.udp?.target.count,
       group,
       ownCertificate: options.certificates !== undefined,
       ports: { tcp: services.tcp !== undefined, udp: services.udp !== undefined },

@@ -15,7 +15,7 @@ import { AddressRules, RestrictedService } from '../services/address-rules.js';
 import type { LocalService } from '../services/local-service.js';
 import { BytesService } from '../services/bytes-service.js';
 import { Upstream } from '../services/upstream/upstream.js';
-import { parsePortTarget, parseStreamTarget } from '../services/upstream/target.js';
+import { parsePortsTarget, parseStreamTarget } from '../services/upstream/target.js';
 import { needsHttp, type WebOptions, webService } from './web-service.js';
 import { Http2Service } from '../services/http2/http2-service.js';
 import { UdpService } from '../services/udp/udp-service.js';
@@ -48,11 +48,14 @@ export interface ExposeOptions extends RelayChoice, WebOptions {
   target?: string | number | undefined;
   /** The local service behind a public TCP port of its own: `22`, `host:port`, `[::1]:22` or `unix:/path`. */
   tcp?: string | number | undefined;
-  /** The local service behind a public UDP port: `53`, `host:port` or `[::1]:53`. */
+  /**
+   * The local service behind a public UDP port: `53`, `host:port` or `[::1]:53`; or behind several with consecutive
+   * numbers, all or none, at most 16: `2456-2458`, `host:2456-2458`.
+   */
   udp?: string | number | undefined;
   /** The very public TCP port for `tcp`, which must be in each relay's range; by default any. */
   tcpPort?: number | undefined;
-  /** The very public UDP port for `udp`, which must be in each relay's range; by default any. */
+  /** The very public UDP port for `udp`, or the first of several, which must be in each relay's range; by default any. */
   udpPort?: number | undefined;
   /**
    * Share the name with other tunnels of the same identity that give the same group: each relay sends visitors to the
@@ -231,7 +234,7 @@ function localServices(options: ExposeOptions): LinkServices {
     const bytes = new BytesService(new Upstream(parseStreamTarget(tcp), { proxyProtocol }), { raw: true });
     services.tcp = restricted(options, bytes, { raw: true });
   }
-  if (udp !== undefined) services.udp = new UdpService(parsePortTarget(udp));
+  if (udp !== undefined) services.udp = new UdpService(parsePortsTarget(udp));
   return services;
 }
 

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { SecureContext } from 'node:tls';
 import { ApiError } from '../../contract/errors.js';
+import { describeBlock } from '../../net/port-block.js';
 import { publicAddressesOnly } from '../../sdk/transport/address-rule.js';
 import { createPortalClient } from '../../sdk/calls/client.js';
 import type { Identity } from '../../sdk/identity/identity.js';
@@ -290,12 +291,18 @@ export class RelayMember extends EventEmitter<MemberEvents> {
 }
 
 /** The public addresses that were asked for. */
-function urlsOf({ url, tcpAddress, udpAddress }: Registration, services: LinkServices): string[] {
+function urlsOf({ url, tcpAddress, udpAddress, udpCount }: Registration, services: LinkServices): string[] {
   return [
     ...(services.https ? [url] : []),
     ...(tcpAddress === undefined ? [] : [`tcp://${tcpAddress}`]),
-    ...(udpAddress === undefined ? [] : [`udp://${udpAddress}`]),
+    ...(udpAddress === undefined ? [] : [`udp://${withPorts(udpAddress, udpCount)}`]),
   ];
+}
+
+/** `host:20017`, or `host:20017-20019`. */
+function withPorts(address: string, count: number): string {
+  const at = address.lastIndexOf(':') + 1;
+  return address.slice(0, at) + describeBlock({ first: Number(address.slice(at)), count });
 }
 
 function waitingStatus(call: LeaseCall, error: Error, retryInMs: number): TunnelStatus {

@@ -4,7 +4,7 @@ import type { ProbeReport } from '../link/self-probe.js';
 export interface TunnelReady {
   /** Public URL of the service, the first of `urls`. */
   url: string;
-  /** `https://hostname[:port]`, `tcp://host:port` and `udp://host:port`, those that were asked for, in this order. */
+  /** `https://hostname[:port]`, `tcp://host:port` and `udp://host:port[-last port]`, those that were asked for, in this order. */
   urls: string[];
   hostname: string;
   /** The relay's URL. */

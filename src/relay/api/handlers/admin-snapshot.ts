@@ -4,7 +4,7 @@ import { identityKey } from '../../../contract/lease-identity.js';
 import type { Policy } from '../../policy/policy.js';
 import type { PortSettings } from '../../policy/settings.js';
 import type { SessionRegistry } from '../../reverse/session-registry.js';
-import { publicAddress } from './sdk.js';
+import { publicAddress, udpPorts } from './sdk.js';
 import { withoutUndefined } from '../../../util/without-undefined.js';
 
 export interface SnapshotParts {
@@ -40,7 +40,7 @@ export function takeSnapshot({ rootHost, leases, sessions, policy }: SnapshotPar
         last_seen_at: new Date(lease.lastSeenAt).toISOString(),
         client_ip: lease.clientIp,
         reported_ip: lease.reportedIp,
-        udp_addr: publicAddress(rootHost, lease.udpPort),
+        ...udpPorts(rootHost, lease.udpPorts),
         tcp_addr: publicAddress(rootHost, lease.tcpPort),
         metadata: lease.metadata,
         ready: sessions.of(lease).queue.ready,

@@ -9,6 +9,7 @@ import { signingKeyId } from '../../certs/certificate.js';
 import { refuseWhenDraining } from '../../reverse/draining.js';
 import type { LeaseRegistry } from '../../leases/lease-registry.js';
 import type { Policy } from '../../policy/policy.js';
+import type { PortBlock } from '../../../net/port-block.js';
 import type { RegistrationService } from '../../leases/registration.js';
 import { RateLimit } from '../../limiters/rate-limit.js';
 import type { Handlers } from '../app.js';
@@ -51,6 +52,10 @@ export const credentials = (request: Request, body?: string) => ({
 /** The public host of a lease's own port: the relay's host, whatever the lease's name. */
 export const publicAddress = (rootHost: string, port: number | undefined) =>
   port === undefined ? undefined : `${rootHost}:${port}`;
+export const udpPorts = (rootHost: string, block: PortBlock | undefined) => ({
+  udp_addr: publicAddress(rootHost, block?.first),
+  udp_count: block && block.count > 1 ? block.count : undefined,
+});
 export const rfc3339 = (ms: number) => new Date(ms).toISOString();
 
 /** What a token says: of a group, the expiry is that of the tunnel itself. */
@@ -115,8 +120,8 @@ export function sdkHandlers(parts: SdkParts): Handlers {
         sni_port: parts.publicPort(),
         tcp_enabled: lease.tcpPort === undefined ? undefined : true,
         tcp_addr: publicAddress(parts.rootHost, lease.tcpPort),
-        udp_enabled: lease.udpPort === undefined ? undefined : true,
-        udp_addr: publicAddress(parts.rootHost, lease.udpPort),
+        udp_enabled: lease.udpPorts === undefined ? undefined : true,
+        ...udpPorts(parts.rootHost, lease.udpPorts),
       });
       response.status(201).json(success(data));
     },

@@ -5,7 +5,7 @@ import type { DatagramChannel } from '../../../streams/datagram-channel.js';
 import { decodeDatagram, encodeDatagram } from '../../../protocol/datagram-frame.js';
 import { guard, repeat } from '../../../util/boundary.js';
 import { ServiceHealth } from '../upstream/service-health.js';
-import { describeTarget, type PortTarget } from '../upstream/target.js';
+import { describeTarget, type PortsTarget } from '../upstream/target.js';
 import { UdpFlow } from './udp-flow.js';
 
 /**
@@ -29,7 +29,7 @@ export interface UdpCounters {
 }
 
 /**
- * The local service behind a public UDP port. Each flow has its own local socket, so that the service can tell peers
+ * The local service behind public UDP ports: from the first of them datagrams go to its first port, and so on. Each flow has its own local socket, so that the service can tell peers
  * apart by their ports, and each response goes to the right peer.
  */
 export class UdpService extends ServiceHealth {
@@ -41,7 +41,7 @@ export class UdpService extends ServiceHealth {
   /** Index of the target address in use: the next one after this one refuses. */
   #turn = 0;
 
-  constructor(readonly target: PortTarget) {
+  constructor(readonly target: PortsTarget) {
     super();
   }
 
@@ -95,7 +95,8 @@ export class UdpService extends ServiceHealth {
 
   #open(id: number, channel: DatagramChannel, onClosed: (flow: UdpFlow) => void): UdpFlow {
     const turn = this.#turn;
-    const flow = new UdpFlow(this.#address(turn), this.target.port);
+    const port = this.target.port + (id % this.target.count);
+    const flow = new UdpFlow(this.#address(turn), port);
     const passBack = (payload: Buffer) => {
       this.counters.sent++;
       this.answered();
@@ -104,7 +105,7 @@ export class UdpService extends ServiceHealth {
     flow.on('message', guard('service datagram', passBack));
     flow.once('closed', (error) => {
       onClosed(flow);
-      if (error) this.#failed(error, turn);
+      if (error) this.#failed(error, turn, port);
     });
     return flow;
   }
@@ -115,11 +116,11 @@ export class UdpService extends ServiceHealth {
     return addresses[turn % addresses.length]!;
   }
 
-  #failed(error: Error, turn: number): void {
+  #failed(error: Error, turn: number, port: number): void {
     if (this.#turn === turn) this.#turn++;
     // The name may resolve to another address by now.
     this.#addresses = undefined;
-    this.failed(error, `${describeTarget(this.target)} refuses datagrams (${systemCode(error)})`);
+    this.failed(error, `${describeTarget({ ...this.target, port })} refuses datagrams (${systemCode(error)})`);
   }
 }
 

@@ -13,6 +13,11 @@ export interface PortTarget {
   readonly isHttp2?: true;
 }
 
+/** A service that is reached at several ports with consecutive numbers, `port` being the first. */
+export interface PortsTarget extends PortTarget {
+  readonly count: number;
+}
+
 /** A service that listens on a Unix socket. */
 export interface UnixTarget {
   readonly socketPath: string;
@@ -26,6 +31,8 @@ export interface FolderTarget {
 export type ConnectTarget = PortTarget | UnixTarget;
 export type Target = ConnectTarget | FolderTarget;
 
+/** Most ports of a service, as a relay gives a lease at most. */
+const maxPorts = 16;
 const unixScheme = 'unix:';
 const schemes = {
   http: { scheme: 'http' },
@@ -90,6 +97,22 @@ export function parsePortTarget(text: string | number): PortTarget {
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(given) || given.startsWith(unixScheme) || isPath(given))
     throw new UsageError(`target ${JSON.stringify(text)} is not 22, host:22 or [::1]:22`);
   return parseAddress(given);
+}
+
+/**
+ * Parses the address of a local service that may have several ports: as `parsePortTarget`, or `2456-2458`,
+ * `host:2456-2458`, `[address]:2456-2458`.
+ * @throws UsageError for anything else, and for more than `maxPorts`
+ */
+export function parsePortsTarget(text: string | number): PortsTarget {
+  const given = String(text).trim();
+  const [, first, last] = /^((?:.*:)?\d+)-(\d+)$/.exec(given) ?? [];
+  const target = parsePortTarget(first ?? given);
+  if (last === undefined) return { ...target, count: 1 };
+  const count = checkPort(last, given) - target.port + 1;
+  if (count < 1) throw new UsageError(`target ${given}: the first port comes first`);
+  if (count > maxPorts) throw new UsageError(`target ${given}: ${maxPorts} ports at most`);
+  return { ...target, count };
 }
 
 /**
