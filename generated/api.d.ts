@@ -856,6 +856,12 @@ export interface components {
              */
             group?: string;
             /**
+             * @description How many seconds a visitor waits for a reverse session while none is ready, as when the tunnel reconnects, before the connection is
+             *     refused. 0: not at all.
+             * @default 10
+             */
+            session_wait?: number;
+            /**
              * @description TLS of this name ends with a certificate of the tunnel's own, whose key the relay does not have. The relay then signs nothing for the
              *     lease, and passes connections of ACME's `tls-alpn-01` challenge (ALPN `acme-tls/1`, RFC 8737) on to the tunnel. A domain of one's own
              *     always has it; a name under the root host where `features` has `own_certificates`, else it is `feature_unavailable`.

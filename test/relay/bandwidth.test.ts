@@ -223,6 +223,7 @@ function leaseOf(name: string): Lease {
     generation: name,
     metadata: {},
     ownCertificate: false,
+    sessionWaitSeconds: 10,
     ...times,
     ...addresses,
   };

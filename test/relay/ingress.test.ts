@@ -169,6 +169,21 @@ test('a visitor without a session in time gets internal_error', async () => {
   assert.deepEqual(await buffer(visitor), internalError);
 });
 
+// Either would run into the default of 10 s.
+for (const sessionWait of [0, 1]) {
+  test(`a visitor waits as long as the lease says: ${sessionWait} s`, { timeout: 8_000 }, async () => {
+    const brief = await register(relay, { name: `brief-${sessionWait}`, ttl: 600, sessionWait });
+    const visitor = await dial();
+    visitor.write(await clientHello(brief.hostname));
+    assert.deepEqual(await buffer(visitor), internalError);
+  });
+}
+
+test('a lease cannot have visitors wait for more than 60 s', async () => {
+  for (const sessionWait of [-1, 61, 1.5])
+    await assert.rejects(register(relay, { name: 'endless', sessionWait }), /invalid_request/);
+});
+
 test('waiting visitors are closed when the lease ends', async () => {
   const short = await register(relay, { name: 'short', ttl: 600 });
   const visitor = await dial();

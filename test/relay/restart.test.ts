@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import { call, freshWallet, register } from '../support/by-hand.js';
 import { type TestRelay, startTestRelay } from '../support/relay.js';
+import { visit } from '../support/tenant.js';
 
 let stateDir: string;
 let relay: TestRelay;
@@ -48,6 +50,12 @@ test('a lease that was valid at the last write renews after a restart, even with
     'lease_not_found',
     'renewed since: the expired token is just expired',
   );
+});
+
+test('how long visitors wait for a session survives a restart', { timeout: 8_000 }, async () => {
+  const lease = await register(relay, { name: 'impatient', sessionWait: 0, ttl: 600 });
+  await restart();
+  await assert.rejects(once(visit(relay, lease.hostname), 'close'), /alert internal error/);
 });
 
 test('a lease survives two restarts in a row, with another lease renewed in between', async () => {

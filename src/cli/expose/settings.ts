@@ -219,6 +219,14 @@ export const exposeSettings = {
     least: 1,
     help: "how long the lease lasts; it is renewed in time [the relay's default]",
   },
+  session_wait: {
+    kind: 'seconds',
+    flag: 'session-wait',
+    argument: 'SECONDS',
+    env: 'PORTAL_SESSION_WAIT',
+    file: 'anywhere',
+    help: 'how long visitors wait while the tunnel has no connection ready, as when it reconnects, 0 to 60 [10]',
+  },
   description: {
     kind: 'text',
     flag: 'description',

@@ -45,6 +45,7 @@ export function toExposeOptions(given: GivenSettings, { nameOf, pathOf }: ReadCo
     udpCarrier: given.udp_carrier as ExposeOptions['udpCarrier'],
     metadata: Object.keys(metadata).length === 0 ? undefined : metadata,
     ttl: given.ttl,
+    sessionWait: given.session_wait,
     http: given.raw ? false : given.http,
     hostHeader: given.host_header,
     routes: given.routes?.map((route) => mapRoutePath(route, pathOf)),

@@ -12,8 +12,6 @@ import type { OutcomeObserver } from './connection-outcome.js';
 import { type SpliceMeter, splice } from './splice.js';
 import { encodeOpening } from '../../protocol/session-opening.js';
 
-const claimTimeoutMs = 10_000;
-
 export interface VisitorForwarderOptions {
   /** Sessions without a binding may be claimed for TLS: digest signing is on. */
   unboundSessions: boolean;
@@ -57,7 +55,7 @@ export class VisitorForwarder {
     const accepts = ({ options }: ReverseSession) =>
       clientHello === undefined || options.binding || this.options.unboundSessions;
     const ready = socket.destroyed ? undefined : sessions.take(accepts);
-    const session = ready ?? (await this.#claim(socket, sessions, accepts));
+    const session = ready ?? (await this.#claim(socket, sessions, lease.sessionWaitSeconds * 1000, accepts));
     // The lease may have ended in the moment between, too.
     if (sessions.ended.aborted) session?.close();
     const routed = session !== undefined && !sessions.ended.aborted;
@@ -100,12 +98,13 @@ export class VisitorForwarder {
   async #claim(
     socket: Socket,
     sessions: LeaseSessions,
+    timeoutMs: number,
     accepts: (session: ReverseSession) => boolean,
   ): Promise<ReverseSession | undefined> {
-    if (socket.destroyed || sessions.ended.aborted) return undefined;
+    if (timeoutMs === 0 || socket.destroyed || sessions.ended.aborted) return undefined;
     const gone = new AbortController();
     const giveUp = () => gone.abort();
-    const timer = setTimeout(giveUp, claimTimeoutMs);
+    const timer = setTimeout(giveUp, timeoutMs);
     socket.once('close', giveUp);
     sessions.waiting++;
     sessions.ended.addEventListener('abort', giveUp, { once: true });

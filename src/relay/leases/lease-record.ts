@@ -15,6 +15,7 @@ export function recordFromLease(lease: Lease): LeaseRecord {
     clientIp: lease.clientIp,
     reportedIp: lease.reportedIp,
     ownCertificate: lease.ownCertificate,
+    sessionWaitSeconds: lease.sessionWaitSeconds,
     group: lease.group && { name: lease.group.name, members: Object.fromEntries(lease.group.members) },
   };
 }

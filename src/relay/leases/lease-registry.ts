@@ -32,6 +32,7 @@ export interface LeaseTerms {
   /** Name of the group of tunnels that share the lease. */
   group?: string | undefined;
   ownCertificate: boolean;
+  sessionWaitSeconds: number;
   /** For a domain: the addresses that it names, in lower case. */
   proven?: ReadonlySet<string> | undefined;
   clientIp: string;
@@ -216,6 +217,7 @@ export class LeaseRegistry {
     const joined: Lease = {
       ...withMember(lease, member, expiresAt),
       metadata: terms.metadata,
+      sessionWaitSeconds: terms.sessionWaitSeconds,
       lastSeenAt: now,
       clientIp: terms.clientIp,
       reportedIp: terms.reportedIp ?? lease.reportedIp,
@@ -252,7 +254,7 @@ export class LeaseRegistry {
   }
 
   #leaseOf(terms: LeaseTerms, ports: PortsHold): Lease {
-    const { identity, ttlSeconds, metadata, group, ownCertificate, clientIp, reportedIp } = terms;
+    const { identity, ttlSeconds, metadata, group, ownCertificate, sessionWaitSeconds, clientIp, reportedIp } = terms;
     const now = Date.now();
     const hostname = this.hostnameOf(identity.name);
     const earlier = this.#table.held(hostname);
@@ -268,6 +270,7 @@ export class LeaseRegistry {
       udpPorts: ports.udpPorts,
       group: group === undefined ? undefined : newGroup(group, expiresAt),
       ownCertificate,
+      sessionWaitSeconds,
       firstSeenAt: earlier && identityKey(earlier.identity) === identityKey(identity) ? earlier.firstSeenAt : now,
       lastSeenAt: now,
       registeredFrom: clientIp,

@@ -7,6 +7,7 @@ import type { PortBlock } from '../../net/port-block.js';
 import type { Metadata } from '../store/store.js';
 
 export const defaultLeaseTtlSeconds = 30;
+export const defaultSessionWaitSeconds = 10;
 
 /** One of the tunnels that share a lease. Times are milliseconds since the epoch, whole seconds. */
 export interface Member {
@@ -47,6 +48,8 @@ export interface Lease {
   readonly group?: Group | undefined;
   /** TLS of the name ends with a certificate that is not the relay's. */
   readonly ownCertificate: boolean;
+  /** How long a visitor waits for a reverse session while none is ready. */
+  sessionWaitSeconds: number;
   readonly firstSeenAt: number;
   lastSeenAt: number;
   /** Address that the registration came from. */

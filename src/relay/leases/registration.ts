@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { ApiError } from '../../contract/index.js';
 import { signInMessage, verifySignIn } from '../auth/siwe.js';
 import { challengeTtlMs } from '../auth/siwe.js';
-import { defaultLeaseTtlSeconds } from './lease.js';
+import { defaultLeaseTtlSeconds, defaultSessionWaitSeconds } from './lease.js';
 import { sourceOf } from '../../net/source-network.js';
 import { RateLimit } from '../limiters/rate-limit.js';
 import type { LeasePorts, RequestedPorts } from '../ports/lease-ports.js';
@@ -26,6 +26,7 @@ export interface RegistrationRequest {
   tcp_port?: number;
   group?: string;
   own_certificate?: boolean;
+  session_wait?: number;
 }
 
 export interface Challenge {
@@ -42,6 +43,7 @@ interface Asked {
   ports: RequestedPorts;
   group?: string | undefined;
   ownCertificate: boolean;
+  sessionWaitSeconds: number;
 }
 
 export interface RegistrationParts {
@@ -85,6 +87,7 @@ export class RegistrationService {
       ports,
       group: request.group,
       ownCertificate,
+      sessionWaitSeconds: request.session_wait ?? defaultSessionWaitSeconds,
     };
     const message = signInMessage(this.parts.portalUrl, '/sdk/register', {
       address: identity.address,

@@ -29,6 +29,7 @@ const migrations = [
   'ALTER TABLE leases ADD COLUMN tunnel_group TEXT;',
   'ALTER TABLE leases ADD COLUMN own_certificate INTEGER NOT NULL DEFAULT 0;',
   'ALTER TABLE ports ADD COLUMN port_count INTEGER NOT NULL DEFAULT 1;',
+  'ALTER TABLE leases ADD COLUMN session_wait INTEGER NOT NULL DEFAULT 10;',
 ];
 
 interface LeaseRow {
@@ -45,6 +46,7 @@ interface LeaseRow {
   reported_ip: string | null;
   tunnel_group: string | null;
   own_certificate: number;
+  session_wait: number;
 }
 
 interface PortRow {
@@ -70,7 +72,7 @@ export class SqliteStore implements Store {
     this.#statements = {
       putLease: this.#db.prepare(`INSERT OR REPLACE INTO leases
           (hostname, name, address, generation, expires_at, token_expires_at, metadata, first_seen_at, last_seen_at, client_ip, reported_ip,
-          tunnel_group, own_certificate) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
+          tunnel_group, own_certificate, session_wait) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
       deleteLease: this.#db.prepare('DELETE FROM leases WHERE hostname = ? AND generation = ?'),
       allLeases: this.#db.prepare('SELECT * FROM leases'),
       putPorts: this.#db.prepare(
@@ -108,6 +110,7 @@ export class SqliteStore implements Store {
           lease.reportedIp ?? null,
           lease.group === undefined ? null : JSON.stringify(lease.group),
           lease.ownCertificate ? 1 : 0,
+          lease.sessionWaitSeconds,
         );
       }
     });
@@ -196,6 +199,7 @@ function fromRow(row: LeaseRow): LeaseRecord {
     clientIp: row.client_ip,
     reportedIp: row.reported_ip ?? undefined,
     ownCertificate: row.own_certificate !== 0,
+    sessionWaitSeconds: row.session_wait,
     group: row.tunnel_group === null ? undefined : (JSON.parse(row.tunnel_group) as LeaseRecord['group']),
   };
 }

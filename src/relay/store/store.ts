@@ -28,6 +28,7 @@ export interface LeaseRecord {
   clientIp: string;
   reportedIp?: string | undefined;
   ownCertificate: boolean;
+  sessionWaitSeconds: number;
   /** The tunnels that share the lease, by member id. */
   group?: { name: string; members: Record<string, { expiresAt: number; tokenExpiresAt: number }> } | undefined;
 }

@@ -67,6 +67,8 @@ export interface LeaseKeeperOptions {
   udpCount?: number | undefined;
   /** Share the lease with the other tunnels of the identity that name the same group, instead of replacing it. */
   group?: string | undefined;
+  /** How many seconds visitors wait while no reverse session is ready, 0 to 60; by default the relay's. */
+  sessionWait?: number | undefined;
   /** TLS of the name ends with a certificate of the tunnel's own: the relay signs nothing for it. */
   ownCertificate?: boolean | undefined;
   /** Whether the lease is useful with only these ports, when the relay has turned the others off. */
@@ -198,7 +200,7 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
 
   async #register(signal: AbortSignal): Promise<Registration> {
     const { client, identity, name, metadata, ttl, portNumbers = {}, group, ownCertificate, prepare } = this.#options;
-    const { udpCount = 1 } = this.#options;
+    const { udpCount = 1, sessionWait } = this.#options;
     const ports = this.#ports;
     await prepare?.(signal);
     const address = checksumAddress(identity.address);
@@ -214,6 +216,7 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
         udp_port: ports.udp ? portNumbers.udp : undefined,
         udp_count: ports.udp && udpCount > 1 ? udpCount : undefined,
         group,
+        session_wait: sessionWait,
         own_certificate: ownCertificate ? true : undefined,
       }),
       { signal },

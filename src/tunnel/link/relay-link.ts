@@ -47,6 +47,7 @@ export interface RelayLinkOptions {
   name: string;
   metadata?: Metadata | undefined;
   ttl?: number | undefined;
+  sessionWait?: number | undefined;
   portNumbers?: LeaseKeeperOptions['portNumbers'];
   /** Name of the group of tunnels that share the lease. */
   group?: string | undefined;
@@ -132,6 +133,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       name,
       metadata,
       ttl,
+      sessionWait: options.sessionWait,
       portNumbers,
       udpCount: services.udp?.target.count,
       group,

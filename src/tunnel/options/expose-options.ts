@@ -119,6 +119,11 @@ export interface ExposeOptions extends RelayChoice, WebOptions {
   /** Lease duration to request, in seconds; by default the relay's. Renewed as long as the tunnel runs. */
   ttl?: number | undefined;
   /**
+   * How many seconds a relay lets a visitor wait while this tunnel has no connection ready, as when it reconnects: 0 to
+   * 60; by default the relay's 10.
+   */
+  sessionWait?: number | undefined;
+  /**
    * Whether the tunnel connects to its own public name to check that TLS terminates here: after visitors have
    * connected, at most every 30 s, on each relay. On by default.
    */
@@ -161,6 +166,9 @@ export function checkExposeOptions(options: ExposeOptions): CheckedOptions {
   if (!['auto', 'quic', 'ws'].includes(udpCarrier))
     throw new UsageError(`the carrier of datagrams is auto, quic or ws, not ${JSON.stringify(udpCarrier)}`);
   checkSharing(options);
+  const { sessionWait = 0 } = options;
+  if (!Number.isInteger(sessionWait) || sessionWait < 0 || sessionWait > 60)
+    throw new UsageError(`visitors wait 0 to 60 seconds for a connection, not ${sessionWait}`);
   const { domain } = options;
   if (domain !== undefined && name !== undefined) throw new UsageError('give a name or a domain, not both');
   return {

@@ -35,6 +35,7 @@ export interface MemberOptions extends Pick<
   | 'udpCarrier'
   | 'metadata'
   | 'ttl'
+  | 'sessionWait'
   | 'tcpPort'
   | 'udpPort'
   | 'group'
@@ -113,6 +114,7 @@ export class RelayMember extends EventEmitter<MemberEvents> {
       name,
       metadata,
       ttl,
+      sessionWait: options.sessionWait,
       portNumbers: { tcp: options.tcpPort, udp: options.udpPort },
       group,
       certificates,
