@@ -28,6 +28,7 @@ const debianPackages = {
   flask: 'python3-flask',
   'docker-registry': 'docker-registry',
   skopeo: 'skopeo',
+  virtualenv: 'virtualenv',
 } as const;
 
 export type ToolName = keyof typeof debianPackages;
