@@ -33,7 +33,7 @@ async function main([command, ...rest]: string[]): Promise<number> {
     case 'config':
       return (await import('./config.js')).configCommand(rest);
     case 'doctor':
-      return await (await import('./doctor.js')).doctorCommand(rest);
+      return await (await import('./doctor/doctor.js')).doctorCommand(rest);
     case 'completion':
       return (await import('./completion.js')).completionCommand(rest);
     case 'help':

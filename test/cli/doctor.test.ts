@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadIdentityFile } from '../../src/sdk/identity/identity-file.js';
 import { certificateFiles } from '../support/certificates.js';
-import { freePort, sharedRelay } from '../support/relay.js';
+import { startNginx } from '../support/nginx.js';
+import { freePort, relayFor, sharedRelay, withPorts } from '../support/relay.js';
 import { listening, startHttpService, temporaryDirectory } from '../support/tunnel.js';
 
 const relay = sharedRelay();
@@ -57,7 +58,10 @@ test('nothing is wrong where nothing is', async (t) => {
   assert.equal(found.code, 0);
   const about = new URL(relay.url).host;
   const said = found.findings.filter((finding) => finding.about === about).map(({ message }) => message);
-  assert.match(said.join(), /certificate is valid.*clock and the one here agree.*is a relay, version/);
+  assert.match(
+    said.join(),
+    /certificate is valid.*clock and the one here agree.*is a relay, version.*sessions get through/,
+  );
 });
 
 test('a relay that is missing, unknown, untrusted or not there is told apart, with what to do', async (t) => {
@@ -72,6 +76,27 @@ test('a relay that is missing, unknown, untrusted or not there is told apart, wi
     assert.equal(found.code, 1);
     assert.match(problems(found).join('\n'), fault);
   }
+});
+
+test('a network that lets only WebSockets through, or no session at all, is told', async (t) => {
+  const found = async (passes: 'websocket' | 'none') => {
+    const port = await freePort();
+    const behind = await relayFor(t, { portalUrl: new URL(`https://portal.localhost:${port}`) });
+    await startNginx(t, { port, relay: behind, passes });
+    return await doctor(t, ['--relay', behind.url, '--ca', behind.caFile]);
+  };
+  const [webSockets, none] = [await found('websocket'), await found('none')];
+  assert.match(problems(webSockets).join(), /sessions get through as WebSockets only/);
+  assert.equal(webSockets.code, 0);
+  assert.match(problems(none).join(), /no session gets through/);
+  assert.equal(none.code, 1);
+});
+
+test('for a UDP service it is told whether the relay has ports for it', async (t) => {
+  const messages = async ({ url, caFile }: { url: string; caFile: string }) =>
+    (await doctor(t, ['--udp', '53', '--relay', url, '--ca', caFile])).findings.map(({ message }) => message).join();
+  assert.match(await messages(relay), /has no UDP ports/);
+  assert.match(await messages(await relayFor(t, await withPorts(2))), /datagrams go over (?:WebSocket|QUIC)/);
 });
 
 test('a captive portal, another server and a clock that is off are recognised', async (t) => {

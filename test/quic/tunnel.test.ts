@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { startTestRelay, withPorts, relayFor } from '../support/relay.js';
 import { runProgram } from '../support/programs.js';
 import { startUdpPath } from '../support/quic.js';
@@ -28,6 +29,19 @@ test('dig resolves through the tunnel over QUIC, and each peer has its own flow'
     Array.from({ length: 20 }, (_, index) => query(`host${index}.portal.example`, `127.0.0.${index + 2}`)),
   );
   assert.deepEqual(new Set(answers), new Set(['192.0.2.7']));
+});
+
+test('portal doctor tells whether UDP gets through', async (t) => {
+  const path = await startUdpPath(t);
+  const relay = await relayFor(t, await withPorts(2), path.parts);
+  const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+  const doctor = async () => {
+    const args = [main, 'doctor', '--udp', '53', '--relay', relay.url, '--ca', relay.caFile];
+    return (await runProgram(process.execPath, args)).stdout.toString();
+  };
+  assert.match(await doctor(), /ok .*UDP gets through: datagrams go over QUIC/);
+  path.isOpen = false;
+  assert.match(await doctor(), /warning .*UDP does not get through .*datagrams go over WebSocket/);
 });
 
 test('200 peers at once over QUIC each get their own datagrams, and nothing is lost', async (t) => {

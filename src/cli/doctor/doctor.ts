@@ -1,24 +1,27 @@
 import { lookup, resolveTxt } from 'node:dns/promises';
 import { existsSync } from 'node:fs';
-import { printable } from '../sdk/calls/answers.js';
-import { UsageError } from '../sdk/calls/errors.js';
-import { parseRelayUrl } from '../sdk/calls/relay-url.js';
-import { checkDomain } from '../sdk/identity/name.js';
-import { defaultIdentityFile, loadIdentityFile } from '../sdk/identity/identity-file.js';
-import { proxyFor } from '../sdk/transport/http-proxy.js';
-import { RelayTransport } from '../sdk/transport/relay-transport.js';
-import { connectTarget } from '../tunnel/services/upstream/connect-target.js';
-import { describeTarget, parseTarget } from '../tunnel/services/upstream/target.js';
-import { fileDescriptors, reportsOpenFiles } from '../util/open-files.js';
-import { readCommandLine } from './expose/command-line.js';
-import { describeOrigin, inForce } from './expose/defaults.js';
-import type { GivenSettings } from './expose/settings.js';
-import { readCertificates } from './support/files.js';
+import { printable } from '../../sdk/calls/answers.js';
+import { UsageError } from '../../sdk/calls/errors.js';
+import { parseRelayUrl } from '../../sdk/calls/relay-url.js';
+import { checkDomain } from '../../sdk/identity/name.js';
+import { defaultIdentityFile, loadIdentityFile } from '../../sdk/identity/identity-file.js';
+import { proxyFor } from '../../sdk/transport/http-proxy.js';
+import { RelayTransport } from '../../sdk/transport/relay-transport.js';
+import { connectTarget } from '../../tunnel/services/upstream/connect-target.js';
+import { describeTarget, parseTarget } from '../../tunnel/services/upstream/target.js';
+import { fileDescriptors, reportsOpenFiles } from '../../util/open-files.js';
+import { readCommandLine } from '../expose/command-line.js';
+import { describeOrigin, inForce } from '../expose/defaults.js';
+import type { GivenSettings } from '../expose/settings.js';
+import { readCertificates } from '../support/files.js';
+import { lookAtCarriers } from './carriers.js';
+import type { Finding, Tell } from './finding.js';
 
 const help = `Usage: portal doctor [TARGET] [--relay URL] [options of portal expose]
 
 Looks for what keeps portal expose from working, without changing anything: settings, identity, the service, and for
-each relay DNS, proxy, certificate, clock, and whether it is a relay at all; with --domain also its records. --json prints a line of JSON for each finding.
+each relay DNS, proxy, certificate, clock, whether it is a relay at all, and what the network lets through to it; with --domain also its
+records, with --udp also whether UDP gets through. --json prints a line of JSON for each finding.
 
 Exit code: 0 when nothing is wrong, 1 when something is, 2 for wrong usage.
 `;
@@ -30,14 +33,6 @@ const clockToleranceSeconds = 30;
 const certificateWarningDays = 14;
 const leastOpenFiles = 1_024;
 const maxAnswerCharacters = 65_536;
-
-interface Finding {
-  level: 'ok' | 'warning' | 'problem';
-  about: string;
-  message: string;
-}
-
-type Tell = (level: Finding['level'], about: string, message: string) => void;
 
 /** `portal doctor`. @returns the exit code */
 export async function doctorCommand(argv: string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
@@ -154,6 +149,8 @@ async function lookAtRelay(relay: URL, given: GivenSettings, tell: Tell): Promis
     tell('ok', about, `is a relay, version ${domain.version}`);
     if (given.domain !== undefined && !domain.features.includes('domains'))
       tell('problem', about, 'takes no domains: its operator has them off');
+    const wantsUdp = given.udp !== undefined;
+    await lookAtCarriers({ relay, transport, ca, transports: domain.transports, wantsUdp, timeoutMs, tell });
     if (!proxy) await resolves(`doctor-check.${domain.rootHost}`, `*.${domain.rootHost}`, tell);
   } catch (error) {
     tell('problem', about, `${(error as Error).message}${adviceFor(error as Error)}`);
@@ -200,14 +197,26 @@ function lookAtClock(date: string | null, about: string, tell: Tell): void {
   );
 }
 
+interface DomainFacts {
+  version: string;
+  rootHost: string;
+  features: unknown[];
+  transports: unknown[];
+}
+
 /** @returns undefined for what no relay answers */
-function domainOf(text: string): { version: string; rootHost: string; features: unknown[] } | undefined {
+function domainOf(text: string): DomainFacts | undefined {
   try {
     const { data } = JSON.parse(text) as { data?: Record<string, unknown> };
-    const { release_version: version, root_host: rootHost, features = [] } = data ?? {};
+    const { release_version: version, root_host: rootHost, features = [], transports = [] } = data ?? {};
     if (typeof rootHost !== 'string' || !/^[a-z0-9.-]{1,253}$/i.test(rootHost)) return undefined;
-    if (!Array.isArray(features)) return undefined;
-    return { features, version: typeof version === 'string' ? printable(version, 40) : 'unknown', rootHost };
+    if (!Array.isArray(features) || !Array.isArray(transports)) return undefined;
+    return {
+      features,
+      transports,
+      version: typeof version === 'string' ? printable(version, 40) : 'unknown',
+      rootHost,
+    };
   } catch {
     return undefined;
   }
