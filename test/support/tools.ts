@@ -28,6 +28,7 @@ const debianPackages = {
   flask: 'python3-flask',
   'docker-registry': 'docker-registry',
   skopeo: 'skopeo',
+  hypercorn: 'python3-hypercorn',
   virtualenv: 'virtualenv',
 } as const;
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer as createHttp1Server, type IncomingMessage } from 'node:http';
 import {
   type Http2Server,
@@ -14,11 +14,24 @@ import {
 } from 'node:http2';
 import { request as httpsRequest } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { WebSocket } from 'ws';
 import type { RequestReport } from '../../src/tunnel/index.js';
 import { certificateFiles } from '../support/certificates.js';
-import { sharedRelay } from '../support/relay.js';
-import { get, listening, open, openTunnel, send, startTunnel, visitorOptions } from '../support/tunnel.js';
+import { startServer } from '../support/processes.js';
+import { freePort, sharedRelay } from '../support/relay.js';
+import { requireTool } from '../support/tools.js';
+import {
+  get,
+  listening,
+  open,
+  openTunnel,
+  send,
+  startTunnel,
+  temporaryDirectory,
+  visitorOptions,
+} from '../support/tunnel.js';
 import { until } from '../support/until.js';
 
 const relay = sharedRelay();
@@ -155,6 +168,84 @@ test('a stream that is reset in the middle cuts the response, and before it give
   await assert.rejects(get(relay, hostname, '/middle'), { code: 'ECONNRESET' });
   assert.equal((await get(relay, hostname)).body, 'whole');
   assert.equal(sessions.size, 1);
+});
+
+/** A WebSocket that a visitor opens. */
+function openWebSocket(t: TestContext, hostname: string, path: string): WebSocket {
+  const socket = new WebSocket(`wss://127.0.0.1:${relay.publicPort}${path}`, ['chat'], {
+    ...{ ca: relay.ca, servername: hostname },
+    headers: { Host: hostname },
+  });
+  t.after(() => socket.terminate());
+  return socket;
+}
+
+async function refusalOf(socket: WebSocket): Promise<{ status: number | undefined; body: string }> {
+  socket.on('error', () => {});
+  const [, response] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage];
+  let body = '';
+  for await (const chunk of response) body += String(chunk);
+  return { status: response.statusCode, body };
+}
+
+test('WebSockets go to an HTTP/2 service by extended CONNECT: Hypercorn', async (t) => {
+  const hypercorn = await requireTool('hypercorn');
+  const folder = temporaryDirectory(t);
+  writeFileSync(
+    join(folder, 'app.py'),
+    `async def app(scope, receive, send):
+    if scope['type'] != 'websocket':
+        return
+    await receive()
+    await send({'type': 'websocket.accept', 'subprotocol': 'chat'})
+    while True:
+        event = await receive()
+        if event['type'] != 'websocket.receive':
+            return
+        await send({'type': 'websocket.send', 'text': scope['http_version'] + ' ' + str(len(event['text']))})
+`,
+  );
+  const port = await freePort();
+  const args = ['--bind', `127.0.0.1:${port}`, `${join(folder, 'app.py')}:app`];
+  await startServer(t, hypercorn, args, 'Running on');
+  const { hostname } = await openTunnel(t, relay, `h2c://127.0.0.1:${port}`);
+  const socket = openWebSocket(t, hostname, '/chat');
+  await once(socket, 'open');
+  assert.equal(socket.protocol, 'chat');
+  for (const length of [3, 300_000]) {
+    socket.send('x'.repeat(length));
+    assert.equal(String((await once(socket, 'message'))[0]), `2 ${length}`);
+  }
+  socket.close(1000);
+  assert.equal((await once(socket, 'close'))[0], 1000);
+});
+
+test('an HTTP/2 service without extended CONNECT refuses WebSockets, and either end may break one off', async (t) => {
+  const plain = await setUp(t, (stream) => stream.respond({ ':status': 200 }, { endStream: true }));
+  const { status, body } = await refusalOf(openWebSocket(t, plain.hostname, '/'));
+  assert.deepEqual([status, /takes no WebSockets by HTTP\/2/.test(body)], [501, true]);
+  const opened: ServerHttp2Stream[] = [];
+  const service = await start(t, createServer({ settings: { enableConnectProtocol: true } }), (stream, headers) => {
+    if (headers[':path'] === '/no') {
+      stream.respond({ ':status': 403, 'x-why': 'not today' });
+      return void stream.end('no');
+    }
+    opened.push(stream);
+    assert.deepEqual([headers[':method'], headers[':protocol']], ['CONNECT', 'websocket']);
+    assert.deepEqual([headers['sec-websocket-key'], headers['upgrade']], [undefined, undefined]);
+    stream.respond({ ':status': 200, 'sec-websocket-protocol': 'chat' });
+  });
+  const { hostname } = await openTunnel(t, relay, `h2c://127.0.0.1:${service.port}`);
+  assert.deepEqual(await refusalOf(openWebSocket(t, hostname, '/no')), { status: 403, body: 'no' });
+  const one = openWebSocket(t, hostname, '/');
+  await once(one, 'open');
+  opened[0]!.close(constants.NGHTTP2_INTERNAL_ERROR);
+  assert.equal((await once(one, 'close'))[0], 1006);
+  const two = openWebSocket(t, hostname, '/');
+  await once(two, 'open');
+  two.terminate();
+  await until(() => opened[1]!.closed);
+  assert.equal((await get(relay, plain.hostname)).status, 200);
 });
 
 test('after GOAWAY, and when the service was away, a new session is opened', async (t) => {

@@ -7,12 +7,23 @@ import { maxHeadBytes } from './message/message-head.js';
 export class InProcessServer {
   readonly #server: Server;
 
-  /** @param serve gets requests with `Expect: 100-continue` too, and says itself whether the body may follow */
-  constructor(serve: (request: IncomingMessage, response: ServerResponse) => unknown) {
+  /**
+   * @param serve gets requests with `Expect: 100-continue` too, and says itself whether the body may follow
+   * @param upgrade gets requests that ask for another protocol
+   */
+  constructor(
+    serve: (request: IncomingMessage, response: ServerResponse) => unknown,
+    upgrade?: (request: IncomingMessage, connection: Duplex) => unknown,
+  ) {
     const guarded = guard('visitor request', serve, ({ socket }) => socket.destroy());
     // It never listens, so it enforces no timeouts; the visitor's connection does.
     this.#server = createServer({ maxHeaderSize: 2 * maxHeadBytes, keepAliveTimeout: 0 }, guarded);
     this.#server.on('checkContinue', guarded).on('checkExpectation', guarded);
+    if (upgrade)
+      this.#server.on(
+        'upgrade',
+        guard('visitor request', upgrade, (_request, connection) => connection.destroy()),
+      );
     this.#server.on(
       'clientError',
       // boundary: cannot throw.

@@ -1,4 +1,5 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createHash } from 'node:crypto';
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type ClientHttp2Stream, constants, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { guard } from '../../../util/boundary.js';
@@ -7,10 +8,21 @@ import type { Answerer } from '../http/routes.js';
 import { connectionFields, endToEndFields } from './connection-fields.js';
 import type { Http2Upstream } from './http2-upstream.js';
 
-/** Sends requests to a service that speaks HTTP/2, and makes HTTP/1.1 of its responses. */
+/** For the service to end a WebSocket that its visitor has closed. */
+const closeTimeoutMs = 1_000;
+/** Of RFC 6455 1.3. */
+const acceptGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+
+/**
+ * Sends requests to a service that speaks HTTP/2, and makes HTTP/1.1 of its responses. WebSockets go by extended CONNECT
+ * (RFC 8441), where the service offers that.
+ */
 export class Http2Answerer implements Answerer {
-  readonly switchesProtocols = false;
-  readonly #server = new InProcessServer((request, response) => this.#serve(request, response));
+  readonly switchesProtocols = true;
+  readonly #server = new InProcessServer(
+    (request, response) => this.#serve(request, response),
+    (request, connection) => this.#upgrade(request, connection),
+  );
 
   constructor(readonly upstream: Http2Upstream) {}
 
@@ -41,6 +53,70 @@ export class Http2Answerer implements Answerer {
     }
     exchange(request, response, stream);
   }
+
+  async #upgrade(request: IncomingMessage, connection: Duplex): Promise<void> {
+    connection.on('error', () => undefined);
+    if (!(await this.upstream.takesExtendedConnect())) {
+      const text = 'The service behind this name takes no WebSockets by HTTP/2 (RFC 8441).\n';
+      const fields: [string, string][] = [
+        ['Content-Type', 'text/plain; charset=utf-8'],
+        ['Content-Length', String(text.length)],
+        ['Connection', 'close'],
+      ];
+      connection.end(plainResponse(501, fields, text));
+      return;
+    }
+    const { 'sec-websocket-key': key = '', ...headers } = requestHeaders(request, this.origin.scheme);
+    const stream = await this.upstream.request(
+      { ...headers, ':method': 'CONNECT', ':protocol': 'websocket' },
+      { endStream: false },
+    );
+    const cut = () => connection.destroy();
+    stream.on('error', cut);
+    // boundary: cannot throw. A reset may come without an error.
+    stream.once('close', () => {
+      if (!connection.writableEnded) cut();
+    });
+    // boundary: cannot throw. The visitor has left.
+    connection.once('close', () => {
+      if (!stream.closed) stream.close(constants.NGHTTP2_CANCEL);
+    });
+    if (connection.closed) stream.close(constants.NGHTTP2_CANCEL);
+    stream.once(
+      'response',
+      guard('visitor request', (answer: IncomingHttpHeaders) => switched(stream, connection, answer, String(key)), cut),
+    );
+  }
+}
+
+/** The response to an extended CONNECT, which for HTTP/1.1 is a switch of protocols or a refusal. */
+function switched(stream: ClientHttp2Stream, connection: Duplex, answer: IncomingHttpHeaders, key: string): void {
+  const status = Number(answer[':status']);
+  const fields = endToEndFields(answer);
+  if (status === 200) {
+    const accept = createHash('sha1')
+      .update(key + acceptGuid)
+      .digest('base64');
+    fields.push(['Connection', 'Upgrade'], ['Upgrade', 'websocket'], ['Sec-WebSocket-Accept', accept]);
+    connection.write(plainResponse(101, fields), 'latin1');
+    stream.pipe(connection).pipe(stream);
+    // boundary: cannot throw. The visitor has closed the WebSocket, and not every service ends its side of the stream.
+    connection.once('end', () => {
+      const timer = setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), closeTimeoutMs);
+      stream.once('close', () => clearTimeout(timer));
+    });
+    return;
+  }
+  fields.push(['Connection', 'close']);
+  connection.write(plainResponse(status, fields), 'latin1');
+  connection.resume();
+  stream.end();
+  stream.pipe(connection);
+}
+
+function plainResponse(status: number, fields: [string, string][], body = ''): string {
+  const lines = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines}\r\n${body}`;
 }
 
 function exchange(request: IncomingMessage, response: ServerResponse, stream: ClientHttp2Stream): void {

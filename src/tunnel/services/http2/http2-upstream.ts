@@ -14,7 +14,6 @@ const maxSessions = 16;
 
 /** A service that speaks HTTP/2. Requests share a session, up to the number of streams that the service allows. */
 export class Http2Upstream extends Upstream {
-  override readonly switchesProtocols = false;
   /** Sessions, each with its number of open streams. */
   readonly #sessions = new Map<ClientHttp2Session, number>();
   #dialing: Promise<void> | undefined;
@@ -56,6 +55,15 @@ export class Http2Upstream extends Upstream {
     // boundary: cannot throw.
     stream.once('close', () => this.#count(used, -1));
     return stream;
+  }
+
+  /**
+   * Whether the service takes WebSockets (RFC 8441 3).
+   * @throws as `open`
+   */
+  async takesExtendedConnect(): Promise<boolean> {
+    await this.open();
+    return this.#leastBusy()?.remoteSettings.enableConnectProtocol === true;
   }
 
   async #openAnother(): Promise<void> {
