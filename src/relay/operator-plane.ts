@@ -12,11 +12,14 @@ import { LandingPage, exposeCommand } from './landing/landing-page.js';
 import { DescriptorWatch } from './metrics/descriptor-watch.js';
 import { MetricsListener } from './metrics/metrics-listener.js';
 import { dialOwn } from './thumbnails/dial-own.js';
+import { Overlay } from './overlay/overlay.js';
+import { refuseWhenDraining } from './reverse/draining.js';
 import { Thumbnails } from './thumbnails/thumbnails.js';
 
 /** Parts that a relay could route without: discovery, thumbnails, the landing page, metrics. */
 export class OperatorPlane {
   readonly discovery: Discovery | undefined;
+  readonly overlay: Overlay | undefined;
   /** Handlers of the operations of these parts. */
   readonly handlers: Handlers;
   readonly #thumbnails: Thumbnails | undefined;
@@ -28,6 +31,7 @@ export class OperatorPlane {
     const { config, logger, policy, leases, metrics, certificates, key, privateKey, rootHost } = foundation;
     const { sessions, ports, routing } = data;
     this.#foundation = foundation;
+    this.overlay = this.#overlay();
     this.discovery = config.discovery
       ? new Discovery({
           ...config.discovery,
@@ -35,6 +39,7 @@ export class OperatorPlane {
           identity: { address: key.address, privateKey },
           load: () => sessions.load(),
           ports: () => ({ udp: ports.udp.isOffered, tcp: ports.tcp.isOffered }),
+          overlay: this.overlay,
           logger,
         })
       : undefined;
@@ -70,6 +75,33 @@ export class OperatorPlane {
   /** Port of the metrics on 127.0.0.1; undefined when they are off. */
   get metricsPort(): number | undefined {
     return this.#metricsListener && portOf(this.#metricsListener.server);
+  }
+
+  /** Takes the relay's place in the overlay, before others ask for a descriptor that tells of it. */
+  async startOverlay(): Promise<void> {
+    await this.#foundation.lifecycle.start(
+      () => this.overlay?.start(),
+      () => this.overlay?.stop(),
+    );
+  }
+
+  #overlay(): Overlay | undefined {
+    const { config, policy, logger, draining } = this.#foundation;
+    if (!config.overlay || !config.discovery) return undefined;
+    // Discovery is there before the overlay starts, and needs it itself.
+    const discovery = () => this.discovery as Discovery;
+    return new Overlay({
+      ...config.overlay,
+      stateDir: config.stateDir,
+      believed: () => discovery().believed(),
+      mayReach: (ip) => discovery().mayReach(ip) && !policy.isIpBanned(ip),
+      list: (ip) => discovery().list(ip),
+      health: () => {
+        refuseWhenDraining(draining.signal);
+        return { status: 'ok' };
+      },
+      logger,
+    });
   }
 
   /** @throws the system's error when the port for metrics cannot be bound */

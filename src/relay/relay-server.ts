@@ -43,6 +43,7 @@ export class RelayServer {
       publicConnections: () => this.#data.connections.open,
       datagrams: this.#data.datagrams,
       discovery: this.discovery,
+      overlay: this.#operator.overlay,
     });
   }
 
@@ -90,6 +91,7 @@ export class RelayServer {
     const { lifecycle, logger, config, rootHost } = this.#foundation;
     await this.#control.restore();
     await this.#data.start();
+    await this.#operator.startOverlay();
     await this.#control.start();
     // Stopping a listener waits for its connections.
     lifecycle.onStop(() => this.#data.destroyConnections());

@@ -37,6 +37,9 @@ export const boundaryNames = [
   'data worker message',
   'datagram sweep',
   'descriptor fetch',
+  'overlay peers',
+  'overlay lookup',
+  'overlay request',
   // Both ends
   'splice data',
   'frame data',

@@ -6,7 +6,8 @@ import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { printed, runProgram } from './programs.js';
 
-const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+/** The program `portal`. */
+export const portalMain = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 
 /** How to start `portal` otherwise than usual. */
 export interface Launch {
@@ -18,7 +19,7 @@ export interface Launch {
 
 /** `portal COMMAND` as a process of its own, killed with the test at the latest. */
 export function startPortal(t: TestContext, args: string[], launch: Launch = {}): ChildProcess {
-  const child = spawn(process.execPath, [...(launch.nodeOptions ?? []), main, ...args], {
+  const child = spawn(process.execPath, [...(launch.nodeOptions ?? []), portalMain, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...launch.env },
   });

@@ -28,6 +28,11 @@ const debianPackages = {
   flask: 'python3-flask',
   'docker-registry': 'docker-registry',
   skopeo: 'skopeo',
+  ip: 'iproute2',
+  nft: 'nftables',
+  tcpdump: 'tcpdump',
+  wg: 'wireguard-tools',
+  'wireguard-go': 'wireguard-go',
   hypercorn: 'python3-hypercorn',
   virtualenv: 'virtualenv',
 } as const;

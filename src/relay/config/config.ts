@@ -6,6 +6,7 @@ import { getAddress } from 'ethers';
 import { parseRelayUrl } from '../../sdk/calls/relay-url.js';
 import type { CertificateFiles } from '../certs/certificate-source.js';
 import type { DiscoverySettings } from '../discovery/discovery.js';
+import type { OverlaySettings } from '../overlay/overlay.js';
 import { domainRecheckIntervalMs } from '../leases/domain-rechecks.js';
 import { type LogLevel, logLevels } from '../../util/logger.js';
 import type { PolicySettings } from '../policy/settings.js';
@@ -76,6 +77,8 @@ export interface RelayConfig {
   metricsPort?: number | undefined;
   /** Absent: discovery is off. */
   discovery?: DiscoverySettings | undefined;
+  /** Absent: the relay is no part of the overlay. */
+  overlay?: OverlaySettings | undefined;
   logLevel: LogLevel;
   certificateReloadIntervalMs: number;
   /** Validate every response against the contract. */
@@ -132,6 +135,7 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
     drainTimeoutSeconds: given.number('drainTimeout', 0, 86_400),
     metricsPort: given.text('metricsPort') === undefined ? undefined : given.number('metricsPort', 1, 65_535),
     discovery: readDiscovery(given, portalUrl),
+    overlay: readOverlay(given),
     logLevel: given.oneOf('logLevel', logLevels),
     certificateReloadIntervalMs,
     validateResponses: false,
@@ -237,6 +241,13 @@ function readDiscovery(given: GivenSettings, portalUrl: URL | undefined): Discov
   if (!isOn && bootstraps.length > 0) given.fault('bootstraps', 'is for relays with --discovery (DISCOVERY)');
   const settings = { bootstraps, ca: readDiscoveryCa(given), allowPrivate: given.isOn('discoveryAllowPrivate') };
   return isOn ? settings : undefined;
+}
+
+function readOverlay(given: GivenSettings): OverlaySettings | undefined {
+  const wireguardPort = given.number('wireguardPort', 1, 65_535);
+  if (!given.isOn('overlay')) return undefined;
+  if (!given.isOn('discovery')) given.fault('overlay', 'needs --discovery (DISCOVERY), which finds the peers');
+  return { wireguardPort };
 }
 
 /** PEM. */

@@ -309,6 +309,20 @@ export const relaySettings = {
     fallback: 'false',
     help: 'let discovery connect to loopback and private addresses: for tests and closed networks only',
   },
+  overlay: {
+    flag: 'overlay',
+    env: 'OVERLAY',
+    kind: 'switch',
+    fallback: 'false',
+    help: 'be a part of the encrypted mesh of relays (WireGuard): needs --discovery, Linux, CAP_NET_ADMIN, and the packages wireguard-tools, iproute2, nftables',
+  },
+  wireguardPort: {
+    flag: 'wireguard-port',
+    env: 'WIREGUARD_PORT',
+    kind: 'number',
+    fallback: '51820',
+    help: 'UDP port of the mesh, on the host of the URL',
+  },
   logLevel: { flag: 'log-level', env: 'LOG_LEVEL', kind: 'text', fallback: 'info', help: logLevels.join(', ') },
 } as const satisfies Record<string, Setting>;
 

@@ -1,5 +1,6 @@
 import type { FetchedDescriptor } from '../../sdk/discovery/fetch-descriptor.js';
-import type { WireDescriptor } from '../../sdk/discovery/relay-descriptor.js';
+import type { SuccessData } from '../../contract/index.js';
+import { discoveryVersion, type RelayDescriptor, type WireDescriptor } from '../../sdk/discovery/relay-descriptor.js';
 import { isPublicAddress } from '../../net/public-address.js';
 import { sourceOf } from '../../net/source-network.js';
 import { pollIntervalMs, fetchSpacingMs } from './poller.js';
@@ -8,6 +9,7 @@ import { RateLimit } from '../limiters/rate-limit.js';
 import { Announcements } from './announcements.js';
 import { OwnDescriptor } from './own-descriptor.js';
 import { type Peer, PeerStore } from './peer-store.js';
+import type { OverlayPlace } from './overlay-place.js';
 import { Poller, type PollTimes } from './poller.js';
 import { type Refusal, refusalOf } from './refusals.js';
 import { type Load, TrafficMeter } from './traffic-meter.js';
@@ -44,6 +46,8 @@ export interface DiscoveryOptions extends DiscoverySettings {
   load: () => Load;
   /** What this relay can currently offer. */
   ports: () => { udp: boolean; tcp: boolean };
+  /** This relay's place in the overlay. */
+  overlay?: OverlayPlace | undefined;
   logger: Logger;
 }
 
@@ -80,7 +84,9 @@ export class Discovery {
     this.#own = new OwnDescriptor({ portalUrl, ...identity, lifetimeMs }, () => {
       const { connections, bps } = this.#meter.read();
       const { udp, tcp } = options.ports();
-      return { supports_udp: udp, supports_tcp: tcp, active_connections: connections, tcp_bps: bps };
+      const place = options.overlay?.facts;
+      const overlay = { supports_overlay: place !== undefined, ...place };
+      return { ...overlay, supports_udp: udp, supports_tcp: tcp, active_connections: connections, tcp_bps: bps };
     });
     this.#peers = new PeerStore({
       self: { url: portalUrl, address: identity.address },
@@ -93,6 +99,7 @@ export class Discovery {
     this.#poller = new Poller({
       peers: this.#peers,
       fetcher: this.#fetcher,
+      overlay: options.overlay,
       times: this.#times,
       logger,
       signal: this.#ended.signal,
@@ -117,9 +124,23 @@ export class Discovery {
    * @param ip who asks
    * @throws ApiError `rate_limited`
    */
-  list(ip: string): WireDescriptor[] {
+  list(ip: string): SuccessData<'getDiscovery'> {
     this.#listings.take(sourceOf(ip));
-    return [this.#own.current(), ...this.#peers.believed().map(({ descriptor }) => descriptor.wire)];
+    return {
+      protocol_version: discoveryVersion,
+      generated_at: new Date().toISOString(),
+      relays: [this.#own.current(), ...this.believed().map(({ wire }) => wire)],
+    };
+  }
+
+  /** The valid descriptors of other relays. */
+  believed(): RelayDescriptor[] {
+    return this.#peers.believed().map(({ descriptor }) => descriptor);
+  }
+
+  /** Whether this relay may connect to the address of another. */
+  mayReach(ip: string): boolean {
+    return this.#fetcher.mayFetch(ip, false);
   }
 
   /** As `Announcements.take`. */

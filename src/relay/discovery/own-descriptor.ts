@@ -5,6 +5,10 @@ import { signDescriptor, type WireDescriptor } from '../../sdk/discovery/relay-d
 const descriptorReissueShare = 0.05;
 
 export interface OwnFacts {
+  supports_overlay: boolean;
+  /** Present when there is an overlay. */
+  wireguard_public_key?: string;
+  wireguard_port?: number;
   supports_udp: boolean;
   supports_tcp: boolean;
   active_connections: number;
@@ -30,8 +34,10 @@ export class OwnDescriptor {
   current(now = Date.now()): WireDescriptor {
     const { portalUrl, address, privateKey, lifetimeMs } = this.relay;
     const held = this.#held;
-    const isFresh = held && now >= held.issuedAt && now - held.issuedAt < lifetimeMs * descriptorReissueShare;
-    if (isFresh) return held.descriptor;
+    const facts = this.facts();
+    const isYoung = held && now >= held.issuedAt && now - held.issuedAt < lifetimeMs * descriptorReissueShare;
+    // Others look only once a minute, so that a change has to be there when they do.
+    if (isYoung && held.descriptor.supports_overlay === facts.supports_overlay) return held.descriptor;
     // Others accept only a newer descriptor, so time never goes back, even when the clock does.
     const issuedAt = Math.max(now, (held?.issuedAt ?? 0) + 1);
     const fields = {
@@ -40,8 +46,7 @@ export class OwnDescriptor {
       issued_at: new Date(issuedAt).toISOString(),
       expires_at: new Date(issuedAt + lifetimeMs).toISOString(),
       api_https_addr: portalUrl.origin,
-      supports_overlay: false,
-      ...this.facts(),
+      ...facts,
     };
     const descriptor = signDescriptor(fields, privateKey);
     this.#held = { descriptor, issuedAt };

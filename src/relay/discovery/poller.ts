@@ -1,6 +1,7 @@
 import type { FetchedDescriptor } from '../../sdk/discovery/fetch-descriptor.js';
 import { guard } from '../../util/boundary.js';
 import type { Logger } from '../../util/logger.js';
+import type { OverlayPlace } from './overlay-place.js';
 import type { Peer, PeerStore } from './peer-store.js';
 import { refusalOf } from './refusals.js';
 import type { DescriptorFetcher } from './descriptor-fetcher.js';
@@ -23,6 +24,8 @@ export interface PollTimes {
 export interface PollerOptions {
   peers: PeerStore;
   fetcher: DescriptorFetcher;
+  /** Where peers are asked first. */
+  overlay?: Pick<OverlayPlace, 'ask'> | undefined;
   times: PollTimes;
   logger: Logger;
   signal: AbortSignal;
@@ -88,12 +91,14 @@ export class Poller {
   readonly #fetchGuarded = guard('descriptor fetch', (peer: Peer) => this.#fetch(peer));
 
   async #fetch(peer: Peer): Promise<void> {
-    const { peers, fetcher, logger, signal } = this.#options;
+    const { peers, fetcher, overlay, logger, signal } = this.#options;
     this.#running.add(peer);
     this.#lastStartAt = performance.now();
     try {
       const isNew = peer.descriptor === undefined;
-      const fetched = await fetcher.fetch(peer.url, peer.address === undefined && !peer.isBootstrap);
+      const fetched =
+        (peer.address && (await overlay?.ask(peer.url, peer.address, signal))) ||
+        (await fetcher.fetch(peer.url, peer.address === undefined && !peer.isBootstrap));
       peers.believe(peer, fetched.descriptor, fetched.remoteAddress);
       if (isNew) logger.info({ url: peer.url.origin, address: fetched.descriptor.wire.address }, 'relay known');
       peer.backoff.reset();

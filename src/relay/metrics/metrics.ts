@@ -25,6 +25,8 @@ export interface MetricsSources {
   datagrams: { readonly totals: Readonly<DatagramCounters>; readonly flows: number };
   /** Present when discovery is on. */
   discovery?: (() => DiscoveryReport) | undefined;
+  /** Present when the relay is to be a part of the overlay. */
+  overlay?: { readonly facts: unknown; readonly size: number } | undefined;
 }
 
 /** The outcome of an API request: `ok`, or its error code. */
@@ -100,6 +102,7 @@ export class RelayMetrics {
     publicConnections,
     datagrams,
     discovery,
+    overlay,
   }: MetricsSources): void {
     const { registry } = this;
     const registers = [registry];
@@ -192,6 +195,11 @@ export class RelayMetrics {
           for (const kind of refusals) this.inc({ kind }, refused[kind] ?? 0);
         },
       });
+    }
+
+    if (overlay) {
+      gauge('portal_overlay_up', '1 while the relay is a part of the overlay.', () => (overlay.facts ? 1 : 0));
+      gauge('portal_overlay_peers', 'Relays that are peers in the overlay.', () => overlay.size);
     }
 
     const traffic = new LeaseTraffic(sessions, metricsHostnames);

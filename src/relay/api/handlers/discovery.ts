@@ -2,20 +2,14 @@ import { ApiError, type RequestBody, type SuccessData, success } from '../../../
 import { discoveryVersion } from '../../../sdk/discovery/relay-descriptor.js';
 import type { Discovery } from '../../discovery/discovery.js';
 import type { Handlers } from '../app.js';
-import { clientIp, rfc3339 } from './sdk.js';
+import { clientIp } from './sdk.js';
 
 /** `/discovery` and `/discovery/announce`; without handlers, where discovery is off, both are `feature_unavailable`. */
 export function discoveryHandlers(discovery: Discovery | undefined): Handlers {
   if (!discovery) return {};
   return {
     getDiscovery(request, response) {
-      const relays = discovery.list(clientIp(request));
-      const data: SuccessData<'getDiscovery'> = {
-        protocol_version: discoveryVersion,
-        generated_at: rfc3339(Date.now()),
-        relays,
-      };
-      response.json(success(data));
+      response.json(success(discovery.list(clientIp(request))));
     },
 
     async announceRelay(request, response) {

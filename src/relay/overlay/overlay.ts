@@ -1,0 +1,360 @@
+import { createHash } from 'node:crypto';
+import { lookup } from 'node:dns/promises';
+import { isIP, isIPv6 } from 'node:net';
+import { join } from 'node:path';
+import { Backoff } from '../../sdk/lease/backoff.js';
+import type { FetchedDescriptor } from '../../sdk/discovery/fetch-descriptor.js';
+import type { RelayDescriptor } from '../../sdk/discovery/relay-descriptor.js';
+import { background, repeat } from '../../util/boundary.js';
+import type { Logger } from '../../util/logger.js';
+import { Firewall } from './firewall.js';
+import { type OverlayKey, loadOverlayKey } from './overlay-key.js';
+import { askPeer, OverlayService, type OverlayServiceOptions, overlayServicePort } from './overlay-service.js';
+import { planPeers, type WantedPeer } from './peer-plan.js';
+import { findPrograms, type Programs } from './programs.js';
+import { type InterfacePeer, WireguardInterface } from './wireguard-interface.js';
+
+/** TCP port of the overlay address where connections that are passed on arrive. */
+const overlayForwardPort = 7_778;
+/** How often peers are compared with what is believed. */
+const syncIntervalMs = 1_000;
+/** How often the name of an endpoint is looked up again. */
+const lookupIntervalMs = 60_000;
+/** The same after it has failed, and for a peer that could not be set up. */
+const lookupRetryMs = 10_000;
+/** Lookups of names at once: one that hangs holds a thread. */
+const maxLookups = 2;
+/** How often it is looked whether the firewall's rules are still there. */
+const firewallCheckMs = 10_000;
+/** Relays and their keys that are remembered, with who had them first. */
+const maxRemembered = 1_024;
+/** Wait after the interface was lost, or could not be made. */
+const restartBackoff = { firstMs: 2_000, longestMs: 60_000 };
+
+export interface OverlaySettings {
+  /** UDP. */
+  wireguardPort: number;
+}
+
+export interface OverlayOptions extends OverlaySettings, OverlayServiceOptions {
+  stateDir: string;
+  /** What discovery believes now. */
+  believed(): RelayDescriptor[];
+  /** Whether an endpoint may have this address: neither private, where that is not allowed, nor banned. */
+  mayReach(ip: string): boolean;
+  logger: Logger;
+}
+
+/** A peer of the interface. */
+interface Peer {
+  readonly wanted: WantedPeer;
+  /** Absent until its name was resolved, and while the interface refuses it. */
+  installed: InterfacePeer | undefined;
+  /** Of its endpoint. */
+  ip: string | undefined;
+  lookupAt: number;
+  isBusy: boolean;
+  /** The fault that was logged last. */
+  told?: string;
+}
+
+/** What is up while the relay is a part of the overlay. */
+interface Link {
+  readonly tunnel: WireguardInterface;
+  readonly firewall: Firewall;
+  readonly service: OverlayService;
+}
+
+/**
+ * This relay's place in the encrypted mesh of relays: an interface of WireGuard whose peers are the relays that discovery believes
+ * and that have an overlay, too.
+ */
+export class Overlay {
+  readonly #options: OverlayOptions;
+  /** By relay. */
+  readonly #peers = new Map<string, Peer>();
+  /** Relays with their keys, in the order in which they were heard of. They keep their place when they are away. */
+  readonly #known = new Map<string, Pick<WantedPeer, 'relay' | 'publicKey'>>();
+  readonly #refused = new Map<string, string>();
+  readonly #backoff = new Backoff(restartBackoff);
+  #programs: Programs | undefined;
+  #key: OverlayKey | undefined;
+  #link: Link | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #restart: NodeJS.Timeout | undefined;
+  #lookups = 0;
+  #firewallCheckAt = 0;
+  #isStopped = false;
+  /** Changes of the interface run one after the other. */
+  #changes: Promise<void> = Promise.resolve();
+
+  constructor(options: OverlayOptions) {
+    this.#options = options;
+  }
+
+  /** What the relay's descriptor says; undefined while it has no place in the overlay. */
+  get facts(): { wireguard_public_key: string; wireguard_port: number } | undefined {
+    if (!this.#link || !this.#key) return undefined;
+    return { wireguard_public_key: this.#key.publicKey, wireguard_port: this.#options.wireguardPort };
+  }
+
+  /** This relay's address in the overlay, while it has one. */
+  get address(): string | undefined {
+    return this.#link && this.#key?.address;
+  }
+
+  /** The overlay address of a relay that is a peer now. @param relay its signing address, in lower case */
+  addressOf(relay: string): string | undefined {
+    return this.#link && this.#peers.get(relay)?.installed?.address;
+  }
+
+  /** How many peers there are. */
+  get size(): number {
+    return this.#link ? [...this.#peers.values()].filter(({ installed }) => installed).length : 0;
+  }
+
+  /** Takes its place. Says in one line what keeps it from that, and goes on without an overlay. */
+  async start(): Promise<void> {
+    const { logger, stateDir } = this.#options;
+    try {
+      if (process.platform !== 'linux') throw new Error('it needs Linux');
+      this.#programs = await findPrograms();
+      this.#key = await loadOverlayKey(join(stateDir, 'wireguard.key'));
+      await this.#up(this.#programs, this.#key);
+    } catch (error) {
+      logger.error(`there is no overlay: ${(error as Error).message}`);
+      return;
+    }
+    this.#timer = repeat('overlay peers', () => this.#sync(), syncIntervalMs);
+  }
+
+  /** Leaves no trace on the machine. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearInterval(this.#timer);
+    clearTimeout(this.#restart);
+    await this.#changes;
+    const link = this.#link;
+    this.#link = undefined;
+    if (link) await this.#down(link);
+  }
+
+  /**
+   * Asks a peer in the overlay, as `DescriptorFetcher.fetch` does in public.
+   * @returns undefined when the relay is no peer, or does not answer so: it is to be asked in public
+   */
+  async ask(url: URL, relay: string, signal: AbortSignal): Promise<FetchedDescriptor | undefined> {
+    const [own, peer] = [this.address, this.addressOf(relay)];
+    if (own === undefined || peer === undefined) return undefined;
+    try {
+      const fetched = await askPeer(url, { own, peer }, signal);
+      return fetched.descriptor.address === relay ? fetched : undefined;
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#options.logger.debug({ url: url.origin, reason: (error as Error).message }, 'not reached in the overlay');
+      return undefined;
+    }
+  }
+
+  async #up(programs: Programs, key: OverlayKey): Promise<void> {
+    const { wireguardPort: port, logger } = this.#options;
+    const name = interfaceName(key.publicKey);
+    const firewall = new Firewall(programs, {
+      name,
+      address: key.address,
+      ports: [overlayServicePort, overlayForwardPort],
+    });
+    const service = new OverlayService(this.#options);
+    await firewall.raise();
+    let tunnel: WireguardInterface | undefined;
+    try {
+      tunnel = await WireguardInterface.create({ programs, name, key, port });
+      await service.start(key.address);
+    } catch (error) {
+      await tunnel?.remove();
+      await firewall.lower().catch(() => undefined);
+      throw error;
+    }
+    const link = { tunnel, firewall, service };
+    this.#link = link;
+    const engine = tunnel.isOfKernel ? 'kernel' : 'wireguard-go';
+    logger.info({ interface: name, address: key.address, port, engine }, 'overlay up');
+  }
+
+  async #down(link: Link): Promise<void> {
+    await link.service.stop();
+    await link.tunnel.remove();
+    await link.firewall
+      .lower()
+      .catch((error: unknown) => this.#options.logger.warn({ err: error }, 'the rules of the overlay stay'));
+  }
+
+  #lost(link: Link): void {
+    this.#options.logger.error('the interface of the overlay is gone: making it anew');
+    this.#link = undefined;
+    for (const peer of this.#peers.values()) Object.assign(peer, { installed: undefined, lookupAt: 0 });
+    this.#change(() => this.#down(link));
+    this.#planRestart();
+  }
+
+  async #keepFirewall({ firewall }: Link): Promise<void> {
+    if (this.#isStopped || (await firewall.isUp())) return;
+    this.#options.logger.warn("the overlay's rules of nftables are gone: putting them back");
+    await firewall.raise();
+  }
+
+  #planRestart(): void {
+    // boundary: cannot throw.
+    this.#restart = setTimeout(() => this.#change(() => this.#revive()), this.#backoff.next());
+  }
+
+  async #revive(): Promise<void> {
+    if (this.#isStopped || !this.#programs || !this.#key) return;
+    try {
+      await this.#up(this.#programs, this.#key);
+      this.#backoff.reset();
+    } catch (error) {
+      this.#options.logger.error(`the overlay cannot be made anew: ${(error as Error).message}`);
+      this.#planRestart();
+    }
+  }
+
+  /** Makes peers of the relays that are to be, and drops others. */
+  #sync(): void {
+    const link = this.#link;
+    if (!link || !this.#key) return;
+    if (!link.tunnel.isThere) return this.#lost(link);
+    if (this.#firewallCheckAt < performance.now()) {
+      this.#firewallCheckAt = performance.now() + firewallCheckMs;
+      this.#change(() => this.#keepFirewall(link));
+    }
+    const { wanted, refused } = planPeers(this.#options.believed(), this.#key, [...this.#known.values()]);
+    this.#remember(wanted);
+    this.#tellRefused(refused);
+    const byRelay = new Map(wanted.map((peer) => [peer.relay, peer]));
+    for (const [relay, peer] of this.#peers) {
+      const now = byRelay.get(relay);
+      const mayStay = peer.ip === undefined || this.#options.mayReach(peer.ip);
+      if (now && isSame(now, peer.wanted) && mayStay) continue;
+      this.#peers.delete(relay);
+      this.#change(() => this.#uninstall(peer));
+    }
+    for (const each of wanted) {
+      if (!this.#peers.has(each.relay))
+        this.#peers.set(each.relay, { wanted: each, installed: undefined, ip: undefined, lookupAt: 0, isBusy: false });
+    }
+    const now = performance.now();
+    for (const peer of this.#peers.values()) {
+      if (peer.isBusy || peer.lookupAt > now || this.#lookups >= maxLookups) continue;
+      this.#resolve(peer);
+    }
+  }
+
+  #remember(wanted: readonly WantedPeer[]): void {
+    for (const { relay, publicKey } of wanted) {
+      const key = `${relay} ${publicKey}`;
+      if (this.#known.has(key)) continue;
+      if (this.#known.size >= maxRemembered) this.#known.delete(this.#known.keys().next().value!);
+      this.#known.set(key, { relay, publicKey });
+    }
+  }
+
+  #tellRefused(refused: { relay: string; reason: string }[]): void {
+    const told = new Map(this.#refused);
+    this.#refused.clear();
+    for (const { relay, reason } of refused) {
+      this.#refused.set(relay, reason);
+      if (told.get(relay) !== reason) this.#options.logger.warn({ relay, reason }, 'a relay is no peer of the overlay');
+    }
+  }
+
+  /** Looks up where a peer is, and installs it there. */
+  #resolve(peer: Peer): void {
+    peer.isBusy = true;
+    this.#lookups++;
+    background('overlay lookup', async () => {
+      try {
+        const ip = await endpointAddress(peer.wanted.host, this.#options.mayReach, peer.ip);
+        this.#change(() => this.#install(peer, ip));
+        peer.lookupAt = performance.now() + lookupIntervalMs;
+      } catch (error) {
+        this.#unresolved(peer, error as Error);
+        peer.lookupAt = performance.now() + lookupRetryMs;
+      } finally {
+        this.#lookups--;
+        peer.isBusy = false;
+      }
+    });
+  }
+
+  /** The last good address stays. */
+  #unresolved(peer: Peer, error: Error): void {
+    this.#tellFault(peer, error, 'the endpoint of a peer is not found');
+  }
+
+  /** Each fault of a peer once. */
+  #tellFault(peer: Peer, { message: reason }: Error, what: string): void {
+    const { relay, host, address } = peer.wanted;
+    const isNew = peer.told !== reason;
+    peer.told = reason;
+    this.#options.logger[isNew ? 'warn' : 'debug']({ relay, host, address, reason }, what);
+  }
+
+  async #install(peer: Peer, ip: string): Promise<void> {
+    const { wanted, installed } = peer;
+    const link = this.#link;
+    if (this.#isStopped || !link || this.#peers.get(wanted.relay) !== peer) return;
+    const { publicKey, address, port, relay } = wanted;
+    const next = { publicKey, address, endpoint: isIPv6(ip) ? `[${ip}]:${port}` : `${ip}:${port}` };
+    if (installed?.endpoint === next.endpoint) return;
+    try {
+      if (installed) await link.tunnel.moveEndpoint(next);
+      else await link.tunnel.addPeer(next);
+      peer.installed = next;
+      peer.ip = ip;
+      this.#options.logger.info({ relay, address, endpoint: next.endpoint }, 'peer of the overlay');
+    } catch (error) {
+      peer.lookupAt = performance.now() + lookupRetryMs;
+      this.#tellFault(peer, error as Error, 'a peer cannot be set up');
+    }
+  }
+
+  async #uninstall({ wanted, installed }: Peer): Promise<void> {
+    const link = this.#link;
+    if (this.#isStopped || !link || !installed) return;
+    await link.tunnel.removePeer(installed);
+    this.#options.logger.info({ relay: wanted.relay }, 'no peer of the overlay any more');
+  }
+
+  /** After the changes before it; a fault ends only this one. */
+  #change(run: () => Promise<void>): void {
+    this.#changes = this.#changes
+      .then(run)
+      .catch((error: unknown) => this.#options.logger.error({ err: error }, 'the overlay could not be changed'));
+  }
+}
+
+function isSame(one: WantedPeer, other: WantedPeer): boolean {
+  return one.publicKey === other.publicKey && one.host === other.host && one.port === other.port;
+}
+
+/** At most 15 characters (IFNAMSIZ). */
+function interfaceName(publicKey: string): string {
+  return `portal${createHash('sha256').update(publicKey).digest('hex').slice(0, 8)}`;
+}
+
+/**
+ * @param current stays, as long as it is one of the name's
+ * @throws Error when the name has no address that may be reached
+ */
+async function endpointAddress(
+  host: string,
+  mayReach: (ip: string) => boolean,
+  current: string | undefined,
+): Promise<string> {
+  const name = host.replace(/^\[(.*)\]$/, '$1');
+  const found = isIP(name) === 0 ? await lookup(name, { all: true }) : [{ address: name }];
+  const allowed = found.map(({ address }) => address).filter(mayReach);
+  if (allowed.length === 0) throw new Error('it has no address that this relay may reach');
+  return current !== undefined && allowed.includes(current) ? current : allowed[0]!;
+}
