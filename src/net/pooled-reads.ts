@@ -9,8 +9,9 @@ const recordBytes = 16_384;
 /** After a smaller read the next read gets a small buffer, so that an idle connection holds no large one. */
 const shrinkBelow = 2_048;
 const smallBufferBytes = 4_096;
-/** Buffers kept for the next read beside the one in use. */
-const maxSpareBuffers = 2;
+/** Buffers that wait for a read, of all sockets together: 8 MiB. With fewer, a busy process makes and collects them all the time. */
+const maxSpareBuffers = 128;
+const spareBuffers: Buffer<ArrayBuffer>[] = [];
 
 /** The internal state of `onread` in net.Socket, an option of net.connect that accepted sockets do not have. */
 interface OnRead {
@@ -100,7 +101,6 @@ interface Slot {
  * late that is.
  */
 export class PooledReads implements Flushable {
-  readonly #spare: Buffer<ArrayBuffer>[] = [];
   /** TLS gives a record at a time, several in a row: they are taken together. */
   readonly #joins: boolean;
   /** Offset where reads begin. Joined chunks are adjacent, without headroom between them. */
@@ -176,12 +176,12 @@ export class PooledReads implements Flushable {
   }
 
   #empty(): Buffer<ArrayBuffer> {
-    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(bufferBytes);
+    return spareBuffers.pop() ?? Buffer.allocUnsafeSlow(bufferBytes);
   }
 
   #recycle({ buffer, retired, lent }: Slot): void {
-    if (!retired || lent > 0 || buffer.length < bufferBytes || this.#spare.length >= maxSpareBuffers) return;
-    this.#spare.push(buffer);
+    if (!retired || lent > 0 || buffer.length < bufferBytes || spareBuffers.length >= maxSpareBuffers) return;
+    spareBuffers.push(buffer);
   }
 }
 
