@@ -112,13 +112,16 @@ async function prepare(workshop: Workshop, report: Report, options: BenchOptions
   const { started: service } = await workshop.startScript<ServicePorts>('service', certificate);
   const routes: Route[] = [await exposeService(workshop, relay, service.plain, profile)];
   const others: Record<string, () => Promise<Route | undefined>> = {
+    'portal, node': () => startNodeEngine(workshop, service.plain),
     'net splice': () => startSplice(workshop, relay, 'net', service.tls),
     'tls splice': () => startSplice(workshop, relay, 'tls', service.tls),
     'ssh -R': () => startSsh(workshop, relay.ca, service.tls, { label: 'ssh -R' }),
     'ssh -R, AES': () =>
       startSsh(workshop, relay.ca, service.tls, { label: 'ssh -R, AES', cipher: 'aes128-gcm@openssh.com' }),
-    haproxy: () => startHaproxy(workshop, relay, service.tls),
-    nginx: () => startNginx(workshop, relay, service.tls),
+    haproxy: () => startHaproxy(workshop, relay, service.tls, 'TLS leg'),
+    'haproxy, no TLS leg': () => startHaproxy(workshop, relay, service.tls, 'no TLS leg'),
+    nginx: () => startNginx(workshop, relay, service.tls, 'TLS leg'),
+    'nginx, no TLS leg': () => startNginx(workshop, relay, service.tls, 'no TLS leg'),
   };
   for (const [name, start] of Object.entries(others)) {
     if (flags.only && !flags.only.includes(name)) continue;
@@ -134,6 +137,12 @@ async function prepare(workshop: Workshop, report: Report, options: BenchOptions
     await settle(route);
   }
   return { options, workshop, report, content, relay, service, routes };
+}
+
+/** The same relay and tunnel, with the data plane of Node. */
+async function startNodeEngine(workshop: Workshop, servicePort: number): Promise<Route> {
+  const relay = await startRelay(workshop, [], ['--data-plane', 'node']);
+  return { ...(await exposeService(workshop, relay, servicePort)), name: 'portal, node' };
 }
 
 function count(

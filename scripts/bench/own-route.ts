@@ -26,7 +26,11 @@ export interface OwnRelay {
 }
 
 /** A relay as its operator starts it, but for the wish to be told when to collect its garbage. */
-export async function startRelay(workshop: Workshop, nodeOptions: string[] = []): Promise<OwnRelay> {
+export async function startRelay(
+  workshop: Workshop,
+  nodeOptions: string[] = [],
+  settings: string[] = [],
+): Promise<OwnRelay> {
   const publicPort = await freePort();
   const url = `https://${rootHost}:${publicPort}`;
   const stateDir = workshop.file(`relay-${publicPort}`);
@@ -34,9 +38,13 @@ export async function startRelay(workshop: Workshop, nodeOptions: string[] = [])
   const ports = ['--sni-port', String(publicPort), '--api-port', '0'];
   const portFlags = await portRangeFlags();
   const node = ['--expose-gc', '--import', collectGarbage, ...nodeOptions];
-  const program = await workshop.start(process.execPath, [...node, cli, 'relay', ...flags, ...ports, ...portFlags], {
-    ready: { from: 'stderr', line: (line) => line.includes('relay started') },
-  });
+  const program = await workshop.start(
+    process.execPath,
+    [...node, cli, 'relay', ...flags, ...ports, ...portFlags, ...settings],
+    {
+      ready: { from: 'stderr', line: (line) => line.includes('relay started') },
+    },
+  );
   const { apiPort } = JSON.parse(program.line) as { apiPort: number };
   const caFile = join(stateDir, 'development-ca.pem');
   return {

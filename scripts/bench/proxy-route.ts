@@ -11,15 +11,19 @@ type Certificate = Pick<OwnRelay, 'ca' | 'certFile' | 'keyFile'>;
 
 const streamModule = '/usr/lib/nginx/modules/ngx_stream_module.so';
 
-/** haproxy passing TCP on over a TLS leg of its own, on one thread. @returns undefined where it is missing */
+/** Whether a proxy encrypts once more on the way to an agent beside the service, or leads to the service itself. */
+export type Leg = 'TLS leg' | 'no TLS leg';
+
+/** haproxy passing TCP on, on one thread. @returns undefined where it is missing */
 export async function startHaproxy(
   workshop: Workshop,
   certificate: Certificate,
   servicePort: number,
+  leg: Leg,
 ): Promise<Route | undefined> {
   const haproxy = await findTool('haproxy');
   if (!haproxy) return undefined;
-  return await startProxy(workshop, certificate, servicePort, 'haproxy', async (publicPort, agentPort) => {
+  return await startProxy(workshop, certificate, servicePort, ['haproxy', leg], async (publicPort, nextPort) => {
     const config = [
       'global',
       '  nbthread 1',
@@ -32,9 +36,9 @@ export async function startHaproxy(
       `  bind 127.0.0.1:${publicPort}`,
       '  default_backend agent',
       'backend agent',
-      `  server one 127.0.0.1:${agentPort} ssl verify none`,
+      `  server one 127.0.0.1:${nextPort}${leg === 'TLS leg' ? ' ssl verify none' : ''}`,
     ];
-    const file = workshop.file('haproxy.cfg');
+    const file = workshop.file(`haproxy-${publicPort}.cfg`);
     writeFileSync(file, `${config.join('\n')}\n`);
     return await workshop.start(haproxy, ['-db', '-q', '-f', file]);
   });
@@ -45,21 +49,23 @@ export async function startNginx(
   workshop: Workshop,
   certificate: Certificate,
   servicePort: number,
+  leg: Leg,
 ): Promise<Route | undefined> {
   const nginx = await findTool('nginx');
   if (!nginx || !(await exists(streamModule))) return undefined;
-  return await startProxy(workshop, certificate, servicePort, 'nginx', async (publicPort, agentPort) => {
+  const encrypts = leg === 'TLS leg' ? ' proxy_ssl on; proxy_ssl_verify off;' : '';
+  return await startProxy(workshop, certificate, servicePort, ['nginx', leg], async (publicPort, nextPort) => {
     const config = [
       `load_module ${streamModule};`,
       'daemon off;',
       ...(process.getuid?.() === 0 ? ['user root;'] : []),
       'worker_processes 1;',
-      `pid ${workshop.file('nginx.pid')};`,
+      `pid ${workshop.file(`nginx-${publicPort}.pid`)};`,
       'error_log stderr crit;',
       'events { worker_connections 8192; }',
-      `stream { server { listen 127.0.0.1:${publicPort}; proxy_pass 127.0.0.1:${agentPort}; proxy_half_close on; proxy_ssl on; proxy_ssl_verify off; } }`,
+      `stream { server { listen 127.0.0.1:${publicPort}; proxy_pass 127.0.0.1:${nextPort}; proxy_half_close on;${encrypts} } }`,
     ];
-    const file = workshop.file('nginx.conf');
+    const file = workshop.file(`nginx-${publicPort}.conf`);
     writeFileSync(file, `${config.join('\n')}\n`);
     return await workshop.start(nginx, ['-p', workshop.directory, '-e', 'stderr', '-c', file]);
   });
@@ -69,18 +75,19 @@ async function startProxy(
   workshop: Workshop,
   { ca, certFile, keyFile }: Certificate,
   servicePort: number,
-  name: string,
-  start: (publicPort: number, agentPort: number) => Promise<{ pid: number }>,
+  [name, leg]: [string, Leg],
+  start: (publicPort: number, nextPort: number) => Promise<{ pid: number }>,
 ): Promise<Route> {
   const agentOptions: SpliceAgentOptions = { mode: 'accept', certFile, keyFile, servicePort };
-  const agent = await workshop.startScript<{ port: number }>('splice-agent', agentOptions);
+  const agent =
+    leg === 'TLS leg' ? await workshop.startScript<{ port: number }>('splice-agent', agentOptions) : undefined;
   const publicPort = await freePort();
-  const proxy = await start(publicPort, agent.started.port);
+  const proxy = await start(publicPort, agent?.started.port ?? servicePort);
   await accepting(publicPort);
   return {
-    name,
+    name: agent ? name : `${name}, no TLS leg`,
     address: { port: publicPort, servername: `bench.${rootHost}`, ca },
     relayCpu: () => treeCpuSeconds(proxy.pid),
-    agentCpu: () => cpuSeconds(agent.pid),
+    agentCpu: () => (agent ? cpuSeconds(agent.pid) : 0),
   };
 }
