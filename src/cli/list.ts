@@ -101,6 +101,7 @@ const columns: Column<FoundRelay>[] = [
   { title: 'CONNECTIONS', of: ({ facts }) => (facts ? String(facts.activeConnections) : '-'), right: true },
   { title: 'THROUGHPUT', of: ({ facts }) => (facts ? throughput(facts.tcpBps) : '-'), right: true },
   { title: 'PORTS', of: ({ facts }) => (facts ? ports(facts) : '-') },
+  { title: 'OVERLAY', of: ({ facts }) => (facts ? (facts.overlay ? 'yes' : 'no') : '-') },
   {
     title: 'ADDRESS',
     of: ({ facts, fault }) => fault ?? facts?.address ?? 'discovery is off on that relay',

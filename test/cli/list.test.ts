@@ -33,8 +33,8 @@ test('relays are printed as a table, or as JSON with --json', async (t) => {
   const table = await list(['--relay', here.url, '--ca', caFile, '--allow-private']);
   assert.equal(table.code, 0, table.stderr);
   const [head, first, second, ...more] = table.stdout.split('\n');
-  assert.match(head!, /^RELAY +LATENCY +CONNECTIONS +THROUGHPUT +PORTS +ADDRESS$/);
-  assert.match(first!, new RegExp(`^${here.url} +[\\d.]+ ms +0 +0 B/s +none +${here.relay.address}$`));
+  assert.match(head!, /^RELAY +LATENCY +CONNECTIONS +THROUGHPUT +PORTS +OVERLAY +ADDRESS$/);
+  assert.match(first!, new RegExp(`^${here.url} +[\\d.]+ ms +0 +0 B/s +none +no +${here.relay.address}$`));
   assert.match(second!, new RegExp(`^${there.url} +[\\d.]+ ms .* ${there.relay.address}$`));
   assert.deepEqual(more, ['']);
 

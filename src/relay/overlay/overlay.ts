@@ -254,8 +254,17 @@ export class Overlay {
     for (const { relay, publicKey } of wanted) {
       const key = `${relay} ${publicKey}`;
       if (this.#known.has(key)) continue;
-      if (this.#known.size >= maxRemembered) this.#known.delete(this.#known.keys().next().value!);
+      if (this.#known.size >= maxRemembered) this.#forgetOne();
       this.#known.set(key, { relay, publicKey });
+    }
+  }
+
+  /** The one that was heard of first, of those that are no peers. */
+  #forgetOne(): void {
+    for (const [key, { relay, publicKey }] of this.#known) {
+      if (this.#peers.get(relay)?.wanted.publicKey === publicKey) continue;
+      this.#known.delete(key);
+      return;
     }
   }
 
