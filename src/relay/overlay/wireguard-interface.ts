@@ -156,9 +156,14 @@ export class WireguardInterface {
 
   async #configure(): Promise<void> {
     const { name, key, port } = this.options;
-    await this.#wg('private-key', key.file, 'listen-port', String(port));
-    await this.#ip('address', 'add', `${key.address}/32`, 'dev', name);
-    await this.#ip('link', 'set', 'dev', name, 'mtu', String(mtu), 'up');
+    try {
+      await this.#wg('private-key', key.file, 'listen-port', String(port));
+      await this.#ip('address', 'add', `${key.address}/32`, 'dev', name);
+      await this.#ip('link', 'set', 'dev', name, 'mtu', String(mtu), 'up');
+    } catch (cause) {
+      if (!/in use/i.test((cause as Error).message)) throw cause;
+      throw new Error(`UDP port ${port} is taken: choose another by --wireguard-port`, { cause });
+    }
   }
 
   async #wg(...args: string[]): Promise<void> {
