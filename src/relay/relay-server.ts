@@ -90,8 +90,9 @@ export class RelayServer {
   async start(): Promise<void> {
     const { lifecycle, logger, config, rootHost } = this.#foundation;
     await this.#control.restore();
-    await this.#data.start();
+    // The public port leads to the API, too.
     await this.#operator.startOverlay();
+    await this.#data.start();
     await this.#control.start();
     // Stopping a listener waits for its connections.
     lifecycle.onStop(() => this.#data.destroyConnections());

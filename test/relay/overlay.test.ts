@@ -64,7 +64,10 @@ const othersOf = (nodes: Node[], node: Node) =>
 async function settled(nodes: Node[]): Promise<void> {
   for (const node of nodes) {
     const wanted = othersOf(nodes, node).join();
-    await until(async () => (await peersOf(node)).join() === wanted, { deadlineMs: 30_000 });
+    await until(async () => (await peersOf(node)).join() === wanted, { deadlineMs: 30_000 }).catch((cause: unknown) => {
+      const logs = nodes.map(({ relay }) => relay.log()).join('\n');
+      throw new Error(`the relays are no mesh: ${logs}`, { cause });
+    });
   }
 }
 const fetchFrom = async ({ run }: Machine, url: string, ...args: string[]) =>
