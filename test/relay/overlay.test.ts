@@ -269,6 +269,17 @@ test("another program's interface and route are left alone, and the relay says s
   assert.deepEqual([own?.supports_overlay, own?.wireguard_public_key], [false, undefined]);
 });
 
+test('the first descriptor that a relay gives tells of its overlay already', async (t) => {
+  for (const tool of ['wg', 'wireguard-go', 'nft', 'curl'] as const) await requireTool(tool);
+  const [machine] = (await startMachines(t, 1)) as [Machine];
+  const { sites } = await makeRelaySites(t, [machine]);
+  const site = sites[0]!;
+  const started = startRelayAt(site, ['--discovery', '--overlay']);
+  const first = await until(() => fetchFrom(machine, `${site.url}/discovery`, '--insecure').catch(() => undefined));
+  assert.match(first, /"supports_overlay":true/);
+  await started;
+});
+
 test('what is missing is said in one line, and the relay goes on without an overlay', async (t) => {
   const [machine] = (await startMachines(t, 1)) as [Machine];
   const { sites } = await makeRelaySites(t, [machine]);
