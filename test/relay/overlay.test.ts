@@ -134,6 +134,7 @@ test('peers reach the ports of the overlay service alone, and nobody reaches tho
   assert.equal(await fetchFrom(one.machine, port(two.machine.ip)), 'private');
   const quick = ['--max-time', '1'];
   assert.match(await fails(fetchFrom(one.machine, port(two.address), ...quick)), /\(28\)/);
+  assert.match(await fails(fetchFrom(one.machine, `http://${two.address}:7778/`, ...quick)), /\(28\)/);
   // Its own machine reaches it.
   assert.equal(await fetchFrom(two.machine, port(two.address)), 'private');
   await stranger.run('ip', 'route', 'add', `${two.address}/32`, 'via', two.machine.ip);
@@ -144,20 +145,19 @@ test('peers reach the ports of the overlay service alone, and nobody reaches tho
   await one.machine.run('ip', 'address', 'add', '100.99.9.9/32', 'dev', name);
   await fetchFrom(one.machine, health);
   assert.match(await fails(fetchFrom(one.machine, health, '--interface', '100.99.9.9', ...quick)), /\(28\)/);
-  // Nor does it forward.
+  // Nor does it forward, even where the machine would.
+  const [behind, peerKey] = ['10.78.0.1', await publicKeyOf(two)];
+  await stranger.run('ip', 'address', 'add', `${behind}/32`, 'dev', 'lo');
+  await stranger.run('ip', 'route', 'add', `${one.address}/32`, 'via', two.machine.ip);
+  await two.machine.run('ip', 'route', 'add', `${behind}/32`, 'via', stranger.ip);
   await two.machine.run('sysctl', '-qw', 'net.ipv4.ip_forward=1');
-  await one.machine.run('ip', 'route', 'add', '10.78.0.1/32', 'dev', name);
-  await one.machine.run(
-    'wg',
-    'set',
-    name,
-    'peer',
-    await publicKeyOf(two),
-    'allowed-ips',
-    `${two.address}/32,10.78.0.1/32`,
-  );
-  await two.machine.run('ip', 'address', 'add', '10.78.0.1/32', 'dev', 'eth0');
-  assert.match(await fails(fetchFrom(one.machine, 'http://10.78.0.1:7777/healthz', ...quick)), /\(28\)/);
+  await one.machine.run('ip', 'route', 'add', `${behind}/32`, 'dev', name, 'src', one.address);
+  await one.machine.run('wg', 'set', name, 'peer', peerKey, 'allowed-ips', `${two.address}/32,${behind}/32`);
+  await once(stranger.start(process.execPath, ['-e', server]).stdout!, 'data');
+  assert.match(await fails(fetchFrom(one.machine, port(behind), ...quick)), /\(28\)/);
+  await two.machine.run('nft', 'flush', 'chain', 'inet', interfaceOf(two), 'forward');
+  // The same way, but for that rule.
+  assert.equal(await fetchFrom(one.machine, port(behind)), 'private');
 });
 
 const publicKeyOf = async ({ stateDir }: Node) => (await loadOverlayKey(join(stateDir, 'wireguard.key'))).publicKey;
@@ -236,7 +236,7 @@ test('rules of the firewall that somebody flushes are put back', async (t) => {
   const { nodes } = await startMesh(t, 1);
   const [{ machine, relay, address }] = nodes as [Node];
   const rules = async () => await machine.run('nft', 'list', 'ruleset');
-  await until(async () => (await rules()).includes(`ip daddr ${address} tcp dport { 7777, 7778 } accept`));
+  await until(async () => (await rules()).includes(`ip daddr ${address} tcp dport 7777 accept`));
   const before = await rules();
   await machine.run('nft', 'flush', 'ruleset');
   await until(() => relay.log().includes("the overlay's rules of nftables are gone"));

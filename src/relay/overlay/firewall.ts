@@ -5,12 +5,12 @@ export interface FirewallOptions {
   name: string;
   /** This relay's address in the overlay. */
   address: string;
-  /** TCP ports that peers may reach. */
-  ports: readonly number[];
+  /** The TCP port that peers may reach. */
+  port: number;
 }
 
 /**
- * Rules of nftables in a table of their own: peers reach the given ports and nothing else, neither on this machine nor
+ * Rules of nftables in a table of their own: peers reach the given port and nothing else, neither on this machine nor
  * through it, and nobody reaches the overlay's address by another interface.
  */
 export class Firewall {
@@ -21,7 +21,7 @@ export class Firewall {
 
   /** Puts the rules in force in one step, in place of those that a killed relay has left. @throws ProgramError */
   async raise(): Promise<void> {
-    const { name, address, ports } = this.options;
+    const { name, address, port } = this.options;
     const link = `"${name}"`;
     await this.#nft(`
       add table inet ${name}
@@ -32,7 +32,7 @@ export class Firewall {
           iifname != { ${link}, "lo" } ip daddr ${address} drop
           iifname != ${link} accept
           ct state established,related accept
-          ip daddr ${address} tcp dport { ${ports.join(', ')} } accept
+          ip daddr ${address} tcp dport ${port} accept
           drop
         }
         chain forward {
@@ -47,8 +47,8 @@ export class Firewall {
   /** Whether the rules are in force: tools that load a firewall anew flush those of others. */
   async isUp(): Promise<boolean> {
     const { name } = this.options;
-    return await run(this.programs.nft, ['list', 'chain', 'inet', name, 'input']).then(
-      (text) => text.includes('drop'),
+    return await run(this.programs.nft, ['list', 'table', 'inet', name]).then(
+      (text) => text.includes('hook input') && text.includes('hook forward'),
       () => false,
     );
   }

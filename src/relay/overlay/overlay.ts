@@ -14,8 +14,6 @@ import { planPeers, type WantedPeer } from './peer-plan.js';
 import { findPrograms, type Programs } from './programs.js';
 import { type InterfacePeer, WireguardInterface } from './wireguard-interface.js';
 
-/** TCP port of the overlay address where connections that are passed on arrive. */
-const overlayForwardPort = 7_778;
 /** How often peers are compared with what is believed. */
 const syncIntervalMs = 1_000;
 /** How often the name of an endpoint is looked up again. */
@@ -159,11 +157,7 @@ export class Overlay {
   async #up(programs: Programs, key: OverlayKey): Promise<void> {
     const { wireguardPort: port, logger } = this.#options;
     const name = interfaceName(key.publicKey);
-    const firewall = new Firewall(programs, {
-      name,
-      address: key.address,
-      ports: [overlayServicePort, overlayForwardPort],
-    });
+    const firewall = new Firewall(programs, { name, address: key.address, port: overlayServicePort });
     const service = new OverlayService(this.#options);
     await firewall.raise();
     let tunnel: WireguardInterface | undefined;

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { OverlayKey } from './overlay-key.js';
@@ -11,6 +12,8 @@ const keepaliveSeconds = 25;
 /** For `wireguard-go` to make its interface. */
 const startTimeoutMs = 5_000;
 const startCheckMs = 50;
+/** For a `wireguard-go` whose interface was deleted to end: it takes its control socket with it, or that of the next one. */
+const endTimeoutMs = 2_000;
 
 export interface InterfaceOptions {
   programs: Programs;
@@ -95,6 +98,13 @@ export class WireguardInterface {
   async remove(): Promise<void> {
     await this.#ip('link', 'delete', 'dev', this.options.name).catch(() => undefined);
     this.#process?.kill();
+    await this.#processEnded();
+  }
+
+  async #processEnded(): Promise<void> {
+    const socket = `/var/run/wireguard/${this.options.name}.sock`;
+    const until = performance.now() + endTimeoutMs;
+    while (existsSync(socket) && performance.now() < until) await sleep(startCheckMs);
   }
 
   /** @throws Error when another program has an interface of that name */
@@ -110,6 +120,7 @@ export class WireguardInterface {
     if (![key.publicKey, '(none)'].includes(publicKey.trim()))
       throw new Error(`the network interface ${name} is another program's: remove it, or the file of the key`);
     await this.#ip('link', 'delete', 'dev', name);
+    await this.#processEnded();
   }
 
   async #add(): Promise<void> {
