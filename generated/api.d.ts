@@ -857,7 +857,7 @@ export interface components {
             group?: string;
             /**
              * @description How many seconds a visitor waits for a reverse session while none is ready, as when the tunnel reconnects, before the connection is
-             *     refused. 0: not at all.
+             *     refused. 0: not at all. In a group what its last tunnel to register asked for counts.
              * @default 10
              */
             session_wait?: number;
