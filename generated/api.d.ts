@@ -150,6 +150,10 @@ export interface paths {
          *     - **WebSocket**: `Upgrade: websocket` with the subprotocol `portal.reverse`.
          *     - **Datagrams**: `Upgrade: websocket` with the subprotocol `portal.datagram`: not a session, but the carrier of the lease's UDP
          *       datagrams. A lease without UDP is `transport_mismatch`.
+         *     - **Peers**: `Upgrade: websocket` with the subprotocol `portal.peer`, and `X-Portal-Peer`: not a session, but a connection to the API of
+         *       another relay, through the overlay. TLS with that relay goes into it, so that this one does not read the calls, and that one does not
+         *       learn where they come from. Only for a lease with `hop.accept`, else it is `transport_mismatch`; a relay that is not reached is
+         *       `feature_unavailable`.
          *
          *     A full ready queue is `rate_limited`. Where digest signing is off, a session without `X-Portal-Binding: 1` could never serve tenant TLS and
          *     is `feature_unavailable`, unless its lease has a TCP port.
@@ -779,7 +783,7 @@ export interface components {
             transports: string[];
             /**
              * @description What else is on offer: `domains` (a lease may have a domain of the identity's own), `own_certificates` (a name under the root host may
-             *     have a certificate of the tunnel's own). More may come; ignore unknown ones.
+             *     have a certificate of the tunnel's own), `hops` (a lease may be part of a path of relays). More may come; ignore unknown ones.
              */
             features?: string[];
         };
@@ -818,6 +822,76 @@ export interface components {
          */
         Ttl: number;
         Port: number;
+        /** @description 32 random bytes in base64url, of the tunnel's choice, others for each relay of each path. */
+        HopToken: string;
+        /**
+         * Format: date-time
+         * @description RFC 3339, UTC.
+         * @example 2026-03-01T12:00:00.000Z
+         */
+        Timestamp: string;
+        /**
+         * @description What a relay says of itself, signed. `signature` is over SHA-256 of this JSON, in this order, without spaces, nothing omitted, numbers
+         *     as Go's encoding/json writes them: `address`, `version`, `issued_at_unix_nano`, `expires_at_unix_nano`, `api_https_addr`,
+         *     `wireguard_public_key`, `wireguard_port`, `supports_overlay`, `supports_udp`, `supports_tcp`, `active_connections`, `tcp_bps`.
+         *     Without an overlay: `""`, `0`, `false`. The address recovered from it must be `address`.
+         */
+        RelayDescriptor: {
+            /** @description Signing address of the relay. */
+            address: components["schemas"]["AddressInput"];
+            /** @description Discovery protocol version of this descriptor. */
+            version: string;
+            /** @description May carry nanoseconds, which are part of what is signed. Telemetry was sampled then. */
+            issued_at: components["schemas"]["Timestamp"];
+            /** @description May carry nanoseconds, which are part of what is signed. */
+            expires_at: components["schemas"]["Timestamp"];
+            /**
+             * @description Public HTTPS base URL of the relay's API: `https://host[:port]`, the port 443 or from 1024 up. It must serve the same descriptor's
+             *     `address`, as the first in its own `/discovery` that names this URL.
+             */
+            api_https_addr: string;
+            /** @description Base64 of the 32-byte overlay key; present when there is an overlay. */
+            wireguard_public_key?: string;
+            /** @description UDP port of the overlay on the host of `api_https_addr`; present when there is an overlay. */
+            wireguard_port?: number;
+            /** @description The relay can take part in multi-hop routing over WireGuard. */
+            supports_overlay: boolean;
+            /** @description The relay can allot public UDP ports. */
+            supports_udp: boolean;
+            /** @description The relay can allot raw TCP ports. */
+            supports_tcp: boolean;
+            /** @description Connections proxied at `issued_at`. */
+            active_connections: number;
+            /** @description Recent proxied TCP throughput in bytes per second. */
+            tcp_bps: number;
+            /** @description Base64 of a 65-byte compact recoverable secp256k1 signature (one byte 27 + recovery id + 4, then r, then s). */
+            signature: string;
+        };
+        /**
+         * @description Makes the lease one of a path of relays (`docs/protocol.md`, Paths): visitors of the first, the entry, are passed on from relay to relay, and the
+         *     last has the reverse sessions. The tunnel registers with each of them. The entry has `forward` only, the last `accept` only, those between both. A lease
+         *     that accepts is not reached by its hostname, has no domain and no certificate of its own. A path has no ports (`transport_mismatch`) and no `group`
+         *     (`invalid_request`). With neither `accept` nor `forward` it is `invalid_request`.
+         */
+        Hop: {
+            /** @description Visitors come from another relay, in the overlay. */
+            accept?: {
+                /** @description The relay before this one on the path sends it with each visitor. The relay keeps no more than its hash. */
+                token: components["schemas"]["HopToken"];
+            };
+            /** @description Visitors go to another relay, in the overlay. */
+            forward?: {
+                /** @description The next relay. It must be a peer of this relay in the overlay, with the key in this descriptor; else it is `invalid_request`. */
+                descriptor: components["schemas"]["RelayDescriptor"];
+                /** @description That relay's `accept.token`. */
+                token: components["schemas"]["HopToken"];
+                /**
+                 * @description Tell the next relay the visitor's address, where the operator of this one allows it; else it is told nothing.
+                 * @default false
+                 */
+                pass_visitor_address?: boolean;
+            };
+        };
         RegisterChallengeRequest: {
             identity: components["schemas"]["IdentityInput"];
             metadata?: components["schemas"]["Metadata"];
@@ -867,15 +941,10 @@ export interface components {
              *     always has it; a name under the root host where `features` has `own_certificates`, else it is `feature_unavailable`.
              */
             own_certificate?: boolean;
+            hop?: components["schemas"]["Hop"];
         };
         /** @description Names the challenge; also the request id of its message. */
         ChallengeId: string;
-        /**
-         * Format: date-time
-         * @description RFC 3339, UTC.
-         * @example 2026-03-01T12:00:00.000Z
-         */
-        Timestamp: string;
         /**
          * @description EIP-4361 message. To be signed, and sent back, byte for byte as issued. Works once: an attempt that is refused has spent it, too.
          *     A signer checks domain, URI, version, chain id, address, request id and expiry against the relay that it means to talk to before it signs.
@@ -1007,6 +1076,13 @@ export interface components {
             /** @description How many consecutive UDP ports the lease has, from that of `udp_addr`; absent for one. */
             udp_count?: number;
             tcp_addr?: components["schemas"]["HostPort"];
+            /** @description Its place in a path of relays; absent without one. */
+            hop?: {
+                /** @description Visitors come from another relay, not by the hostname. */
+                accepts: boolean;
+                /** @description Signing address of the relay that visitors go to; absent for the last of a path. */
+                forwards_to?: components["schemas"]["Address"];
+            };
             metadata: components["schemas"]["Metadata"];
             /** @description Reverse sessions waiting in the ready queue. */
             ready: number;
@@ -1081,43 +1157,6 @@ export interface components {
              *     disk. Leases are renewed, and none can be registered or given back. The relay recovers by itself. More may come; ignore unknown ones.
              */
             degraded?: string[];
-        };
-        /**
-         * @description What a relay says of itself, signed. `signature` is over SHA-256 of this JSON, in this order, without spaces, nothing omitted, numbers
-         *     as Go's encoding/json writes them: `address`, `version`, `issued_at_unix_nano`, `expires_at_unix_nano`, `api_https_addr`,
-         *     `wireguard_public_key`, `wireguard_port`, `supports_overlay`, `supports_udp`, `supports_tcp`, `active_connections`, `tcp_bps`.
-         *     Without an overlay: `""`, `0`, `false`. The address recovered from it must be `address`.
-         */
-        RelayDescriptor: {
-            /** @description Signing address of the relay. */
-            address: components["schemas"]["AddressInput"];
-            /** @description Discovery protocol version of this descriptor. */
-            version: string;
-            /** @description May carry nanoseconds, which are part of what is signed. Telemetry was sampled then. */
-            issued_at: components["schemas"]["Timestamp"];
-            /** @description May carry nanoseconds, which are part of what is signed. */
-            expires_at: components["schemas"]["Timestamp"];
-            /**
-             * @description Public HTTPS base URL of the relay's API: `https://host[:port]`, the port 443 or from 1024 up. It must serve the same descriptor's
-             *     `address`, as the first in its own `/discovery` that names this URL.
-             */
-            api_https_addr: string;
-            /** @description Base64 of the 32-byte overlay key; present when there is an overlay. */
-            wireguard_public_key?: string;
-            /** @description UDP port of the overlay on the host of `api_https_addr`; present when there is an overlay. */
-            wireguard_port?: number;
-            /** @description The relay can take part in multi-hop routing over WireGuard. */
-            supports_overlay: boolean;
-            /** @description The relay can allot public UDP ports. */
-            supports_udp: boolean;
-            /** @description The relay can allot raw TCP ports. */
-            supports_tcp: boolean;
-            /** @description Connections proxied at `issued_at`. */
-            active_connections: number;
-            /** @description Recent proxied TCP throughput in bytes per second. */
-            tcp_bps: number;
-            /** @description Base64 of a 65-byte compact recoverable secp256k1 signature (one byte 27 + recovery id + 4, then r, then s). */
-            signature: string;
         };
         Discovery: {
             /** @description Version of the discovery protocol. */
@@ -1336,8 +1375,8 @@ export interface components {
                 };
             };
         };
-        /** @description The hostname belongs to another identity, or a later registration superseded the token. */
-        HostnameConflict: {
+        /** @description The hostname belongs to another identity; or a path of relays was asked for together with ports. */
+        ChallengeConflict: {
             headers: {
                 [name: string]: unknown;
             };
@@ -1346,7 +1385,7 @@ export interface components {
                     error?: {
                         message?: unknown;
                         /** @enum {unknown} */
-                        code?: "hostname_conflict";
+                        code?: "hostname_conflict" | "transport_mismatch";
                     };
                 };
             };
@@ -1439,6 +1478,21 @@ export interface components {
                         message?: unknown;
                         /** @enum {unknown} */
                         code?: "ip_banned" | "lease_rejected" | "udp_disabled" | "tcp_port_disabled" | "domain_not_proven";
+                    };
+                };
+            };
+        };
+        /** @description The hostname belongs to another identity, or a later registration superseded the token. */
+        HostnameConflict: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Failure"] & {
+                    error?: {
+                        message?: unknown;
+                        /** @enum {unknown} */
+                        code?: "hostname_conflict";
                     };
                 };
             };
@@ -1634,13 +1688,15 @@ export interface components {
          *     `X-Portal-Recycle`. Agreed on only if the answer has the same header; else TLS stays.
          */
         Unwrap: "1";
+        /** @description With the subprotocol `portal.peer`: the signing address of the relay whose API is wanted. */
+        Peer: string;
         /**
          * @description With `Connection: Upgrade`. `portal-reverse`: as the plain form, but answered with 101, which proxies pass better. `websocket`: the same
          *     bytes as binary messages.
          */
         Upgrade: "portal-reverse" | "websocket";
         /**
-         * @description With `Upgrade: websocket`: `portal.reverse`, or `portal.datagram` for datagrams. A browser, which cannot set headers, adds
+         * @description With `Upgrade: websocket`: `portal.reverse`, `portal.datagram` for datagrams, or `portal.peer`. A browser, which cannot set headers, adds
          *     `portal.binding.1` (as `X-Portal-Binding: 1`) and `portal.token.<token>`.
          */
         WebSocketProtocols: string;
@@ -1757,7 +1813,7 @@ export interface operations {
             };
             400: components["responses"]["InvalidBodyOrAddress"];
             403: components["responses"]["TransportForbidden"];
-            409: components["responses"]["HostnameConflict"];
+            409: components["responses"]["ChallengeConflict"];
             413: components["responses"]["BodyTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["RateLimited"];
@@ -1894,13 +1950,15 @@ export interface operations {
                  *     `X-Portal-Recycle`. Agreed on only if the answer has the same header; else TLS stays.
                  */
                 "X-Portal-Unwrap"?: components["parameters"]["Unwrap"];
+                /** @description With the subprotocol `portal.peer`: the signing address of the relay whose API is wanted. */
+                "X-Portal-Peer"?: components["parameters"]["Peer"];
                 /**
                  * @description With `Connection: Upgrade`. `portal-reverse`: as the plain form, but answered with 101, which proxies pass better. `websocket`: the same
                  *     bytes as binary messages.
                  */
                 Upgrade?: components["parameters"]["Upgrade"];
                 /**
-                 * @description With `Upgrade: websocket`: `portal.reverse`, or `portal.datagram` for datagrams. A browser, which cannot set headers, adds
+                 * @description With `Upgrade: websocket`: `portal.reverse`, `portal.datagram` for datagrams, or `portal.peer`. A browser, which cannot set headers, adds
                  *     `portal.binding.1` (as `X-Portal-Binding: 1`) and `portal.token.<token>`.
                  */
                 "Sec-WebSocket-Protocol"?: components["parameters"]["WebSocketProtocols"];
@@ -1916,7 +1974,7 @@ export interface operations {
                     Connection?: "Upgrade";
                     Upgrade?: "portal-reverse" | "websocket";
                     /** @description With a WebSocket, the subprotocol selected, never the one with the token. */
-                    "Sec-WebSocket-Protocol"?: "portal.reverse" | "portal.datagram";
+                    "Sec-WebSocket-Protocol"?: "portal.reverse" | "portal.datagram" | "portal.peer";
                     /** @description The session is recycled, as requested. Absent from relays that do not support it. */
                     "X-Portal-Recycle"?: "1";
                     /** @description Handshakes are signed inside the session, as requested. Absent from relays that do not support it. */

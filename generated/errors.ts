@@ -87,7 +87,8 @@ export const errorCatalogue = {
   },
   transport_mismatch: {
     status: 409,
-    meaning: 'The carrier does not fit the lease (a datagram carrier on a lease without UDP).',
+    meaning:
+      'The carrier does not fit the lease (a datagram carrier on a lease without UDP), or a path of relays was asked for with ports.',
     retry: 'never',
     action: 'Register with the transport that is needed.',
   },
@@ -177,6 +178,7 @@ export const operationErrors = {
     udp_disabled: [403],
     tcp_port_disabled: [403],
     hostname_conflict: [409],
+    transport_mismatch: [409],
     rate_limited: [429],
     internal: [500],
     feature_unavailable: [503],
@@ -396,7 +398,10 @@ export const operationErrors = {
 
 /** Values of a request that are refused with a code of their own: JSON pointer into `{ body, params, query }` -> code. */
 export const violationCodes = {
-  createRegisterChallenge: { '/body/identity/address': 'invalid_address' },
+  createRegisterChallenge: {
+    '/body/identity/address': 'invalid_address',
+    '/body/hop/forward/descriptor/address': 'invalid_address',
+  },
   createAdminChallenge: { '/body/address': 'invalid_address' },
   setApprovalMode: { '/body/mode': 'invalid_mode' },
   banLease: { '/params/addr': 'invalid_address' },

@@ -11,9 +11,13 @@ export const portalHeaders = {
   sign: 'X-Portal-Sign',
   /** `1`: the session may be unwrapped (TLS taken off). */
   unwrap: 'X-Portal-Unwrap',
+  /** Signing address of the relay whose API is wanted, through the overlay. */
+  peer: 'X-Portal-Peer',
 } as const;
 
 /** The value of `Upgrade`, and the ALPN of a connection that may be unwrapped. */
 export const reverseProtocol = 'portal-reverse';
+/** Subprotocol of a WebSocket that leads to another relay's API. */
+export const peerProtocol = 'portal.peer';
 /** ALPN of a QUIC connection that carries datagrams. */
 export const quicAlpn = 'portal-tunnel';

@@ -35,6 +35,14 @@ export interface ProxyHeader {
   /** Bytes of the header; what follows is the connection's own. */
   length: number;
   addresses?: ProxiedAddresses;
+  /** The type-length-value fields after the addresses (2.2.4 there), of version 2, unparsed. */
+  fields?: Buffer;
+}
+
+/** A type-length-value field of version 2. */
+export interface ProxyField {
+  type: number;
+  value: Buffer;
 }
 
 /** The bytes are not a PROXY header for TCP. */
@@ -44,13 +52,17 @@ export class ProxyProtocolError extends Error {
 
 /**
  * A version 2 header for a TCP connection: 28 bytes for IPv4, 52 for IPv6; `LOCAL` without addresses (16 bytes) when
- * they are unknown or of different families.
+ * they are unknown or of different families. Fields follow the addresses; without these the family is then unspecified, since
+ * receivers skip all of `LOCAL`.
  */
-export function proxyHeader(addresses: ProxiedAddresses | undefined): Buffer {
+export function proxyHeader(addresses: ProxiedAddresses | undefined, fields: readonly ProxyField[] = []): Buffer {
   const both = (test: (address: string) => unknown) =>
     addresses !== undefined && test(addresses.source.address) && test(addresses.destination.address);
+  const tail = fields.flatMap(({ type, value }) => [Buffer.from([type]), uint16(value.length), value]);
+  const tailLength = tail.reduce((sum, part) => sum + part.length, 0);
   if (!addresses || (!both(isIPv4) && !both(isIPv6))) {
-    return Buffer.concat([signature, Buffer.from([local, unspecified, 0, 0])]);
+    const command = fields.length === 0 ? local : proxy;
+    return Buffer.concat([signature, Buffer.from([command, unspecified]), uint16(tailLength), ...tail]);
   }
   const { source, destination } = addresses;
   const block = Buffer.concat([
@@ -60,7 +72,20 @@ export function proxyHeader(addresses: ProxiedAddresses | undefined): Buffer {
     uint16(destination.port),
   ]);
   const family = isIPv4(source.address) ? 0x11 : 0x21;
-  return Buffer.concat([signature, Buffer.from([proxy, family]), uint16(block.length), block]);
+  return Buffer.concat([signature, Buffer.from([proxy, family]), uint16(block.length + tailLength), block, ...tail]);
+}
+
+/** @throws ProxyProtocolError for a field that is cut */
+export function parseProxyFields(bytes: Buffer): ProxyField[] {
+  const fields: ProxyField[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const begin = at + 3;
+    const end = begin <= bytes.length ? begin + bytes.readUInt16BE(at + 1) : Infinity;
+    if (end > bytes.length) throw new ProxyProtocolError('a field of the PROXY header is cut');
+    fields.push({ type: bytes[at]!, value: bytes.subarray(begin, end) });
+    at = end;
+  }
+  return fields;
 }
 
 /**
@@ -87,12 +112,14 @@ function parseV2(bytes: Buffer): ProxyHeader | undefined {
     throw new ProxyProtocolError('the PROXY header is of no TCP connection');
   }
   if (bytes.length < length) return undefined;
+  if (command === proxy && family === unspecified) return { length, fields: bytes.subarray(fixedBytes, length) };
   if (!known || size === undefined) return { length };
   const at = (offset: number, portOffset: number): Endpoint => ({
     address: ipOfBytes(bytes.subarray(fixedBytes + offset, fixedBytes + offset + size)),
     port: bytes.readUInt16BE(fixedBytes + 2 * size + portOffset),
   });
-  return { length, addresses: { source: at(0, 0), destination: at(size, 2) } };
+  const fields = bytes.subarray(fixedBytes + 2 * size + 4, length);
+  return { length, addresses: { source: at(0, 0), destination: at(size, 2) }, fields };
 }
 
 const v1Line = /^PROXY (TCP4|TCP6) (\S+) (\S+) (0|[1-9]\d{0,4}) (0|[1-9]\d{0,4})$/;

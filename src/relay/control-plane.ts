@@ -25,6 +25,8 @@ import { LeaseAuth } from './leases/lease-auth.js';
 import { LeaseRegistry } from './leases/lease-registry.js';
 import { RegistrationService } from './leases/registration.js';
 import { countedSigner } from './metrics/counted-signer.js';
+import { PeerConnections } from './ingress/peer-connections.js';
+import type { OperatorPlane } from './operator-plane.js';
 import { applyPolicyEffects } from './policy-effects.js';
 import { ReverseAdmission } from './reverse/admission.js';
 
@@ -40,8 +42,12 @@ export class ControlPlane {
   readonly #foundation: Foundation;
   readonly #data: DataPlane;
 
-  /** @param otherHandlers handlers of the operator plane */
-  constructor(foundation: Foundation, data: DataPlane, otherHandlers: Handlers, wrapHandlers: Wrap<Handlers>) {
+  constructor(
+    foundation: Foundation,
+    data: DataPlane,
+    { handlers: otherHandlers, overlay }: Pick<OperatorPlane, 'handlers' | 'overlay'>,
+    wrapHandlers: Wrap<Handlers>,
+  ) {
     const { config, logger, policy, store, audit, certificates, metrics, rootHost, releaseVersion } = foundation;
     const draining = foundation.draining.signal;
     const { sessions, ports, bindings, datagrams, quic } = data;
@@ -97,8 +103,14 @@ export class ControlPlane {
           store,
           domains,
           ownCertificates: config.ownCertificates,
+          overlay,
+          relay: foundation.key.address.toLowerCase(),
         }),
-        features: [...(domains ? ['domains'] : []), ...(config.ownCertificates ? ['own_certificates'] : [])],
+        features: () => [
+          ...(domains ? ['domains'] : []),
+          ...(config.ownCertificates ? ['own_certificates'] : []),
+          ...(overlay?.isUp ? ['hops'] : []),
+        ],
         leases,
         tokens,
         auth,
@@ -124,7 +136,13 @@ export class ControlPlane {
     this.api = new ApiListener(
       app,
       certificates.current,
-      new ConnectEndpoint(this.admission, datagrams, addresses, logger, metrics?.answer),
+      new ConnectEndpoint(
+        this.admission,
+        { datagrams, peers: new PeerConnections(overlay, logger) },
+        addresses,
+        logger,
+        metrics?.answer,
+      ),
       addresses,
       Math.max(config.maxConnectionsPerSource, minApiConnectionsPerSource),
     );

@@ -2,16 +2,21 @@ import { RedirectListener } from './ingress/redirect-listener.js';
 import { identityKey } from '../contract/lease-identity.js';
 import { type AddressList, addressList } from '../net/address-list.js';
 import { listen, portOf } from '../net/listen.js';
+import { hopPort, peerApiPort } from '../protocol/hop-header.js';
 import { loadQuic, type QuicPackage } from '../streams/quic/quic-package.js';
 import { KernelEngine } from '../kernel/kernel-engine.js';
 import { Datagrams } from './datagrams/datagrams.js';
 import { QuicListener, type QuicListenerOptions } from './datagrams/quic-listener.js';
 import type { Foundation } from './foundation.js';
 import { OfflinePage } from './ingress/offline-page.js';
+import { OverlayListener } from './ingress/overlay-listener.js';
 import { PublicConnections } from './ingress/public-connections.js';
 import { PublicListener, type PublicListenerOptions } from './ingress/public-listener.js';
 import { Routing } from './ingress/routing.js';
 import { TcpPort } from './ingress/tcp-port.js';
+import { HopArrivals } from './ingress/hop-arrivals.js';
+import { NextHops } from './ingress/next-hops.js';
+import type { OverlayPort, OverlayRoutes } from './overlay/overlay.js';
 import { VisitorForwarder, type VisitorForwarderOptions } from './ingress/visitor-forwarder.js';
 import { Bindings } from './keyless/bindings.js';
 import { LeasePorts } from './ports/lease-ports.js';
@@ -19,12 +24,17 @@ import { PortAllocator, type PortAllocatorOptions } from './ports/port-allocator
 import { SessionRegistry } from './reverse/session-registry.js';
 import type { PortProtocol } from './store/store.js';
 
+/** Most connections that one relay has to this one in the overlay, of each kind: all visitors that it passes on. */
+const maxConnectionsPerPeer = 10_000;
+
 /** What the data plane needs from the control plane. */
 export interface DataPlaneCalls
   extends
     Pick<PublicListenerOptions, 'toApi'>,
     Pick<QuicListenerOptions, 'admit'>,
     Pick<VisitorForwarderOptions, 'sign'> {
+  /** The overlay of relays, if this relay has one. */
+  overlay(): OverlayRoutes | undefined;
   /** By default the optional package, if it is installed. */
   loadQuic?: (() => Promise<QuicPackage>) | undefined;
 }
@@ -38,6 +48,8 @@ export class DataPlane {
   readonly routing: Routing;
   readonly ports: LeasePorts;
   readonly publicListener: PublicListener;
+  /** What listens at this relay's address in the overlay. */
+  readonly overlayPorts: readonly OverlayPort[];
   readonly quic: QuicListener;
   readonly isBalancer: AddressList;
   /** Undefined with `--data-plane node`, and where it is not available. */
@@ -45,10 +57,14 @@ export class DataPlane {
   readonly #redirects: RedirectListener | undefined;
   readonly #foundation: Foundation;
 
-  constructor(foundation: Foundation, { toApi, admit, sign, loadQuic: load = loadQuic }: DataPlaneCalls) {
+  constructor(foundation: Foundation, { toApi, admit, sign, overlay, loadQuic: load = loadQuic }: DataPlaneCalls) {
     const { config, logger, policy, leases, metrics, draining, rootHost, certificates } = foundation;
     this.#foundation = foundation;
-    this.sessions = new SessionRegistry((lease) => policy.bps(identityKey(lease.identity)));
+    const hops = new NextHops(overlay);
+    this.sessions = new SessionRegistry(
+      (lease) => policy.bps(identityKey(lease.identity)),
+      ({ hop }) => hop?.forwards !== undefined && hops.reaches(hop.forwards),
+    );
     this.datagrams = new Datagrams(logger, draining.signal);
     this.isBalancer = addressList(config.proxyProtocolFrom);
     const onOutcome = metrics?.connection;
@@ -68,12 +84,14 @@ export class DataPlane {
       {
         unboundSessions: config.digestSigning,
         maxConnectionsPerLease: config.maxConnectionsPerLease,
+        passVisitorAddress: config.passVisitorAddress,
         onOutcome,
         sign,
         kernel: this.#kernel,
       },
       this.sessions,
       this.bindings,
+      hops,
       logger,
     );
     const { host } = config;
@@ -105,6 +123,7 @@ export class DataPlane {
       this.connections,
       forwarder,
     );
+    this.overlayPorts = this.#overlayPorts(forwarder, apiHosts, toApi);
     this.quic = new QuicListener({
       host,
       load,
@@ -113,6 +132,29 @@ export class DataPlane {
       datagrams: this.datagrams,
       logger,
     });
+  }
+
+  /** Where other relays pass on visitors, and where their tunnels reach the API. */
+  #overlayPorts(
+    forwarder: VisitorForwarder,
+    apiHosts: ReadonlySet<string>,
+    toApi: DataPlaneCalls['toApi'],
+  ): OverlayPort[] {
+    const onOutcome = this.#foundation.metrics?.connection;
+    const limits = { maxConnectionsPerSource: maxConnectionsPerPeer, isBalancer: addressList([]), onOutcome };
+    const { routing } = this;
+    // Besides the API only paths, so that a tunnel can visit its own name without showing its address.
+    const leaseAt = (hostname: string) => {
+      const lease = routing.leaseAt(hostname);
+      return lease?.hop ? lease : undefined;
+    };
+    const [visitors, calls] = [new PublicConnections(limits), new PublicConnections(limits)];
+    const arrivals = new HopArrivals({ routing, onOutcome }, visitors, forwarder);
+    const api = new PublicListener({ apiHosts, routing: { leaseAt }, toApi, onOutcome }, calls, forwarder);
+    return [
+      new OverlayListener({ port: hopPort, connections: visitors, serve: (socket) => arrivals.serve(socket) }),
+      new OverlayListener({ port: peerApiPort, connections: calls, serve: (socket) => api.serve(socket) }),
+    ];
   }
 
   /** The port of the public listener, once it listens. */

@@ -31,7 +31,7 @@ export class OperatorPlane {
     const { config, logger, policy, leases, metrics, certificates, key, privateKey, rootHost } = foundation;
     const { sessions, ports, routing } = data;
     this.#foundation = foundation;
-    this.overlay = this.#overlay();
+    this.overlay = this.#overlay(data);
     this.discovery = config.discovery
       ? new Discovery({
           ...config.discovery,
@@ -60,7 +60,8 @@ export class OperatorPlane {
       urlOf: (hostname) => new URL(`https://${hostname}:${data.publicPort}`).href,
       enabled: () => policy.settings.landingPageEnabled,
       leases: () => leases.live(),
-      mayServe: ({ identity }) => policy.mayServe(identityKey(identity)),
+      // A lease that is reached from another relay only has no address to show.
+      mayServe: ({ identity, hop }) => hop?.accepts === undefined && policy.mayServe(identityKey(identity)),
       isAlive: (lease) => sessions.isAlive(lease),
     });
     this.handlers = {
@@ -85,7 +86,7 @@ export class OperatorPlane {
     );
   }
 
-  #overlay(): Overlay | undefined {
+  #overlay({ overlayPorts: ports }: DataPlane): Overlay | undefined {
     const { config, policy, logger, draining } = this.#foundation;
     if (!config.overlay || !config.discovery) return undefined;
     // Discovery is there before the overlay starts, and needs it itself.
@@ -93,6 +94,7 @@ export class OperatorPlane {
     return new Overlay({
       ...config.overlay,
       stateDir: config.stateDir,
+      ports,
       believed: () => discovery().believed(),
       mayReach: (ip) => discovery().mayReach(ip) && !policy.isIpBanned(ip),
       list: (ip) => discovery().list(ip),

@@ -31,10 +31,11 @@ export class RelayServer {
         this.#control.api.accept(socket, { passedOnFor: passedOn?.source.address, alpn, onReverseSession }),
       admit: (accessToken, clientIp) => this.#control.admission.admitToken(accessToken, clientIp),
       sign: (message, session) => this.#control.sessionSigner.answer(message, session),
+      overlay: () => this.#operator.overlay,
       loadQuic,
     });
     this.#operator = new OperatorPlane(foundation, this.#data);
-    this.#control = new ControlPlane(foundation, this.#data, this.#operator.handlers, wrapHandlers);
+    this.#control = new ControlPlane(foundation, this.#data, this.#operator, wrapHandlers);
     foundation.metrics?.watch({
       releaseVersion: foundation.releaseVersion,
       sessions: this.#data.sessions,

@@ -40,6 +40,8 @@ export const boundaryNames = [
   'overlay peers',
   'overlay lookup',
   'overlay request',
+  'overlay connection',
+  'peer connection',
   // Both ends
   'splice data',
   'frame data',

@@ -8,6 +8,8 @@ import { Duplex } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { Signature, recoverAddress } from 'ethers';
+import { encodeHopHeader, parseHopHeader } from '../../src/protocol/hop-header.js';
+import { ProxyProtocolError } from '../../src/protocol/proxy-protocol.js';
 import { FramedChannel } from '../../src/streams/framed-channel.js';
 import { UnwrappedPeer } from '../support/unwrapped-peer.js';
 import { contract } from './support/document.js';
@@ -70,6 +72,7 @@ test('docs/protocol.md has exactly the hex vectors that this test knows', () => 
     'descriptor-digest',
     'descriptor-signature',
     'descriptor-signed',
+    'hop-header',
     'keepalive',
     'message-hash',
     'proxy-ipv4',
@@ -89,6 +92,29 @@ test('docs/protocol.md has exactly the hex vectors that this test knows', () => 
     'unwrapped-from-tunnel',
     'visitor-first-record',
   ]);
+});
+
+test('a visitor is passed on to the next relay with an id, a token and a binding', () => {
+  const bytes = block('hop-header');
+  const { length, ...header } = parseHopHeader(Buffer.concat([bytes, Buffer.from('more')]))!;
+  assert.equal(length, bytes.length);
+  assert.equal(header.token.toString('base64url'), '4v3Kx0mVd0m8wCqYyq2s1Jc9y6c8pT0aQf3h5bN7uXE');
+  assert.equal(encodeHopHeader(header).toString('hex'), bytes.toString('hex'));
+  assert.equal(parseHopHeader(bytes.subarray(0, -1)), undefined);
+  const fields = bytes.subarray(16);
+  const headerOf = (...parts: Buffer[]) => {
+    const all = Buffer.concat(parts);
+    return Buffer.concat([bytes.subarray(0, 14), Buffer.from([0, all.length]), all]);
+  };
+  for (const [what, wrong] of [
+    ['none of them', headerOf()],
+    ['a token that is missing', headerOf(fields.subarray(0, 19), fields.subarray(54))],
+    ['two ids', headerOf(fields, fields.subarray(0, 19))],
+    ['a short token', headerOf(fields.subarray(0, 19), Buffer.from('e0000100', 'hex'), fields.subarray(54))],
+    ['a field that is cut', headerOf(fields.subarray(0, -1))],
+    ['a local command', Buffer.concat([bytes.subarray(0, 12), Buffer.from([0x20]), bytes.subarray(13)])],
+  ] as const)
+    assert.throws(() => parseHopHeader(wrong), ProxyProtocolError, what);
 });
 
 test('a recycled session carries frames, ends, and starts again', async () => {

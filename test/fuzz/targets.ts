@@ -4,8 +4,7 @@ import type { TLSSocket } from 'node:tls';
 import { ApiError } from '../../src/contract/index.js';
 import { addressList } from '../../src/net/address-list.js';
 import { ClientAddresses } from '../../src/relay/api/middleware/client-address.js';
-import { ConnectEndpoint } from '../../src/relay/api/listener/connect.js';
-import type { Datagrams } from '../../src/relay/datagrams/datagrams.js';
+import { ConnectEndpoint, type ConnectOthers } from '../../src/relay/api/listener/connect.js';
 import { createLogger } from '../../src/util/logger.js';
 import type { ReverseAdmission } from '../../src/relay/reverse/admission.js';
 import { openWebSocket } from '../../src/tunnel/carriers/open-websocket.js';
@@ -26,6 +25,7 @@ import {
 import { checkSignInMessage } from '../../src/sdk/identity/sign-in.js';
 import { decodeDatagram, encodeDatagram } from '../../src/protocol/datagram-frame.js';
 import { FramedChannel } from '../../src/streams/framed-channel.js';
+import { parseHopHeader } from '../../src/protocol/hop-header.js';
 import { ProxyProtocolError, parseProxyHeader } from '../../src/protocol/proxy-protocol.js';
 import { readQuicMessage } from '../../src/streams/quic/quic-message.js';
 import { TlsAlertError } from '../../src/tls/codec/alerts.js';
@@ -169,7 +169,7 @@ const admission = {
 } as unknown as ReverseAdmission;
 const endpoint = new ConnectEndpoint(
   admission,
-  {} as Datagrams,
+  {} as ConnectOthers,
   new ClientAddresses(addressList([])),
   createLogger('silent'),
 );
@@ -193,6 +193,7 @@ export const targets: Target[] = [
   ),
   httpMessage('http-request', 'request'),
   httpMessage('http-response', 'response'),
+  growing('hop-header', (bytes) => parseHopHeader(bytes), ProxyProtocolError),
   growing('proxy-header', (bytes) => parseProxyHeader(bytes, 'v1 or v2'), ProxyProtocolError),
   growing('session-opening', parseOpening, Error),
   {

@@ -54,6 +54,7 @@ export async function startTestRelay(overrides: Partial<RelayConfig> = {}, parts
     maxUdpPortsPerLease: 8,
     digestSigning: false,
     offlinePage: false,
+    passVisitorAddress: false,
     domains: false,
     ownCertificates: false,
     dnsServers: [],

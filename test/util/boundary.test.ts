@@ -66,6 +66,8 @@ const elsewhere: BoundaryName[] = [
   'overlay lookup',
   'overlay peers',
   'overlay request',
+  'overlay connection',
+  'peer connection',
   'own certificate',
   'password check',
   'quic datagram',

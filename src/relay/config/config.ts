@@ -43,6 +43,8 @@ export interface RelayConfig {
   trustedProxies: string[];
   /** Whether visitors of names that nobody serves get a page. */
   offlinePage: boolean;
+  /** Whether tunnels may have visitors' addresses passed on to the other relays of their path. */
+  passVisitorAddress: boolean;
   /** Whether identities can have domains of their own. */
   domains: boolean;
   /** Whether names under the root host can have certificates of the tunnels' own. */
@@ -115,6 +117,7 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
     proxyProtocolFrom: given.cidrs('proxyProtocolFrom'),
     trustedProxies: given.cidrs('trustedProxies'),
     offlinePage: given.isOn('offlinePage'),
+    passVisitorAddress: given.isOn('passVisitorAddress'),
     domains: given.isOn('domains'),
     ownCertificates: given.isOn('ownCertificates'),
     dnsServers: readDnsServers(given),

@@ -88,6 +88,13 @@ export const relaySettings = {
     fallback: 'false',
     help: 'show visitors a page where no service is connected under a name; the relay ends their TLS for that',
   },
+  passVisitorAddress: {
+    flag: 'pass-visitor-address',
+    env: 'PASS_VISITOR_ADDRESS',
+    kind: 'switch',
+    fallback: 'false',
+    help: "let tunnels have visitors' addresses passed on to the other relays of their path",
+  },
   minPort: {
     flag: 'min-port',
     env: 'MIN_PORT',

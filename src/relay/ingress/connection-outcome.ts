@@ -10,6 +10,10 @@ export const connectionOutcomes = [
   'acme_refused',
   'lease_over_limit',
   'no_session',
+  'path_broken',
+  'no_hop_header',
+  'unknown_hop_token',
+  'hop_loop',
 ] as const;
 export type ConnectionOutcome = (typeof connectionOutcomes)[number];
 

@@ -46,7 +46,7 @@ export class PublicListener {
       publicTcpOptions,
       guard(
         'public connection',
-        (socket: Socket) => this.#serve(socket),
+        (socket: Socket) => this.serve(socket),
         (socket) => socket.destroy(),
       ),
     );
@@ -63,7 +63,8 @@ export class PublicListener {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  async #serve(socket: Socket): Promise<void> {
+  /** Serves a connection, from its first byte on. */
+  async serve(socket: Socket): Promise<void> {
     const visitor = await this.connections.admit(socket);
     if (!visitor) return;
     const hello = await this.#hello(socket, visitor.source);

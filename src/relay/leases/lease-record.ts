@@ -16,6 +16,7 @@ export function recordFromLease(lease: Lease): LeaseRecord {
     reportedIp: lease.reportedIp,
     ownCertificate: lease.ownCertificate,
     sessionWaitSeconds: lease.sessionWaitSeconds,
+    hop: lease.hop,
     group: lease.group && { name: lease.group.name, members: Object.fromEntries(lease.group.members) },
   };
 }

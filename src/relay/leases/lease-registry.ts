@@ -12,6 +12,7 @@ import type { AccessTokenClaims } from '../auth/tokens.js';
 import { type LeaseIdentity, identityKey } from '../../contract/lease-identity.js';
 import { type Holding, type Lease, isDomain, knownMetadata } from './lease.js';
 import { expiryOf, maxMembers, memberId, newGroup, withMember, withoutMember } from './lease-group.js';
+import type { Hop } from './hop.js';
 import { leaseFromRecord, recordFromLease } from './lease-record.js';
 
 /** How long an expired name stays reserved for the identity that had it. */
@@ -33,6 +34,7 @@ export interface LeaseTerms {
   group?: string | undefined;
   ownCertificate: boolean;
   sessionWaitSeconds: number;
+  hop?: Hop | undefined;
   /** For a domain: the addresses that it names, in lower case. */
   proven?: ReadonlySet<string> | undefined;
   clientIp: string;
@@ -174,6 +176,7 @@ export class LeaseRegistry {
     const hostname = this.hostnameOf(terms.identity.name);
     return await this.#byHostname.run(hostname, async () => {
       this.assertFree(terms.identity, terms.proven);
+      if (this.#isTokenTaken(terms, hostname)) throw tokenTaken();
       const shared = this.at(hostname);
       const isOwn = shared?.identity.address === terms.identity.address;
       if (isOwn && terms.group !== undefined && shared.group?.name === terms.group)
@@ -185,6 +188,10 @@ export class LeaseRegistry {
         // The limit may have been reached while this waited for a port.
         if (!this.#hasPlace(terms)) this.#assertRoom(terms, lease.lastSeenAt);
         await this.#write(lease);
+        if (this.#isTokenTaken(terms, hostname)) {
+          await this.#options.store.deleteLease(hostname, lease.generation, lease.lastSeenAt);
+          throw tokenTaken();
+        }
       } catch (error) {
         ports.rollback();
         throw error;
@@ -198,6 +205,12 @@ export class LeaseRegistry {
       if (earlier) this.#end(earlier, 'replaced');
       return { lease, member: lease.group?.members.keys().next().value };
     });
+  }
+
+  /** Whether a lease of another hostname accepts the same token from another relay. */
+  #isTokenTaken({ hop }: LeaseTerms, hostname: string): boolean {
+    const holder = hop?.accepts === undefined ? undefined : this.#table.heldHop(hop.accepts);
+    return holder !== undefined && holder.hostname !== hostname;
   }
 
   /** Adds a tunnel to the lease of its group. Called within the hostname's mutex. */
@@ -254,7 +267,8 @@ export class LeaseRegistry {
   }
 
   #leaseOf(terms: LeaseTerms, ports: PortsHold): Lease {
-    const { identity, ttlSeconds, metadata, group, ownCertificate, sessionWaitSeconds, clientIp, reportedIp } = terms;
+    const { identity, ttlSeconds, metadata, group, ownCertificate, sessionWaitSeconds, hop, clientIp, reportedIp } =
+      terms;
     const now = Date.now();
     const hostname = this.hostnameOf(identity.name);
     const earlier = this.#table.held(hostname);
@@ -270,6 +284,7 @@ export class LeaseRegistry {
       udpPorts: ports.udpPorts,
       group: group === undefined ? undefined : newGroup(group, expiresAt),
       ownCertificate,
+      hop,
       sessionWaitSeconds,
       firstSeenAt: earlier && identityKey(earlier.identity) === identityKey(identity) ? earlier.firstSeenAt : now,
       lastSeenAt: now,
@@ -489,6 +504,8 @@ export class LeaseRegistry {
 
 const superseded = () =>
   new ApiError('hostname_conflict', 'this identity has registered again: the token is superseded');
+const tokenTaken = () =>
+  new ApiError('invalid_request', 'another lease has this hop.accept.token: choose 32 random bytes');
 const notFound = () => new ApiError('lease_not_found', 'the lease has expired or was given back');
 
 /** Expiries are whole seconds, like a token's `exp`. */

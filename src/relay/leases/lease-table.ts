@@ -1,5 +1,6 @@
 import { sourceOf } from '../../net/source-network.js';
 import { ConcurrencyLimiter } from '../../util/concurrency-limiter.js';
+import { acceptsToken, hashOfToken } from './hop.js';
 import type { Lease } from './lease.js';
 
 const maxLeases = 50_000;
@@ -13,6 +14,8 @@ export interface LeaseTableLimits {
 /** The in-memory table of leases by hostname. Routing reads it; only `LeaseRegistry` changes it. */
 export class LeaseTable {
   readonly #leases = new Map<string, Lease>();
+  /** Leases that accept visitors from another relay, by the hash of its token. */
+  readonly #byHop = new Map<string, Lease>();
   readonly #bySource: ConcurrencyLimiter;
   readonly #byWallet: ConcurrencyLimiter;
 
@@ -30,6 +33,17 @@ export class LeaseTable {
   at(hostname: string, now = Date.now()): Lease | undefined {
     const lease = this.#leases.get(hostname);
     return lease && lease.expiresAt > now ? lease : undefined;
+  }
+
+  /** The live lease that accepts this token from another relay. */
+  ofHop(token: Buffer, now = Date.now()): Lease | undefined {
+    const lease = this.#byHop.get(hashOfToken(token));
+    return lease?.hop && lease.expiresAt > now && acceptsToken(lease.hop, token) ? lease : undefined;
+  }
+
+  /** The lease, expired or not, that accepts the token of this hash. */
+  heldHop(hash: string): Lease | undefined {
+    return this.#byHop.get(hash);
   }
 
   /** All live leases. */
@@ -58,12 +72,14 @@ export class LeaseTable {
 
   add(lease: Lease): void {
     this.#leases.set(lease.hostname, lease);
+    if (lease.hop?.accepts !== undefined) this.#byHop.set(lease.hop.accepts, lease);
     this.#bySource.add(sourceOf(lease.registeredFrom));
     this.#byWallet.add(lease.identity.address);
   }
 
   remove(lease: Lease): void {
     this.#leases.delete(lease.hostname);
+    if (lease.hop?.accepts !== undefined) this.#byHop.delete(lease.hop.accepts);
     this.#bySource.remove(sourceOf(lease.registeredFrom));
     this.#byWallet.remove(lease.identity.address);
   }

@@ -5,6 +5,7 @@ import { ApiError } from '../../contract/index.js';
 import type { LeaseIdentity } from '../../contract/lease-identity.js';
 import type { PortBlock } from '../../net/port-block.js';
 import type { Metadata } from '../store/store.js';
+import type { Hop } from './hop.js';
 
 export const defaultLeaseTtlSeconds = 30;
 export const defaultSessionWaitSeconds = 10;
@@ -48,6 +49,8 @@ export interface Lease {
   readonly group?: Group | undefined;
   /** TLS of the name ends with a certificate that is not the relay's. */
   readonly ownCertificate: boolean;
+  /** Its place in a path of relays, if it is in one. */
+  readonly hop?: Hop | undefined;
   /** How long a visitor waits for a reverse session while none is ready. */
   sessionWaitSeconds: number;
   readonly firstSeenAt: number;

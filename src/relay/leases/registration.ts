@@ -9,6 +9,8 @@ import type { LeasePorts, RequestedPorts } from '../ports/lease-ports.js';
 import type { Metadata, Store } from '../store/store.js';
 import { type LeaseIdentity } from '../../contract/lease-identity.js';
 import { type Holding, isDomain, knownMetadata, parseIdentity } from './lease.js';
+import type { OverlayRoutes } from '../overlay/overlay.js';
+import { type Hop, type HopRequest, requestedHop } from './hop.js';
 import type { DomainProofs } from './domain-proofs.js';
 import type { LeaseRegistry } from './lease-registry.js';
 
@@ -27,6 +29,7 @@ export interface RegistrationRequest {
   group?: string;
   own_certificate?: boolean;
   session_wait?: number;
+  hop?: HopRequest;
 }
 
 export interface Challenge {
@@ -44,6 +47,7 @@ interface Asked {
   group?: string | undefined;
   ownCertificate: boolean;
   sessionWaitSeconds: number;
+  hop?: Hop | undefined;
 }
 
 export interface RegistrationParts {
@@ -55,6 +59,10 @@ export interface RegistrationParts {
   domains: DomainProofs | undefined;
   /** Whether names under the root host may have certificates of their own. */
   ownCertificates: boolean;
+  /** Absent when the relay has no overlay. */
+  overlay: OverlayRoutes | undefined;
+  /** The relay's own signing address, in lower case. */
+  relay: string;
 }
 
 /** Verifies an identity and grants its lease: challenge, signature, registration (EIP-4361). */
@@ -65,7 +73,7 @@ export class RegistrationService {
 
   /**
    * @throws ApiError `invalid_request`, `invalid_address`, `lease_rejected`, `hostname_conflict`, `rate_limited`; for ports also
-   * `feature_unavailable`, `tcp_port_disabled`, `udp_disabled`
+   * `feature_unavailable`, `tcp_port_disabled`, `udp_disabled`; for a path of relays also `transport_mismatch`
    */
   async challenge(request: RegistrationRequest, clientIp: string): Promise<Challenge> {
     const source = sourceOf(clientIp);
@@ -74,6 +82,7 @@ export class RegistrationService {
     const ports = requestedPorts(request);
     if (request.group !== undefined && ports.udp)
       throw new ApiError('invalid_request', 'a group shares no UDP port: leave out group or udp_enabled');
+    const hop = this.#hop(request, ports, identity);
     this.parts.ports.assertOffered(ports);
     const ownCertificate = this.#ownCertificate(identity, request.own_certificate);
     this.parts.leases.assertFree(identity);
@@ -88,6 +97,7 @@ export class RegistrationService {
       group: request.group,
       ownCertificate,
       sessionWaitSeconds: request.session_wait ?? defaultSessionWaitSeconds,
+      hop,
     };
     const message = signInMessage(this.parts.portalUrl, '/sdk/register', {
       address: identity.address,
@@ -118,6 +128,18 @@ export class RegistrationService {
     const { name, address } = asked.identity;
     const proven = isDomain(name) ? await this.parts.domains?.prove(name, address, sourceOf(clientIp)) : undefined;
     return await this.parts.leases.register({ ...asked, proven, clientIp, reportedIp: answer.reported_ip });
+  }
+
+  /** @throws ApiError as `requestedHop`; `transport_mismatch` with ports; `invalid_request` for what a path does not have */
+  #hop(request: RegistrationRequest, { tcp, udp }: RequestedPorts, { name }: LeaseIdentity): Hop | undefined {
+    if (request.hop === undefined) return undefined;
+    if (tcp || udp)
+      throw new ApiError('transport_mismatch', 'a path of relays has no ports: leave out hop or the ports');
+    if (request.group !== undefined)
+      throw new ApiError('invalid_request', 'a path of relays has no group: leave out hop or group');
+    if (request.hop.accept !== undefined && (isDomain(name) || request.own_certificate))
+      throw new ApiError('invalid_request', 'only the entry of a path has a domain or a certificate of its own');
+    return requestedHop(request.hop, this.parts.overlay, this.parts.relay);
   }
 
   /** @throws ApiError `feature_unavailable` */

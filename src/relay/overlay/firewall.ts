@@ -5,12 +5,12 @@ export interface FirewallOptions {
   name: string;
   /** This relay's address in the overlay. */
   address: string;
-  /** The TCP port that peers may reach. */
-  port: number;
+  /** The TCP ports that peers may reach. */
+  ports: readonly number[];
 }
 
 /**
- * Rules of nftables in a table of their own: peers reach the given port and nothing else, neither on this machine nor
+ * Rules of nftables in a table of their own: peers reach the given ports and nothing else, neither on this machine nor
  * through it, and nobody reaches the overlay's address by another interface.
  */
 export class Firewall {
@@ -21,7 +21,7 @@ export class Firewall {
 
   /** Puts the rules in force in one step, in place of those that a killed relay has left. @throws ProgramError */
   async raise(): Promise<void> {
-    const { name, address, port } = this.options;
+    const { name, address, ports } = this.options;
     const link = `"${name}"`;
     await this.#nft(`
       add table inet ${name}
@@ -32,7 +32,7 @@ export class Firewall {
           iifname != { ${link}, "lo" } ip daddr ${address} drop
           iifname != ${link} accept
           ct state established,related accept
-          ip daddr ${address} tcp dport ${port} accept
+          ip daddr ${address} tcp dport { ${ports.join(', ')} } accept
           drop
         }
         chain forward {

@@ -26,6 +26,7 @@ export interface OverlayServiceOptions {
 
 /** What peers are told in the overlay, in plain HTTP: WireGuard encrypts it. */
 export class OverlayService {
+  readonly port = overlayServicePort;
   readonly #server: Server;
   readonly #byPeer = new ConcurrencyLimiter(maxConnectionsPerPeer);
 

@@ -9,7 +9,7 @@ import { background, repeat } from '../../util/boundary.js';
 import type { Logger } from '../../util/logger.js';
 import { Firewall } from './firewall.js';
 import { type OverlayKey, loadOverlayKey } from './overlay-key.js';
-import { askPeer, OverlayService, type OverlayServiceOptions, overlayServicePort } from './overlay-service.js';
+import { askPeer, OverlayService, type OverlayServiceOptions } from './overlay-service.js';
 import { planPeers, type WantedPeer } from './peer-plan.js';
 import { findPrograms, type Programs } from './programs.js';
 import { type InterfacePeer, WireguardInterface } from './wireguard-interface.js';
@@ -38,9 +38,27 @@ export interface OverlayOptions extends OverlaySettings, OverlayServiceOptions {
   stateDir: string;
   /** What discovery believes now. */
   believed(): RelayDescriptor[];
+  /** What listens there, besides the service that peers ask. Each is started and stopped as often as the interface comes and goes. */
+  ports: readonly OverlayPort[];
   /** Whether an endpoint may have this address: neither private, where that is not allowed, nor banned. */
   mayReach(ip: string): boolean;
   logger: Logger;
+}
+
+/** The way to a peer. */
+export interface OverlayRoute {
+  /** This relay's address in the overlay, and the peer's. */
+  readonly own: string;
+  readonly peer: string;
+  readonly publicKey: string;
+}
+
+/** What paths of relays need of the overlay. */
+export interface OverlayRoutes {
+  /** Whether this relay has a place in it now. */
+  readonly isUp: boolean;
+  /** @param relay its signing address, in lower case @returns undefined for a relay that is no peer now */
+  routeTo(relay: string): OverlayRoute | undefined;
 }
 
 /** A peer of the interface. */
@@ -60,14 +78,23 @@ interface Peer {
 interface Link {
   readonly tunnel: WireguardInterface;
   readonly firewall: Firewall;
-  readonly service: OverlayService;
+  readonly ports: readonly OverlayPort[];
+}
+
+/** Something that listens at this relay's address in the overlay. */
+export interface OverlayPort {
+  /** TCP. */
+  readonly port: number;
+  /** @throws the system's error */
+  start(address: string): Promise<void>;
+  stop(): Promise<void>;
 }
 
 /**
  * This relay's place in the encrypted mesh of relays: an interface of WireGuard whose peers are the relays that discovery believes
  * and that have an overlay, too.
  */
-export class Overlay {
+export class Overlay implements OverlayRoutes {
   readonly #options: OverlayOptions;
   /** By relay. */
   readonly #peers = new Map<string, Peer>();
@@ -96,14 +123,14 @@ export class Overlay {
     return { wireguard_public_key: this.#key.publicKey, wireguard_port: this.#options.wireguardPort };
   }
 
-  /** This relay's address in the overlay, while it has one. */
-  get address(): string | undefined {
-    return this.#link && this.#key?.address;
+  get isUp(): boolean {
+    return this.#link !== undefined;
   }
 
-  /** The overlay address of a relay that is a peer now. @param relay its signing address, in lower case */
-  addressOf(relay: string): string | undefined {
-    return this.#link && this.#peers.get(relay)?.installed?.address;
+  routeTo(relay: string): OverlayRoute | undefined {
+    const installed = this.#peers.get(relay)?.installed;
+    if (!this.#link || !this.#key || !installed) return undefined;
+    return { own: this.#key.address, peer: installed.address, publicKey: installed.publicKey };
   }
 
   /** How many peers there are. */
@@ -142,10 +169,10 @@ export class Overlay {
    * @returns undefined when the relay is no peer, or does not answer so: it is to be asked in public
    */
   async ask(url: URL, relay: string, signal: AbortSignal): Promise<FetchedDescriptor | undefined> {
-    const [own, peer] = [this.address, this.addressOf(relay)];
-    if (own === undefined || peer === undefined) return undefined;
+    const route = this.routeTo(relay);
+    if (route === undefined) return undefined;
     try {
-      const fetched = await askPeer(url, { own, peer }, signal);
+      const fetched = await askPeer(url, route, signal);
       return fetched.descriptor.address === relay ? fetched : undefined;
     } catch (error) {
       signal.throwIfAborted();
@@ -157,26 +184,27 @@ export class Overlay {
   async #up(programs: Programs, key: OverlayKey): Promise<void> {
     const { wireguardPort: port, logger } = this.#options;
     const name = interfaceName(key.publicKey);
-    const firewall = new Firewall(programs, { name, address: key.address, port: overlayServicePort });
-    const service = new OverlayService(this.#options);
+    const ports = [new OverlayService(this.#options), ...this.#options.ports];
+    const firewall = new Firewall(programs, { name, address: key.address, ports: ports.map((each) => each.port) });
     await firewall.raise();
     let tunnel: WireguardInterface | undefined;
     try {
       tunnel = await WireguardInterface.create({ programs, name, key, port });
-      await service.start(key.address);
+      for (const each of ports) await each.start(key.address);
     } catch (error) {
+      for (const each of ports) await each.stop();
       await tunnel?.remove();
       await firewall.lower().catch(() => undefined);
       throw error;
     }
-    const link = { tunnel, firewall, service };
+    const link = { tunnel, firewall, ports };
     this.#link = link;
     const engine = tunnel.isOfKernel ? 'kernel' : 'wireguard-go';
     logger.info({ interface: name, address: key.address, port, engine }, 'overlay up');
   }
 
   async #down(link: Link): Promise<void> {
-    await link.service.stop();
+    for (const each of link.ports) await each.stop();
     await link.tunnel.remove();
     await link.firewall
       .lower()

@@ -42,10 +42,16 @@ export class ReverseAdmission {
 
   /**
    * @throws ApiError `http11_only`, `ip_banned`, `lease_rejected`, `unauthorized`, `lease_not_found`, `hostname_conflict`, `invalid_request`,
-   * `feature_unavailable` (a session that could never be claimed), `rate_limited` (the ready queue is full, or the relay is going down)
+   * `transport_mismatch` (visitors go on to another relay), `feature_unavailable` (a session that could never be claimed), `rate_limited` (the
+   * ready queue is full, or the relay is going down)
    */
   async admit(request: ConnectRequest): Promise<Admission> {
     const { lease, member } = await this.#leaseByHttp(request);
+    if (lease.hop?.forwards !== undefined)
+      throw new ApiError(
+        'transport_mismatch',
+        'visitors of this lease go on to another relay: open sessions at the last',
+      );
     const options = {
       binding: isOn(request, portalHeaders.binding, '1'),
       proxy: isOn(request, portalHeaders.proxy, '2'),
@@ -55,6 +61,8 @@ export class ReverseAdmission {
     };
     // A signature needs a binding, and frames to tell signing messages from the connection's bytes.
     options.sign &&= options.recycle && options.binding;
+    // Of a path, the entry signs.
+    options.sign &&= lease.hop === undefined;
     // Connections to a TCP port may be plaintext, so the session keeps its TLS.
     options.unwrap &&= options.recycle && options.binding && lease.tcpPort === undefined;
     // Raw TCP needs no binding.
@@ -73,6 +81,21 @@ export class ReverseAdmission {
    */
   async admitDatagrams(request: ConnectRequest): Promise<LeaseSessions> {
     return this.#datagramsOf((await this.#leaseByHttp(request)).lease);
+  }
+
+  /**
+   * Admits a connection to the API of another relay.
+   * @returns the sessions of its lease, and the signing address of the relay, in lower case
+   * @throws ApiError as `admit`, except for the queue's errors; `transport_mismatch` for a lease that accepts nothing from another relay
+   */
+  async admitPeer(request: ConnectRequest): Promise<{ sessions: LeaseSessions; relay: string }> {
+    const { lease } = await this.#leaseByHttp(request);
+    if (lease.hop?.accepts === undefined)
+      throw new ApiError('transport_mismatch', 'only a lease with hop.accept leads to other relays');
+    const relay = request.header(portalHeaders.peer)?.toLowerCase();
+    if (relay === undefined || !/^0x[0-9a-f]{40}$/.test(relay))
+      throw new ApiError('invalid_request', `${portalHeaders.peer} must be 0x and 40 hex digits`);
+    return { sessions: this.registry.of(lease), relay };
   }
 
   /**

@@ -134,8 +134,14 @@ export class SessionRegistry {
   /** Bytes of leases that are in neither map any more. */
   readonly pastTraffic: Traffic = { up: 0, down: 0 };
 
-  /** @param limitOf a lease's limit in bytes per second, read when its sessions are created and by `applyLimits` */
-  constructor(private readonly limitOf: (lease: Lease) => number | undefined = () => undefined) {}
+  /**
+   * @param limitOf a lease's limit in bytes per second, read when its sessions are created and by `applyLimits`
+   * @param reachesNext whether visitors of a lease go on to another relay, which is reached
+   */
+  constructor(
+    private readonly limitOf: (lease: Lease) => number | undefined = () => undefined,
+    private readonly reachesNext: (lease: Lease) => boolean = () => false,
+  ) {}
 
   /** Connections served now, and all bytes that have passed since the start, both ways. */
   load(): { connections: number; bytes: number } {
@@ -166,8 +172,9 @@ export class SessionRegistry {
     return [...this.#byHostname.values(), ...this.#lingering];
   }
 
-  /** Whether the lease has a ready session or a live connection. */
+  /** Whether the lease has a ready session or a live connection, or another relay that has them. */
   isAlive(lease: Lease): boolean {
+    if (this.reachesNext(lease)) return true;
     const sessions = this.#byHostname.get(lease.hostname);
     if (sessions?.lease.generation !== lease.generation) return false;
     return sessions.queue.ready + sessions.live.size > 0;

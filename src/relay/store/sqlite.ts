@@ -30,6 +30,7 @@ const migrations = [
   'ALTER TABLE leases ADD COLUMN own_certificate INTEGER NOT NULL DEFAULT 0;',
   'ALTER TABLE ports ADD COLUMN port_count INTEGER NOT NULL DEFAULT 1;',
   'ALTER TABLE leases ADD COLUMN session_wait INTEGER NOT NULL DEFAULT 10;',
+  'ALTER TABLE leases ADD COLUMN hop TEXT;',
 ];
 
 interface LeaseRow {
@@ -47,6 +48,7 @@ interface LeaseRow {
   tunnel_group: string | null;
   own_certificate: number;
   session_wait: number;
+  hop: string | null;
 }
 
 interface PortRow {
@@ -72,7 +74,7 @@ export class SqliteStore implements Store {
     this.#statements = {
       putLease: this.#db.prepare(`INSERT OR REPLACE INTO leases
           (hostname, name, address, generation, expires_at, token_expires_at, metadata, first_seen_at, last_seen_at, client_ip, reported_ip,
-          tunnel_group, own_certificate, session_wait) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
+          tunnel_group, own_certificate, session_wait, hop) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
       deleteLease: this.#db.prepare('DELETE FROM leases WHERE hostname = ? AND generation = ?'),
       allLeases: this.#db.prepare('SELECT * FROM leases'),
       putPorts: this.#db.prepare(
@@ -111,6 +113,7 @@ export class SqliteStore implements Store {
           lease.group === undefined ? null : JSON.stringify(lease.group),
           lease.ownCertificate ? 1 : 0,
           lease.sessionWaitSeconds,
+          lease.hop === undefined ? null : JSON.stringify(lease.hop),
         );
       }
     });
@@ -200,6 +203,7 @@ function fromRow(row: LeaseRow): LeaseRecord {
     reportedIp: row.reported_ip ?? undefined,
     ownCertificate: row.own_certificate !== 0,
     sessionWaitSeconds: row.session_wait,
+    hop: row.hop === null ? undefined : (JSON.parse(row.hop) as LeaseRecord['hop']),
     group: row.tunnel_group === null ? undefined : (JSON.parse(row.tunnel_group) as LeaseRecord['group']),
   };
 }

@@ -29,6 +29,13 @@ export interface LeaseRecord {
   reportedIp?: string | undefined;
   ownCertificate: boolean;
   sessionWaitSeconds: number;
+  /** Its place in a path of relays. */
+  hop?:
+    | {
+        readonly accepts?: string | undefined;
+        readonly forwards?: { relay: string; token: string; passVisitorAddress: boolean } | undefined;
+      }
+    | undefined;
   /** The tunnels that share the lease, by member id. */
   group?: { name: string; members: Record<string, { expiresAt: number; tokenExpiresAt: number }> } | undefined;
 }

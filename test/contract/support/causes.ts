@@ -2,9 +2,8 @@ import { Duplex } from 'node:stream';
 import { violationCodes } from '../../../src/contract/index.js';
 import { addressList } from '../../../src/net/address-list.js';
 import { ClientAddresses } from '../../../src/relay/api/middleware/client-address.js';
-import { ConnectEndpoint } from '../../../src/relay/api/listener/connect.js';
+import { ConnectEndpoint, type ConnectOthers } from '../../../src/relay/api/listener/connect.js';
 import { createLogger } from '../../../src/util/logger.js';
-import type { Datagrams } from '../../../src/relay/datagrams/datagrams.js';
 import type { ReverseAdmission } from '../../../src/relay/reverse/admission.js';
 import { freshWallet, openSession, sessionHeaders } from '../../support/by-hand.js';
 import { endVisit, handshake } from '../../support/tenant.js';
@@ -288,7 +287,7 @@ async function connectOver(
   operation: TestedOperation,
 ): Promise<HttpAnswer> {
   const addresses = new ClientAddresses(addressList([]));
-  const endpoint = new ConnectEndpoint(admission, {} as Datagrams, addresses, createLogger('silent'));
+  const endpoint = new ConnectEndpoint(admission, {} as ConnectOthers, addresses, createLogger('silent'));
   const { headers = {} } = forLease(operation, { hostname: '', token: 'token' });
   const head = { version: '1.1', headers: new Map(Object.entries(headers)), rest: Buffer.alloc(0) };
   await endpoint.plain(carrier as never, head);

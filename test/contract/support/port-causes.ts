@@ -73,9 +73,17 @@ const mismatch: Cause = async (bench, operation) => {
   return await exchangeRaw((await bench.at()).relay, asText({ ...request, headers }));
 };
 
+/** A path of relays, which has no ports. */
+const pathWithPorts: Cause = async (bench, { method, path }) => {
+  const identity = { name: bench.freshName(), address: freshWallet().address };
+  const hop = { accept: { token: 'A'.repeat(43) } };
+  return await bench.send({ method, path, body: { identity, hop, ...wanting('tcp') } });
+};
+
 export const portCauses: Record<string, Cause> = {
   'createRegisterChallenge 403 tcp_port_disabled': disabledBefore('tcp'),
   'createRegisterChallenge 403 udp_disabled': disabledBefore('udp'),
+  'createRegisterChallenge 409 transport_mismatch': pathWithPorts,
   'registerLease 403 tcp_port_disabled': disabledMeanwhile('tcp'),
   'registerLease 403 udp_disabled': disabledMeanwhile('udp'),
   'registerLease 503 tcp_port_capacity_exceeded': secondOf('narrow', 'tcp'),

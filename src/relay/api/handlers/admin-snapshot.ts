@@ -1,4 +1,6 @@
 import type { SuccessData } from '../../../contract/index.js';
+import { getAddress } from 'ethers';
+import type { Hop } from '../../leases/hop.js';
 import type { LeaseRegistry } from '../../leases/lease-registry.js';
 import { identityKey } from '../../../contract/lease-identity.js';
 import type { Policy } from '../../policy/policy.js';
@@ -42,6 +44,7 @@ export function takeSnapshot({ rootHost, leases, sessions, policy }: SnapshotPar
         reported_ip: lease.reportedIp,
         ...udpPorts(rootHost, lease.udpPorts),
         tcp_addr: publicAddress(rootHost, lease.tcpPort),
+        hop: lease.hop && hopOf(lease.hop),
         metadata: lease.metadata,
         ready: sessions.of(lease).queue.ready,
         group: lease.group?.name,
@@ -58,6 +61,13 @@ export function takeSnapshot({ rootHost, leases, sessions, policy }: SnapshotPar
     }),
     banned_ips: [...policy.bannedIps],
   };
+}
+
+function hopOf({ accepts, forwards }: Hop) {
+  return withoutUndefined({
+    accepts: accepts !== undefined,
+    forwards_to: forwards && getAddress(forwards.relay),
+  });
 }
 
 export const portSettings = ({ enabled, maxLeases }: PortSettings) => ({ enabled, max_leases: maxLeases });

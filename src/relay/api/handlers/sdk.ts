@@ -30,7 +30,7 @@ export interface SdkParts {
   certificates: CertificateSource;
   registration: RegistrationService;
   /** What is on offer besides carriers. */
-  features: string[];
+  features(): string[];
   leases: LeaseRegistry;
   tokens: AccessTokens;
   auth: LeaseAuth;
@@ -88,7 +88,7 @@ export function sdkHandlers(parts: SdkParts): Handlers {
           certificate_chain: parts.certificates.current.chainPem,
         },
         transports: ['raw', 'websocket', ...datagramCarriers(parts)],
-        features: parts.features,
+        features: parts.features(),
       };
       response.json(success(data));
     },

@@ -18,7 +18,8 @@ import type { ClientAddresses } from '../middleware/client-address.js';
 import { asApiError } from '../middleware/errors.js';
 import { refuseWith } from './raw-responses.js';
 import type { RequestHead } from './request-head.js';
-import { portalHeaders, reverseProtocol } from '../../../protocol/headers.js';
+import type { PeerConnections } from '../../ingress/peer-connections.js';
+import { peerProtocol, portalHeaders, reverseProtocol } from '../../../protocol/headers.js';
 
 /** Idle timeout of a carrier: its tunnel answers each ping of `keepaliveIntervalMs`. */
 const datagramCarrierSilenceMs = 45_000;
@@ -41,6 +42,12 @@ export interface Wrapped {
   transport: DetachableSocket;
 }
 
+/** Who takes over what is no reverse session. */
+export interface ConnectOthers {
+  datagrams: Datagrams;
+  peers: PeerConnections;
+}
+
 /** `GET /sdk/connect`: from an HTTP request to a reverse session in its lease's queue. */
 export class ConnectEndpoint {
   readonly #webSockets = new WebSocketServer({
@@ -58,13 +65,20 @@ export class ConnectEndpoint {
     maxPayload: maxFrameBytes,
     handleProtocols: () => datagramProtocol,
   });
+  readonly #peerWebSockets = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: maxWebSocketMessageBytes,
+    handleProtocols: () => peerProtocol,
+  });
 
   /** WebSocket requests that are being switched. */
   readonly #admitted = new WeakMap<IncomingMessage, ReverseSessionOptions>();
 
   constructor(
     private readonly admission: ReverseAdmission,
-    private readonly datagrams: Datagrams,
+    private readonly others: ConnectOthers,
     private readonly addresses: ClientAddresses,
     private readonly logger: Logger,
     private readonly onAnswer?: AnswerObserver,
@@ -73,7 +87,7 @@ export class ConnectEndpoint {
       headers.push(...agreed(this.#admitted.get(request)));
     });
     // Not a valid WebSocket handshake (RFC 6455 4.2.1).
-    for (const server of [this.#webSockets, this.#datagramWebSockets]) {
+    for (const server of [this.#webSockets, this.#datagramWebSockets, this.#peerWebSockets]) {
       server.on('wsClientError', (error, socket) =>
         this.#refuse(socket, new ApiError('invalid_request', error.message)),
       );
@@ -119,6 +133,9 @@ export class ConnectEndpoint {
       if (offered.includes(datagramProtocol)) {
         return await this.#openDatagrams(socket, message, withSubprotocols(request, offered), rest);
       }
+      if (offered.includes(peerProtocol)) {
+        return await this.#openPeer(socket, message, withSubprotocols(request, offered), rest);
+      }
       if (!offered.includes(streamProtocol))
         throw new ApiError('invalid_request', `the subprotocol ${streamProtocol} must be offered`);
       const admission = await this.admission.admit(withSubprotocols(request, offered));
@@ -148,8 +165,24 @@ export class ConnectEndpoint {
     if (socket.destroyed) return false;
     this.#datagramWebSockets.handleUpgrade(message, socket, rest, (opened) => {
       const times = { pingMs: keepaliveIntervalMs, silenceMs: datagramCarrierSilenceMs };
-      this.datagrams.attach(sessions, new WebSocketDatagrams(opened, socket, times), request.clientIp);
+      this.others.datagrams.attach(sessions, new WebSocketDatagrams(opened, socket, times), request.clientIp);
       isOpen = true;
+    });
+    return isOpen;
+  }
+
+  /** @throws ApiError as `ReverseAdmission.admitPeer` and `PeerConnections.open` */
+  async #openPeer(socket: Duplex, message: IncomingMessage, request: ConnectRequest, rest: Buffer): Promise<boolean> {
+    const { sessions, relay } = await this.admission.admitPeer(request);
+    const peer = await this.others.peers.open(sessions, relay);
+    let isOpen = false;
+    // The opening that fails leaves the other side behind.
+    const leave = () => void (isOpen || peer.socket.destroy());
+    socket.once('close', leave);
+    if (socket.destroyed) return false;
+    this.#peerWebSockets.handleUpgrade(message, socket, rest, (opened) => {
+      isOpen = true;
+      peer.splice(new WebSocketStream(opened, socket), request.clientIp);
     });
     return isOpen;
   }

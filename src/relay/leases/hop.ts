@@ -1,0 +1,89 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { ApiError } from '../../contract/index.js';
+import {
+  checkSignature,
+  checkTimes,
+  DescriptorError,
+  parseDescriptor,
+  type RelayDescriptor,
+  type WireDescriptor,
+} from '../../sdk/discovery/relay-descriptor.js';
+import type { OverlayRoutes } from '../overlay/overlay.js';
+
+/** Where a lease's visitors go. */
+export interface NextHop {
+  /** Signing address of the relay, in lower case. */
+  readonly relay: string;
+  /** What that relay accepts, base64url. */
+  readonly token: string;
+  readonly passVisitorAddress: boolean;
+}
+
+/** A lease's place in a path of relays. */
+export interface Hop {
+  /** Hash of the token that the relay before this one sends; absent for the entry. */
+  readonly accepts?: string | undefined;
+  /** Absent for the last. */
+  readonly forwards?: NextHop | undefined;
+}
+
+/** As the contract has it. */
+export interface HopRequest {
+  accept?: { token: string };
+  forward?: { descriptor: WireDescriptor; token: string; pass_visitor_address?: boolean };
+}
+
+export function hashOfToken(token: Buffer): string {
+  return createHash('sha256').update(token).digest('base64url');
+}
+
+/** Compares in constant time. */
+export function acceptsToken({ accepts }: Hop, token: Buffer): boolean {
+  if (accepts === undefined) return false;
+  return timingSafeEqual(Buffer.from(accepts, 'base64url'), createHash('sha256').update(token).digest());
+}
+
+/**
+ * Checks what a registration asks for.
+ * @param own this relay's signing address, in lower case
+ * @throws ApiError `feature_unavailable` without an overlay; `invalid_request` for a next relay that is no peer there
+ */
+export function requestedHop({ accept, forward }: HopRequest, overlay: OverlayRoutes | undefined, own: string): Hop {
+  if (!accept && !forward) throw new ApiError('invalid_request', 'hop needs accept, forward or both');
+  if (!overlay?.isUp) throw new ApiError('feature_unavailable', 'this relay has no place in an overlay of relays');
+  const token = accept && tokenOf('accept', accept.token);
+  if (forward === undefined) return { accepts: token && hashOfToken(token) };
+  const next = tokenOf('forward', forward.token);
+  if (token?.equals(next)) throw new ApiError('invalid_request', 'each relay of a path needs a token of its own');
+  const { address: relay, wire } = genuine(forward.descriptor);
+  if (relay === own) throw new ApiError('invalid_request', 'hop.forward leads back to this relay');
+  const refuse = (why: string) => new ApiError('invalid_request', `hop.forward leads to ${wire.address}, which ${why}`);
+  if (!wire.supports_overlay) throw refuse('has no overlay');
+  const route = overlay.routeTo(relay);
+  if (route === undefined) throw refuse('is no peer of this relay in the overlay');
+  if (route.publicKey !== wire.wireguard_public_key) throw refuse('has another WireGuard key now');
+  return {
+    accepts: token && hashOfToken(token),
+    forwards: { relay, token: forward.token, passVisitorAddress: forward.pass_visitor_address ?? false },
+  };
+}
+
+/** The last of its 43 characters has bits to spare, which must be zero. */
+function tokenOf(field: string, text: string): Buffer {
+  const token = Buffer.from(text, 'base64url');
+  if (token.toString('base64url') !== text)
+    throw new ApiError('invalid_request', `hop.${field}.token is not the base64url of 32 bytes`);
+  return token;
+}
+
+function genuine(wire: WireDescriptor): RelayDescriptor {
+  try {
+    const descriptor = parseDescriptor(wire);
+    checkTimes(descriptor);
+    checkSignature(descriptor);
+    return descriptor;
+  } catch (error) {
+    if (!(error instanceof DescriptorError)) throw error;
+    throw new ApiError('invalid_request', `hop.forward.descriptor: ${error.message}`);
+  }
+}
