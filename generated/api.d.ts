@@ -886,6 +886,11 @@ export interface components {
                 /** @description That relay's `accept.token`. */
                 token: components["schemas"]["HopToken"];
                 /**
+                 * @description Of the entry: seals what a visitor sends first, so that the relays behind it do not see the name in the ClientHello
+                 *     (AES-256-GCM, `docs/protocol.md`). Of others it is `invalid_request`.
+                 */
+                hello_key?: components["schemas"]["HopToken"];
+                /**
                  * @description Tell the next relay the visitor's address, where the operator of this one allows it; else it is told nothing.
                  * @default false
                  */

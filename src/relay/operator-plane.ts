@@ -12,14 +12,17 @@ import { LandingPage, exposeCommand } from './landing/landing-page.js';
 import { DescriptorWatch } from './metrics/descriptor-watch.js';
 import { MetricsListener } from './metrics/metrics-listener.js';
 import { dialOwn } from './thumbnails/dial-own.js';
-import { Overlay } from './overlay/overlay.js';
+import { Overlay, type OverlayPart, type OverlayPort } from './overlay/overlay.js';
 import { refuseWhenDraining } from './reverse/draining.js';
 import { Thumbnails } from './thumbnails/thumbnails.js';
+
+/** @param ports what listens at the relay's address in the overlay */
+export type MakeOverlay = (ports: readonly OverlayPort[]) => OverlayPart;
 
 /** Parts that a relay could route without: discovery, thumbnails, the landing page, metrics. */
 export class OperatorPlane {
   readonly discovery: Discovery | undefined;
-  readonly overlay: Overlay | undefined;
+  readonly overlay: OverlayPart | undefined;
   /** Handlers of the operations of these parts. */
   readonly handlers: Handlers;
   readonly #thumbnails: Thumbnails | undefined;
@@ -27,11 +30,12 @@ export class OperatorPlane {
   readonly #descriptors: DescriptorWatch;
   readonly #foundation: Foundation;
 
-  constructor(foundation: Foundation, data: DataPlane) {
+  /** @param makeOverlay by default one of WireGuard, where it is configured */
+  constructor(foundation: Foundation, data: DataPlane, makeOverlay?: MakeOverlay) {
     const { config, logger, policy, leases, metrics, certificates, key, privateKey, rootHost } = foundation;
     const { sessions, ports, routing } = data;
     this.#foundation = foundation;
-    this.overlay = this.#overlay(data);
+    this.overlay = makeOverlay ? makeOverlay(data.overlayPorts) : this.#overlay(data);
     this.discovery = config.discovery
       ? new Discovery({
           ...config.discovery,

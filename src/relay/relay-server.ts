@@ -7,13 +7,14 @@ import { DataPlane, type DataPlaneCalls } from './data-plane.js';
 import type { Datagrams } from './datagrams/datagrams.js';
 import type { DiscoveryReport } from './discovery/discovery.js';
 import { type Foundation, layFoundation } from './foundation.js';
-import { OperatorPlane } from './operator-plane.js';
+import { type MakeOverlay, OperatorPlane } from './operator-plane.js';
 import type { Store } from './store/store.js';
 
 /** Replaces parts of the relay, such as the store, for tests. */
 export interface RelayParts extends Pick<DataPlaneCalls, 'loadQuic'> {
   wrapStore?(store: Store): Store;
   wrapHandlers?(handlers: Handlers): Handlers;
+  makeOverlay?: MakeOverlay;
 }
 
 /** A running relay. Created by `startRelay`. */
@@ -24,7 +25,7 @@ export class RelayServer {
   readonly #control: ControlPlane;
 
   /** @internal */
-  constructor(foundation: Foundation, { wrapHandlers = same, loadQuic }: RelayParts) {
+  constructor(foundation: Foundation, { wrapHandlers = same, loadQuic, makeOverlay }: RelayParts) {
     this.#foundation = foundation;
     this.#data = new DataPlane(foundation, {
       toApi: (socket, { passedOn }, { alpn }, onReverseSession) =>
@@ -34,7 +35,7 @@ export class RelayServer {
       overlay: () => this.#operator.overlay,
       loadQuic,
     });
-    this.#operator = new OperatorPlane(foundation, this.#data);
+    this.#operator = new OperatorPlane(foundation, this.#data, makeOverlay);
     this.#control = new ControlPlane(foundation, this.#data, this.#operator, wrapHandlers);
     foundation.metrics?.watch({
       releaseVersion: foundation.releaseVersion,

@@ -9,7 +9,8 @@ import { closeGraceMs } from './relays/relay-member.js';
 import { relayTimes } from './options/relay-times.js';
 import { checkExposeOptions, checkRelays, type ExposeOptions, type RelayChoice } from './options/expose-options.js';
 import type { LinkServices } from './link/relay-link.js';
-import { RelaySet } from './relays/relay-set.js';
+import { PathSet } from './relays/path-set.js';
+import { RelaySet, type RelaySetOptions } from './relays/relay-set.js';
 import { UnfitServiceError } from './services/upstream/connect-target.js';
 import type { Protocol } from './services/upstream/service-health.js';
 import { describeTarget } from './services/upstream/target.js';
@@ -25,7 +26,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   #choice: RelayChoice;
   readonly #leaving = new AbortController();
   #graceMs: number;
-  #set: RelaySet | undefined;
+  #set: RelaySet | PathSet | undefined;
   #release!: () => void;
   readonly #serving = new Map<string, TunnelReady>();
 
@@ -69,7 +70,8 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
    * @throws UsageError; nothing has changed then
    */
   setRelays(choice: RelayChoice): void {
-    const checked = checkRelays(choice);
+    const { hops } = this.#options;
+    const checked = checkRelays(Array.isArray(hops) ? { relay: hops } : choice);
     this.#choice = choice;
     this.#set?.change(checked);
   }
@@ -104,12 +106,13 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   }
 
   async #serve(): Promise<void> {
-    const { services, name, certificates } = checkExposeOptions(this.#options);
+    const { services, name, certificates, hops } = checkExposeOptions(this.#options);
     const { identityFile, ca } = this.#options;
     const identity = this.#options.identity ?? (await loadIdentityFile(identityFile ?? defaultIdentityFile()));
     const { signal } = this.#leaving;
     if (signal.aborted) return;
-    const set = new RelaySet(checkRelays(this.#choice), {
+    const relays = checkRelays(Array.isArray(hops) ? { relay: hops } : this.#choice);
+    const setOptions: RelaySetOptions = {
       ...this.#options,
       closeGraceMs: this.#graceMs,
       identity,
@@ -118,7 +121,8 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
       certificates,
       secureContext: ca === undefined ? undefined : createSecureContext({ ca }),
       times: { ...relayTimes, ...this.#options.relayTimes },
-    });
+    };
+    const set = hops === undefined ? new RelaySet(relays, setOptions) : new PathSet(relays, hops, setOptions);
     this.#set = set;
     this.#report(set, services);
     certificates?.on('status', ({ message, error }) => this.#status({ state: 'certificate', message, error }));
@@ -137,14 +141,14 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     }
   }
 
-  #leave(set: RelaySet): void {
+  #leave(set: RelaySet | PathSet): void {
     const count = set.liveConnections;
     this.#status({ state: 'closing', message: count === 0 ? 'closing' : `closing; connections still open: ${count}` });
     set.leave(this.#graceMs);
     set.released.then(this.#release, this.#release);
   }
 
-  #report(set: RelaySet, services: LinkServices): void {
+  #report(set: RelaySet | PathSet, services: LinkServices): void {
     set.on('status', (status) => this.#status(status));
     set.on('ready', (ready) => {
       this.#serving.set(ready.relay, ready);

@@ -66,6 +66,7 @@ export const boundaryNames = [
   'udp flow sweep',
   'relay health check',
   'relay search',
+  'relay path',
   'datagram carrier',
   'tunnel end',
   'configuration check',

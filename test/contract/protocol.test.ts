@@ -9,6 +9,7 @@ import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { Signature, recoverAddress } from 'ethers';
 import { encodeHopHeader, parseHopHeader } from '../../src/protocol/hop-header.js';
+import { openHello, sealHello, SealedHelloError } from '../../src/streams/sealed-hello.js';
 import { ProxyProtocolError } from '../../src/protocol/proxy-protocol.js';
 import { FramedChannel } from '../../src/streams/framed-channel.js';
 import { UnwrappedPeer } from '../support/unwrapped-peer.js';
@@ -79,6 +80,7 @@ test('docs/protocol.md has exactly the hex vectors that this test knows', () => 
     'proxy-ipv6',
     'recycled-from-relay',
     'recycled-from-tunnel',
+    'sealed-hello',
     'session-start',
     'session-start-raw-tcp',
     'session-start-with-binding',
@@ -115,6 +117,25 @@ test('a visitor is passed on to the next relay with an id, a token and a binding
     ['a local command', Buffer.concat([bytes.subarray(0, 12), Buffer.from([0x20]), bytes.subarray(13)])],
   ] as const)
     assert.throws(() => parseHopHeader(wrong), ProxyProtocolError, what);
+});
+
+test("a visitor's first bytes are sealed on a path, and opened with the tunnel's key alone", () => {
+  const key = Buffer.from(Array.from({ length: 32 }, (_, index) => index));
+  const bytes = block('sealed-hello');
+  const opened = openHello(key, bytes)!;
+  assert.equal(opened.hello.toString() + bytes.subarray(opened.length).toString(), 'hello, world');
+  for (let length = 0; length < 35; length++) assert.equal(openHello(key, bytes.subarray(0, length)), undefined);
+  assert.throws(() => openHello(Buffer.alloc(32), bytes), SealedHelloError);
+  assert.throws(() => openHello(key, Buffer.concat([bytes.subarray(0, 34), Buffer.alloc(8)])), SealedHelloError);
+  for (const length of [0, 27, 40_000]) {
+    const head = Buffer.alloc(2);
+    head.writeUInt16BE(length);
+    assert.throws(() => openHello(key, head), SealedHelloError);
+  }
+  const long = Buffer.alloc(50_000, 7);
+  const sealed = sealHello(key, long);
+  const { hello, length } = openHello(key, sealed)!;
+  assert.deepEqual(Buffer.concat([hello, sealed.subarray(length)]), long);
 });
 
 test('a recycled session carries frames, ends, and starts again', async () => {

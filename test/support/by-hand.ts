@@ -71,16 +71,17 @@ export interface RegisterOptions {
   udpCount?: number | undefined;
   group?: string;
   ownCertificate?: boolean;
-  sessionWait?: number;
+  sessionWait?: number | undefined;
+  hop?: object;
 }
 
 /** Challenge, signature and registration of a fresh account (or the one given). */
 export async function register(relay: TestRelay, options: RegisterOptions): Promise<HeldLease> {
-  const { name, wallet = freshWallet(), ttl, group, ownCertificate, sessionWait } = options;
+  const { name, wallet = freshWallet(), ttl, group, ownCertificate, sessionWait, hop } = options;
   const { tcp, udp, tcpPort, udpPort, udpCount } = options;
   const identity = { name, address: wallet.address };
   const ports = { tcp_enabled: tcp, udp_enabled: udp, tcp_port: tcpPort, udp_port: udpPort, udp_count: udpCount };
-  const asked = { identity, ttl, ...ports, group, own_certificate: ownCertificate, session_wait: sessionWait };
+  const asked = { identity, ttl, ...ports, group, own_certificate: ownCertificate, session_wait: sessionWait, hop };
   const challenge = await call(relay, 'POST', '/sdk/register/challenge', { body: asked });
   if (challenge.status !== 201) throw new Error(`challenge: ${JSON.stringify(challenge.body)}`);
   const { challenge_id, siwe_message } = challenge.body.data;

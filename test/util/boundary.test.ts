@@ -75,6 +75,7 @@ const elsewhere: BoundaryName[] = [
   'quic stream',
   'relay health check',
   'relay search',
+  'relay path',
   'self-probe',
   'session claim',
   'session keepalive',

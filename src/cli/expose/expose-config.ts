@@ -13,7 +13,7 @@ import {
   type SettingKind,
   exposeSettings,
 } from './settings.js';
-import { toExposeOptions } from './to-expose-options.js';
+import { isPathNamed, toExposeOptions } from './to-expose-options.js';
 
 const maxConfigBytes = 1_048_576;
 /** Most services in one process: each takes a few connections to each of its relays. */
@@ -135,7 +135,7 @@ function fits(value: unknown, kind: SettingKind): boolean {
 }
 
 function asOptions(fields: GivenSettings, directory: string): ExposeOptions {
-  if (!fields.relays?.length) throw new UsageError('relays: give one at least');
+  if (!fields.relays?.length && !isPathNamed(fields.hops)) throw new UsageError('relays: give one at least');
   const pathOf = (path: string) => pathFrom(directory, path);
   const options = toExposeOptions(fields, { nameOf: (key) => (key === 'ca' ? key : `${key}:`), pathOf });
   return { ...options, identityFile: options.identityFile ?? defaultIdentityFile() };

@@ -8,7 +8,7 @@ import { LiveStatus } from './live-status.js';
 import type { ServicesOptions } from './expose-services.js';
 import { flagName, readCommandLine, settingsHelp } from './command-line.js';
 import { inForce } from './defaults.js';
-import { toExposeOptions } from './to-expose-options.js';
+import { isPathNamed, toExposeOptions } from './to-expose-options.js';
 
 const help = `Usage: portal expose [TARGET] [--tcp TARGET] [--udp TARGET] [--relay URL] [options]
        portal expose --config FILE [--json]
@@ -94,12 +94,12 @@ function readOptions(argv: string[], env: NodeJS.ProcessEnv): ReadOptions | Serv
   const { given, origins } = inForce(line, env);
   if (given.target === undefined && given.tcp === undefined && given.udp === undefined)
     throw new UsageError('give the service to expose, such as 3000, --tcp 22 or --udp 53 (see --help)');
-  if (!given.relays?.length)
+  if (!given.relays?.length && !isPathNamed(given.hops))
     throw new UsageError('give the relay: --relay URL, PORTAL_RELAY, or once for all by portal config use URL');
   const options = toExposeOptions(given, { nameOf: flagName, pathOf: (path) => path });
   const origin = origins.get('relays');
   const defaultsFrom = origin && 'file' in origin ? origin.file : undefined;
-  const manyRelays = options.discovery === true || given.relays.length > 1;
+  const manyRelays = options.discovery === true || options.hops !== undefined || (given.relays?.length ?? 0) > 1;
   const isTerminal = process.stdout.isTTY && process.stderr.isTTY && env['TERM'] !== 'dumb';
   return { ...options, json, manyRelays, defaultsFrom, isLive: given.live !== false && !json && isTerminal };
 }

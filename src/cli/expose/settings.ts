@@ -78,6 +78,21 @@ export const exposeSettings = {
     least: 1,
     help: 'on how many relays at once; the others are spares [all that are given; with --discovery 3, if fewer are given]',
   },
+  hops: {
+    kind: 'texts',
+    flag: 'hops',
+    argument: 'PATH',
+    env: 'PORTAL_HOPS',
+    file: 'anywhere',
+    help: 'serve through a path of two or three relays, so that none knows both visitors and this machine: their URLs, divided by commas, the one that visitors see first; or their number, to have them chosen from those that --relay knows',
+  },
+  pass_visitor_address: {
+    kind: 'switch',
+    flag: 'pass-visitor-address',
+    env: 'PORTAL_PASS_VISITOR_ADDRESS',
+    file: 'anywhere',
+    help: "with --hops: have visitors' addresses passed on along the path, where the operators of its relays allow it",
+  },
   allow_private: {
     kind: 'switch',
     flag: 'allow-private',

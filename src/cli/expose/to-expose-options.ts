@@ -21,6 +21,7 @@ export function toExposeOptions(given: GivenSettings, { nameOf, pathOf }: ReadCo
       throw new UsageError(`${nameOf(key)} must be a number of seconds from ${least} to 86400`);
   }
   if (given.raw && given.http) throw new UsageError(`${nameOf('raw')} and ${nameOf('http')} contradict each other`);
+  const hops = hopsOf(given.hops);
   const { description, owner, thumbnail, tags, hide } = given;
   const metadata = withoutUndefined({ description, owner, thumbnail, tags, hide });
   return {
@@ -31,6 +32,8 @@ export function toExposeOptions(given: GivenSettings, { nameOf, pathOf }: ReadCo
     udpPort: given.udp_port,
     group: given.group,
     relay: given.relays ?? [],
+    hops,
+    passVisitorAddress: given.pass_visitor_address,
     discovery: given.discovery,
     maxRelays: given.max_relays,
     allowPrivate: given.allow_private,
@@ -70,6 +73,21 @@ export function toExposeOptions(given: GivenSettings, { nameOf, pathOf }: ReadCo
     probe: given.probe,
     banMitm: given.ban_mitm,
   };
+}
+
+/** Whether `hops` names relays, so that no other needs to be given. */
+export function isPathNamed(given: string[] | undefined): boolean {
+  return Array.isArray(hopsOf(given));
+}
+
+/** `2`, or URLs. */
+function hopsOf(given: string[] | undefined): ExposeOptions['hops'] {
+  const hops = given
+    ?.flatMap((text) => text.split(','))
+    .map((text) => text.trim())
+    .filter(Boolean);
+  if (hops === undefined || hops.length === 0) return undefined;
+  return hops.length === 1 && /^\d{1,3}$/.test(hops[0]!) ? Number(hops[0]) : hops;
 }
 
 /** @throws UsageError when only one of the two files is given */

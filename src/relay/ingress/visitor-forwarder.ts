@@ -13,6 +13,7 @@ import type { OutcomeObserver } from './connection-outcome.js';
 import { HopError, joinTimeoutMs, type NextHops } from './next-hops.js';
 import { type SpliceMeter, splice } from './splice.js';
 import { connectionIdBytes, hopAnswer, type HopHeader } from '../../protocol/hop-header.js';
+import { sealHello } from '../../streams/sealed-hello.js';
 import type { NextHop } from '../leases/hop.js';
 import { encodeOpening } from '../../protocol/session-opening.js';
 
@@ -178,8 +179,9 @@ export class VisitorForwarder {
     const header = { binding, connectionId, addresses: isTold ? addresses : undefined };
     // What has come already goes with the header, and comes back if nobody takes it.
     const early = socket.read() as Buffer | null;
+    const sealed = early && next.helloKey ? sealHello(Buffer.from(next.helloKey, 'base64url'), early) : early;
     const onward = await this.#whileThere(socket, sessions, joinTimeoutMs, (signal) =>
-      this.hops.join(next, header, early, signal),
+      this.hops.join(next, header, sealed, signal),
     ).catch((error: unknown) => {
       if (!(error instanceof HopError)) throw error;
       const { message: reason } = error;

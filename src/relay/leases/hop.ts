@@ -17,6 +17,8 @@ export interface NextHop {
   /** What that relay accepts, base64url. */
   readonly token: string;
   readonly passVisitorAddress: boolean;
+  /** Seals what a visitor sends first, base64url. */
+  readonly helloKey?: string | undefined;
 }
 
 /** A lease's place in a path of relays. */
@@ -30,7 +32,7 @@ export interface Hop {
 /** As the contract has it. */
 export interface HopRequest {
   accept?: { token: string };
-  forward?: { descriptor: WireDescriptor; token: string; pass_visitor_address?: boolean };
+  forward?: { descriptor: WireDescriptor; token: string; hello_key?: string; pass_visitor_address?: boolean };
 }
 
 export function hashOfToken(token: Buffer): string {
@@ -51,9 +53,16 @@ export function acceptsToken({ accepts }: Hop, token: Buffer): boolean {
 export function requestedHop({ accept, forward }: HopRequest, overlay: OverlayRoutes | undefined, own: string): Hop {
   if (!accept && !forward) throw new ApiError('invalid_request', 'hop needs accept, forward or both');
   if (!overlay?.isUp) throw new ApiError('feature_unavailable', 'this relay has no place in an overlay of relays');
-  const token = accept && tokenOf('accept', accept.token);
+  const token = accept && tokenOf('accept.token', accept.token);
   if (forward === undefined) return { accepts: token && hashOfToken(token) };
-  const next = tokenOf('forward', forward.token);
+  const next = tokenOf('forward.token', forward.token);
+  const { hello_key: helloKey } = forward;
+  if (helloKey !== undefined) tokenOf('forward.hello_key', helloKey);
+  if (token && helloKey !== undefined)
+    throw new ApiError(
+      'invalid_request',
+      'hop.forward.hello_key is for the entry of a path, and this lease is another',
+    );
   if (token?.equals(next)) throw new ApiError('invalid_request', 'each relay of a path needs a token of its own');
   const { address: relay, wire } = genuine(forward.descriptor);
   if (relay === own) throw new ApiError('invalid_request', 'hop.forward leads back to this relay');
@@ -64,7 +73,7 @@ export function requestedHop({ accept, forward }: HopRequest, overlay: OverlayRo
   if (route.publicKey !== wire.wireguard_public_key) throw refuse('has another WireGuard key now');
   return {
     accepts: token && hashOfToken(token),
-    forwards: { relay, token: forward.token, passVisitorAddress: forward.pass_visitor_address ?? false },
+    forwards: { relay, token: forward.token, helloKey, passVisitorAddress: forward.pass_visitor_address ?? false },
   };
 }
 
@@ -72,7 +81,7 @@ export function requestedHop({ accept, forward }: HopRequest, overlay: OverlayRo
 function tokenOf(field: string, text: string): Buffer {
   const token = Buffer.from(text, 'base64url');
   if (token.toString('base64url') !== text)
-    throw new ApiError('invalid_request', `hop.${field}.token is not the base64url of 32 bytes`);
+    throw new ApiError('invalid_request', `hop.${field} is not the base64url of 32 bytes`);
   return token;
 }
 

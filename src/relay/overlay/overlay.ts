@@ -7,6 +7,7 @@ import type { FetchedDescriptor } from '../../sdk/discovery/fetch-descriptor.js'
 import type { RelayDescriptor } from '../../sdk/discovery/relay-descriptor.js';
 import { background, repeat } from '../../util/boundary.js';
 import type { Logger } from '../../util/logger.js';
+import type { OverlayPlace } from '../discovery/overlay-place.js';
 import { Firewall } from './firewall.js';
 import { type OverlayKey, loadOverlayKey } from './overlay-key.js';
 import { askPeer, OverlayService, type OverlayServiceOptions } from './overlay-service.js';
@@ -61,6 +62,14 @@ export interface OverlayRoutes {
   routeTo(relay: string): OverlayRoute | undefined;
 }
 
+/** This relay's place in the overlay, as its other parts see it. */
+export interface OverlayPart extends OverlayRoutes, OverlayPlace {
+  /** How many peers there are. */
+  readonly size: number;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
 /** A peer of the interface. */
 interface Peer {
   readonly wanted: WantedPeer;
@@ -94,7 +103,7 @@ export interface OverlayPort {
  * This relay's place in the encrypted mesh of relays: an interface of WireGuard whose peers are the relays that discovery believes
  * and that have an overlay, too.
  */
-export class Overlay implements OverlayRoutes {
+export class Overlay implements OverlayPart {
   readonly #options: OverlayOptions;
   /** By relay. */
   readonly #peers = new Map<string, Peer>();
@@ -133,7 +142,6 @@ export class Overlay implements OverlayRoutes {
     return { own: this.#key.address, peer: installed.address, publicKey: installed.publicKey };
   }
 
-  /** How many peers there are. */
   get size(): number {
     return this.#link ? [...this.#peers.values()].filter(({ installed }) => installed).length : 0;
   }

@@ -33,7 +33,8 @@ export interface LeaseRecord {
   hop?:
     | {
         readonly accepts?: string | undefined;
-        readonly forwards?: { relay: string; token: string; passVisitorAddress: boolean } | undefined;
+        readonly forwards?:
+          { relay: string; token: string; passVisitorAddress: boolean; helloKey?: string | undefined } | undefined;
       }
     | undefined;
   /** The tunnels that share the lease, by member id. */

@@ -68,6 +68,8 @@ export interface FoundRelay {
   facts?: RelayFacts | undefined;
   /** Shortest of a few round trips over an open connection, in milliseconds. */
   latencyMs?: number;
+  /** The address that it was reached at, unless by a proxy. */
+  remoteAddress?: string | undefined;
   /** Why it cannot be used, as one line of text. */
   fault?: string;
 }
@@ -117,11 +119,12 @@ async function inspect(
     await withDeadline(timeoutMs, signal, expired, async (callSignal) => {
       const trusted = ca instanceof Uint8Array ? Buffer.from(ca) : ca;
       const fetchOptions: FetchDescriptorOptions = { ca: trusted, proxy, addresses, timeoutMs, signal: callSignal };
-      await withClient(url, fetchOptions, async (client) => {
+      await withClient(url, fetchOptions, async (client, transport) => {
         const listed = await listing(client, url, callSignal);
         others = listed.others;
         if (listed.own) found.facts = factsOf(listed.own);
         found.latencyMs = await latency(client, callSignal);
+        found.remoteAddress = transport.remoteAddress;
         found.reachable = true;
       });
     });

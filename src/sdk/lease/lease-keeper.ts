@@ -71,6 +71,8 @@ export interface LeaseKeeperOptions {
   sessionWait?: number | undefined;
   /** TLS of the name ends with a certificate of the tunnel's own: the relay signs nothing for it. */
   ownCertificate?: boolean | undefined;
+  /** The lease's place in a path of relays, asked for at each registration. What it throws counts as the relay's refusal. */
+  hop?: ((signal: AbortSignal) => Promise<components['schemas']['Hop']>) | undefined;
   /** Whether the lease is useful with only these ports, when the relay has turned the others off. */
   isEnough?(ports: WantedPorts): boolean;
   /** Checks before each registration whether the relay can serve at all; must succeed. */
@@ -200,7 +202,7 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
 
   async #register(signal: AbortSignal): Promise<Registration> {
     const { client, identity, name, metadata, ttl, portNumbers = {}, group, ownCertificate, prepare } = this.#options;
-    const { udpCount = 1, sessionWait } = this.#options;
+    const { udpCount = 1, sessionWait, hop } = this.#options;
     const ports = this.#ports;
     await prepare?.(signal);
     const address = checksumAddress(identity.address);
@@ -218,6 +220,7 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
         group,
         session_wait: sessionWait,
         own_certificate: ownCertificate ? true : undefined,
+        hop: await hop?.(signal),
       }),
       { signal },
     );
@@ -270,7 +273,7 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
 
   async #recover(call: LeaseCall, error: Error, signal: AbortSignal): Promise<void> {
     if (call === 'register' && this.#doWithout(error)) return;
-    const reaction = retryDecision(error, call, this.#hasServed);
+    const reaction = this.#reaction(error, call);
     if (reaction.do === 'stop') throw error;
     if (reaction.do === 'register_once') {
       if (this.#refusedOnce) throw error;
@@ -287,6 +290,15 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
     const delayMs = this.#delayMs(reaction);
     this.emit('waiting', call, error, delayMs);
     await this.#sleep(delayMs, signal);
+  }
+
+  #reaction(error: Error, call: LeaseCall): RetryDecision {
+    // The relays of a path get to know each other only in time, and may lose their overlay for a while.
+    const isOfPath = this.#options.hop !== undefined && call === 'register';
+    const isPassing =
+      isApiError(error, 'invalid_request') || (isApiError(error, 'feature_unavailable') && this.#hasServed);
+    if (isOfPath && isPassing) return { do: 'wait', cause: 'network', atLeastMs: 0 };
+    return retryDecision(error, call, this.#hasServed);
   }
 
   /** Drops a port that the relay has turned off since it was granted, if the rest is useful. Not at the start. */

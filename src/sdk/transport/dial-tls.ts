@@ -13,6 +13,8 @@ export interface TlsDialOptions {
   secureContext?: SecureContext | undefined;
   /** `http(s)://[user:password@]host[:port]`; by default from the environment; none when false. */
   proxy?: string | URL | false | undefined;
+  /** Another way to the host and port than TCP, through other relays; `proxy` and `addresses` are without effect then. */
+  through?: ((signal: AbortSignal) => Promise<Duplex>) | undefined;
   /** Allowed addresses; any by default. Names resolved by a proxy cannot be checked. */
   addresses?: AddressRule | undefined;
 }
@@ -36,11 +38,12 @@ export async function dialTls(
   signal: AbortSignal,
 ): Promise<TLSSocket> {
   signal.throwIfAborted();
-  const { ca, secureContext } = options;
-  const to = destination(url, options);
-  const proxy = proxyFor(url, options.proxy);
+  const { ca, secureContext, through } = options;
+  const to = destination(url, through ? {} : options);
+  const proxy = through ? undefined : proxyFor(url, options.proxy);
   let socket: Duplex | undefined;
-  if (proxy) socket = await connectThrough(proxy, to.host, to.port, signal);
+  if (through) socket = await through(signal);
+  else if (proxy) socket = await connectThrough(proxy, to.host, to.port, signal);
   else if (over) socket = await established(connectTcp({ ...to, allowHalfOpen: true }), 'connect', url.host, signal);
   if (over) socket = over(socket as Socket);
   const tls = connect({

@@ -16,6 +16,11 @@ const connectTimeoutMs = 10_000;
 /** Most relays whose TLS session is cached: discovery may find an unbounded number. */
 const maxKeptSessions = 64;
 
+export interface RelayTransportOptions extends TlsDialOptions {
+  /** Most pooled connections for calls; 16 by default. */
+  maxConnections?: number;
+}
+
 /** How Node connects to relays: the same TLS and proxy settings for API calls and reverse sessions. */
 export class RelayTransport {
   readonly #options: TlsDialOptions;
@@ -26,7 +31,7 @@ export class RelayTransport {
   /** The remote address of the last connection. */
   remoteAddress: string | undefined;
 
-  constructor(options: TlsDialOptions = {}) {
+  constructor({ maxConnections = maxCallConnections, ...options }: RelayTransportOptions = {}) {
     this.#options = options;
     // One listener per pending connection.
     setMaxListeners(0, this.#closing.signal);
@@ -38,7 +43,7 @@ export class RelayTransport {
           (error: Error) => callback(error, null),
         );
       },
-      connections: maxCallConnections,
+      connections: maxConnections,
       keepAliveTimeout: keepAliveTimeoutMs,
     });
   }

@@ -11,6 +11,8 @@ export interface WebSocketRequest {
   /** The subprotocol that the relay must select. */
   protocol: string;
   maxMessageBytes: number;
+  /** Besides those of a session. */
+  headers?: Record<string, string>;
 }
 
 export interface OpenedWebSocket {
@@ -23,11 +25,11 @@ export interface OpenedWebSocket {
  * @throws ApiError when the relay refuses; NetworkError; AnswerError
  */
 export function openWebSocket(socket: TLSSocket, request: WebSocketRequest): Promise<OpenedWebSocket> {
-  const { relay, accessToken, protocol, maxMessageBytes } = request;
+  const { relay, accessToken, protocol, maxMessageBytes, headers } = request;
   return new Promise((resolve, reject) => {
     const opening = new WebSocket(new URL('/sdk/connect', relay), [protocol], {
       createConnection: () => socket,
-      headers: sessionHeaders(accessToken),
+      headers: { ...sessionHeaders(accessToken), ...headers },
       maxPayload: maxMessageBytes,
       perMessageDeflate: false,
       followRedirects: false,

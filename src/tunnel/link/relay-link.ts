@@ -17,6 +17,7 @@ import type { ClaimedSession } from './read-opening.js';
 import type { DatagramCarrier } from '../carriers/datagram-carrier.js';
 import { DatagramLink } from '../carriers/datagram-link.js';
 import { Keyless, type RelayCertificate } from './keyless.js';
+import { unseal } from './unseal.js';
 import type { LocalService } from '../services/local-service.js';
 import { type ProbeReport, type ProbeTimes, SelfProbe } from './self-probe.js';
 import type { Endpoint } from '../../protocol/proxy-protocol.js';
@@ -53,6 +54,12 @@ export interface RelayLinkOptions {
   group?: string | undefined;
   /** Present when TLS ends with certificates of the tunnel's own. */
   certificates?: OwnCertificates | undefined;
+  /** As for `LeaseKeeper`: the relay is the entry of a path. */
+  hop?: LeaseKeeperOptions['hop'];
+  /** Opens what visitors send first, where the entry of a path has sealed it. */
+  helloKey?: Buffer | undefined;
+  /** Checked before each registration, besides what the service needs. */
+  prepare?: LeaseKeeperOptions['prepare'] | undefined;
   /** The service for each kind of traffic; at least one. */
   services: LinkServices;
   /** Settings of the self-probe; absent for none. */
@@ -140,7 +147,11 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       ownCertificate: options.certificates !== undefined,
       ports: { tcp: services.tcp !== undefined, udp: services.udp !== undefined },
       isEnough: ({ tcp, udp }) => services.https !== undefined || tcp || udp,
-      prepare: (signal) => this.#keyless.refresh(this.#carrierName, signal),
+      hop: options.hop,
+      prepare: async (signal) => {
+        await options.prepare?.(signal);
+        await this.#keyless.refresh(this.#carrierName, signal);
+      },
     });
     if (probe !== undefined && services.https !== undefined) {
       this.#probe = new SelfProbe<Registration>({
@@ -357,6 +368,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     let exporter: string | undefined;
     let visitor: Duplex | undefined;
     try {
+      if (this.#options.helloKey) await unseal(session, this.#options.helloKey);
       const accepted = await acceptVisitor(session, {
         hostname: registration.hostname,
         certificate,

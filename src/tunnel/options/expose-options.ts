@@ -23,13 +23,16 @@ import { UdpService } from '../services/udp/udp-service.js';
 /** How many relays a tunnel uses when discovery finds more than were named. */
 const defaultMaxRelays = 3;
 const maxMaxRelays = 16;
+/** Relays of a path. */
+const minHops = 2;
+const maxHops = 3;
 /** Most relays that one tunnel can be given. */
 const maxNamedRelays = 64;
 
 /** Which relays a tunnel uses. */
 export interface RelayChoice {
-  /** The relay's URL, `https://host[:port]`, or several. */
-  relay: string | URL | (string | URL)[];
+  /** The relay's URL, `https://host[:port]`, or several. Needed, except where `hops` names relays. */
+  relay?: string | URL | (string | URL)[] | undefined;
   /** Also use relays that these list. Anyone can run one: see `banMitm`. */
   discovery?: boolean | undefined;
   /**
@@ -40,6 +43,13 @@ export interface RelayChoice {
 }
 
 export interface ExposeOptions extends RelayChoice, WebOptions {
+  /**
+   * Serve through a path of two or three relays, so that none of them knows both visitors and this machine: their URLs, the one that visitors
+   * see first, or how many are to be chosen of those that `relay` knows. Not with `tcp`, `udp` and `group`.
+   */
+  hops?: number | (string | URL)[] | undefined;
+  /** With `hops`: have visitors' addresses passed on along the path, where the operators of its relays allow it. */
+  passVisitorAddress?: boolean | undefined;
   /**
    * The local service behind the public HTTPS name: `3000`, `host:port`, `[::1]:3000`, `http://host:port`,
    * `https://host:port`, `h2c://host:port`, `h2://host:port`, `unix:/path`, or a folder whose files are served: `./dist`. At least one of `target`, `tcp` and
@@ -147,6 +157,8 @@ export interface CheckedRelays {
 
 export interface CheckedOptions extends CheckedRelays {
   services: LinkServices;
+  /** The relays of a path, entry first, or how many. */
+  hops: URL[] | number | undefined;
   name: string | undefined;
   /** Of the tunnel's own; absent for the relay's. */
   certificates: OwnCertificates | undefined;
@@ -159,7 +171,8 @@ export interface CheckedOptions extends CheckedRelays {
 export function checkExposeOptions(options: ExposeOptions): CheckedOptions {
   const { probe = true, banMitm = false, carrier = 'auto', udpCarrier = 'auto', name } = options;
   if (banMitm && probe === false) throw new UsageError('without probes there is no interception to be seen');
-  const relays = checkRelays(options);
+  const hops = checkHops(options);
+  const relays = checkRelays(Array.isArray(hops) ? { relay: hops } : options);
   const services = localServices(options);
   if (!['auto', 'raw', 'ws'].includes(carrier))
     throw new UsageError(`the carrier is auto, raw or ws, not ${JSON.stringify(carrier)}`);
@@ -174,6 +187,7 @@ export function checkExposeOptions(options: ExposeOptions): CheckedOptions {
   return {
     ...relays,
     services,
+    hops,
     name: domain !== undefined ? checkDomain(domain) : name === undefined ? undefined : checkName(name),
     certificates: ownCertificates(options),
   };
@@ -214,7 +228,27 @@ function ownCertificates(options: ExposeOptions): OwnCertificates | undefined {
 }
 
 /** @throws UsageError with a one-line message */
-export function checkRelays({ relay, discovery = false, maxRelays }: RelayChoice): CheckedRelays {
+function checkHops({ hops, tcp, udp, group, discovery, maxRelays, passVisitorAddress }: ExposeOptions) {
+  if (hops === undefined) {
+    if (passVisitorAddress) throw new UsageError("visitors' addresses are passed on along a path: give hops");
+    return undefined;
+  }
+  if (tcp !== undefined || udp !== undefined) throw new UsageError('a path of relays has no TCP or UDP ports');
+  if (group !== undefined) throw new UsageError('a path of relays has no group');
+  if (maxRelays !== undefined) throw new UsageError('a path of relays is one: leave out how many relays to use');
+  const length = typeof hops === 'number' ? hops : hops.length;
+  if (!Number.isInteger(length) || length < minHops || length > maxHops)
+    throw new UsageError(`a path has ${minHops} or ${maxHops} relays, not ${length}`);
+  if (typeof hops === 'number') return hops;
+  if (discovery) throw new UsageError('the relays of the path are given: leave out discovery, or give their number');
+  const urls = hops.map((hop) => parseRelayUrl(String(hop)));
+  const twice = urls.find(({ origin }, index) => urls.findIndex((each) => each.origin === origin) !== index);
+  if (twice) throw new UsageError(`${twice.host} is in the path twice`);
+  return urls;
+}
+
+/** @throws UsageError with a one-line message */
+export function checkRelays({ relay = [], discovery = false, maxRelays }: RelayChoice): CheckedRelays {
   const given = Array.isArray(relay) ? relay : [relay];
   const relays = [
     ...new Map(given.map((each) => parseRelayUrl(String(each))).map((url) => [url.origin, url])).values(),

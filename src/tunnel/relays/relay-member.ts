@@ -2,8 +2,11 @@ import { EventEmitter } from 'node:events';
 import type { SecureContext } from 'node:tls';
 import { ApiError } from '../../contract/errors.js';
 import { describeBlock } from '../../net/port-block.js';
+import type { TlsDialOptions } from '../../sdk/transport/dial-tls.js';
+import { assertHops, maxPathConnections, PathError } from '../paths/path-hop.js';
+import type { RelayPath } from '../paths/relay-path.js';
 import { publicAddressesOnly } from '../../sdk/transport/address-rule.js';
-import { createPortalClient } from '../../sdk/calls/client.js';
+import { createPortalClient, type PortalClient } from '../../sdk/calls/client.js';
 import type { Identity } from '../../sdk/identity/identity.js';
 import type { Registration } from '../../sdk/lease/lease-keeper.js';
 import type { LeaseCall } from '../../sdk/lease/retry-policy.js';
@@ -20,7 +23,7 @@ import { QuicDatagramCarrier } from '../carriers/quic-datagram-carrier.js';
 import { RawCarrier } from '../carriers/raw-carrier.js';
 import { RelayLink, type LinkServices } from '../link/relay-link.js';
 import type { InterceptionError } from '../link/self-probe.js';
-import type { RelayEvents, TunnelStatus } from './tunnel-events.js';
+import type { RelayEvents, RelaySetEvents, TunnelStatus } from './tunnel-events.js';
 import { openProbeConnection } from '../link/probe-connection.js';
 import { WebSocketCarrier } from '../carriers/websocket-carrier.js';
 
@@ -48,6 +51,8 @@ export interface MemberOptions extends Pick<
   certificates?: OwnCertificates | undefined;
   /** Default grace for live connections when the relay is left, in milliseconds. */
   closeGraceMs: number;
+  /** The relays behind this one, where it is the entry of a path. */
+  path?: RelayPath | undefined;
   /** TLS context of `ca`, created once for all connections of all members: it costs memory and time. */
   secureContext?: SecureContext | undefined;
   times: RelayTimes;
@@ -69,6 +74,7 @@ export class RelayMember extends EventEmitter<MemberEvents> {
   readonly #options: MemberOptions;
   readonly #relay: URL;
   readonly #transport: RelayTransport;
+  readonly #client: PortalClient;
   readonly #link: RelayLink;
   readonly #healthCheck: HealthCheck;
   readonly #leaving = new AbortController();
@@ -77,10 +83,17 @@ export class RelayMember extends EventEmitter<MemberEvents> {
   #hurry: (() => void) | undefined;
   #release!: () => void;
   #interception: InterceptionError | undefined;
+  #refusedBy: string | undefined;
   #isServing = false;
   #isUp = false;
   #hasServed = false;
   #since = performance.now();
+
+  /** How relays are connected to. @param isTrusted as for the constructor */
+  static dialing({ ca, secureContext, proxy }: TlsDialOptions, isTrusted: boolean): TlsDialOptions {
+    const addresses = isTrusted ? undefined : publicAddressesOnly;
+    return { ca: secureContext ? undefined : ca, secureContext, proxy, addresses };
+  }
 
   /** @param isTrusted whether the caller named it; if not, only public addresses are allowed */
   constructor(relay: URL, isTrusted: boolean, options: MemberOptions) {
@@ -101,13 +114,20 @@ export class RelayMember extends EventEmitter<MemberEvents> {
       certificates,
       probe = true,
     } = options;
-    const addresses = isTrusted ? undefined : publicAddressesOnly;
-    const dialing = { ca: secureContext ? undefined : ca, secureContext, proxy, addresses };
-    this.#transport = new RelayTransport(dialing);
+    const { path } = options;
+    const dialing = path?.dialing ?? RelayMember.dialing({ ca, secureContext, proxy }, isTrusted);
+    const { addresses } = dialing;
+    this.#transport = new RelayTransport(path ? { ...dialing, maxConnections: maxPathConnections } : dialing);
     const client = createPortalClient({ relay, fetch: this.#transport.fetch });
+    this.#client = client;
     this.#link = new RelayLink({
       client,
-      carrier: this.#carrier(),
+      carrier: path
+        ? path.carrier((last, transport) => this.#carrier(last, transport))
+        : this.#carrier(relay, this.#transport),
+      hop: path && ((signal) => path.hop(signal)),
+      helloKey: path?.helloKey,
+      prepare: path && ((signal) => assertHops(client, signal)),
       datagramCarrier: (offers) =>
         this.#datagramCarrier(new QuicDatagramCarrier(relay, { ca, proxy, addresses }), offers),
       identity,
@@ -128,12 +148,18 @@ export class RelayMember extends EventEmitter<MemberEvents> {
       times: options.times,
       ask: (timeoutMs, signal) => client.getHealth({ timeoutMs, signal }),
       onChange: (isAlive) => {
-        if (!isAlive) this.#status({ state: 'relay_silent', message: `${relay.host} no longer answers` });
+        if (!isAlive) {
+          const way = path ? ' through the other relays of the path' : '';
+          this.#status({ state: 'relay_silent', message: `${relay.host} no longer answers${way}` });
+          // What has lost its lease there learns of it now.
+          path?.renewNow();
+        }
         this.#look();
       },
     });
     this.released = new Promise((resolve) => (this.#release = resolve));
     this.#report();
+    if (path) this.#reportPath(path);
     this.gone = new Promise<void>((resolve) => setImmediate(resolve)).then(() => this.#run());
   }
 
@@ -153,6 +179,16 @@ export class RelayMember extends EventEmitter<MemberEvents> {
   /** Time of the last change between serving and not, by `performance.now()`. */
   get since(): number {
     return this.#since;
+  }
+
+  /** Of a path, the relay that has refused the tunnel, once this is gone. */
+  get refusedBy(): string | undefined {
+    return this.#refusedBy;
+  }
+
+  /** Of a path, the first relay from the last to the entry that does not answer. */
+  async silentRelay(signal: AbortSignal): Promise<URL | undefined> {
+    return await this.#options.path?.silent((timeoutMs) => this.#client.getHealth({ timeoutMs, signal }), signal);
   }
 
   get liveConnections(): number {
@@ -182,10 +218,11 @@ export class RelayMember extends EventEmitter<MemberEvents> {
     try {
       if (!this.#leaving.signal.aborted) {
         this.#status({ state: 'connecting', message: `connecting to ${this.#relay.host}` });
-        await this.#link.run();
+        await Promise.all([this.#link.run(), this.#options.path?.run(this.#leaving.signal)]);
       }
     } catch (thrown) {
       error = thrown as Error;
+      if (error instanceof PathError) this.#refusedBy = error.relay.origin;
     }
     this.leave();
     await left;
@@ -210,12 +247,14 @@ export class RelayMember extends EventEmitter<MemberEvents> {
     this.#link.destroyConnections();
     await this.#link.drained();
     this.#release();
+    // Live connections come by the last of them.
+    await this.#options.path?.leave();
   }
 
-  #carrier(): Carrier {
+  #carrier(relay: URL, transport: RelayTransport): Carrier {
     const { carrier, services, unwrap = true } = this.#options;
-    const raw = new RawCarrier(this.#relay, this.#transport, { unwrap: unwrap && services.tcp === undefined });
-    const webSocket = new WebSocketCarrier(this.#relay, this.#transport);
+    const raw = new RawCarrier(relay, transport, { unwrap: unwrap && services.tcp === undefined });
+    const webSocket = new WebSocketCarrier(relay, transport);
     if (carrier === 'raw') return raw;
     if (carrier === 'ws') return webSocket;
     return new AutoCarrier(raw, webSocket, (reason) => {
@@ -276,6 +315,15 @@ export class RelayMember extends EventEmitter<MemberEvents> {
     });
   }
 
+  #reportPath(path: RelayPath): void {
+    const tell = (relay: URL, status: TunnelStatus) => this.emit('status', { ...status, relay: relay.origin });
+    path.on('registered', (relay) => tell(relay, { state: 'registered', message: `a hop at ${relay.host}` }));
+    path.on('lost', (relay, error) =>
+      tell(relay, { state: 'lease_lost', message: `the hop at ${relay.host} is lost: ${error.message}`, error }),
+    );
+    path.on('waiting', (relay, call, error, retryInMs) => tell(relay, waitingStatus(call, error, retryInMs)));
+  }
+
   #look(): void {
     if (this.#isWatched && this.#isServing && !this.#leaving.signal.aborted) this.#healthCheck.start();
     else this.#healthCheck.stop();
@@ -290,6 +338,14 @@ export class RelayMember extends EventEmitter<MemberEvents> {
   #status(status: TunnelStatus): void {
     this.emit('status', { ...status, relay: this.url });
   }
+}
+
+/** Passes on what a member tells, but for its visitors' connections. */
+export function tellOf(member: RelayMember, to: EventEmitter<RelaySetEvents>): void {
+  member.on('status', (status) => to.emit('status', status));
+  member.on('ready', (ready) => to.emit('ready', ready));
+  member.on('probe', (report) => to.emit('probe', report));
+  member.on('latency', (latency) => to.emit('latency', latency));
 }
 
 /** The public addresses that were asked for. */

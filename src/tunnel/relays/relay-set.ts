@@ -1,17 +1,12 @@
 import { EventEmitter } from 'node:events';
 import type { FoundRelay } from '../../sdk/discovery/find-relays.js';
 import type { CheckedRelays, ExposeOptions } from '../options/expose-options.js';
-import { RelayMember, type MemberOptions } from './relay-member.js';
+import { RelayMember, tellOf, type MemberOptions } from './relay-member.js';
 import { planRelays } from './relay-plan.js';
 import { RelayScout } from './relay-scout.js';
-import { NoRelayLeftError, type RelayEvents } from './tunnel-events.js';
+import { NoRelayLeftError, type RelaySetEvents } from './tunnel-events.js';
 
-export type RelaySetOptions = MemberOptions & Pick<ExposeOptions, 'allowPrivate'>;
-
-export interface RelaySetEvents extends RelayEvents {
-  /** Visitors are no longer served through this relay. */
-  down: [url: string];
-}
+export type RelaySetOptions = MemberOptions & Pick<ExposeOptions, 'allowPrivate' | 'passVisitorAddress'>;
 
 /** The relays of one tunnel: adds, watches and replaces them, as `planRelays` decides. */
 export class RelaySet extends EventEmitter<RelaySetEvents> {
@@ -173,10 +168,7 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
       const message = `using ${hostOf(url)} because another relay is down`;
       this.emit('status', { state: 'spare_taken', message, relay: url });
     }
-    member.on('status', (status) => this.emit('status', status));
-    member.on('ready', (ready) => this.emit('ready', ready));
-    member.on('probe', (report) => this.emit('probe', report));
-    member.on('latency', (latency) => this.emit('latency', latency));
+    tellOf(member, this);
     // boundary: it reports that a connection has closed.
     member.on('connection', (report) => {
       this.emit('connection', report);

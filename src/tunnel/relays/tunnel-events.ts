@@ -28,6 +28,8 @@ export type TunnelState =
   | 'port_lost'
   /** The tunnel's own certificate is ordered, has come, or cannot be had. */
   | 'certificate'
+  /** Visitors come through this path of relays now. */
+  | 'path'
   /** Another relay does not serve, and this one replaces it. */
   | 'spare_taken'
   /** This relay is no longer needed. */
@@ -82,6 +84,12 @@ export interface RelayEvents {
   connection: [report: ConnectionReport];
   /** A self-probe has finished. */
   probe: [report: ProbeReport];
+}
+
+/** Events of all relays of a tunnel. */
+export interface RelaySetEvents extends RelayEvents {
+  /** Visitors are no longer served through this relay. */
+  down: [url: string];
 }
 
 export interface TunnelEvents extends RelayEvents {
