@@ -10,10 +10,10 @@ const maxTurnBytes = 1_048_576;
 const maxTurnSteps = 64;
 
 /**
- * What a pump does with the bytes: `frame` puts a header before each piece, `deframe` takes headers away and stops before
- * anything but a frame in the clear (docs/protocol.md, Unwrapped sessions).
+ * What a pump does with the bytes: `copy` passes them on, `frame` puts a header before each piece, `deframe` takes headers away and
+ * stops before anything but a frame in the clear (docs/protocol.md, Unwrapped sessions).
  */
-export type Codec = 'frame' | 'deframe';
+export type Codec = 'copy' | 'frame' | 'deframe';
 
 export interface PumpOrder {
   from: number;
@@ -127,9 +127,9 @@ export class Pump {
     return this.order.codec === 'deframe' && this.#left === 0 ? this.#readHeader() : this.#fill(this.#pipe);
   }
 
-  /** Several frames are taken before they are written together. A frame that is made has its length before its bytes. */
+  /** Several pieces are taken before they are written together. A frame that is made has its length before its bytes. */
   #fillsUp(): boolean {
-    const mayFill = this.order.codec === 'deframe' && this.#isBulk && !this.#ending && !this.#isDry && !this.#isFull;
+    const mayFill = this.order.codec !== 'frame' && this.#isBulk && !this.#ending && !this.#isDry && !this.#isFull;
     return mayFill && this.#pipe !== undefined && this.#inPipe < this.#pipe.bytes / 2;
   }
 
@@ -154,16 +154,20 @@ export class Pump {
     // A short read has emptied the socket, and more bytes are a new event.
     this.#isDry = count < this.#copyBytes && !this.#hungUp;
     const end = frameHeaderBytes + count;
-    const bytes = this.order.codec === 'frame' ? this.#framed(scratch, end) : this.#deframed(scratch, begin, end);
-    const isLarge = this.order.codec === 'frame' || this.#frameLength >= this.#spliceFromBytes;
+    const bytes = this.#encoded(scratch, begin, end);
+    const isLarge = this.order.codec !== 'deframe' || this.#frameLength >= this.#spliceFromBytes;
     this.#isBulk = isLarge && count === this.#copyBytes;
     return bytes.length > 0 ? this.#send(bytes) : 'again';
   }
 
-  #framed(scratch: Buffer, end: number): Buffer {
+  /** @param begin of what is to be decoded: before what was read, where a partial frame header was kept */
+  #encoded(scratch: Buffer, begin: number, end: number): Buffer {
+    const { codec } = this.order;
+    if (codec === 'deframe') return this.#deframed(scratch, begin, end);
     const length = end - frameHeaderBytes;
-    scratch.writeUInt32BE(length, 0);
     this.moved += length;
+    if (codec === 'copy') return scratch.subarray(frameHeaderBytes, end);
+    scratch.writeUInt32BE(length, 0);
     return scratch.subarray(0, end);
   }
 
@@ -233,8 +237,8 @@ export class Pump {
 
   #fill(pipe: Pipe): Step {
     const { order } = this;
-    const isFrame = order.codec === 'frame';
-    const count = this.tools.libc.splice(order.from, pipe.write, isFrame ? pipe.bytes : this.#left);
+    const isDeframed = order.codec === 'deframe';
+    const count = this.tools.libc.splice(order.from, pipe.write, isDeframed ? this.#left : pipe.bytes);
     if (count === -errno.EAGAIN && this.#inPipe > 0) {
       this.#isFull = true;
       return 'again';
@@ -244,11 +248,12 @@ export class Pump {
     if (count === 0) return this.#end();
     this.#inPipe += count;
     this.moved += count;
-    if (isFrame) {
+    if (isDeframed) this.#left -= count;
+    else this.#isBulk = count >= this.#spliceFromBytes;
+    if (order.codec === 'frame') {
       this.#unsent = Buffer.allocUnsafe(frameHeaderBytes);
       this.#unsent.writeUInt32BE(count);
-      this.#isBulk = count >= this.#spliceFromBytes;
-    } else this.#left -= count;
+    }
     return 'again';
   }
 

@@ -8,6 +8,7 @@ import { text } from 'node:stream/consumers';
 import { type TestContext, test } from 'node:test';
 import { FileDescriptor } from '../../src/kernel/file-descriptor.js';
 import { KernelEngine, type PumpRequest, type WorkerLoads } from '../../src/kernel/kernel-engine.js';
+import type { Codec } from '../../src/kernel/pump.js';
 import { loadLibc } from '../../src/kernel/libc.js';
 import { fileDescriptorOf } from '../../src/net/lending.js';
 import { portOf } from '../../src/net/listen.js';
@@ -42,7 +43,7 @@ async function bench(t: TestContext, workers = 1, loads?: WorkerLoads) {
   const engine = KernelEngine.load(workers, onFailed, loads)!;
   t.after(() => engine.stop());
   await until(() => engine.hasRoom());
-  const start = async (codec: 'frame' | 'deframe', left = 0) => {
+  const start = async (codec: Codec, left = 0) => {
     const [source, sink] = [await connection(t), await connection(t)];
     let moved = 0;
     let pump!: ReturnType<KernelEngine['start']>;
@@ -68,30 +69,31 @@ test('here the kernel engine is available', onLinux, () => {
   assert.ok(libc, 'npm ci installs koffi');
 });
 
-test('a gigabyte arrives intact through deframe, and is counted', onLinux, async (t) => {
-  const { start } = await bench(t);
-  const { source, sink, stopped, moved } = await start('deframe');
-  const [sent, received] = [createHash('sha256'), createHash('sha256')];
-  let bytes = 0;
-  sink.far.on('data', (chunk: Buffer) => {
-    received.update(chunk);
-    bytes += chunk.length;
+for (const codec of ['copy', 'deframe'] as const)
+  test(`a gigabyte arrives intact through ${codec}, and is counted`, onLinux, async (t) => {
+    const { start } = await bench(t);
+    const { source, sink, stopped, moved } = await start(codec);
+    const [sent, received] = [createHash('sha256'), createHash('sha256')];
+    let bytes = 0;
+    sink.far.on('data', (chunk: Buffer) => {
+      received.update(chunk);
+      bytes += chunk.length;
+    });
+    const content = randomBytes(1 << 20);
+    const header = Buffer.alloc(4);
+    header.writeUInt32BE(content.length);
+    for (let count = 0; count < 1_000; count++) {
+      content.writeUInt32BE(count);
+      sent.update(content);
+      if (codec === 'deframe') source.far.write(header);
+      if (!source.far.write(Buffer.from(content))) await once(source.far, 'drain');
+    }
+    source.far.end();
+    assert.deepEqual(await stopped, { left: 0, unread: Buffer.alloc(0) });
+    await until(() => bytes === 1_000 << 20);
+    assert.equal(received.digest('hex'), sent.digest('hex'));
+    assert.equal(moved(), 1_000 << 20);
   });
-  const content = randomBytes(1 << 20);
-  const header = Buffer.alloc(4);
-  header.writeUInt32BE(content.length);
-  for (let count = 0; count < 1_000; count++) {
-    content.writeUInt32BE(count);
-    sent.update(content);
-    source.far.write(header);
-    if (!source.far.write(Buffer.from(content))) await once(source.far, 'drain');
-  }
-  source.far.end();
-  assert.deepEqual(await stopped, { left: 0, unread: Buffer.alloc(0) });
-  await until(() => bytes === 1_000 << 20);
-  assert.equal(received.digest('hex'), sent.digest('hex'));
-  assert.equal(moved(), 1_000 << 20);
-});
 
 test('frames that arrive one byte at a time are deframed, and the record behind them is left', onLinux, async (t) => {
   const { start } = await bench(t);

@@ -114,6 +114,20 @@ function drawer(seed: number): () => number {
   };
 }
 
+test('whatever a system call does at a time, copy gives the same bytes', () => {
+  fc.assert(
+    fc.property(bytes, draws, (content, seed) => {
+      const calls = new Simulated(content, drawer(seed));
+      calls.ended = true;
+      const pump = pumpOn(calls, 'copy');
+      runUntilStopped(pump);
+      assert.deepEqual(pump.result, { left: 0, unread: none, fault: undefined });
+      assert.ok(calls.sent.equals(content));
+      assert.equal(pump.moved, content.length);
+    }),
+  );
+});
+
 test('whatever a system call does at a time, frame gives whole frames of the same bytes', () => {
   fc.assert(
     fc.property(bytes, draws, (content, seed) => {
@@ -148,14 +162,14 @@ test('whatever a system call does at a time, deframe gives the contents, and giv
 test('a pump waits only when all that has arrived is passed on, since no event would follow', () => {
   const arrivals = fc.array(fc.uint8Array({ minLength: 1, maxLength: 700 }), { maxLength: 10 });
   fc.assert(
-    fc.property(arrivals, fc.constantFrom<Codec>('frame', 'deframe'), (contents, codec) => {
+    fc.property(arrivals, fc.constantFrom<Codec>('copy', 'frame', 'deframe'), (contents, codec) => {
       const calls = new Simulated(Buffer.alloc(0), () => 1);
       const pump = pumpOn(calls, codec);
       const whole: Buffer[] = [];
       for (const content of contents.map((array) => Buffer.from(array))) {
         whole.push(content);
         // Of a frame, a part arrives before the rest.
-        const arriving = codec === 'frame' ? [content] : [frame(content).subarray(0, 3), frame(content).subarray(3)];
+        const arriving = codec === 'deframe' ? [frame(content).subarray(0, 3), frame(content).subarray(3)] : [content];
         for (const part of arriving) {
           calls.source = Buffer.concat([calls.source, part]);
           while (pump.run());
@@ -165,7 +179,7 @@ test('a pump waits only when all that has arrived is passed on, since no event w
         assert.ok(passed.equals(Buffer.concat(whole)));
       }
       // The end comes together with the last bytes: there is one event for both.
-      calls.source = codec === 'frame' ? Buffer.from('x') : frame(Buffer.from('x'));
+      calls.source = codec === 'deframe' ? frame(Buffer.from('x')) : Buffer.from('x');
       calls.ended = true;
       pump.hangUp();
       while (pump.run());

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { guard } from '../../util/boundary.js';
 import { BulkDetector, type Flushable, bulkChunkBytes, reuse } from '../../net/pooled-reads.js';
 import type { KernelEngine, RunningPump, StoppedPump } from '../../kernel/kernel-engine.js';
+import type { Codec } from '../../kernel/pump.js';
 import { type Lendable, lendable } from '../../net/lending.js';
 import { FramedChannel } from '../../streams/framed-channel.js';
 import type { Bandwidth, Paced, Share } from '../limiters/bandwidth.js';
@@ -135,13 +136,13 @@ class Flow implements Paced {
     if (this.bandwidth.limit !== undefined) return false;
     const reads = source.lendReads(borrower);
     if (!reads) return false;
-    const isFramed = reads.left !== undefined;
     const writes = sink.lendWrites(borrower);
-    if (writes && writes.framed !== isFramed) {
+    const codec = writes && codecFor(reads.left !== undefined, writes.framed);
+    if (codec) {
       pump = kernel.start({
         from: reads.fd,
         to: writes.fd,
-        codec: isFramed ? 'deframe' : 'frame',
+        codec,
         left: reads.left ?? 0,
         onMoved: (bytes) => this.count(bytes),
         onStopped: guard(
@@ -202,6 +203,12 @@ class Flow implements Paced {
     this.#held = false;
     if (!this.#blocked && !this.#lent) this.from.resume();
   }
+}
+
+/** @returns undefined for frames on both sides, which nobody joins */
+function codecFor(isFramed: boolean, toFrames: boolean): Codec | undefined {
+  if (isFramed) return toFrames ? undefined : 'deframe';
+  return toFrames ? 'frame' : 'copy';
 }
 
 /** Settles at `close`; a stream that closes before both directions ended destroys the other. */
