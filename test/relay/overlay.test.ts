@@ -3,80 +3,16 @@ import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { overlayAddress } from '../../src/sdk/discovery/relay-descriptor.js';
 import { loadOverlayKey } from '../../src/relay/overlay/overlay-key.js';
-import {
-  type Machine,
-  makeRelaySites,
-  type RelaySite,
-  type RunningRelay,
-  startMachines,
-  startRelayAt,
-} from '../support/namespaces.js';
+import { type Machine, makeRelaySites, startMachines, startRelayAt } from '../support/namespaces.js';
 import { runProgram } from '../support/programs.js';
 import { requireTool } from '../support/tools.js';
 import { until } from '../support/until.js';
+import { fails, fetchFrom, interfaceOf, type Node, peersOf, settled, startMesh } from '../support/wireguard-mesh.js';
 
 // Real relays in network namespaces, with real WireGuard.
-
-interface Node extends RelaySite {
-  relay: RunningRelay;
-  /** In the overlay. */
-  address: string;
-}
-
-/** The name of its interface, as it has logged it. */
-const interfaceOf = ({ relay }: Node) => /"interface":"(portal[0-9a-f]{8})"/.exec(relay.log())?.[1] ?? 'none';
-const peersOf = async (node: Node) =>
-  (await node.machine.run('wg', 'show', interfaceOf(node), 'allowed-ips').catch(() => ''))
-    .trim()
-    .split('\n')
-    .map((line) => line.split('\t')[1])
-    .filter(Boolean)
-    .sort();
-
-/** Relays that know each other. */
-async function startMesh(t: TestContext, count: number, spare = 0) {
-  for (const tool of ['wg', 'wireguard-go', 'nft', 'curl'] as const) await requireTool(tool);
-  const machines = await startMachines(t, count + spare);
-  const { sites, ca } = await makeRelaySites(t, machines.slice(0, count));
-  const args = ['--discovery', '--discovery-allow-private', '--discovery-ca', ca, '--overlay'];
-  const start = async (site: RelaySite) => {
-    const bootstraps = sites.filter((each) => each !== site).map(({ url }) => url);
-    return await startRelayAt(site, [...args, '--bootstraps', bootstraps.join()]);
-  };
-  const nodes: Node[] = [];
-  for (const site of sites) {
-    const relay = await start(site);
-    const { address } = await loadOverlayKey(join(site.stateDir, 'wireguard.key'));
-    nodes.push({ ...site, relay, address });
-  }
-  return { nodes, start, ca, others: machines.slice(count) };
-}
-
-const othersOf = (nodes: Node[], node: Node) =>
-  nodes
-    .filter((each) => each !== node)
-    .map(({ address }) => `${address}/32`)
-    .sort();
-/** Until each relay has all others as peers. */
-async function settled(nodes: Node[]): Promise<void> {
-  for (const node of nodes) {
-    const wanted = othersOf(nodes, node).join();
-    await until(async () => (await peersOf(node)).join() === wanted, { deadlineMs: 30_000 }).catch((cause: unknown) => {
-      const logs = nodes.map(({ relay }) => relay.log()).join('\n');
-      throw new Error(`the relays are no mesh: ${logs}`, { cause });
-    });
-  }
-}
-const fetchFrom = async ({ run }: Machine, url: string, ...args: string[]) =>
-  await run('curl', '--silent', '--show-error', '--fail-with-body', '--max-time', '5', ...args, url);
-const fails = async (fetching: Promise<string>) =>
-  await fetching.then(
-    (text) => `answered: ${text}`,
-    (error: Error) => /(\(\d+\) [^\n]*)/.exec(error.message)?.[1] ?? error.message,
-  );
 
 test('three relays form a mesh by what discovery believes, and reach each other in it', async (t) => {
   const { nodes } = await startMesh(t, 3);
@@ -134,7 +70,7 @@ test('peers reach the ports of the overlay service alone, and nobody reaches tho
   assert.equal(await fetchFrom(one.machine, port(two.machine.ip)), 'private');
   const quick = ['--max-time', '1'];
   assert.match(await fails(fetchFrom(one.machine, port(two.address), ...quick)), /\(28\)/);
-  assert.match(await fails(fetchFrom(one.machine, `http://${two.address}:7778/`, ...quick)), /\(28\)/);
+  assert.match(await fails(fetchFrom(one.machine, `http://${two.address}:7780/`, ...quick)), /\(28\)/);
   // Its own machine reaches it.
   assert.equal(await fetchFrom(two.machine, port(two.address)), 'private');
   await stranger.run('ip', 'route', 'add', `${two.address}/32`, 'via', two.machine.ip);
@@ -236,7 +172,7 @@ test('rules of the firewall that somebody flushes are put back', async (t) => {
   const { nodes } = await startMesh(t, 1);
   const [{ machine, relay, address }] = nodes as [Node];
   const rules = async () => await machine.run('nft', 'list', 'ruleset');
-  await until(async () => (await rules()).includes(`ip daddr ${address} tcp dport 7777 accept`));
+  await until(async () => (await rules()).includes(`ip daddr ${address} tcp dport `));
   const before = await rules();
   await machine.run('nft', 'flush', 'ruleset');
   await until(() => relay.log().includes("the overlay's rules of nftables are gone"));

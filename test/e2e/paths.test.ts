@@ -1,0 +1,236 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import type { Machine } from '../support/namespaces.js';
+import { portalMain } from '../support/processes.js';
+import { printed } from '../support/programs.js';
+import { requireTool } from '../support/tools.js';
+import { temporaryDirectory } from '../support/tunnel.js';
+import { until } from '../support/until.js';
+import { fails, type Mesh, type Node, settled, startMesh } from '../support/wireguard-mesh.js';
+
+// Five relays, a tunnel and a visitor on machines of their own, with real WireGuard between the relays.
+
+const megabyte = 1 << 20;
+const bulkMegabytes = 200;
+
+/** A service that hashes what it is sent, sends what it is asked for, and returns messages of a WebSocket. */
+const service = `
+const { createHash } = require('node:crypto');
+const { WebSocketServer } = require(${JSON.stringify(fileURLToPath(import.meta.resolve('ws')).replace('wrapper.mjs', 'index.js'))});
+const piece = Buffer.alloc(${megabyte}, 'some bytes of the service. ');
+const server = require('node:http').createServer((request, response) => {
+  const hash = createHash('sha256');
+  const megabytes = Number(new URL(request.url, 'http://localhost').searchParams.get('megabytes'));
+  if (request.method === 'POST') return request.on('data', (bytes) => hash.update(bytes)).on('end', () => response.end(hash.digest('hex')));
+  if (megabytes === 0) return response.end('<title>here</title>hello');
+  let left = megabytes;
+  const more = () => { while (left-- > 0) if (!response.write(piece)) return response.once('drain', more); response.end(); };
+  more();
+});
+new WebSocketServer({ server }).on('connection', (socket) => socket.on('message', (data) => socket.send(String(data))));
+server.listen(3000, () => console.log('listening'));`;
+
+interface Exposed {
+  child: ChildProcess;
+  url: URL;
+  /** What it has said. */
+  log(): string;
+  /** The last URL that it has printed. */
+  current(): URL;
+}
+
+class Scene {
+  readonly home: Machine;
+  readonly guest: Machine;
+
+  constructor(
+    private readonly t: TestContext,
+    readonly mesh: Mesh,
+  ) {
+    [this.home, this.guest] = mesh.others as [Machine, Machine];
+  }
+
+  /** `portal expose` on the machine at home. */
+  async expose(t: TestContext, args: string[]): Promise<Exposed> {
+    const identity = join(temporaryDirectory(this.t), 'identity.json');
+    const command = [portalMain, 'expose', '3000', '--identity', identity, '--ca', this.mesh.ca, '--json', ...args];
+    const child = this.home.start(process.execPath, command);
+    t.after(() => child.kill());
+    let [log, urls] = ['', ''];
+    child.stderr!.on('data', (chunk: Buffer) => (log += chunk.toString()));
+    child.stdout!.on('data', (chunk: Buffer) => (urls += chunk.toString()));
+    const current = () => new URL((JSON.parse(urls.trim().split('\n').at(-1)!) as { url: string }).url);
+    await until(() => urls.includes('\n'), { deadlineMs: 30_000 }).catch((cause: unknown) => {
+      throw new Error(`no URL: ${log}`, { cause });
+    });
+    return { child, url: current(), current, log: () => log };
+  }
+
+  /** The relay that a name leads to. */
+  entryOf(url: URL): Node {
+    return this.mesh.nodes.find((node) => url.hostname.endsWith(`.${node.machine.host}`))!;
+  }
+
+  async curl(url: URL, path = '/', ...args: string[]): Promise<string> {
+    const way = ['--cacert', this.mesh.ca, '--connect-to', `::${this.entryOf(url).machine.ip}:8443`];
+    const limits = ['--silent', '--show-error', '--fail', '--max-time', '60'];
+    return await this.guest.run('curl', ...limits, ...way, ...args, new URL(path, url).href);
+  }
+
+  async isServed(url: URL): Promise<boolean> {
+    return await this.curl(url, '/', '--max-time', '3').then(
+      (text) => text.includes('hello'),
+      () => false,
+    );
+  }
+}
+
+const urlsOf = (nodes: readonly Node[]) => nodes.map(({ url }) => url).join();
+
+test('paths over WireGuard', async (t) => {
+  const mesh = await startMesh(t, 5, 2, ['--log-level', 'debug']);
+  const { nodes } = mesh;
+  await settled(nodes);
+  const scene = new Scene(t, mesh);
+  await printed(scene.home.start(process.execPath, ['-e', service]), /listening/);
+
+  for (const length of [2, 3]) {
+    await t.test(
+      `a path of ${length} relays serves curl, a browser, a WebSocket, and much in both directions`,
+      async (t) => {
+        const { url } = await scene.expose(t, ['--hops', urlsOf(nodes.slice(0, length)), '--name', `path${length}`]);
+        assert.match(await scene.curl(url), /hello/);
+        const chromium = await requireTool('chromium');
+        const profile = ['--headless', '--no-sandbox', '--disable-gpu', `--user-data-dir=${temporaryDirectory(t)}`];
+        const way = [
+          `--host-resolver-rules=MAP ${url.hostname} ${nodes[0]!.machine.ip}`,
+          '--ignore-certificate-errors',
+        ];
+        assert.match(await scene.guest.run(chromium, ...profile, ...way, '--dump-dom', url.href), /hello/);
+        const client = `
+        const { WebSocket } = require(${JSON.stringify(fileURLToPath(import.meta.resolve('ws')).replace('wrapper.mjs', 'index.js'))});
+        const socket = new WebSocket(${JSON.stringify(url.href)}, { ca: require('node:fs').readFileSync(${JSON.stringify(mesh.ca)}),
+          lookup: (name, options, done) => options.all ? done(null, [{ address: '${nodes[0]!.machine.ip}', family: 4 }]) : done(null, '${nodes[0]!.machine.ip}', 4) });
+        socket.on('open', () => socket.send('over the path'));
+        socket.on('message', (data) => { console.log(String(data)); socket.terminate(); });`;
+        assert.match(await scene.guest.run(process.execPath, '-e', client), /over the path/);
+        const folder = temporaryDirectory(t);
+        const down = join(folder, 'down');
+        await scene.curl(url, `/?megabytes=${bulkMegabytes}`, '--output', down);
+        const [sum = ''] = (await scene.guest.run('sha256sum', down)).split(' ');
+        const direct = await scene.home.run(
+          'sh',
+          '-c',
+          `curl -s 'http://localhost:3000/?megabytes=${bulkMegabytes}' | sha256sum`,
+        );
+        assert.equal(sum, direct.split(' ')[0]);
+        assert.equal(await scene.curl(url, '/', '--data-binary', `@${down}`), sum);
+      },
+    );
+  }
+
+  await t.test('no relay of a path sees more than its part, on the network and in its log', async (t) => {
+    const tcpdump = await requireTool('tcpdump');
+    const [entry, middle, last] = nodes.slice(2) as [Node, Node, Node];
+    const { home, guest } = scene;
+    const captures = await Promise.all(
+      [
+        [entry, home],
+        [middle, home],
+        [middle, guest],
+        [last, guest],
+      ].map(async ([at, other]) => {
+        const child = (at as Node).machine.start(tcpdump, [
+          '-i',
+          'eth0',
+          '-n',
+          '-l',
+          `host ${(other as Machine).ip} and not arp`,
+        ]);
+        let seen = '';
+        child.stdout!.on('data', (chunk: Buffer) => (seen += chunk.toString()));
+        await once(child.stderr!, 'data');
+        return { child, seen: () => seen };
+      }),
+    );
+    const overlay = last.machine.start(tcpdump, ['-i', 'any', '-n', '-A', '-l', 'tcp port 7778 or udp port 51820']);
+    let passed = '';
+    overlay.stdout!.on('data', (chunk: Buffer) => (passed += chunk.toString('latin1')));
+    await once(overlay.stderr!, 'data');
+    const before = new Map(nodes.map(({ relay }) => [relay, relay.log().length]));
+    const logOf = ({ relay }: Node) => relay.log().slice(before.get(relay));
+    const { url } = await scene.expose(t, ['--hops', urlsOf([entry, middle, last]), '--name', 'hidden']);
+    for (let round = 0; round < 3; round++) assert.match(await scene.curl(url), /hello/);
+    // By the time that this is seen, so is all before it.
+    await until(() => passed.includes('7778'));
+    assert.doesNotMatch(passed, /hidden/);
+    for (const { seen, child } of captures) {
+      child.kill('SIGINT');
+      await once(child, 'exit');
+      assert.equal(seen().trim(), '');
+    }
+    overlay.kill();
+    assert.ok(logOf(entry).includes(guest.ip) && logOf(entry).includes('hidden'));
+    assert.ok(logOf(last).includes(home.ip));
+    for (const relay of [entry, middle]) assert.ok(!logOf(relay).includes(`"${home.ip}"`));
+    for (const relay of [middle, last])
+      assert.ok(!logOf(relay).includes(`"${guest.ip}"`) && !logOf(relay).includes('hidden'));
+  });
+
+  await t.test('a peer cannot guess tokens, and nobody else reaches the ports of paths', async () => {
+    const [one, two] = nodes as [Node, Node];
+    const dial = `
+      const socket = require('node:net').connect({ host: '${two.address}', port: 7778 });
+      const hex = (text) => Buffer.from(text, 'hex');
+      socket.write(Buffer.concat([hex('0d0a0d0a000d0a515549540a21000049050010'), Buffer.alloc(16), hex('e00020'), Buffer.alloc(32),
+        hex('e10010'), Buffer.alloc(16)]));
+      socket.on('data', (bytes) => console.log('answer', bytes.toString('hex')));
+      socket.on('error', (error) => console.log(error.code));`;
+    assert.match(await one.machine.run(process.execPath, '-e', dial), /^answer 02$/m);
+    await scene.guest.run('ip', 'route', 'add', `${two.address}/32`, 'via', two.machine.ip);
+    for (const port of [7778, 7779]) {
+      const url = `http://${two.address}:${port}/`;
+      assert.match(await fails(scene.guest.run('curl', '-sS', '--max-time', '1', url)), /\(28\)/);
+    }
+  });
+
+  await t.test('a chosen path goes on by other relays when one is killed under load, or falls silent', async (t) => {
+    const exposed = await scene.expose(t, [
+      '--relay',
+      nodes[0]!.url,
+      '--hops',
+      '2',
+      '--allow-private',
+      '--name',
+      'moving',
+    ]);
+    const pathOf = () => {
+      const { message } = exposed
+        .log()
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as { event: string; message: string })
+        .filter(({ event }) => event === 'path')
+        .at(-1)!;
+      return /the path is (.*?), (.*?)(?:;|$)/
+        .exec(message)!
+        .slice(1)
+        .map((host) => nodes.find(({ machine }) => host.startsWith(machine.host))!);
+    };
+    await until(() => scene.isServed(exposed.current()));
+    const load = scene
+      .curl(exposed.current(), '/?megabytes=100000', '--output', '/dev/null')
+      .catch((error: Error) => error);
+    const [, last] = pathOf() as [Node, Node];
+    last.relay.child.kill('SIGKILL');
+    assert.ok((await load) instanceof Error);
+    await until(async () => !pathOf().includes(last) && (await scene.isServed(exposed.current())));
+    const [, silent] = pathOf() as [Node, Node];
+    await silent.machine.run('ip', 'link', 'set', 'eth0', 'down');
+    await until(async () => !pathOf().includes(silent) && (await scene.isServed(exposed.current())));
+  });
+});
