@@ -278,6 +278,26 @@ test('top-level options apply to all services, and options of a service override
   assert.deepEqual([game.relay, game.discovery, game.maxRelays, game.probe], [['https://c.example'], true, 5, false]);
 });
 
+test('a path of relays is a list of URLs, or their number', (t) => {
+  const config = join(temporaryDirectory(t), 'services.toml');
+  writeFileSync(
+    config,
+    `hops = ["https://a.example", "https://b.example"]
+    [services.named]
+    target = 1
+    [services.chosen]
+    target = 2
+    hops = ["3"]
+    relays = ["https://c.example"]
+    pass_visitor_address = true
+    `,
+  );
+  const services = readExposeConfig(config);
+  assert.deepEqual(services.get('named')!.hops, ['https://a.example', 'https://b.example']);
+  const { hops, relay: relays, passVisitorAddress } = services.get('chosen')!;
+  assert.deepEqual([hops, relays, passVisitorAddress], [3, ['https://c.example'], true]);
+});
+
 test('config file errors include their position', (t) => {
   const config = join(temporaryDirectory(t), 'services.toml');
   const fault = (content: string | Buffer): string => {
@@ -312,6 +332,12 @@ test('config file errors include their position', (t) => {
     const two = `[services.two]\ntarget = 2\nname = "one"\nrelays = ["https://b.example", "${same}"]`;
     assert.match(fault(`${relays}${one}${two}`), /two: one is the name of services\.one on the same relay/);
   }
+  // The name of a path is its entry's alone.
+  const path = (entry: string) => `[services.two]\ntarget = 2\nname = "one"\nhops = ["${entry}", "https://d.example"]`;
+  assert.match(fault(`${relays}${one}${path('https://a.example')}`), /two: one is the name of services\.one/);
+  assert.equal(fault(`${relays}${one}${path('https://c.example')}`), 'none');
+  assert.match(fault(`${relays}${one}hops = ["https://a.example"]`), /^services\.one: a path has 2 or 3 relays, not 1/);
+  assert.match(fault(`${relays}${one}hops = 2`), /^services\.one: hops: must be a list of strings/);
   assert.equal(fault(Buffer.from(`${relays}${one}description = "M\xfcll"`, 'latin1')), 'not in UTF-8');
   assert.equal(fault(`\ufeff${relays}${one}`), 'none');
   assert.equal(

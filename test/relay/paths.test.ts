@@ -173,6 +173,22 @@ test("a visitor's address is passed on where both the tunnel and the operators w
   }
 });
 
+test('a visitor that ends its direction at once is heard to the end', async (t) => {
+  const { relays } = await startLoopbackMesh(t, 3);
+  const { leases } = await registerPath(relays);
+  const { socket } = await openSession(relays[2]!, sessionHeaders(leases[2]!.token));
+  t.after(() => socket.destroy());
+  const visitor = await dialPublic(relays[0]!);
+  t.after(() => visitor.destroy());
+  const hello = await clientHello(leases[0]!.hostname);
+  visitor.end(hello);
+  await readOpening(socket);
+  assert.deepEqual(await readBytes(socket, hello.length), hello);
+  if (!socket.readableEnded) await once(socket, 'end');
+  socket.end('a last word');
+  assert.equal((await readBytes(visitor, 11)).toString(), 'a last word');
+});
+
 test('the relays behind the entry do not see the name, where the tunnel has given a key', async (t) => {
   const { relays } = await startLoopbackMesh(t, 3);
   const helloKey = randomBytes(32);

@@ -13,6 +13,7 @@ import { fileDescriptors, reportsOpenFiles } from '../../util/open-files.js';
 import { readCommandLine } from '../expose/command-line.js';
 import { describeOrigin, inForce } from '../expose/defaults.js';
 import type { GivenSettings } from '../expose/settings.js';
+import { givenRelays } from '../expose/to-expose-options.js';
 import { readCertificates } from '../support/files.js';
 import { lookAtCarriers } from './carriers.js';
 import type { Finding, Tell } from './finding.js';
@@ -52,13 +53,15 @@ export async function doctorCommand(argv: string[], env: NodeJS.ProcessEnv = pro
       if (line.json) process.stdout.write(`${JSON.stringify({ level, about, message })}\n`);
       else process.stdout.write(`${marks[level]} ${about}: ${message}\n`);
     };
-    if (given.relays?.length) tell('ok', 'settings', `relays from ${describeOrigin(origins.get('relays'))}`);
+    const relays = givenRelays(given);
+    const from = origins.get(relays === given.relays ? 'relays' : 'hops');
+    if (relays.length > 0) tell('ok', 'settings', `relays from ${describeOrigin(from)}`);
     else tell('problem', 'settings', 'no relay is given: use --relay URL, or portal config use URL');
     await lookAtIdentity(given, tell);
     lookAtLimits(tell);
     if (given.target !== undefined) await lookAtService(given.target, tell);
     if (given.domain !== undefined) await lookAtDomain(checkDomain(given.domain), given, tell);
-    for (const relay of given.relays ?? []) await lookAtRelay(parseRelayUrl(relay), given, tell);
+    for (const relay of relays) await lookAtRelay(parseRelayUrl(relay), given, tell);
     return findings.some(({ level }) => level === 'problem') ? 1 : 0;
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
@@ -101,7 +104,7 @@ async function lookAtService(given: string | number, tell: Tell): Promise<void> 
 
 /** Whether it leads to a relay, and names the identity. */
 async function lookAtDomain(domain: string, given: GivenSettings, tell: Tell): Promise<void> {
-  const relays = (given.relays ?? []).map((relay) => parseRelayUrl(relay).hostname);
+  const relays = givenRelays(given).map((relay) => parseRelayUrl(relay).hostname);
   const [leads, ofRelays] = [await addressesOf([domain]), await addressesOf(relays)];
   const cname = `set a CNAME record of ${domain} to ${relays[0] ?? 'the relay'}`;
   if (leads.length === 0) tell('problem', domain, `has no address in DNS: ${cname}`);

@@ -13,7 +13,7 @@ import {
   type SettingKind,
   exposeSettings,
 } from './settings.js';
-import { isPathNamed, toExposeOptions } from './to-expose-options.js';
+import { givenRelays, toExposeOptions } from './to-expose-options.js';
 
 const maxConfigBytes = 1_048_576;
 /** Most services in one process: each takes a few connections to each of its relays. */
@@ -135,7 +135,7 @@ function fits(value: unknown, kind: SettingKind): boolean {
 }
 
 function asOptions(fields: GivenSettings, directory: string): ExposeOptions {
-  if (!fields.relays?.length && !isPathNamed(fields.hops)) throw new UsageError('relays: give one at least');
+  if (givenRelays(fields).length === 0) throw new UsageError('relays: give one at least');
   const pathOf = (path: string) => pathFrom(directory, path);
   const options = toExposeOptions(fields, { nameOf: (key) => (key === 'ca' ? key : `${key}:`), pathOf });
   return { ...options, identityFile: options.identityFile ?? defaultIdentityFile() };
@@ -155,14 +155,17 @@ function refuseTwins(services: Map<string, ExposeOptions>): void {
       if (options.group !== undefined && options.group === other.options.group) continue;
       const relays = originsOf(other.options);
       const share = originsOf(options).some((origin) => relays.includes(origin));
-      if (share || options.discovery === true || other.options.discovery === true)
+      if (share || mayBeAnywhere(options) || mayBeAnywhere(other.options))
         throw new UsageError(`services.${key}: ${name} is the name of services.${other.key} on the same relay`);
     }
     seen.set(name, [...others, { key, options }]);
   }
 }
 
-/** The same relay may be written with a slash, without a scheme, or with its default port. */
-function originsOf({ relay }: ExposeOptions): string[] {
-  return (relay as string[]).map((url) => parseRelayUrl(url).origin);
+const mayBeAnywhere = ({ discovery, hops }: ExposeOptions) => discovery === true || typeof hops === 'number';
+
+/** Where the name is: of a path, at its entry. The same relay may be written with a slash, without a scheme, or with its default port. */
+function originsOf({ relay, hops }: ExposeOptions): string[] {
+  const relays = Array.isArray(hops) ? hops.slice(0, 1) : (relay as string[]);
+  return relays.map((url) => parseRelayUrl(String(url)).origin);
 }

@@ -8,7 +8,7 @@ import { LiveStatus } from './live-status.js';
 import type { ServicesOptions } from './expose-services.js';
 import { flagName, readCommandLine, settingsHelp } from './command-line.js';
 import { inForce } from './defaults.js';
-import { isPathNamed, toExposeOptions } from './to-expose-options.js';
+import { givenRelays, toExposeOptions } from './to-expose-options.js';
 
 const help = `Usage: portal expose [TARGET] [--tcp TARGET] [--udp TARGET] [--relay URL] [options]
        portal expose --config FILE [--json]
@@ -94,7 +94,7 @@ function readOptions(argv: string[], env: NodeJS.ProcessEnv): ReadOptions | Serv
   const { given, origins } = inForce(line, env);
   if (given.target === undefined && given.tcp === undefined && given.udp === undefined)
     throw new UsageError('give the service to expose, such as 3000, --tcp 22 or --udp 53 (see --help)');
-  if (!given.relays?.length && !isPathNamed(given.hops))
+  if (givenRelays(given).length === 0)
     throw new UsageError('give the relay: --relay URL, PORTAL_RELAY, or once for all by portal config use URL');
   const options = toExposeOptions(given, { nameOf: flagName, pathOf: (path) => path });
   const origin = origins.get('relays');

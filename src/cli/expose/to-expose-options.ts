@@ -75,9 +75,10 @@ export function toExposeOptions(given: GivenSettings, { nameOf, pathOf }: ReadCo
   };
 }
 
-/** Whether `hops` names relays, so that no other needs to be given. */
-export function isPathNamed(given: string[] | undefined): boolean {
-  return Array.isArray(hopsOf(given));
+/** The relays that are given: those of a path, or others. */
+export function givenRelays({ relays, hops }: GivenSettings): string[] {
+  const path = hopsOf(hops);
+  return Array.isArray(path) ? path.map(String) : (relays ?? []);
 }
 
 /** `2`, or URLs. */

@@ -82,6 +82,8 @@ class Flow implements Paced {
         () => this.#destroy(),
       ),
     );
+    // It may have ended while its first bytes were passed on.
+    if (from.readableEnded) to.end();
     from.once('end', () => {
       this.#reads?.flush();
       to.end();

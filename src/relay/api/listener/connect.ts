@@ -179,7 +179,10 @@ export class ConnectEndpoint {
     // The opening that fails leaves the other side behind.
     const leave = () => void (isOpen || peer.socket.destroy());
     socket.once('close', leave);
-    if (socket.destroyed) return false;
+    if (socket.destroyed) {
+      leave();
+      return false;
+    }
     this.#peerWebSockets.handleUpgrade(message, socket, rest, (opened) => {
       isOpen = true;
       peer.splice(new WebSocketStream(opened, socket), request.clientIp);
