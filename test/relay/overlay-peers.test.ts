@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { pino } from 'pino';
 import { Discovery } from '../../src/relay/discovery/discovery.js';
 import type { OverlayPlace } from '../../src/relay/discovery/overlay-place.js';
+import { KnownPeers } from '../../src/relay/overlay/known-peers.js';
 import { maxOverlayPeers, planPeers } from '../../src/relay/overlay/peer-plan.js';
 import {
   overlayAddress,
@@ -13,6 +16,7 @@ import {
 } from '../../src/sdk/discovery/relay-descriptor.js';
 import { freshWallet } from '../support/by-hand.js';
 import { descriptorOf, HostileRelay, quickTimes } from '../support/discovery.js';
+import { temporaryDirectory } from '../support/tunnel.js';
 import { until } from '../support/until.js';
 
 const randomKey = () => randomBytes(32).toString('base64');
@@ -55,6 +59,31 @@ test('a relay that claims the key of another, or of this relay, is refused', () 
   }
   const mine = relayWith({ wireguard_public_key: own.publicKey });
   assert.deepEqual(planPeers([mine], own, []).wanted, []);
+});
+
+test('who had a key first is known after a restart, up to a bound', async (t) => {
+  const file = join(temporaryDirectory(t), 'overlay-peers');
+  const known = new KnownPeers(file);
+  await known.load();
+  const peers = Array.from({ length: 1_100 }, (_, index) => ({ relay: `0x${index}`, publicKey: randomKey() }));
+  known.remember(peers.slice(0, 3), () => true);
+  known.remember(peers.slice(1, 4), () => true);
+  await known.save();
+  assert.equal(statSync(file).mode & 0o777, 0o600);
+  const again = new KnownPeers(file);
+  await again.load();
+  assert.deepEqual(again.all, peers.slice(0, 4));
+  // Peers stay, and of the others the first goes.
+  again.remember(peers, ({ relay }) => relay === '0x0');
+  assert.deepEqual([again.all.length, again.all[0]], [1_024, peers[0]]);
+  await again.save();
+  const last = new KnownPeers(file);
+  await last.load();
+  assert.deepEqual(last.all, again.all);
+  writeFileSync(file, 'nonsense\n\0\n');
+  const spoilt = new KnownPeers(file);
+  await spoilt.load();
+  assert.deepEqual(spoilt.all, []);
 });
 
 test('of two keys with one overlay address the relay known longer keeps it', () => {

@@ -11,6 +11,7 @@ import type { OverlayPlace } from '../discovery/overlay-place.js';
 import { Firewall } from './firewall.js';
 import { type OverlayKey, loadOverlayKey } from './overlay-key.js';
 import { askPeer, OverlayService, type OverlayServiceOptions } from './overlay-service.js';
+import { KnownPeers } from './known-peers.js';
 import { planPeers, type WantedPeer } from './peer-plan.js';
 import { findPrograms, type Programs } from './programs.js';
 import { type InterfacePeer, WireguardInterface } from './wireguard-interface.js';
@@ -25,8 +26,6 @@ const lookupRetryMs = 10_000;
 const maxLookups = 2;
 /** How often it is looked whether the firewall's rules are still there. */
 const firewallCheckMs = 10_000;
-/** Relays and their keys that are remembered, with who had them first. */
-const maxRemembered = 1_024;
 /** Wait after the interface was lost, or could not be made. */
 const restartBackoff = { firstMs: 2_000, longestMs: 60_000 };
 
@@ -107,8 +106,7 @@ export class Overlay implements OverlayPart {
   readonly #options: OverlayOptions;
   /** By relay. */
   readonly #peers = new Map<string, Peer>();
-  /** Relays with their keys, in the order in which they were heard of. They keep their place when they are away. */
-  readonly #known = new Map<string, Pick<WantedPeer, 'relay' | 'publicKey'>>();
+  readonly #known: KnownPeers;
   readonly #refused = new Map<string, string>();
   readonly #backoff = new Backoff(restartBackoff);
   #programs: Programs | undefined;
@@ -124,6 +122,7 @@ export class Overlay implements OverlayPart {
 
   constructor(options: OverlayOptions) {
     this.#options = options;
+    this.#known = new KnownPeers(join(options.stateDir, 'overlay-peers'));
   }
 
   /** What the relay's descriptor says; undefined while it has no place in the overlay. */
@@ -153,6 +152,7 @@ export class Overlay implements OverlayPart {
       if (process.platform !== 'linux') throw new Error('it needs Linux');
       this.#programs = await findPrograms();
       this.#key = await loadOverlayKey(join(stateDir, 'wireguard.key'));
+      await this.#known.load();
       await this.#up(this.#programs, this.#key);
     } catch (error) {
       logger.error(`there is no overlay: ${(error as Error).message}`);
@@ -258,7 +258,7 @@ export class Overlay implements OverlayPart {
       this.#firewallCheckAt = performance.now() + firewallCheckMs;
       this.#change(() => this.#keepFirewall(link));
     }
-    const { wanted, refused } = planPeers(this.#options.believed(), this.#key, [...this.#known.values()]);
+    const { wanted, refused } = planPeers(this.#options.believed(), this.#key, this.#known.all);
     this.#remember(wanted);
     this.#tellRefused(refused);
     const byRelay = new Map(wanted.map((peer) => [peer.relay, peer]));
@@ -281,21 +281,8 @@ export class Overlay implements OverlayPart {
   }
 
   #remember(wanted: readonly WantedPeer[]): void {
-    for (const { relay, publicKey } of wanted) {
-      const key = `${relay} ${publicKey}`;
-      if (this.#known.has(key)) continue;
-      if (this.#known.size >= maxRemembered) this.#forgetOne();
-      this.#known.set(key, { relay, publicKey });
-    }
-  }
-
-  /** The one that was heard of first, of those that are no peers. */
-  #forgetOne(): void {
-    for (const [key, { relay, publicKey }] of this.#known) {
-      if (this.#peers.get(relay)?.wanted.publicKey === publicKey) continue;
-      this.#known.delete(key);
-      return;
-    }
+    this.#known.remember(wanted, ({ relay, publicKey }) => this.#peers.get(relay)?.wanted.publicKey === publicKey);
+    this.#change(() => this.#known.save());
   }
 
   #tellRefused(refused: { relay: string; reason: string }[]): void {
