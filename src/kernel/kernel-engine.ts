@@ -42,6 +42,8 @@ export interface PumpRequest {
   codec: Codec;
   /** `deframe`: remaining bytes of a frame that has begun. */
   left: number;
+  /** Whose pipes it takes: those of one owner are bounded together. */
+  owner: number;
   onMoved(bytes: number): void;
   /** The direction is the caller's again. */
   onStopped(result: StoppedPump): void;
@@ -129,9 +131,9 @@ export class KernelEngine {
     try {
       const from = own(this.libc.duplicate(request.from));
       const to = own(this.libc.duplicate(request.to));
-      const { codec, left } = request;
+      const { codec, left, owner } = request;
       this.#mayStart--;
-      return worker.start({ request, descriptors }, { from, to, codec, left });
+      return worker.start({ request, descriptors }, { from, to, codec, left, owner });
     } catch (error) {
       for (const descriptor of descriptors) descriptor.close();
       if (error instanceof KernelError) return undefined;

@@ -21,6 +21,8 @@ export interface PumpOrder {
   codec: Codec;
   /** `deframe`: remaining bytes of a frame that has begun. */
   left: number;
+  /** Whose pipes it takes: those of one owner are bounded together. */
+  owner: number;
 }
 
 /** Why a pump has stopped. */
@@ -122,7 +124,7 @@ export class Pump {
     if (this.#ending) return this.#stop();
     if (this.#isDry) return 'blocked';
     if (!this.#isBulk) return this.#copy();
-    this.#pipe ??= this.tools.pipes.take();
+    this.#pipe ??= this.tools.pipes.take(this.order.owner);
     if (!this.#pipe) return this.#copy();
     return this.order.codec === 'deframe' && this.#left === 0 ? this.#readHeader() : this.#fill(this.#pipe);
   }
@@ -278,7 +280,7 @@ export class Pump {
 
   /** Others may need it. */
   #returnPipe(): void {
-    if (this.#pipe) this.tools.pipes.give(this.#pipe, this.#inPipe);
+    if (this.#pipe) this.tools.pipes.give(this.order.owner, this.#pipe, this.#inPipe);
     this.#pipe = undefined;
     this.#inPipe = 0;
   }

@@ -138,7 +138,7 @@ export class ControlPlane {
       certificates.current,
       new ConnectEndpoint(
         this.admission,
-        { datagrams, peers: new PeerConnections(overlay, logger) },
+        { datagrams, peers: new PeerConnections(overlay, logger, draining) },
         addresses,
         logger,
         metrics?.answer,

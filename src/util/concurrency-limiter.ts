@@ -8,18 +8,18 @@ export class ConcurrencyLimiter {
     return this.#open.get(key) ?? 0;
   }
 
-  /** @returns false, without counting, when the key is at its limit */
-  add(key: string): boolean {
-    const open = this.count(key);
-    if (open >= this.limit) return false;
-    this.#open.set(key, open + 1);
+  /** @returns false, without counting, when that would exceed the key's limit */
+  add(key: string, uses = 1): boolean {
+    const open = this.count(key) + uses;
+    if (open > this.limit) return false;
+    this.#open.set(key, open);
     return true;
   }
 
-  /** Releases one use. */
-  remove(key: string): void {
-    const open = this.count(key);
-    if (open > 1) this.#open.set(key, open - 1);
+  /** Releases uses. */
+  remove(key: string, uses = 1): void {
+    const open = this.count(key) - uses;
+    if (open > 0) this.#open.set(key, open);
     else this.#open.delete(key);
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { type TestContext, test } from 'node:test';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { loadIdentityFile } from '../../src/sdk/identity/identity-file.js';
 import { certificateFiles } from '../support/certificates.js';
 import { startNginx } from '../support/nginx.js';
 import { freePort, relayFor, sharedRelay, withPorts } from '../support/relay.js';
+import { fail, ScriptedRelay } from '../support/scripted-relay.js';
 import { listening, startHttpService, temporaryDirectory } from '../support/tunnel.js';
 
 const relay = sharedRelay();
@@ -76,6 +77,16 @@ test('a relay that is missing, unknown, untrusted or not there is told apart, wi
     assert.equal(found.code, 1);
     assert.match(problems(found).join('\n'), fault);
   }
+});
+
+test('a relay that has too many requests says nothing of the network', async (t) => {
+  const busy = await ScriptedRelay.start(t);
+  busy.next('connect', fail('rate_limited')).next('connect', fail('rate_limited'));
+  const ca = join(temporaryDirectory(t), 'ca.pem');
+  writeFileSync(ca, busy.ca);
+  const said = problems(await doctor(t, ['--relay', busy.url, '--ca', ca])).join('\n');
+  assert.match(said, /too many requests from here: look again in a minute/);
+  assert.doesNotMatch(said, /no session gets through|as WebSockets only/);
 });
 
 test('a network that lets only WebSockets through, or no session at all, is told', async (t) => {

@@ -181,21 +181,65 @@ test('paths over WireGuard', async (t) => {
       assert.ok(!logOf(relay).includes(`"${guest.ip}"`) && !logOf(relay).includes('hidden'));
   });
 
-  await t.test('a peer cannot guess tokens, and nobody else reaches the ports of paths', async () => {
-    const [one, two] = nodes as [Node, Node];
-    const dial = `
-      const socket = require('node:net').connect({ host: '${two.address}', port: 7778 });
-      const hex = (text) => Buffer.from(text, 'hex');
-      socket.write(Buffer.concat([hex('0d0a0d0a000d0a515549540a21000049050010'), Buffer.alloc(16), hex('e00020'), Buffer.alloc(32),
-        hex('e10010'), Buffer.alloc(16)]));
-      socket.on('data', (bytes) => console.log('answer', bytes.toString('hex')));
-      socket.on('error', (error) => console.log(error.code));`;
-    assert.match(await one.machine.run(process.execPath, '-e', dial), /^answer 02$/m);
+  await t.test('nobody but a peer reaches the ports of paths', async () => {
+    const two = nodes[1]!;
     await scene.guest.run('ip', 'route', 'add', `${two.address}/32`, 'via', two.machine.ip);
     for (const port of [7778, 7779]) {
       const url = `http://${two.address}:${port}/`;
       assert.match(await fails(scene.guest.run('curl', '-sS', '--max-time', '1', url)), /\(28\)/);
     }
+  });
+
+  await t.test('what a hostile peer sends is refused, while a path through the same relay serves', async (t) => {
+    const [entry, last, hostile] = nodes as [Node, Node, Node];
+    const { url } = await scene.expose(t, ['--hops', urlsOf([entry, last]), '--name', 'calm']);
+    const attack = `
+      const { connect } = require('node:net');
+      const hex = (text) => Buffer.from(text, 'hex');
+      const header = Buffer.concat([hex('0d0a0d0a000d0a515549540a21000049050010'), Buffer.alloc(16), hex('e00020'), Buffer.alloc(32), hex('e10010'), Buffer.alloc(16)]);
+      const long = Buffer.concat([header.subarray(0, 14), hex('ffff'), Buffer.alloc(70000)]);
+      const tell = (what, bytes, ends = false) => new Promise((resolve) => {
+        const socket = connect({ host: '${last.address}', port: 7778 });
+        let answer = '';
+        socket.on('data', (chunk) => (answer += chunk.toString('hex')));
+        socket.on('error', () => undefined);
+        socket.on('close', () => resolve(what + ':' + answer));
+        socket.on('connect', () => { socket.write(bytes); if (ends) socket.end(); });
+      });
+      const flood = Array.from({ length: 300 }, () => tell('silent', ''));
+      Promise.all([tell('unknown', header), tell('cut', header.subarray(0, 40), true), tell('long', long), tell('late', header.subarray(0, 20)), ...flood])
+        .then((all) => console.log([...new Set(all)].join(' ')));`;
+    const said = hostile.machine.run(process.execPath, '-e', attack);
+    for (let round = 0; round < 5; round++) assert.match(await scene.curl(url), /hello/);
+    assert.equal((await said).trim(), 'unknown:02 cut: long: late: silent:');
+    assert.match(await scene.curl(url), /hello/);
+  });
+
+  await t.test('a path that comes back to a relay ends there', async () => {
+    const [one, two] = nodes as [Node, Node];
+    const module = (path: string) => JSON.stringify(new URL(`../../src/${path}`, import.meta.url).href);
+    const register = `
+      const { createPortalClient, identityFromPrivateKey } = await import(${module('sdk/index.js')});
+      const { randomBytes } = await import('node:crypto');
+      const token = () => randomBytes(32).toString('base64url');
+      const [one, two] = ${JSON.stringify([one.url, two.url])}.map((relay) => createPortalClient({ relay }));
+      const of = async ({ relay, getDiscovery }) => (await getDiscovery()).relays.find((each) => each.api_https_addr === relay.origin);
+      const register = async (client, name, hop) => {
+        const identity = identityFromPrivateKey('0x' + randomBytes(32).toString('hex'));
+        const { challenge_id, siwe_message } = await client.createRegisterChallenge({ identity: { name, address: identity.address }, ttl: 300, hop });
+        return await client.registerLease({ challenge_id, siwe_message, siwe_signature: await identity.signMessage(siwe_message) });
+      };
+      const [atOne, atTwo] = [token(), token()];
+      const to = async (client, token) => ({ descriptor: await of(client), token });
+      await register(one, 'back', { accept: { token: atOne }, forward: await to(two, atTwo) });
+      await register(two, 'forth', { accept: { token: atTwo }, forward: await to(one, atOne) });
+      console.log((await register(one, 'loop', { forward: await to(two, atTwo) })).hostname);`;
+    const env = { NODE_EXTRA_CA_CERTS: mesh.ca };
+    const script = ['--input-type=module', '-e', register];
+    const hostname = (await printed(scene.home.start(process.execPath, script, env), /loop\.\S+/)).trim();
+    const visited = await scene.curl(new URL(`https://${hostname}:8443`)).catch((error: Error) => error.message);
+    assert.match(visited, /\(35\).*alert/);
+    assert.match(one.relay.log(), /the path is broken/);
   });
 
   await t.test('a chosen path goes on by other relays when one is killed under load, or falls silent', async (t) => {

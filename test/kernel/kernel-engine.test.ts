@@ -53,6 +53,7 @@ async function bench(t: TestContext, workers = 1, loads?: WorkerLoads) {
         to: fileDescriptorOf(sink.near)!,
         codec,
         left,
+        owner: 1,
         onMoved: (bytes) => (moved += bytes),
         onStopped: resolve,
       });
@@ -168,6 +169,7 @@ test('a worker that fails ends its own pumps, and the next pump gets another wor
       to: fileDescriptorOf(sink.near)!,
       codec: 'deframe',
       left: 1n as never,
+      owner: 1,
       onMoved: () => {},
       onStopped: resolve,
     });
@@ -239,7 +241,7 @@ const near = async () => {
   net.connect(server.address().port, '127.0.0.1').on('error', () => {});
   return (await once(server, 'connection'))[0];
 };
-const pump = (from, to) => engine.start({ from: from._handle.fd, to: to._handle.fd, codec: 'frame', left: 0, onMoved() {}, onStopped() {} });
+const pump = (from, to) => engine.start({ from: from._handle.fd, to: to._handle.fd, codec: 'frame', left: 0, owner: 1, onMoved() {}, onStopped() {} });
 const fill = () => { const held = []; for (;;) try { held.push(fs.openSync('/dev/null')); } catch { return held; } };
 ${program}`;
   const node = [process.execPath, '--input-type=module', '-e', source];

@@ -12,7 +12,7 @@ const copyBytes = 200;
 
 function pumpOn(libc: PumpTools['libc'] & Pick<Simulated, 'read'>, codec: Codec, left = 0, pipes = [pipe]): Pump {
   const tools = { libc, scratch: Buffer.alloc(4 + copyBytes), pipes: new Pipes(libc, pipes) };
-  return new Pump(tools, { from, to, codec, left });
+  return new Pump(tools, { from, to, codec, left, owner: 1 });
 }
 
 /** System calls on three queues of bytes, which do as much at a time as `random` allows. */
@@ -188,11 +188,24 @@ test('a pump waits only when all that has arrived is passed on, since no event w
   );
 });
 
+test('one owner has half of the pipes at most, and gets others back', () => {
+  const four = [1, 2, 3, 4].map((read) => ({ read, write: read, bytes: 1_000 }));
+  const pipes = new Pipes({ read: () => 0 }, four);
+  const taken = [pipes.take(7), pipes.take(7)];
+  assert.ok(taken.every(Boolean));
+  assert.equal(pipes.take(7), undefined);
+  assert.ok(pipes.take(8));
+  pipes.give(7, taken[0]!, 0);
+  assert.ok(pipes.take(7));
+  assert.ok(pipes.take(8));
+  assert.equal(pipes.take(9), undefined);
+});
+
 test('a pump that is dropped leaves its pipe empty to the next, or copies when there is none', () => {
   const calls = new Simulated(Buffer.alloc(1_200, 0x61), () => 1);
   const pipes = new Pipes(calls, [pipe]);
   const tools = { libc: { ...bind(calls), send: () => -errno.EAGAIN }, scratch: Buffer.alloc(4 + copyBytes), pipes };
-  const blocked = new Pump(tools, { from, to, codec: 'deframe', left: 1_000 });
+  const blocked = new Pump(tools, { from, to, codec: 'deframe', left: 1_000, owner: 1 });
   blocked.run();
   // What was copied cannot be sent, and so nothing is in the pipe yet.
   assert.equal(calls.pipe.length, 0);
@@ -201,13 +214,13 @@ test('a pump that is dropped leaves its pipe empty to the next, or copies when t
     splice: (...[source, ...rest]: Parameters<Simulated['splice']>) =>
       source === from ? calls.splice(source, ...rest) : -errno.EAGAIN,
   };
-  const holding = new Pump({ ...tools, libc: sends }, { from, to, codec: 'deframe', left: 900 });
+  const holding = new Pump({ ...tools, libc: sends }, { from, to, codec: 'deframe', left: 900, owner: 1 });
   holding.run();
   assert.ok(calls.pipe.length > 0);
-  assert.equal(pipes.take(), undefined);
+  assert.equal(pipes.take(2), undefined);
   holding.drop();
   assert.equal(calls.pipe.length, 0);
-  assert.deepEqual(pipes.take(), pipe);
+  assert.deepEqual(pipes.take(2), pipe);
 
   const without = new Simulated(Buffer.alloc(900, 0x61), () => 1);
   const copying = pumpOn(without, 'deframe', 900, []);

@@ -5,7 +5,7 @@ import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { call, connectTls, freshWallet, openSession, readBytes, register, sessionHeaders } from '../support/by-hand.js';
 import { monotonicClock } from '../support/monotonic-clock.js';
-import { type TestRelay, startTestRelay } from '../support/relay.js';
+import { relayFor, type TestRelay, startTestRelay, withPorts } from '../support/relay.js';
 import { clientHello, dialPublic, readOpening } from '../support/tenant.js';
 
 async function withRelay(
@@ -48,6 +48,22 @@ test('leases are limited by wallet; registering again uses no more, unregisterin
     await register(relay, { name: 'four', wallet });
     await assert.rejects(register(relay, { name: 'five', wallet }), refusedWith('rate_limited', 429));
   }));
+
+test('each UDP port after the first of a lease counts as one more, also where it replaces a lease', async (t) => {
+  const relay = await relayFor(t, { ...(await withPorts(10)), maxLeasesPerWallet: 4 });
+  const wallet = freshWallet();
+  const many = await register(relay, { name: 'many', wallet, udp: true, udpCount: 3 });
+  await register(relay, { name: 'one', wallet, udp: true });
+  const limited = refusedWith('rate_limited', 429);
+  await assert.rejects(register(relay, { name: 'more', wallet }), limited);
+  await assert.rejects(register(relay, { name: 'one', wallet, udp: true, udpCount: 2 }), limited);
+  await register(relay, { name: 'many', wallet, udp: true, udpCount: 2 });
+  const { token } = await register(relay, { name: 'one', wallet, udp: true, udpCount: 2 });
+  await assert.rejects(register(relay, { name: 'more', wallet }), limited);
+  await call(relay, 'POST', '/sdk/unregister', { body: {}, token });
+  await register(relay, { name: 'more', wallet, udp: true, udpCount: 2 });
+  assert.equal(many.udpCount, 3);
+});
 
 test('leases are limited by source address over all wallets; expired ones do not count', (t) =>
   withRelay({ maxLeasesPerSource: 2 }, async (relay) => {

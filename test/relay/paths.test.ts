@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
@@ -43,9 +44,9 @@ interface Path {
 /** Registers with every relay, the last one first. */
 async function registerPath(
   relays: MeshRelay[],
-  options: { sessionWait?: number; passAddress?: boolean; helloKey?: Buffer } = {},
+  options: { sessionWait?: number; passAddress?: boolean; helloKey?: Buffer; name?: string } = {},
 ): Promise<Path> {
-  const { sessionWait, passAddress, helloKey } = options;
+  const { sessionWait, passAddress, helloKey, name = 'entry' } = options;
   const tokens = relays.map(token);
   const leases: HeldLease[] = [];
   for (const [index, relay] of [...relays.entries()].reverse()) {
@@ -62,7 +63,7 @@ async function registerPath(
       await register(relay, {
         name:
           index === 0
-            ? 'entry'
+            ? name
             : `h-${text(token())
                 .toLowerCase()
                 .replace(/[^a-z0-9]/g, 'x')
@@ -409,6 +410,12 @@ test('a visitor gets an alert where the path has no session, or the next relay i
     return await alertOf(visitor);
   };
   assert.equal(await visitTo(), internalError);
+  // However long the tunnel lets visitors wait, a path has ten seconds.
+  const { leases: patient } = await registerPath(mesh.relays, { sessionWait: 60, name: 'patient' });
+  const waiting = await dialPublic(entry);
+  t.after(() => waiting.destroy());
+  waiting.write(await clientHello(patient[0]!.hostname));
+  assert.equal(await alertOf(waiting), internalError);
   mesh.cut(2, true);
   assert.equal(await visitTo(), internalError);
   mesh.cut(2, false);
@@ -526,6 +533,57 @@ test('the last relay leads to the APIs of its peers, for leases of paths, and to
   t.after(() => socket.destroy());
   await readOpening(socket);
   await last.stop();
+  await closed;
+});
+
+test('nothing is left of connections that end in every way', { skip: process.platform !== 'linux' }, async (t) => {
+  const openFiles = () => readdirSync('/proc/self/fd').length;
+  const { relays } = await startLoopbackMesh(t, 3, { dataWorkers: 1 });
+  const [entry, , last] = relays as [MeshRelay, MeshRelay, MeshRelay];
+  const { leases } = await registerPath(relays, { sessionWait: 1 });
+  const hello = await clientHello(leases[0]!.hostname);
+  const round = async (how: number) => {
+    const { socket } = await openSession(last, sessionHeaders(leases[2]!.token));
+    socket.on('error', () => undefined);
+    const visitor = await dialPublic(entry);
+    visitor.on('error', () => undefined);
+    if (how === 0) {
+      // Before anything was said.
+      visitor.resetAndDestroy();
+    } else {
+      visitor.write(hello);
+      if (how === 1) visitor.destroy();
+      else await readOpening(socket);
+      if (how === 2) visitor.resetAndDestroy();
+      if (how === 3) socket.destroy();
+      if (how === 4) visitor.end();
+      if (how === 5) socket.end('an answer');
+      if (how === 6) socket.write(randomBytes(300_000));
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+    visitor.destroy();
+    socket.destroy();
+  };
+  const rounds = async (count: number) => {
+    for (let each = 0; each < count; each++) await round(each % 7);
+  };
+  // A data worker keeps its pipes.
+  await rounds(21);
+  const before = openFiles();
+  await rounds(210);
+  // A few connections between the relays, for discovery, come and go.
+  await until(() => openFiles() <= before + 10);
+});
+
+test('a relay that drains does not wait for connections to other relays', async (t) => {
+  const { relays } = await startLoopbackMesh(t, 2);
+  const [entry, last] = relays as [MeshRelay, MeshRelay];
+  const { leases } = await registerPath(relays);
+  const opened = (await openPeer(t, last, leases[1]!.token, entry.signer)) as WebSocket;
+  const closed = once(opened, 'close');
+  const deadline = AbortSignal.timeout(20_000);
+  await last.relay.drain(deadline);
+  assert.equal(deadline.aborted, false);
   await closed;
 });
 

@@ -23,13 +23,22 @@ export interface CarrierCheck {
 /** No relay has issued it, so that a request opens nothing. */
 const unknownToken = 'doctor';
 
+/** It was reached, and refuses for now: this says nothing of the network between. */
+class BusyRelay extends Error {}
+
 /** Which ways of reverse sessions and datagrams the network between lets through. */
 export async function lookAtCarriers(check: CarrierCheck): Promise<void> {
   const { relay, tell } = check;
   const about = relay.host;
   const raw = await failureOf(() => upgrade(check, { Upgrade: 'portal-doctor' }));
   const webSocket = raw && (await failureOf(() => upgrade(check, webSocketHeaders)));
-  if (raw === undefined) tell('ok', about, 'sessions get through');
+  if ([raw, webSocket].some((failure) => failure instanceof BusyRelay))
+    tell(
+      'warning',
+      about,
+      'the relay has too many requests from here: look again in a minute whether sessions get through',
+    );
+  else if (raw === undefined) tell('ok', about, 'sessions get through');
   else if (webSocket === undefined)
     tell('warning', about, `sessions get through as WebSockets only (${raw.message}): they are used, and cost more`);
   else tell('problem', about, `no session gets through (${webSocket.message}): try another network`);
@@ -81,6 +90,7 @@ async function upgrade({ relay, transport, timeoutMs }: CarrierCheck, headers: R
     request.once('timeout', () => request.destroy(new Error('nothing came back in time')));
     const [{ statusCode }] = (await once(request, 'response')) as [IncomingMessage];
     if (statusCode === 401) throw new Error('something between removes the Upgrade header');
+    if (statusCode === 429) throw new BusyRelay('too many requests');
     if (statusCode !== 400) throw new Error(`an upgrade is answered with ${statusCode}`);
   } finally {
     socket.destroy();

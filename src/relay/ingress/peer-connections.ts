@@ -27,13 +27,21 @@ export interface OpenPeer {
 /** Connections of tunnels to the APIs of other relays, through the overlay. */
 export class PeerConnections {
   readonly #byLease = new ConcurrencyLimiter(maxPerLease);
-  #open = 0;
+  readonly #open = new Set<Socket>();
 
-  /** @param overlay undefined when the relay has none */
+  /**
+   * @param overlay undefined when the relay has none
+   * @param draining ends them: they are kept open for later calls, and would hold the relay up
+   */
   constructor(
     private readonly overlay: OverlayRoutes | undefined,
     private readonly logger: Logger,
-  ) {}
+    draining: AbortSignal,
+  ) {
+    draining.addEventListener('abort', () => {
+      for (const socket of this.#open) socket.destroy();
+    });
+  }
 
   /**
    * @param relay signing address of the other relay, in lower case
@@ -44,13 +52,13 @@ export class PeerConnections {
     const route = this.overlay?.routeTo(relay);
     if (route === undefined) throw unreached();
     const { generation } = sessions.lease;
-    if (this.#open >= maxInAll || !this.#byLease.add(generation))
+    if (this.#open.size >= maxInAll || !this.#byLease.add(generation))
       throw new ApiError('rate_limited', 'too many connections to other relays', { retryAfterSeconds: 5 });
-    this.#open++;
     const socket = connect({ host: route.peer, port: peerApiPort, localAddress: route.own, ...publicTcpOptions });
+    this.#open.add(socket);
     socket.on('error', () => undefined);
     socket.once('close', () => {
-      this.#open--;
+      this.#open.delete(socket);
       this.#byLease.remove(generation);
     });
     if (!(await isConnected(socket))) throw unreached();

@@ -145,6 +145,7 @@ class Flow implements Paced {
         from: reads.fd,
         to: writes.fd,
         codec,
+        owner: this.bandwidth.id,
         left: reads.left ?? 0,
         onMoved: (bytes) => this.count(bytes),
         onStopped: guard(

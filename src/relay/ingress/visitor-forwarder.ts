@@ -43,7 +43,8 @@ export interface VisitorConnection {
 
 /** What a visitor was connected to. */
 interface Joined {
-  stream: Duplex;
+  /** To be called at once: until then nobody hears its errors. */
+  open(): Duplex;
   /** Ends the other side at once. */
   destroy(): void;
   /** Address of the other side. */
@@ -97,9 +98,14 @@ export class VisitorForwarder {
       next && connectionId
         ? await this.#passOn(visitor, lease, sessions, next, connectionId)
         : await this.#joinSession(visitor, lease, sessions);
-    this.options.onOutcome?.(joined ? 'routed' : next ? 'path_broken' : 'no_session');
-    if (!joined) return false;
-    const { stream } = joined;
+    // The lease may have ended in the moment between.
+    const isRouted = joined !== undefined && !sessions.ended.aborted;
+    this.options.onOutcome?.(isRouted ? 'routed' : next ? 'path_broken' : 'no_session');
+    if (!isRouted) {
+      joined?.destroy();
+      return false;
+    }
+    const stream = joined.open();
     const connection: LiveConnection = {
       destroy: () => socket.destroy(),
       reset() {
@@ -157,7 +163,7 @@ export class VisitorForwarder {
         ? undefined
         : (message: Buffer) => this.options.sign(message, { lease, binding, tunnelIp: session.from });
     return {
-      stream: session.claim(opening, sign),
+      open: () => session.claim(opening, sign),
       destroy: () => session.destroy(),
       ip: session.from,
       member: session.member,
@@ -188,10 +194,10 @@ export class VisitorForwarder {
       this.logger.debug({ hostname: lease.hostname, relay: next.relay, reason }, 'the path is broken');
     });
     if (onward && !socket.destroyed && !sessions.ended.aborted) {
-      return { stream: onward, destroy: () => onward.resetAndDestroy(), ip: onward.remoteAddress ?? '' };
+      return { open: () => onward, destroy: () => onward.resetAndDestroy(), ip: onward.remoteAddress ?? '' };
     }
     onward?.destroy();
-    if (early && !socket.destroyed) socket.unshift(early);
+    if (early && !socket.destroyed && !socket.readableEnded) socket.unshift(early);
     return undefined;
   }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { ApiError } from '../../contract/index.js';
 import { repeat } from '../../util/boundary.js';
-import type { LeaseTable } from './lease-table.js';
+import { type LeaseTable, leaseWeight } from './lease-table.js';
 import { defaultLeaseTtlSeconds } from './lease.js';
 import type { LeasePorts, PortsHold, RequestedPorts } from '../ports/lease-ports.js';
 import { RateLimit } from '../limiters/rate-limit.js';
@@ -181,12 +181,12 @@ export class LeaseRegistry {
       const isOwn = shared?.identity.address === terms.identity.address;
       if (isOwn && terms.group !== undefined && shared.group?.name === terms.group)
         return await this.#join(shared, terms);
-      if (!this.#hasPlace(terms)) this.#assertRoom(terms, Date.now());
+      this.#assertRoom(terms, Date.now());
       const ports = await this.#options.ports.take(identityKey(terms.identity), hostname, terms.ports);
       const lease = this.#leaseOf(terms, ports);
       try {
         // The limit may have been reached while this waited for a port.
-        if (!this.#hasPlace(terms)) this.#assertRoom(terms, lease.lastSeenAt);
+        this.#assertRoom(terms, lease.lastSeenAt);
         await this.#write(lease);
         if (this.#isTokenTaken(terms, hostname)) {
           await this.#options.store.deleteLease(hostname, lease.generation, lease.lastSeenAt);
@@ -435,13 +435,18 @@ export class LeaseRegistry {
     if (held.generation !== lease.generation) throw superseded();
   }
 
-  /** Replacing a lease does not change the counts, so only new ones are checked. */
-  #hasPlace({ identity }: LeaseTerms): boolean {
-    return this.#table.held(this.hostnameOf(identity.name))?.identity.address === identity.address;
+  /** What the registration would add to the counts: nothing where it replaces a lease with as many UDP ports. */
+  #addedWeight({ identity, ports: { udp } }: LeaseTerms): number {
+    const earlier = this.#table.held(this.hostnameOf(identity.name));
+    const isOwn = earlier?.identity.address === identity.address;
+    return leaseWeight(udp ? (udp.count ?? 1) : 0) - (isOwn ? leaseWeight(earlier.udpPorts?.count) : 0);
   }
 
-  #assertRoom({ identity, clientIp }: LeaseTerms, now: number): void {
-    const full = () => this.#table.isFull(clientIp, identity.address);
+  #assertRoom(terms: LeaseTerms, now: number): void {
+    const full = () => {
+      const added = this.#addedWeight(terms);
+      return added > 0 && this.#table.isFull(terms.clientIp, terms.identity.address, added);
+    };
     if (full()) this.#sweep(now);
     if (full()) throw new ApiError('rate_limited', 'too many leases', { retryAfterSeconds: defaultLeaseTtlSeconds });
   }

@@ -6,7 +6,10 @@ import type { Lease } from './lease.js';
 const maxLeases = 50_000;
 
 export interface LeaseTableLimits {
-  /** Live leases by source address, and by Ethereum address: since both are cheap to create. */
+  /**
+   * Live leases by source address, and by Ethereum address: since both are cheap to create. Each UDP port after a lease's
+   * first counts as one more.
+   */
   perSource: number;
   perWallet: number;
 }
@@ -20,8 +23,9 @@ export class LeaseTable {
   readonly #byWallet: ConcurrencyLimiter;
 
   constructor(private readonly limits: LeaseTableLimits) {
-    this.#bySource = new ConcurrencyLimiter(limits.perSource);
-    this.#byWallet = new ConcurrencyLimiter(limits.perWallet);
+    // Restored leases and those that replace others are counted, however many there are.
+    this.#bySource = new ConcurrencyLimiter(Infinity);
+    this.#byWallet = new ConcurrencyLimiter(Infinity);
   }
 
   /** Number of leases, including expired ones not yet removed. */
@@ -61,26 +65,29 @@ export class LeaseTable {
     return this.#leases.values();
   }
 
-  /** Whether a new lease for this wallet from this source would exceed a limit. */
-  isFull(clientIp: string, wallet: string): boolean {
+  /** Whether a new lease for this wallet from this source would exceed a limit. @param weight what it adds to the counts */
+  isFull(clientIp: string, wallet: string, weight: number): boolean {
     return (
       this.#leases.size >= maxLeases ||
-      this.#bySource.count(sourceOf(clientIp)) >= this.limits.perSource ||
-      this.#byWallet.count(wallet) >= this.limits.perWallet
+      this.#bySource.count(sourceOf(clientIp)) + weight > this.limits.perSource ||
+      this.#byWallet.count(wallet) + weight > this.limits.perWallet
     );
   }
 
   add(lease: Lease): void {
     this.#leases.set(lease.hostname, lease);
     if (lease.hop?.accepts !== undefined) this.#byHop.set(lease.hop.accepts, lease);
-    this.#bySource.add(sourceOf(lease.registeredFrom));
-    this.#byWallet.add(lease.identity.address);
+    this.#bySource.add(sourceOf(lease.registeredFrom), leaseWeight(lease.udpPorts?.count));
+    this.#byWallet.add(lease.identity.address, leaseWeight(lease.udpPorts?.count));
   }
 
   remove(lease: Lease): void {
     this.#leases.delete(lease.hostname);
     if (lease.hop?.accepts !== undefined) this.#byHop.delete(lease.hop.accepts);
-    this.#bySource.remove(sourceOf(lease.registeredFrom));
-    this.#byWallet.remove(lease.identity.address);
+    this.#bySource.remove(sourceOf(lease.registeredFrom), leaseWeight(lease.udpPorts?.count));
+    this.#byWallet.remove(lease.identity.address, leaseWeight(lease.udpPorts?.count));
   }
 }
+
+/** What a lease counts for in the limits of leases. */
+export const leaseWeight = (udpPorts = 1) => Math.max(1, udpPorts);

@@ -36,12 +36,16 @@ export interface Share {
   queued: boolean;
 }
 
+let ids = 0;
+
 /**
  * The bandwidth of all connections of a lease together, both directions: a token bucket with deficit round robin.
  * Bytes are debited after they have passed and the bucket may go negative, so that no chunk is split. A connection
  * that passes bytes with an empty bucket waits, in turn with the others, until the bucket is positive again.
  */
 export class Bandwidth {
+  /** Of all that share it, for what counts by them. */
+  readonly id = ++ids;
   #limit: number | undefined;
   /** Tokens in bytes; negative when bytes have passed early. */
   #credit = 0;

@@ -1,3 +1,4 @@
+import { pipeline } from 'node:stream/promises';
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -110,7 +111,9 @@ export class InspectServer {
     if (method === 'GET' && url.pathname === '/events') return this.#follow(response);
     if (method === 'GET' && url.pathname === '/requests.har') {
       response.setHeader('Content-Disposition', 'attachment; filename="requests.har"');
-      return json(response, harOf(this.recorder.all, showsSecrets));
+      response.writeHead(200, { 'Content-Type': 'application/json' });
+      // Whoever asked may leave in the middle.
+      return await pipeline(harOf([...this.recorder.all], showsSecrets), response).catch(() => undefined);
     }
     if (id !== undefined && !recorded) return plain(response, 404, 'This request is no longer kept.\n');
     if (recorded && method === 'GET' && action === undefined) return json(response, detailOf(recorded, showsSecrets));

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 import { type Field, valueOf } from '../services/http/message/fields.js';
 import { isSecretField, mask, maskJson, maskPairs, maskTarget } from './masking.js';
@@ -143,56 +144,59 @@ export function curlOf(recorded: Recorded, showsSecrets: boolean): string {
   return parts.join(' \\\n  ');
 }
 
-/** HTTP Archive 1.2. */
-export function harOf(all: readonly Recorded[], showsSecrets: boolean) {
+/**
+ * HTTP Archive 1.2, in pieces of one request each: decoding all bodies at once would hold up the tunnel's visitors.
+ */
+export async function* harOf(all: readonly Recorded[], showsSecrets: boolean): AsyncGenerator<string> {
+  yield `{"log":{"version":"1.2","creator":{"name":"portal","version":"1"},"entries":[`;
+  for (const [index, recorded] of all.entries()) {
+    await setImmediate();
+    yield `${index === 0 ? '' : ','}${JSON.stringify(harEntryOf(recorded, showsSecrets))}`;
+  }
+  yield ']}}';
+}
+
+function harEntryOf(recorded: Recorded, showsSecrets: boolean) {
+  const { request, response } = detailOf(recorded, showsSecrets);
+  const host = valueOf(recorded.request.fields, 'host') ?? recorded.hostname ?? 'localhost';
+  const target = showsSecrets ? asText(recorded.request.target) : maskTarget(asText(recorded.request.target));
+  const pairs = (fields: [string, string][]) => fields.map(([name, value]) => ({ name, value }));
+  const waited = recorded.waitedMs ?? 0;
+  const took = recorded.tookMs ?? waited;
   return {
-    log: {
-      version: '1.2',
-      creator: { name: 'portal', version: '1' },
-      entries: all.map((recorded) => {
-        const { request, response } = detailOf(recorded, showsSecrets);
-        const host = valueOf(recorded.request.fields, 'host') ?? recorded.hostname ?? 'localhost';
-        const target = showsSecrets ? asText(recorded.request.target) : maskTarget(asText(recorded.request.target));
-        const pairs = (fields: [string, string][]) => fields.map(([name, value]) => ({ name, value }));
-        const waited = recorded.waitedMs ?? 0;
-        const took = recorded.tookMs ?? waited;
-        return {
-          startedDateTime: new Date(recorded.startedAt).toISOString(),
-          time: took,
-          request: {
-            method: recorded.request.method,
-            url: `https://${asText(host)}${target}`,
-            httpVersion: `HTTP/1.${recorded.request.minor}`,
-            cookies: [],
-            headers: pairs(request.fields),
-            queryString: [...new URLSearchParams(target.split('?')[1] ?? '')].map(([name, value]) => ({ name, value })),
-            headersSize: -1,
-            bodySize: request.body.length,
-            ...(request.body.text !== undefined && {
-              postData: { mimeType: request.body.type, text: request.body.text },
-            }),
-          },
-          response: {
-            status: response?.status ?? 0,
-            statusText: response?.reason ?? '',
-            httpVersion: 'HTTP/1.1',
-            cookies: [],
-            headers: pairs(response?.fields ?? []),
-            content: {
-              size: response?.body.length ?? 0,
-              mimeType: response?.body.type ?? '',
-              ...(response?.body.text !== undefined && { text: response.body.text }),
-              ...(response?.body.base64 !== undefined && { text: response.body.base64, encoding: 'base64' }),
-            },
-            redirectURL: '',
-            headersSize: -1,
-            bodySize: response?.body.length ?? -1,
-          },
-          cache: {},
-          timings: { send: 0, wait: waited, receive: Math.max(0, took - waited) },
-        };
+    startedDateTime: new Date(recorded.startedAt).toISOString(),
+    time: took,
+    request: {
+      method: recorded.request.method,
+      url: `https://${asText(host)}${target}`,
+      httpVersion: `HTTP/1.${recorded.request.minor}`,
+      cookies: [],
+      headers: pairs(request.fields),
+      queryString: [...new URLSearchParams(target.split('?')[1] ?? '')].map(([name, value]) => ({ name, value })),
+      headersSize: -1,
+      bodySize: request.body.length,
+      ...(request.body.text !== undefined && {
+        postData: { mimeType: request.body.type, text: request.body.text },
       }),
     },
+    response: {
+      status: response?.status ?? 0,
+      statusText: response?.reason ?? '',
+      httpVersion: 'HTTP/1.1',
+      cookies: [],
+      headers: pairs(response?.fields ?? []),
+      content: {
+        size: response?.body.length ?? 0,
+        mimeType: response?.body.type ?? '',
+        ...(response?.body.text !== undefined && { text: response.body.text }),
+        ...(response?.body.base64 !== undefined && { text: response.body.base64, encoding: 'base64' }),
+      },
+      redirectURL: '',
+      headersSize: -1,
+      bodySize: response?.body.length ?? -1,
+    },
+    cache: {},
+    timings: { send: 0, wait: waited, receive: Math.max(0, took - waited) },
   };
 }
 
