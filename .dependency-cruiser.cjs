@@ -25,11 +25,13 @@ module.exports = {
     only('tls', 'net', 'util'),
     only('unwrap', 'streams', 'protocol', 'tls', 'net', 'util'),
     only('sdk', 'contract', 'protocol', 'net', 'util'),
+    only('http-api', 'contract', 'util'),
     only('tunnel', 'contract', 'sdk', 'unwrap', 'tls', 'streams', 'protocol', 'net', 'util'),
     {
-      ...only('relay', 'contract', 'sdk', 'kernel', 'unwrap', 'tls', 'streams', 'protocol', 'net', 'util'),
+      ...only('relay', 'contract', 'http-api', 'sdk', 'kernel', 'unwrap', 'tls', 'streams', 'protocol', 'net', 'util'),
       comment: 'Relay and tunnel meet on the wire, and in what both import.',
     },
+    only('agent', 'contract', 'http-api', 'sdk', 'tunnel', 'net', 'util'),
     {
       name: 'relay-uses-few-parts-of-the-sdk',
       comment: 'A relay needs key files, descriptors, and the way to other relays; not the tenant’s calls.',

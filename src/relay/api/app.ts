@@ -14,8 +14,9 @@ import type { ClientAddresses } from './middleware/client-address.js';
 import { adminHeaders } from './middleware/admin-guard.js';
 import { allowOrigins } from './middleware/cors.js';
 import { answerErrors } from './middleware/errors.js';
-import { jsonBody } from './middleware/json-body.js';
-import { contractValidation } from './middleware/validation.js';
+import { jsonBody } from '../../http-api/json-body.js';
+import { expressPath } from '../../http-api/express-path.js';
+import { contractValidation } from '../../http-api/validation.js';
 import { portalHeaders } from '../../protocol/headers.js';
 
 const maxJsonBodyBytes = 65_536;
@@ -145,11 +146,6 @@ function chooseOperation(here: ContractOperation[]): RequestHandler {
     if (request.method === 'HEAD') request.method = 'GET';
     next();
   };
-}
-
-/** `/admin/ips/{ip}/ban` as express writes it. */
-function expressPath(path: string): string {
-  return path.replaceAll(/\{(\w+)\}/g, ':$1');
 }
 
 function unavailable(): void {

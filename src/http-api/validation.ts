@@ -1,6 +1,6 @@
 import type { RequestHandler } from 'express';
 import { middleware } from 'express-openapi-validator';
-import type { OpenApiDocument } from '../../../contract/index.js';
+import type { OpenApiDocument } from '../contract/index.js';
 
 type Step = ReturnType<typeof middleware>[number];
 
@@ -16,7 +16,7 @@ export function contractValidation(
     apiSpec: contract as never,
     validateRequests: { allowUnknownQueryParameters: true },
     validateResponses,
-    // Only src/relay/auth reads credentials, for upgrades and calls alike.
+    // Credentials are checked before, for upgrades and calls alike.
     validateSecurity: false,
     // No operation accepts form data.
     fileUploader: false,

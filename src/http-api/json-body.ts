@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { RequestHandler } from 'express';
 import getRawBody from 'raw-body';
-import { ApiError } from '../../../contract/index.js';
+import { ApiError } from '../contract/index.js';
 
 const jsonInUtf8 = /^application\/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
 
