@@ -11,6 +11,7 @@ const entries = {
   'portal-relay': 'tunnel/index',
   'portal-relay-sdk': 'sdk/index',
   'portal-relay-sdk-node': 'sdk/node',
+  'portal-relay-agent': 'agent/index',
 };
 const isCheck = process.argv.includes('--check');
 const reportTempFolder = mkdtempSync(join(tmpdir(), 'portal-api-'));

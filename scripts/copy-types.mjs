@@ -1,4 +1,5 @@
 // tsc compiles declarations, but does not carry over those it was given.
 import { copyFileSync } from 'node:fs';
 
-copyFileSync(new URL('../generated/api.d.ts', import.meta.url), new URL('../dist/generated/api.d.ts', import.meta.url));
+for (const file of ['api.d.ts', 'agent/api.d.ts'])
+  copyFileSync(new URL(`../generated/${file}`, import.meta.url), new URL(`../dist/generated/${file}`, import.meta.url));

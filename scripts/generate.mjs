@@ -11,20 +11,28 @@ import { renderTypes } from './generate/types.mjs';
 const output = new URL('../generated/', import.meta.url);
 const notice = 'Generated from openapi/ by `npm run generate`. Do not edit.';
 
+/** Contracts by their name in redocly.yaml: the folder of their files in generated/, and whether all error codes are theirs. */
+const contracts = { portal: { folder: '', hasCatalogue: true }, agent: { folder: 'agent/', hasCatalogue: false } };
+
 /** @returns {Promise<Record<string, string>>} file name in generated/ -> content */
 async function render() {
-  await lintContract();
-  const { openapi, ...rest } = await bundleContract();
+  const files = await Promise.all(Object.entries(contracts).map(([name, how]) => renderContract(name, how)));
+  return Object.assign({}, ...files);
+}
+
+async function renderContract(name, { folder, hasCatalogue }) {
+  await lintContract(name);
+  const { openapi, ...rest } = await bundleContract(name);
   const document = { openapi, 'x-generated': notice, ...rest };
-  const problems = checkContract(document);
+  const problems = checkContract(document, { hasCatalogue });
   if (problems.length > 0) throw new Error(`the contract does not hold:\n  ${problems.join('\n  ')}`);
   const header = `// ${notice}\n\n`;
   const typescript = (text) => format(header + text, { parser: 'typescript', printWidth: 120, singleQuote: true });
   return {
-    'openapi.json': `${JSON.stringify(document, null, 2)}\n`,
-    'api.d.ts': header + (await renderTypes(document)),
-    'errors.ts': await typescript(renderErrors(document)),
-    'routes.ts': await typescript(renderRoutes(document)),
+    [`${folder}openapi.json`]: `${JSON.stringify(document, null, 2)}\n`,
+    [`${folder}api.d.ts`]: header + (await renderTypes(document)),
+    [`${folder}errors.ts`]: await typescript(renderErrors(document, { hasCatalogue })),
+    [`${folder}routes.ts`]: await typescript(renderRoutes(document)),
   };
 }
 
@@ -43,7 +51,7 @@ try {
     const names = await stale(files);
     if (names.length > 0) throw new Error(`stale: ${names.join(', ')}; run \`npm run generate\``);
   } else {
-    await mkdir(output, { recursive: true });
+    for (const { folder } of Object.values(contracts)) await mkdir(new URL(folder, output), { recursive: true });
     for (const [name, content] of Object.entries(files)) await writeFile(new URL(name, output), content);
   }
 } catch (error) {

@@ -1,8 +1,8 @@
 import { catalogueOf, codesOf, operationsOf, responsesOf } from './document.mjs';
 import { violationsOf } from './violations.mjs';
 
-/** The error catalogue and what each operation may answer with, as TypeScript constants. */
-export function renderErrors(document) {
+/** The error catalogue, where it is this contract's, and what each operation may answer with, as TypeScript constants. */
+export function renderErrors(document, { hasCatalogue = true } = {}) {
   const operations = operationsOf(document);
   const errors = Object.fromEntries(
     operations.map((operation) => [operation.operationId, errorsOf(document, operation)]),
@@ -12,12 +12,13 @@ export function renderErrors(document) {
       .map((operation) => [operation.operationId, violationsOf(document, operation)])
       .filter(([, codes]) => Object.keys(codes).length > 0),
   );
-  return `
+  const ownCatalogue = `
 /** Every error code: its usual HTTP status, its meaning, whether to retry and when (seconds), and what a client does. */
 export const errorCatalogue = ${JSON.stringify(catalogue(document))} as const;
 
 export type ErrorCode = keyof typeof errorCatalogue;
-
+`;
+  return `${hasCatalogue ? ownCatalogue : ''}
 /** For each operation the codes that it may give, with the statuses that they may have there. */
 export const operationErrors = ${JSON.stringify(errors)} as const;
 

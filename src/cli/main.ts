@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
+import { packageVersion } from './support/package-version.js';
 import { surviveClosedOutput } from '../util/standard-output.js';
 
 const help = `Usage: portal COMMAND [options]
@@ -7,6 +7,7 @@ const help = `Usage: portal COMMAND [options]
 Puts a service on your machine on a public HTTPS name, through a relay that cannot read its traffic.
 
   portal expose TARGET [--relay URL]  put a local service on a public name
+  portal agent COMMAND                keep services on the air without a terminal
   portal list --relay URL             print the relays that a relay knows
   portal relay --portal-url URL       run a relay
   portal admin COMMAND                govern a relay
@@ -24,6 +25,8 @@ async function main([command, ...rest]: string[]): Promise<number> {
   switch (command) {
     case 'expose':
       return await (await import('./expose/expose.js')).exposeCommand(rest);
+    case 'agent':
+      return await (await import('./agent/agent.js')).agentCommand(rest);
     case 'list':
       return await (await import('./list.js')).listCommand(rest);
     case 'relay':
@@ -53,12 +56,6 @@ async function main([command, ...rest]: string[]): Promise<number> {
       process.stderr.write(`portal: no such command: ${JSON.stringify(command)}; see portal help\n`);
       return 2;
   }
-}
-
-/** The package root is three directories above dist/src/cli/. */
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 surviveClosedOutput();

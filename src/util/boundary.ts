@@ -67,6 +67,7 @@ export const boundaryNames = [
   'relay health check',
   'relay search',
   'relay path',
+  'agent request',
   'datagram carrier',
   'tunnel end',
   'configuration check',

@@ -76,6 +76,7 @@ const elsewhere: BoundaryName[] = [
   'relay health check',
   'relay search',
   'relay path',
+  'agent request',
   'self-probe',
   'session claim',
   'session keepalive',

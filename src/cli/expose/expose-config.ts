@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parse } from 'smol-toml';
+import type { ConfiguredService } from '../../agent/agent.js';
 import { systemCode, UsageError } from '../../sdk/calls/errors.js';
 import { defaultIdentityFile } from '../../sdk/identity/identity-file.js';
 import { parseRelayUrl } from '../../sdk/calls/relay-url.js';
@@ -21,19 +22,31 @@ const maxServices = 256;
 
 /**
  * Reads the file of `portal expose --config`. Relative paths in it start at the file's directory.
- * @returns the options of each service, by its key
+ * @returns the options of each service that is to be served, by its key
  * @throws UsageError with one clear line
  */
 export function readExposeConfig(path: string): Map<string, ExposeOptions> {
+  const served = [...readServices(path)].filter(([, { disabled }]) => !disabled);
+  if (served.length === 0) throw new UsageError('all services are disabled');
+  return new Map(served.map(([key, { options }]) => [key, options]));
+}
+
+/**
+ * The same, with services that are disabled.
+ * @param mayBeEmpty whether there may be no services
+ * @throws UsageError with one clear line
+ */
+export function readServices(path: string, { mayBeEmpty = false } = {}): Map<string, ConfiguredService> {
   const table = readToml(path);
   const { services, ...rest } = table;
   const defaults = readFields(rest, 'anywhere');
+  if (mayBeEmpty && services === undefined) return new Map();
   if (typeof services !== 'object' || services === null || Array.isArray(services))
     throw new UsageError('names no services: each is a table [services.NAME]');
   const entries = Object.entries(services);
-  if (entries.length === 0) throw new UsageError('names no services: each is a table [services.NAME]');
+  if (entries.length === 0 && !mayBeEmpty) throw new UsageError('names no services: each is a table [services.NAME]');
   if (entries.length > maxServices) throw new UsageError(`${maxServices} services at most, not ${entries.length}`);
-  const read = new Map<string, ExposeOptions>();
+  const read = new Map<string, ConfiguredService>();
   for (const [key, value] of entries) {
     if (typeof value !== 'object' || value === null || Array.isArray(value))
       throw new UsageError(`services.${key}: is not a table`);
@@ -42,7 +55,7 @@ export function readExposeConfig(path: string): Map<string, ExposeOptions> {
       const named = fields.domain === undefined ? { name: key, ...fields } : fields;
       const options = asOptions(named, dirname(resolve(path)));
       checkExposeOptions(options);
-      read.set(key, options);
+      read.set(key, { options, disabled: fields.disabled ?? false });
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       throw new UsageError(`services.${key}: ${error.message}`, { cause: error });
@@ -146,9 +159,9 @@ function pathFrom(directory: string, path: string): string {
 }
 
 /** Two services with one name would replace each other's lease, or one would be refused. */
-function refuseTwins(services: Map<string, ExposeOptions>): void {
+function refuseTwins(services: Map<string, ConfiguredService>): void {
   const seen = new Map<string, { key: string; options: ExposeOptions }[]>();
-  for (const [key, options] of services) {
+  for (const [key, { options }] of services) {
     const name = (options.domain ?? options.name ?? '').toLowerCase();
     const others = seen.get(name) ?? [];
     for (const other of others) {

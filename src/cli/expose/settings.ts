@@ -20,6 +20,7 @@ export interface ExposeSetting {
 /** Every setting of a service, by its key in the file of `--config`: the one place where a setting is added. */
 export const exposeSettings = {
   target: { kind: 'target', file: 'service', help: '' },
+  disabled: { kind: 'switch', file: 'service', help: '' },
   tcp: {
     kind: 'target',
     flag: 'tcp',

@@ -11,8 +11,8 @@ export interface Mock {
 }
 
 /** Starts what `npm run mock` starts and waits for the URL that it prints. */
-export async function startMock(): Promise<Mock> {
-  const child = spawn(process.execPath, [join(projectRoot, 'scripts/mock.mjs')], {
+export async function startMock(...args: string[]): Promise<Mock> {
+  const child = spawn(process.execPath, [join(projectRoot, 'scripts/mock.mjs'), ...args], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   const exited = once(child, 'exit') as Promise<[number | null]>;

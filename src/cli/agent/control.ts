@@ -1,0 +1,100 @@
+import { createAgentClient, type AgentClient } from '../../agent/agent-client.js';
+import type { AgentLogLine, AgentTunnel } from '../../agent/contract.js';
+import { readEndpoint } from '../../agent/endpoint-file.js';
+import { systemCode, UsageError } from '../../sdk/calls/errors.js';
+import { resolveTarget } from './target-path.js';
+import { type Column, table } from '../support/table.js';
+import type { AgentArguments } from './arguments.js';
+
+const requestTimeoutMs = 30_000;
+
+/** Every command but `run`: asks the agent, or tells it. @returns the exit code */
+export async function controlAgent(given: AgentArguments): Promise<number> {
+  const endpoint = await readEndpoint(given.stateDir);
+  if (endpoint === undefined) return notRunning(given);
+  try {
+    const { data, error } = await send(createAgentClient(endpoint), given);
+    if (error) {
+      process.stderr.write(`portal agent: ${error.error.message}\n`);
+      return 1;
+    }
+    print(given, data?.data);
+    return 0;
+  } catch (error) {
+    // Left behind by one that was killed.
+    if (systemCode(error) === 'ECONNREFUSED') return notRunning(given);
+    throw error;
+  }
+}
+
+function notRunning({ stateDir }: AgentArguments): number {
+  process.stderr.write(`portal agent: no agent runs for ${stateDir}: start one by portal agent run\n`);
+  return 1;
+}
+
+interface Answer {
+  data?: { data: unknown } | undefined;
+  error?: { error: { code: string; message: string } } | undefined;
+}
+
+async function send(client: AgentClient, given: AgentArguments): Promise<Answer> {
+  const { command, subject = '', id, name, relays } = given;
+  const signal = AbortSignal.timeout(requestTimeoutMs);
+  const about = { params: { path: { id: subject } }, signal };
+  switch (command) {
+    case 'add': {
+      const body = {
+        target_addr: resolveTarget(subject),
+        ...(id && { id }),
+        ...(name && { name }),
+        ...(relays && { relays }),
+      };
+      return await client.POST('/v1/agent/tunnels', { body, signal });
+    }
+    case 'remove':
+      return await client.DELETE('/v1/agent/tunnels/{id}', about);
+    case 'start':
+      return await client.POST('/v1/agent/tunnels/{id}/start', about);
+    case 'stop':
+      return await client.POST('/v1/agent/tunnels/{id}/stop', about);
+    case 'restart':
+      return await client.POST('/v1/agent/tunnels/{id}/restart', about);
+    case 'logs':
+      return await client.GET('/v1/agent/tunnels/{id}/log', about);
+    case 'shutdown':
+      return await client.POST('/v1/agent/shutdown', { signal });
+    case 'status':
+      return await client.GET('/v1/agent/status', { signal });
+    case 'run':
+      throw new UsageError('run is not for an agent that runs');
+  }
+}
+
+function print({ command, json }: AgentArguments, data: unknown): void {
+  if (json) process.stdout.write(`${JSON.stringify(data)}\n`);
+  else if (command === 'status') printStatus(data as { config_error?: string; tunnels: AgentTunnel[] });
+  else if (command === 'logs')
+    for (const { time, message } of (data as { lines: AgentLogLine[] }).lines)
+      process.stdout.write(`${time} ${message}\n`);
+  else if (command !== 'remove' && command !== 'shutdown') printTunnels([data as AgentTunnel]);
+}
+
+function printStatus({ config_error: error, tunnels }: { config_error?: string; tunnels: AgentTunnel[] }): void {
+  if (error !== undefined) process.stderr.write(`the configuration is not followed as it is: ${error}\n`);
+  if (tunnels.length === 0) process.stdout.write('no services: portal agent add TARGET adds one\n');
+  else printTunnels(tunnels);
+}
+
+const columns: Column<AgentTunnel>[] = [
+  { title: 'ID', of: ({ id }) => id },
+  { title: 'STATE', of: ({ state }) => state },
+  { title: 'TARGET', of: ({ target_addr }) => target_addr ?? '-', longest: 60 },
+  {
+    title: 'URL',
+    of: ({ relays, last_error }) =>
+      relays.flatMap(({ public_url }) => public_url ?? []).join(' ') || (last_error === undefined ? '-' : last_error),
+    longest: 200,
+  },
+];
+
+const printTunnels = (tunnels: AgentTunnel[]) => void process.stdout.write(table(columns, tunnels));
