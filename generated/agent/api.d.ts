@@ -21,6 +21,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/agent/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow what the agent does
+         * @description Server-sent events: `tunnel` with a service (schema `Tunnel`), first of all services and then of each that changes; `removed` with `{"id": …}`.
+         */
+        get: operations["followAgent"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/agent/shutdown": {
         parameters: {
             query?: never;
@@ -188,6 +208,32 @@ export interface paths {
          * @description The last lines, the oldest first, also of one that has been stopped.
          */
         get: operations["getTunnelLog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/agent/tunnels/{id}/log/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Key of the service in the configuration.
+                 * @example shop
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Follow the log of a service
+         * @description Server-sent events: `line` with a line (schema `LogLine`), first those that are there already. It ends when the service is removed.
+         */
+        get: operations["followTunnelLog"];
         put?: never;
         post?: never;
         delete?: never;
@@ -375,6 +421,8 @@ export interface components {
             ok: false;
             error: components["schemas"]["ErrorDetail"];
         };
+        /** @description Server-sent events. */
+        EventStream: string;
         Accepted: {
             /** @constant */
             accepted: true;
@@ -569,6 +617,28 @@ export interface operations {
                     "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["Status"];
                     };
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            500: components["responses"]["Internal"];
+        };
+    };
+    followAgent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events, without end. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["EventStream"];
                 };
             };
             401: components["responses"]["Unauthorized"];
@@ -820,6 +890,36 @@ export interface operations {
                     "application/json": components["schemas"]["Success"] & {
                         data: components["schemas"]["Log"];
                     };
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            500: components["responses"]["Internal"];
+        };
+    };
+    followTunnelLog: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Key of the service in the configuration.
+                 * @example shop
+                 */
+                id: components["parameters"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Lines, without end. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["EventStream"];
                 };
             };
             400: components["responses"]["InvalidRequest"];

@@ -3,6 +3,7 @@
 /** For each operation the codes that it may give, with the statuses that they may have there. */
 export const operationErrors = {
   getAgentStatus: { unauthorized: [401], internal: [500] },
+  followAgent: { unauthorized: [401], internal: [500] },
   shutDownAgent: { unauthorized: [401], internal: [500] },
   addTunnel: { invalid_json: [400], invalid_request: [400, 413, 415], unauthorized: [401], internal: [500] },
   removeTunnel: { invalid_request: [400], unauthorized: [401], not_found: [404], internal: [500] },
@@ -17,6 +18,7 @@ export const operationErrors = {
   stopTunnel: { invalid_request: [400], unauthorized: [401], not_found: [404], internal: [500] },
   restartTunnel: { invalid_request: [400], unauthorized: [401], not_found: [404], internal: [500] },
   getTunnelLog: { invalid_request: [400], unauthorized: [401], not_found: [404], internal: [500] },
+  followTunnelLog: { invalid_request: [400], unauthorized: [401], not_found: [404], internal: [500] },
   addTunnelRelay: {
     invalid_json: [400],
     invalid_request: [400, 413, 415],

@@ -13,6 +13,7 @@ import { guard } from '../util/boundary.js';
 import type { Logger } from '../util/logger.js';
 import type { Agent } from './agent.js';
 import {
+  type AgentLogLine,
   agentRoutes,
   agentViolationCode,
   type AgentComponents,
@@ -21,6 +22,7 @@ import {
   isDeclaredByAgent,
   loadAgentContract,
 } from './contract.js';
+import { EventStream } from './event-stream.js';
 import type { TomlTable } from './toml-text.js';
 
 const maxBodyBytes = 8_192;
@@ -152,6 +154,50 @@ export class AgentApi {
     };
   }
 
+  #followAgent(response: Response): void {
+    const { agent } = this.#options;
+    const first = agent.tunnels();
+    const stream = new EventStream(response);
+    const sent = new Map<string, string>();
+    const leave = () => response.destroy();
+    const onChanged = guard(
+      'agent event stream',
+      (id: string) => {
+        const tunnel = agent.tunnel(id);
+        const text = JSON.stringify(tunnel);
+        if (sent.get(id) === text) return;
+        sent.set(id, text);
+        stream.send('tunnel', tunnel);
+      },
+      leave,
+    );
+    const onRemoved = (id: string) => {
+      sent.delete(id);
+      stream.send('removed', { id });
+    };
+    for (const { id } of first) onChanged(id);
+    agent.on('changed', onChanged).on('removed', onRemoved);
+    // boundary: cannot throw.
+    response.once('close', () => agent.off('changed', onChanged).off('removed', onRemoved));
+  }
+
+  /** @throws ApiError `not_found` */
+  #followLog(id: string, response: Response): void {
+    const { agent } = this.#options;
+    const lines = agent.log(id);
+    const stream = new EventStream(response);
+    const onLine = (of: string, line: AgentLogLine) => {
+      if (of === id) stream.send('line', line);
+    };
+    const onRemoved = (removed: string) => {
+      if (removed === id) stream.end();
+    };
+    for (const line of lines) stream.send('line', line);
+    agent.on('line', onLine).on('removed', onRemoved);
+    // boundary: cannot throw.
+    response.once('close', () => agent.off('line', onLine).off('removed', onRemoved));
+  }
+
   #handlers(): Record<AgentOperationId, Handler> {
     const { agent, about, shutDown } = this.#options;
     const idOf = ({ params }: Request) => params['id'] as string;
@@ -172,6 +218,8 @@ export class AgentApi {
         };
         response.json(success(data));
       },
+      followAgent: (_request, response) => this.#followAgent(response),
+      followTunnelLog: (request, response) => this.#followLog(idOf(request), response),
       shutDownAgent: (_request, response) => {
         accepted(response);
         response.once('finish', shutDown);

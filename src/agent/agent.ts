@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { EventEmitter } from 'node:events';
 import { readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { ApiError } from '../contract/index.js';
 import { UsageError, systemCode } from '../sdk/calls/errors.js';
@@ -39,8 +40,15 @@ interface Known {
   readonly log: AgentLogLine[];
 }
 
+export interface AgentEvents {
+  /** A service may be another now. */
+  changed: [id: string];
+  removed: [id: string];
+  line: [id: string, line: AgentLogLine];
+}
+
 /** The services of a configuration file, kept running, and the changes of the file. */
-export class Agent {
+export class Agent extends EventEmitter<AgentEvents> {
   readonly #options: AgentOptions;
   readonly #group = new ServiceGroup();
   readonly #known = new Map<string, Known>();
@@ -50,6 +58,9 @@ export class Agent {
   #configError: string | undefined;
 
   constructor(options: AgentOptions) {
+    super();
+    // One listener per stream of events, whose number the connections bound.
+    this.setMaxListeners(0);
     this.#options = options;
     this.#group.on('opened', (id, tunnel) => this.#follow(id, tunnel));
   }
@@ -220,6 +231,8 @@ export class Agent {
       throw error;
     }
     for (const id of this.#known.keys()) if (!services.has(id)) this.#known.delete(id);
+    for (const id of before.keys()) if (!services.has(id)) this.emit('removed', id);
+    for (const id of services.keys()) this.emit('changed', id);
   }
 
   #wanted(): Map<string, ExposeOptions> {
@@ -241,6 +254,8 @@ export class Agent {
       const line = { time: new Date().toISOString(), event, message: oneLine(message), relay };
       known.log.push(withoutUndefined(line));
       if (known.log.length > maxLogLines) known.log.shift();
+      this.emit('line', id, known.log.at(-1)!);
+      if (this.#services.has(id)) this.emit('changed', id);
     };
     tunnel.on('status', ({ state, message, relay, error }) => {
       if (error) known.lastError = oneLine(message);

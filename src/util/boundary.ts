@@ -68,6 +68,7 @@ export const boundaryNames = [
   'relay search',
   'relay path',
   'agent request',
+  'agent event stream',
   'datagram carrier',
   'tunnel end',
   'configuration check',

@@ -116,6 +116,22 @@ function assertFits(operationId: AgentOperationId, status: number, body: unknown
   assert.ok(validate(body), `${operationId} ${status}: ${JSON.stringify(validate.errors)} ${JSON.stringify(body)}`);
 }
 
+const isStream = (operationId: AgentOperationId) =>
+  follow(definitionOf(operationId).responses['200'])?.content['text/event-stream'] !== undefined;
+
+/** Reads server-sent events. */
+async function* eventsOf(response: Response): AsyncGenerator<{ event: string; data: Node }> {
+  let text = '';
+  for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+    text += Buffer.from(chunk).toString();
+    for (let at = text.indexOf('\n\n'); at >= 0; at = text.indexOf('\n\n')) {
+      const [, event, data] = /^event: (.*)\ndata: (.*)$/.exec(text.slice(0, at)) ?? [];
+      text = text.slice(at + 2);
+      if (event && data) yield { event, data: JSON.parse(data) };
+    }
+  }
+}
+
 /** What makes each operation succeed, where its example does not. */
 const successes: Partial<Record<AgentOperationId, Asked>> = {
   addTunnel: { body: { id: 'new', target_addr: '3001' } },
@@ -129,6 +145,7 @@ const refusals: Partial<Record<AgentOperationId, Asked>> = {
   stopTunnel: { id: 'no such id' },
   restartTunnel: { id: 'no such id' },
   getTunnelLog: { id: 'no such id' },
+  followTunnelLog: { id: 'no such id' },
   clearTunnelPath: { id: 'no such id' },
 };
 
@@ -155,15 +172,16 @@ async function provoke(t: TestContext, operationId: AgentOperationId, code: stri
 }
 
 for (const [operationId] of operations) {
-  test(`${operationId} succeeds, and answers as its contract has it`, async (t) => {
-    const bench = await startBench(t);
-    const { status, body } = await ask(bench.url, operationId, {
-      body: exampleBody(operationId),
-      ...successes[operationId],
+  if (!isStream(operationId))
+    test(`${operationId} succeeds, and answers as its contract has it`, async (t) => {
+      const bench = await startBench(t);
+      const { status, body } = await ask(bench.url, operationId, {
+        body: exampleBody(operationId),
+        ...successes[operationId],
+      });
+      assert.ok(status < 300, JSON.stringify(body));
+      assertFits(operationId, status, body);
     });
-    assert.ok(status < 300, JSON.stringify(body));
-    assertFits(operationId, status, body);
-  });
   for (const [code, statuses] of Object.entries(operationErrors[operationId]) as [string, readonly number[]][])
     for (const expected of statuses) {
       // Nothing that it does can fail.
@@ -187,7 +205,9 @@ test('the mock answers all that the contract declares', async () => {
   for (const [operationId, { method, path }] of operations) {
     const { responses } = definitionOf(operationId) as { responses: Record<string, Node> };
     for (const [status, response] of Object.entries(responses)) {
-      for (const [name, example] of Object.entries<Node>(follow(response).content['application/json'].examples)) {
+      const { content } = follow(response);
+      const json = content['application/json'];
+      for (const [name, example] of Object.entries<Node>((json ?? content['text/event-stream']).examples)) {
         const body = exampleBody(operationId);
         const answer = await fetch(mock.url + path.replace('{id}', 'shop'), {
           method: method.toUpperCase(),
@@ -199,7 +219,8 @@ test('the mock answers all that the contract declares', async () => {
           ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         });
         assert.equal(answer.status, Number(status), `${operationId} ${status} ${name}`);
-        assert.deepEqual(await answer.json(), follow(example).value, `${operationId} ${status} ${name}`);
+        const said = await answer.text();
+        assert.deepEqual(json ? JSON.parse(said) : said, follow(example).value, `${operationId} ${status} ${name}`);
       }
     }
   }
@@ -267,7 +288,7 @@ test('random requests are answered by the contract, and end nothing', async (t) 
   );
   const ids = fc.oneof(fc.string({ minLength: 1, maxLength: 20 }), fc.constantFrom('shop', '..', '__proto__'));
   for (const [operationId] of operations) {
-    if (['shutDownAgent', 'startTunnel'].includes(operationId)) continue;
+    if (['shutDownAgent', 'startTunnel'].includes(operationId) || isStream(operationId)) continue;
     const takesBody = exampleBody(operationId) !== undefined;
     await fc.assert(
       fc.asyncProperty(ids, bodies, async (id, body) => {
@@ -282,6 +303,30 @@ test('random requests are answered by the contract, and end nothing', async (t) 
     );
   }
   assert.equal((await ask(bench.url, 'getAgentStatus')).status, 200);
+});
+
+test('what changes is told as it happens, and a log from its beginning', async (t) => {
+  const bench = await startBench(t);
+  const headers = { authorization: `Bearer ${token}` };
+  const opened = async (path: string) => {
+    const left = new AbortController();
+    t.after(() => left.abort());
+    const response = await fetch(`${bench.url}${path}`, { headers, signal: left.signal });
+    assert.equal(response.headers.get('content-type'), 'text/event-stream');
+    return eventsOf(response);
+  };
+  const events = await opened('/v1/agent/events');
+  const next = async () => (await events.next()).value as { event: string; data: Node };
+  assert.deepEqual(await next().then(({ event, data }) => [event, data.id, data.state]), ['tunnel', 'shop', 'stopped']);
+  await ask(bench.url, 'startTunnel');
+  assert.deepEqual(await next().then(({ event, data }) => [event, data.state]), ['tunnel', 'starting']);
+  const lines = await opened('/v1/agent/tunnels/shop/log/events');
+  const { event, data } = (await lines.next()).value as { event: string; data: Node };
+  assert.deepEqual([event, data.event], ['line', 'connecting']);
+  await ask(bench.url, 'removeTunnel');
+  for (let told = await next(); told.event !== 'removed'; told = await next()) assert.equal(told.event, 'tunnel');
+  // To its end.
+  for await (const { event: kind } of lines) assert.equal(kind, 'line');
 });
 
 test('what does not fit changes nothing, and a file that somebody broke is told and left alone', async (t) => {

@@ -101,7 +101,11 @@ test('services are added, stopped, started, restarted and removed, and their nam
   assert.match((await run('restart', 'three')).stdout, /three/);
   await served(host('three'));
   assert.match((await run('logs', 'three')).stdout, /serving at https:\/\/three\.portal\.localhost/);
+  const followed = startPortal(t, ['agent', 'logs', 'two', '--follow'], { env: { PORTAL_AGENT_STATE: stateDir } });
+  await printed(followed, /serving at https:\/\/two/);
+  const left = once(followed, 'exit');
   await run('remove', 'two');
+  await left;
   await assert.rejects(get(relay, host('two')));
   assert.equal(readFileSync(config, 'utf8').includes('services.two'), false);
   assert.deepEqual(

@@ -35,6 +35,8 @@ const debianPackages = {
   'wireguard-go': 'wireguard-go',
   hypercorn: 'python3-hypercorn',
   virtualenv: 'virtualenv',
+  'systemd-analyze': 'systemd',
+  python3: 'python3',
 } as const;
 
 export type ToolName = keyof typeof debianPackages;

@@ -77,6 +77,7 @@ const elsewhere: BoundaryName[] = [
   'relay search',
   'relay path',
   'agent request',
+  'agent event stream',
   'self-probe',
   'session claim',
   'session keepalive',

@@ -11,8 +11,10 @@ Keeps services on the air after the terminal is closed: those of a configuration
   remove ID              take a service out of the configuration
   start ID, stop ID      stop a service until it is started again, over restarts of the agent as well
   restart ID             end its tunnel, and start it anew
-  logs ID                the last lines of its log
+  logs ID [--follow]     the last lines of its log, and with --follow (-f) those that come
   shutdown               end the agent
+  install, uninstall     have the system start it: systemd, launchd or the Task Scheduler, when you log in; --system: with the machine,
+                         as a user of its own (systemd, as root); --no-start: only the file
 
 Options:
   --state-dir DIR   PORTAL_AGENT_STATE    where the agent says how it is reached [~/.config/portal]
@@ -33,6 +35,8 @@ export async function agentCommand(argv: string[]): Promise<number> {
       return 0;
     }
     if (given.command === 'run') return await (await import('./run.js')).runAgent(given);
+    if (given.command === 'install' || given.command === 'uninstall')
+      return await (await import('./install.js')).installAgent(given);
     return await (await import('./control.js')).controlAgent(given);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;

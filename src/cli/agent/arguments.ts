@@ -2,7 +2,19 @@ import { UsageError } from '../../sdk/calls/errors.js';
 import { configDirectory } from '../../sdk/identity/identity-file.js';
 import { parseArguments } from '../support/arguments.js';
 
-const commands = ['run', 'status', 'add', 'remove', 'start', 'stop', 'restart', 'logs', 'shutdown'] as const;
+const commands = [
+  'run',
+  'status',
+  'add',
+  'remove',
+  'start',
+  'stop',
+  'restart',
+  'logs',
+  'shutdown',
+  'install',
+  'uninstall',
+] as const;
 export type AgentCommand = (typeof commands)[number];
 
 export interface AgentArguments {
@@ -16,6 +28,12 @@ export interface AgentArguments {
   name: string | undefined;
   relays: string[] | undefined;
   json: boolean;
+  /** Go on with what comes. */
+  follow: boolean;
+  /** install: for the machine, not for the user. */
+  isSystem: boolean;
+  /** install: only the file. */
+  noStart: boolean;
 }
 
 const withId: readonly AgentCommand[] = ['remove', 'start', 'stop', 'restart', 'logs'];
@@ -30,6 +48,9 @@ export function readAgentArguments(argv: string[], env: NodeJS.ProcessEnv): Agen
     name: { type: 'string' },
     relay: { type: 'string', multiple: true },
     json: { type: 'boolean' },
+    follow: { type: 'boolean', short: 'f' },
+    system: { type: 'boolean' },
+    'no-start': { type: 'boolean' },
     help: { type: 'boolean', short: 'h' },
   });
   const [command, subject, more] = positionals;
@@ -56,5 +77,8 @@ export function readAgentArguments(argv: string[], env: NodeJS.ProcessEnv): Agen
     name: values.name,
     relays: values.relay,
     json: values.json === true,
+    follow: values.follow === true,
+    isSystem: values.system === true,
+    noStart: values['no-start'] === true,
   };
 }

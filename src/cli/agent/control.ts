@@ -13,6 +13,7 @@ export async function controlAgent(given: AgentArguments): Promise<number> {
   const endpoint = await readEndpoint(given.stateDir);
   if (endpoint === undefined) return notRunning(given);
   try {
+    if (given.command === 'logs' && given.follow) return await followLog(createAgentClient(endpoint), given);
     const { data, error } = await send(createAgentClient(endpoint), given);
     if (error) {
       process.stderr.write(`portal agent: ${error.error.message}\n`);
@@ -25,6 +26,28 @@ export async function controlAgent(given: AgentArguments): Promise<number> {
     if (systemCode(error) === 'ECONNREFUSED') return notRunning(given);
     throw error;
   }
+}
+
+/** Prints lines until the agent ends them, or this is interrupted. @returns the exit code */
+async function followLog(client: AgentClient, { subject = '', json }: AgentArguments): Promise<number> {
+  const about = { params: { path: { id: subject } }, parseAs: 'stream' } as const;
+  const { data, error } = await client.GET('/v1/agent/tunnels/{id}/log/events', about);
+  if (error) {
+    process.stderr.write(`portal agent: ${error.error.message}\n`);
+    return 1;
+  }
+  let text = '';
+  for await (const chunk of data as unknown as AsyncIterable<Uint8Array>) {
+    text += Buffer.from(chunk).toString();
+    const lines = text.split('\n');
+    text = lines.pop()!;
+    for (const line of lines) if (line.startsWith('data: ')) printLine(JSON.parse(line.slice(6)) as AgentLogLine, json);
+  }
+  return 0;
+}
+
+function printLine(line: AgentLogLine, json: boolean): void {
+  process.stdout.write(json ? `${JSON.stringify(line)}\n` : `${line.time} ${line.message}\n`);
 }
 
 function notRunning({ stateDir }: AgentArguments): number {
@@ -66,16 +89,16 @@ async function send(client: AgentClient, given: AgentArguments): Promise<Answer>
     case 'status':
       return await client.GET('/v1/agent/status', { signal });
     case 'run':
-      throw new UsageError('run is not for an agent that runs');
+    case 'install':
+    case 'uninstall':
+      throw new UsageError(`${command} is not for an agent that runs`);
   }
 }
 
 function print({ command, json }: AgentArguments, data: unknown): void {
   if (json) process.stdout.write(`${JSON.stringify(data)}\n`);
   else if (command === 'status') printStatus(data as { config_error?: string; tunnels: AgentTunnel[] });
-  else if (command === 'logs')
-    for (const { time, message } of (data as { lines: AgentLogLine[] }).lines)
-      process.stdout.write(`${time} ${message}\n`);
+  else if (command === 'logs') for (const line of (data as { lines: AgentLogLine[] }).lines) printLine(line, false);
   else if (command !== 'remove' && command !== 'shutdown') printTunnels([data as AgentTunnel]);
 }
 
