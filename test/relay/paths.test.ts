@@ -543,8 +543,9 @@ test('nothing is left of connections that end in every way', { skip: process.pla
   const { leases } = await registerPath(relays, { sessionWait: 1 });
   const hello = await clientHello(leases[0]!.hostname);
   const round = async (how: number) => {
-    const { socket } = await openSession(last, sessionHeaders(leases[2]!.token));
-    socket.on('error', () => undefined);
+    // One that nobody claims could be claimed in a later round, before the relay knows that it is gone.
+    const socket = how > 1 ? (await openSession(last, sessionHeaders(leases[2]!.token))).socket : undefined;
+    socket?.on('error', () => undefined);
     const visitor = await dialPublic(entry);
     visitor.on('error', () => undefined);
     if (how === 0) {
@@ -553,16 +554,16 @@ test('nothing is left of connections that end in every way', { skip: process.pla
     } else {
       visitor.write(hello);
       if (how === 1) visitor.destroy();
-      else await readOpening(socket);
+      else await readOpening(socket!);
       if (how === 2) visitor.resetAndDestroy();
-      if (how === 3) socket.destroy();
+      if (how === 3) socket?.destroy();
       if (how === 4) visitor.end();
-      if (how === 5) socket.end('an answer');
-      if (how === 6) socket.write(randomBytes(300_000));
+      if (how === 5) socket?.end('an answer');
+      if (how === 6) socket?.write(randomBytes(300_000));
     }
     await new Promise((resolve) => setImmediate(resolve));
     visitor.destroy();
-    socket.destroy();
+    socket?.destroy();
   };
   const rounds = async (count: number) => {
     for (let each = 0; each < count; each++) await round(each % 7);
