@@ -3,6 +3,7 @@
 /** For each operation the codes that it may give, with the statuses that they may have there. */
 export const operationErrors = {
   getAgentStatus: { unauthorized: [401], internal: [500] },
+  getAgentConfiguration: { unauthorized: [401], internal: [500] },
   followAgent: { unauthorized: [401], internal: [500] },
   shutDownAgent: { unauthorized: [401], internal: [500] },
   addTunnel: { invalid_json: [400], invalid_request: [400, 413, 415], unauthorized: [401], internal: [500] },
@@ -41,7 +42,44 @@ export const operationErrors = {
     internal: [500],
   },
   clearTunnelPath: { invalid_request: [400], unauthorized: [401], not_found: [404], internal: [500] },
+  listTunnelRequests: { invalid_request: [400], unauthorized: [401], not_found: [404], internal: [500] },
+  clearTunnelRequests: { invalid_request: [400], unauthorized: [401], not_found: [404], internal: [500] },
+  getTunnelRequest: { invalid_request: [400], unauthorized: [401], not_found: [404], internal: [500] },
+  replayTunnelRequest: {
+    invalid_json: [400],
+    invalid_request: [400, 413, 415],
+    unauthorized: [401],
+    not_found: [404],
+    internal: [500],
+  },
+  followTunnelTraffic: { invalid_request: [400], unauthorized: [401], not_found: [404], internal: [500] },
+  exportTunnelRequests: { invalid_request: [400], unauthorized: [401], not_found: [404], internal: [500] },
+  createAgentChallenge: {
+    invalid_json: [400],
+    invalid_request: [400, 413, 415],
+    invalid_address: [400],
+    unauthorized: [401, 403],
+    rate_limited: [429],
+    internal: [500],
+  },
+  loginAgent: {
+    invalid_json: [400],
+    invalid_request: [400, 413, 415],
+    unauthorized: [401, 403],
+    rate_limited: [429],
+    internal: [500],
+  },
+  logoutAgent: { unauthorized: [401], internal: [500] },
+  getAgentLoginStatus: { unauthorized: [401], internal: [500] },
+  createAgentLink: { unauthorized: [401], internal: [500] },
+  redeemAgentLink: {
+    invalid_json: [400],
+    invalid_request: [400, 413, 415],
+    unauthorized: [401],
+    rate_limited: [429],
+    internal: [500],
+  },
 } as const;
 
 /** Values of a request that are refused with a code of their own: JSON pointer into `{ body, params, query }` -> code. */
-export const violationCodes = {} as const;
+export const violationCodes = { createAgentChallenge: { '/body/address': 'invalid_address' } } as const;

@@ -3,6 +3,7 @@
 /** Where each operation is, its path in OpenAPI's form. */
 export const operationRoutes = {
   getAgentStatus: { method: 'get', path: '/v1/agent/status' },
+  getAgentConfiguration: { method: 'get', path: '/v1/agent/configuration' },
   followAgent: { method: 'get', path: '/v1/agent/events' },
   shutDownAgent: { method: 'post', path: '/v1/agent/shutdown' },
   addTunnel: { method: 'post', path: '/v1/agent/tunnels' },
@@ -17,4 +18,16 @@ export const operationRoutes = {
   removeTunnelRelay: { method: 'delete', path: '/v1/agent/tunnels/{id}/relays' },
   setTunnelPath: { method: 'post', path: '/v1/agent/tunnels/{id}/multi-hop' },
   clearTunnelPath: { method: 'delete', path: '/v1/agent/tunnels/{id}/multi-hop' },
+  listTunnelRequests: { method: 'get', path: '/v1/agent/tunnels/{id}/requests' },
+  clearTunnelRequests: { method: 'delete', path: '/v1/agent/tunnels/{id}/requests' },
+  getTunnelRequest: { method: 'get', path: '/v1/agent/tunnels/{id}/requests/{request}' },
+  replayTunnelRequest: { method: 'post', path: '/v1/agent/tunnels/{id}/requests/{request}/replay' },
+  followTunnelTraffic: { method: 'get', path: '/v1/agent/tunnels/{id}/traffic/events' },
+  exportTunnelRequests: { method: 'get', path: '/v1/agent/tunnels/{id}/har' },
+  createAgentChallenge: { method: 'post', path: '/v1/agent/auth/challenge' },
+  loginAgent: { method: 'post', path: '/v1/agent/auth/login' },
+  logoutAgent: { method: 'post', path: '/v1/agent/auth/logout' },
+  getAgentLoginStatus: { method: 'get', path: '/v1/agent/auth/status' },
+  createAgentLink: { method: 'post', path: '/v1/agent/auth/links' },
+  redeemAgentLink: { method: 'post', path: '/v1/agent/auth/redeem' },
 } as const;

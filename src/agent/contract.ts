@@ -10,6 +10,11 @@ export type { components as AgentComponents, paths as AgentPaths } from '../../g
 export type AgentOperationId = keyof operations;
 export type AgentStatus = components['schemas']['Status'];
 export type AgentTunnel = components['schemas']['Tunnel'];
+export type AgentNotice = components['schemas']['Notice'];
+export type AgentRequestLine = components['schemas']['RequestLine'];
+export type AgentRequest = components['schemas']['Request'];
+export type AgentTraffic = components['schemas']['Traffic'];
+export type AgentConfiguration = components['schemas']['Configuration'];
 export type AgentLogLine = components['schemas']['LogLine'];
 
 /** The agent's contract in one file. From dist/src/agent/ the root of the package is three up. */

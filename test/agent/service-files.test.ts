@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { launchdPlist, systemdUnit, windowsTask } from '../../src/agent/service-files.js';
+import { launchdPlist, systemdUnit, windowsTask } from '../../src/agent/install/service-files.js';
 import { portalMain } from '../support/processes.js';
 import { runProgram } from '../support/programs.js';
 import { requireTool } from '../support/tools.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { parse } from 'smol-toml';
-import { removeTable, setInTable, TomlEditError } from '../../src/agent/toml-text.js';
+import { removeTable, setInTable, TomlEditError } from '../../src/agent/configuration/toml-text.js';
 
 const file = `# what I expose
 relays = [
@@ -46,6 +46,16 @@ test('a table is added at the end, and taken out with the comment above it', () 
   const removed = removeTable(file, ['services', 'shop']);
   assert.equal(removed, file.slice(0, file.indexOf('# the shop')) + file.slice(file.indexOf('# notes')));
   assert.deepEqual(Object.keys((parse(removed) as { services: object }).services), ['my notes']);
+});
+
+test('a name that every object has is a name like any other', () => {
+  for (const name of ['constructor', 'toString', 'hasOwnProperty']) {
+    const text = setInTable('', ['services', name], { target: 'x' });
+    assert.equal(text, `[services.${name}]\ntarget = "x"\n`);
+    assert.equal(removeTable(`${text}[services.b]\n`, ['services', name]), '[services.b]\n');
+  }
+  assert.throws(() => setInTable('', ['services', '__proto__'], { target: 'x' }), TomlEditError);
+  for (const inherited of [{}, Object, () => {}]) assert.equal((inherited as { target?: unknown }).target, undefined);
 });
 
 test('what is written in another way is left alone', () => {

@@ -113,8 +113,11 @@ test('services are added, stopped, started, restarted and removed, and their nam
     [1, 'portal agent: there is no service two\n'],
   );
   const ended = once(child, 'exit');
+  let said = '';
+  child.stderr!.on('data', (chunk: Buffer) => (said += chunk.toString()));
   assert.equal((await run('shutdown')).code, 0);
   assert.deepEqual(await ended, [0, null]);
+  assert.match(said, /"agent ended"\}\n$/, 'and nothing is told after that');
   assert.equal(existsSync(join(stateDir, 'agent-endpoint.json')), false);
   await assert.rejects(get(relay, host('one')));
 });
@@ -141,6 +144,42 @@ test('an edit by hand is followed, what does not hold is told, and only what cha
   const log = (await run('logs', 'steady')).stdout;
   assert.equal(log.match(/serving at/g)?.length, 1, log);
   assert.ok(readFileSync(config, 'utf8').startsWith(head));
+});
+
+test('of two agents that are started at the same moment one stays', async (t) => {
+  const { stateDir, config, run } = makeHome(t);
+  const env = { PORTAL_AGENT_STATE: stateDir, PORTAL_AGENT_CONFIG: config };
+  const agents = [0, 1].map(() => startPortal(t, ['agent', 'run', '--port', '0'], { env }));
+  const first = await Promise.race(agents.map(async (agent) => ({ agent, ended: await once(agent, 'exit') })));
+  // It has found the other one at its start, or a moment later.
+  assert.ok([1, 2].includes(first.ended[0] as number), String(first.ended));
+  await until(async () => (await run('status')).code === 0);
+  const [other] = agents.filter((agent) => agent !== first.agent);
+  assert.equal(other!.exitCode, null);
+  const left = once(other!, 'exit');
+  assert.equal((await run('shutdown')).code, 0);
+  assert.deepEqual(await left, [0, null]);
+});
+
+test('what keeps an agent from its file, its identity or its reader is told, and ends nothing', async (t) => {
+  const { run, start, status, config, head, stateDir } = makeHome(t);
+  const child = await start();
+  await run('add', '9', '--id', 'kept');
+  const following = startPortal(t, ['agent', 'logs', 'kept', '--follow'], {
+    env: { PORTAL_AGENT_STATE: join(config, '../nowhere') },
+  });
+  assert.deepEqual(await once(following, 'exit'), [1, null]);
+  writeFileSync(config, `${head.replace('identity.json', '/dev/null/identity.json')}[services.kept]\ntarget = "9"\n`);
+  await until(async () => (await status()).config_error?.includes('ENOTDIR'));
+  assert.equal((await status()).tunnels.length, 1);
+  writeFileSync(config, `${head}[services.kept]\ntarget = "9"\n`);
+  await until(async () => (await status()).config_error === undefined);
+  const left = startPortal(t, ['agent', 'logs', 'kept', '--follow'], { env: { PORTAL_AGENT_STATE: stateDir } });
+  await printed(left, /connecting/);
+  const [said, gone] = [printed(left, /the agent has ended/, left.stderr), once(left, 'exit')];
+  child.kill('SIGKILL');
+  await said;
+  assert.deepEqual(await gone, [1, null]);
 });
 
 test('one state directory has one agent, and wrong usage is one line', async (t) => {

@@ -12,6 +12,7 @@ Keeps services on the air after the terminal is closed: those of a configuration
   start ID, stop ID      stop a service until it is started again, over restarts of the agent as well
   restart ID             end its tunnel, and start it anew
   logs ID [--follow]     the last lines of its log, and with --follow (-f) those that come
+  dashboard              all of it on this terminal; --web: the address of a page for a browser, which serves once
   shutdown               end the agent
   install, uninstall     have the system start it: systemd, launchd or the Task Scheduler, when you log in; --system: with the machine,
                          as a user of its own (systemd, as root); --no-start: only the file
@@ -37,6 +38,7 @@ export async function agentCommand(argv: string[]): Promise<number> {
     if (given.command === 'run') return await (await import('./run.js')).runAgent(given);
     if (given.command === 'install' || given.command === 'uninstall')
       return await (await import('./install.js')).installAgent(given);
+    if (given.command === 'dashboard') return await (await import('./dashboard.js')).agentDashboard(given);
     return await (await import('./control.js')).controlAgent(given);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;

@@ -11,6 +11,7 @@ const commands = [
   'stop',
   'restart',
   'logs',
+  'dashboard',
   'shutdown',
   'install',
   'uninstall',
@@ -34,6 +35,8 @@ export interface AgentArguments {
   isSystem: boolean;
   /** install: only the file. */
   noStart: boolean;
+  /** dashboard: a link for a browser. */
+  isWeb: boolean;
 }
 
 const withId: readonly AgentCommand[] = ['remove', 'start', 'stop', 'restart', 'logs'];
@@ -51,6 +54,7 @@ export function readAgentArguments(argv: string[], env: NodeJS.ProcessEnv): Agen
     follow: { type: 'boolean', short: 'f' },
     system: { type: 'boolean' },
     'no-start': { type: 'boolean' },
+    web: { type: 'boolean' },
     help: { type: 'boolean', short: 'h' },
   });
   const [command, subject, more] = positionals;
@@ -80,5 +84,6 @@ export function readAgentArguments(argv: string[], env: NodeJS.ProcessEnv): Agen
     follow: values.follow === true,
     isSystem: values.system === true,
     noStart: values['no-start'] === true,
+    isWeb: values.web === true,
   };
 }

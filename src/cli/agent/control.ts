@@ -1,14 +1,16 @@
-import { createAgentClient, type AgentClient } from '../../agent/agent-client.js';
+import { createAgentClient, type AgentClient } from '../../agent/client/agent-client.js';
+import { readEvents } from '../../agent/client/read-events.js';
 import type { AgentLogLine, AgentTunnel } from '../../agent/contract.js';
 import { readEndpoint } from '../../agent/endpoint-file.js';
 import { systemCode, UsageError } from '../../sdk/calls/errors.js';
+import { plain } from '../../util/human.js';
 import { resolveTarget } from './target-path.js';
 import { type Column, table } from '../support/table.js';
 import type { AgentArguments } from './arguments.js';
 
 const requestTimeoutMs = 30_000;
 
-/** Every command but `run`: asks the agent, or tells it. @returns the exit code */
+/** Asks the agent, or tells it. @returns the exit code */
 export async function controlAgent(given: AgentArguments): Promise<number> {
   const endpoint = await readEndpoint(given.stateDir);
   if (endpoint === undefined) return notRunning(given);
@@ -24,7 +26,9 @@ export async function controlAgent(given: AgentArguments): Promise<number> {
   } catch (error) {
     // Left behind by one that was killed.
     if (systemCode(error) === 'ECONNREFUSED') return notRunning(given);
-    throw error;
+    if ((error as Error).name !== 'TimeoutError') throw error;
+    process.stderr.write(`portal agent: the agent did not answer within ${requestTimeoutMs / 1000} s\n`);
+    return 1;
   }
 }
 
@@ -36,21 +40,23 @@ async function followLog(client: AgentClient, { subject = '', json }: AgentArgum
     process.stderr.write(`portal agent: ${error.error.message}\n`);
     return 1;
   }
-  let text = '';
-  for await (const chunk of data as unknown as AsyncIterable<Uint8Array>) {
-    text += Buffer.from(chunk).toString();
-    const lines = text.split('\n');
-    text = lines.pop()!;
-    for (const line of lines) if (line.startsWith('data: ')) printLine(JSON.parse(line.slice(6)) as AgentLogLine, json);
+  try {
+    for await (const { data: line } of readEvents(data as ReadableStream<Uint8Array>))
+      printLine(line as AgentLogLine, json);
+    return 0;
+  } catch (error) {
+    // Undici's word for a connection that was cut.
+    if ((error as Error).message !== 'terminated') throw error;
+    process.stderr.write('portal agent: the agent has ended\n');
+    return 1;
   }
-  return 0;
 }
 
 function printLine(line: AgentLogLine, json: boolean): void {
-  process.stdout.write(json ? `${JSON.stringify(line)}\n` : `${line.time} ${line.message}\n`);
+  process.stdout.write(json ? `${JSON.stringify(line)}\n` : `${line.time} ${plain(line.message)}\n`);
 }
 
-function notRunning({ stateDir }: AgentArguments): number {
+export function notRunning({ stateDir }: AgentArguments): number {
   process.stderr.write(`portal agent: no agent runs for ${stateDir}: start one by portal agent run\n`);
   return 1;
 }
@@ -88,6 +94,8 @@ async function send(client: AgentClient, given: AgentArguments): Promise<Answer>
       return await client.POST('/v1/agent/shutdown', { signal });
     case 'status':
       return await client.GET('/v1/agent/status', { signal });
+    case 'dashboard':
+      return await client.POST('/v1/agent/auth/links', { signal });
     case 'run':
     case 'install':
     case 'uninstall':
@@ -97,6 +105,7 @@ async function send(client: AgentClient, given: AgentArguments): Promise<Answer>
 
 function print({ command, json }: AgentArguments, data: unknown): void {
   if (json) process.stdout.write(`${JSON.stringify(data)}\n`);
+  else if (command === 'dashboard') process.stdout.write(`${(data as { url: string }).url}\n`);
   else if (command === 'status') printStatus(data as { config_error?: string; tunnels: AgentTunnel[] });
   else if (command === 'logs') for (const line of (data as { lines: AgentLogLine[] }).lines) printLine(line, false);
   else if (command !== 'remove' && command !== 'shutdown') printTunnels([data as AgentTunnel]);

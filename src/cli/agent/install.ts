@@ -3,7 +3,13 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { launchdLabel, launchdPlist, serviceName, systemdUnit, windowsTask } from '../../agent/service-files.js';
+import {
+  launchdLabel,
+  launchdPlist,
+  serviceName,
+  systemdUnit,
+  windowsTask,
+} from '../../agent/install/service-files.js';
 import { systemCode, UsageError } from '../../sdk/calls/errors.js';
 import type { AgentArguments } from './arguments.js';
 

@@ -1,6 +1,6 @@
 import createClient, { type Client } from 'openapi-fetch';
-import type { AgentPaths } from './contract.js';
-import type { AgentEndpoint } from './endpoint-file.js';
+import type { AgentPaths } from '../contract.js';
+import type { AgentEndpoint } from '../endpoint-file.js';
 
 export type AgentClient = Client<AgentPaths>;
 

@@ -5,6 +5,8 @@ import { parse } from 'smol-toml';
 export type TomlValue = string | number | boolean | readonly string[];
 export type TomlTable = Record<string, TomlValue | undefined>;
 
+type Table = Record<string, unknown>;
+
 /** The text is written in a way that this cannot change without touching more. */
 export class TomlEditError extends Error {
   override readonly name = 'TomlEditError';
@@ -77,24 +79,29 @@ export function removeTable(text: string, path: readonly [string, string]): stri
     end--;
   const made = text.slice(0, statements[first]!.begin) + text.slice(statements[end]?.begin ?? text.length);
   return checked(text, made, (table) => {
-    const parent = table[path[0]] as Record<string, unknown>;
+    const parent = table[path[0]] as Table;
     delete parent[path[1]];
     if (Object.keys(parent).length === 0) delete table[path[0]];
   });
 }
 
-function change(table: Record<string, unknown>, [parent, name]: readonly [string, string], changes: TomlTable): void {
-  const tables = (table[parent] ??= {}) as Record<string, Record<string, unknown>>;
-  const own = (tables[name] ??= {});
+function change(table: Table, [parent, name]: readonly [string, string], changes: TomlTable): void {
+  const own = childOf(childOf(table, parent), name);
   for (const [key, value] of Object.entries(changes)) {
     if (value === undefined) delete own[key];
     else own[key] = typeof value === 'object' ? [...value] : value;
   }
 }
 
+/** A table's own, made where it is missing: `constructor` is a name like any other. */
+function childOf(table: Table, name: string): Table {
+  if (!Object.hasOwn(table, name)) table[name] = {};
+  return table[name] as Table;
+}
+
 /** @throws TomlEditError unless the new text says what the old one did, and the change */
-function checked(before: string, after: string, apply: (table: Record<string, unknown>) => void): string {
-  const wanted = parse(before) as Record<string, unknown>;
+function checked(before: string, after: string, apply: (table: Table) => void): string {
+  const wanted = parse(before) as Table;
   apply(wanted);
   let made: unknown;
   try {
