@@ -1,0 +1,2 @@
+/** A requirement that is not met; the message says in what. */
+export class NotMet extends Error {}
