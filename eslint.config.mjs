@@ -8,7 +8,7 @@ export default tseslint.config(
   js.configs.recommended,
   ...tseslint.configs.recommended,
   {
-    files: ['**/*.ts'],
+    files: ['**/*.ts', '**/*.tsx'],
     languageOptions: { parserOptions: { projectService: true } },
     rules: {
       '@typescript-eslint/no-floating-promises': [
@@ -22,20 +22,23 @@ export default tseslint.config(
       ],
       '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { attributes: false } }],
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
-      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', caughtErrors: 'none' }],
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', caughtErrors: 'none', ignoreRestSiblings: true },
+      ],
       eqeqeq: ['error', 'always', { null: 'ignore' }],
     },
   },
   {
     // Typed rules for what ships. Off: methods are passed on as functions all over, and none of them uses `this`; a function may be
     // async for the sake of the interface that it implements.
-    files: ['src/**/*.ts'],
+    files: ['src/**/*.ts', 'src/**/*.tsx'],
     extends: [...tseslint.configs.recommendedTypeCheckedOnly],
     rules: { '@typescript-eslint/unbound-method': 'off', '@typescript-eslint/require-await': 'off' },
   },
   {
     // A regular expression that backtracks can be stopped for minutes by a few kilobytes from anyone.
-    files: ['src/**/*.ts'],
+    files: ['src/**/*.ts', 'src/**/*.tsx'],
     plugins: { regexp },
     rules: {
       'regexp/no-super-linear-backtracking': ['error', { report: 'potential' }],
@@ -44,13 +47,15 @@ export default tseslint.config(
   },
   {
     // No packet and no timer ends the process.
-    files: ['src/{net,protocol,relay,sdk,streams,tls,tunnel,unwrap}/**/*.ts'],
+    files: ['src/{agent,net,protocol,relay,sdk,sign-in,streams,tls,tunnel,unwrap}/**/*.ts'],
     plugins: { portal: { rules: { 'guarded-handlers': guardedHandlers } } },
     rules: { 'portal/guarded-handlers': 'error' },
   },
   {
     // `void` would let a rejection end the process: background() of util/boundary takes it.
-    files: ['src/**/*.ts'],
+    // In a page it ends nothing.
+    files: ['src/**/*.ts', 'src/**/*.tsx'],
+    ignores: ['src/web/**'],
     rules: { '@typescript-eslint/no-floating-promises': ['error', { ignoreVoid: false }] },
   },
   {
@@ -58,5 +63,9 @@ export default tseslint.config(
     languageOptions: {
       globals: { process: 'readonly', console: 'readonly', URL: 'readonly', Buffer: 'readonly', module: 'writable' },
     },
+  },
+  {
+    files: ['scripts/docs-site/search.js'],
+    languageOptions: { globals: { document: 'readonly', URL: 'readonly' } },
   },
 );

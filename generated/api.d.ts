@@ -10,8 +10,8 @@ export interface paths {
         };
         /**
          * Show the landing page
-         * @description A page for people, in the browser of whoever opens the root host: what this relay is, how to expose a service, and the services that are
-         *     neither hidden (`metadata.hide`) nor refused by the operator, up to a number. Whatever a tenant chose is shown as text.
+         * @description A page for people, in the browser of whoever opens the root host: what this relay is and offers, how to expose a service, and the services that are
+         *     neither hidden (`metadata.hide`) nor refused by the operator, searched and in parts. Whatever a tenant chose is shown as text.
          *     `not_found` where the operator has the page off.
          */
         get: operations["getLandingPage"];
@@ -262,6 +262,250 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the console
+         * @description A page by which the operator governs the relay. It holds no data of the relay: what it shows comes from the other operations.
+         */
+        get: operations["getConsole"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/assets/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description A file that the console's page names.
+                 * @example index-B1a2c3d4.js
+                 */
+                file: components["parameters"]["ConsoleFile"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Get a file of the console
+         * @description Its name tells its content, so that it may be kept for ever.
+         */
+        get: operations["getConsoleAsset"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show how busy the relay is
+         * @description What lives now, the samples of the last hour, and what was refused since the start.
+         */
+        get: operations["getOverview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow the relay
+         * @description Server-sent events: `sample` with a sample (schema `Sample`) as it is taken, and `decision` with an entry of the audit log (schema `AuditEntry`), at
+         *     most once a second; `missed` with `{}` when there were more, so that a page loads anew what it shows. The stream ends with the session that it was opened by.
+         */
+        get: operations["followRelay"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/leases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List live leases
+         * @description A part of the live leases, searched, filtered and sorted. Leases come and go between calls, so that one may show twice or not at all while a list is read in parts.
+         */
+        get: operations["listLeases"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/leases/{name}/{addr}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Base64url of the identity's name, padded or not.
+                 * @example bXktYXBw
+                 */
+                name: components["parameters"]["LeaseName"];
+                /**
+                 * @description Base64url of the identity's address, which may be written in any case.
+                 * @example MHhkYjJmMjE2NDM5MDAxMDMzZWJiZTk5NTU3MGI2NmRmZjViMTczNjFk
+                 */
+                addr: components["parameters"]["LeaseAddress"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Show a lease
+         * @description A live lease with its traffic. An identity that has none now is `not_found`.
+         */
+        get: operations["getLease"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/identities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List identities with a decision or a limit
+         * @description Sorted by name, live or not.
+         */
+        get: operations["listIdentities"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/ips": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List banned source addresses
+         * @description An IPv6 address stands for its /64.
+         */
+        get: operations["listBannedIps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the audit log
+         * @description What admins did, and what was refused to whom, the newest first. Each call looks at a bounded part of the log: `next_before` leads on, also where nothing in that part was found.
+         */
+        get: operations["listAuditEntries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List who is logged in
+         * @description The sessions of all admins, the newest first.
+         */
+        get: operations["listAdminSessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description A session, as `listAdminSessions` names it.
+                 * @example q2V0dGluZ19zdG9u
+                 */
+                id: components["parameters"]["AdminSessionId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End a session of an admin
+         * @description Its cookie is refused from now on, and its event streams end. For one's own it is as `logoutAdmin`, but for the cookie.
+         */
+        delete: operations["endAdminSession"];
         options?: never;
         head?: never;
         patch?: never;
@@ -709,41 +953,114 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/docs/errors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Explain the error codes
+         * @description A page for people, with a section for each error code: `/docs/errors#rate_limited`. The header `Link` of a refusal, with the relation `help`
+         *     (RFC 8288), leads there.
+         */
+        get: operations["getErrorReference"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/docs/{page}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a page of the documentation
+         * @description Guides for those who expose a service, run a relay, write an SDK or build a frontend, beside the protocol and what the project has decided.
+         *     They begin at `/docs/start`. A page loads nothing from anywhere but the relay, and can be read without its script.
+         */
+        get: operations["getDocumentationPage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description Any JSON answer of the relay. `ok` tells the two apart. */
-        Envelope: components["schemas"]["Success"] | components["schemas"]["Failure"];
-        /**
-         * @description Why a request failed. `x-error-catalogue` tells for each code:
-         *     - `status`: the usual HTTP status, and `other_statuses`; an operation lists the code under every status that it may have there;
-         *     - `meaning`: what it says about the request or the relay;
-         *     - `retry`: `never` (the same request fails again), `after_delay` (the same request may succeed later: wait for `Retry-After`, else
-         *       `retry_after_seconds`, doubled at each further failure up to a minute, with jitter), `reauthenticate` (the credential no longer
-         *       serves: get a new one, once, then repeat), `new_connection` (repeat once on a fresh connection);
-         *     - `action`: what a client does about it.
-         * @enum {string}
-         */
-        ErrorCode: "invalid_json" | "invalid_request" | "invalid_address" | "invalid_ip" | "invalid_mode" | "unauthorized" | "ip_banned" | "lease_rejected" | "udp_disabled" | "tcp_port_disabled" | "domain_not_proven" | "lease_not_found" | "not_found" | "method_not_allowed" | "hostname_conflict" | "transport_mismatch" | "rate_limited" | "internal" | "hijack_failed" | "hijack_unsupported" | "feature_unavailable" | "udp_port_exhausted" | "udp_capacity_exceeded" | "tcp_port_exhausted" | "tcp_port_capacity_exceeded" | "http11_only";
-        ErrorDetail: {
-            code: components["schemas"]["ErrorCode"];
+        /** @description Any JSON answer of the relay. `ok` tells success and failure apart. */
+        Envelope: {
+            ok: boolean;
+            /** @description What the operation answers with, on success. */
+            data?: unknown;
+            /** @description Why it failed; absent or null on success. */
+            error?: components["schemas"]["ErrorDetail"] | null;
+        };
+        /** @constant */
+        Failed: false;
+        /** @description The request breaks its schema or a rule of the operation (413 when the body is too large, 415 when it is not JSON by its media type). */
+        InvalidRequestError: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            code: "invalid_request";
             /** @description For people; may change at any time. */
             message: string;
         };
-        Failure: {
-            /** @constant */
-            ok: false;
-            error: components["schemas"]["ErrorDetail"];
+        InvalidRequestFailure: {
+            ok: components["schemas"]["Failed"];
+            error: components["schemas"]["InvalidRequestError"];
         };
-        Success: {
+        /** @description There is nothing at this path or under this name. */
+        NotFoundError: {
             /** @constant */
-            ok: true;
-            /** @description What the operation answers with. */
-            data: unknown;
-            /** @description Absent or null on success. */
-            error?: null;
+            code: "not_found";
+            /** @description For people; may change at any time. */
+            message: string;
         };
+        NotFoundFailure: {
+            ok: components["schemas"]["Failed"];
+            error: components["schemas"]["NotFoundError"];
+        };
+        /** @description Too many requests, or the lease's ready queue is full. */
+        RateLimitedError: {
+            /** @constant */
+            code: "rate_limited";
+            /** @description For people; may change at any time. */
+            message: string;
+        };
+        RateLimitedFailure: {
+            ok: components["schemas"]["Failed"];
+            error: components["schemas"]["RateLimitedError"];
+        };
+        /** @description The relay failed. Its cause is in the relay's log, never in the answer. */
+        InternalError: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            code: "internal";
+            /** @description For people; may change at any time. */
+            message: string;
+        };
+        InternalFailure: {
+            ok: components["schemas"]["Failed"];
+            error: components["schemas"]["InternalError"];
+        };
+        /** @constant */
+        Succeeded: true;
         /**
          * @description DNS name, lower case.
          * @example my-app.portal.example.com
@@ -786,6 +1103,26 @@ export interface components {
              *     have a certificate of the tunnel's own), `hops` (a lease may be part of a path of relays). More may come; ignore unknown ones.
              */
             features?: string[];
+        };
+        DomainAnswer: {
+            ok: components["schemas"]["Succeeded"];
+            data: components["schemas"]["Domain"];
+            /** @description Absent or null on success. */
+            error?: null;
+        };
+        /** @description The operator has banned the source address. */
+        IpBannedError: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            code: "ip_banned";
+            /** @description For people; may change at any time. */
+            message: string;
+        };
+        IpBannedFailure: {
+            ok: components["schemas"]["Failed"];
+            error: components["schemas"]["IpBannedError"];
         };
         /**
          * @description One DNS label, for a name under the relay's root host; or, with dots in it, a domain of one's own, which its TXT record must prove to belong
@@ -961,6 +1298,108 @@ export interface components {
             expires_at: components["schemas"]["Timestamp"];
             siwe_message: components["schemas"]["SiweMessage"];
         };
+        ChallengeAnswer: {
+            ok: components["schemas"]["Succeeded"];
+            data: components["schemas"]["Challenge"];
+            /** @description Absent or null on success. */
+            error?: null;
+        };
+        /** @description The body is not well-formed JSON. */
+        InvalidJsonError: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            code: "invalid_json";
+            /** @description For people; may change at any time. */
+            message: string;
+        };
+        /** @description Not an Ethereum address of 0x and 40 hex digits. */
+        InvalidAddressError: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            code: "invalid_address";
+            /** @description For people; may change at any time. */
+            message: string;
+        };
+        InvalidBodyOrAddressFailure: {
+            ok: components["schemas"]["Failed"];
+            error: components["schemas"]["InvalidJsonError"] | components["schemas"]["InvalidRequestError"] | components["schemas"]["InvalidAddressError"];
+        };
+        /** @description The identity is not approved yet, denied or banned. Before approval only connecting is refused; after a denial or a ban everything is. */
+        LeaseRejectedError: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            code: "lease_rejected";
+            /** @description For people; may change at any time. */
+            message: string;
+        };
+        /** @description The relay offers no UDP leases. */
+        UdpDisabledError: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            code: "udp_disabled";
+            /** @description For people; may change at any time. */
+            message: string;
+        };
+        /** @description The relay offers no raw TCP ports. */
+        TcpPortDisabledError: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            code: "tcp_port_disabled";
+            /** @description For people; may change at any time. */
+            message: string;
+        };
+        TransportForbiddenFailure: {
+            ok: components["schemas"]["Failed"];
+            error: components["schemas"]["IpBannedError"] | components["schemas"]["LeaseRejectedError"] | components["schemas"]["UdpDisabledError"] | components["schemas"]["TcpPortDisabledError"];
+        };
+        /** @description The hostname belongs to another identity, or this token was superseded by a later registration of the same identity. */
+        HostnameConflictError: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            code: "hostname_conflict";
+            /** @description For people; may change at any time. */
+            message: string;
+        };
+        /** @description The carrier does not fit the lease (a datagram carrier on a lease without UDP), or a path of relays was asked for with ports. */
+        TransportMismatchError: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            code: "transport_mismatch";
+            /** @description For people; may change at any time. */
+            message: string;
+        };
+        ChallengeConflictFailure: {
+            ok: components["schemas"]["Failed"];
+            error: components["schemas"]["HostnameConflictError"] | components["schemas"]["TransportMismatchError"];
+        };
+        /** @description The relay does not have this feature, or the operator has it off. */
+        FeatureUnavailableError: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            code: "feature_unavailable";
+            /** @description For people; may change at any time. */
+            message: string;
+        };
+        FeatureUnavailableFailure: {
+            ok: components["schemas"]["Failed"];
+            error: components["schemas"]["FeatureUnavailableError"];
+        };
         /** @description Signature of the message's bytes by `personal_sign` (EIP-191), 65 bytes `r || s || v`, 0x and hex. Plain accounts only. */
         SiweSignature: string;
         /**
@@ -1017,6 +1456,89 @@ export interface components {
             /** @description Public raw TCP address of the lease. Registering again within five minutes of the lease's end gets the same, and renewing keeps it. */
             tcp_addr?: components["schemas"]["HostPort"];
         };
+        LeaseAnswer: {
+            ok: components["schemas"]["Succeeded"];
+            data: components["schemas"]["Lease"];
+            /** @description Absent or null on success. */
+            error?: null;
+        };
+        InvalidBodyFailure: {
+            ok: components["schemas"]["Failed"];
+            error: components["schemas"]["InvalidJsonError"] | components["schemas"]["InvalidRequestError"];
+        };
+        /** @description The credential is missing, is not this relay's, or does not prove what the operation needs. */
+        UnauthorizedError: {
+            /** @constant */
+            code: "unauthorized";
+            /** @description For people; may change at any time. */
+            message: string;
+        };
+        UnauthorizedFailure: {
+            ok: components["schemas"]["Failed"];
+            error: components["schemas"]["UnauthorizedError"];
+        };
+        /** @description The domain's TXT record does not name the identity's address, or could not be looked up; the message says which. */
+        DomainNotProvenError: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            code: "domain_not_proven";
+            /** @description For people; may change at any time. */
+            message: string;
+        };
+        RegistrationForbiddenFailure: {
+            ok: components["schemas"]["Failed"];
+            error: components["schemas"]["IpBannedError"] | components["schemas"]["LeaseRejectedError"] | components["schemas"]["UdpDisabledError"] | components["schemas"]["TcpPortDisabledError"] | components["schemas"]["DomainNotProvenError"];
+        };
+        HostnameConflictFailure: {
+            ok: components["schemas"]["Failed"];
+            error: components["schemas"]["HostnameConflictError"];
+        };
+        /** @description Every UDP port of the relay's range is taken. */
+        UdpPortExhaustedError: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            code: "udp_port_exhausted";
+            /** @description For people; may change at any time. */
+            message: string;
+        };
+        /** @description The relay has as many UDP leases as its operator allows. */
+        UdpCapacityExceededError: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            code: "udp_capacity_exceeded";
+            /** @description For people; may change at any time. */
+            message: string;
+        };
+        /** @description Every TCP port of the relay's range is taken. */
+        TcpPortExhaustedError: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            code: "tcp_port_exhausted";
+            /** @description For people; may change at any time. */
+            message: string;
+        };
+        /** @description The relay has as many TCP port leases as its operator allows. */
+        TcpPortCapacityExceededError: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            code: "tcp_port_capacity_exceeded";
+            /** @description For people; may change at any time. */
+            message: string;
+        };
+        NoPortFailure: {
+            ok: components["schemas"]["Failed"];
+            error: components["schemas"]["UdpPortExhaustedError"] | components["schemas"]["UdpCapacityExceededError"] | components["schemas"]["TcpPortExhaustedError"] | components["schemas"]["TcpPortCapacityExceededError"];
+        };
         RenewRequest: {
             access_token?: components["schemas"]["AccessToken"];
             ttl?: components["schemas"]["Ttl"];
@@ -1030,11 +1552,85 @@ export interface components {
             /** @description A new token; use it from now on. */
             access_token: components["schemas"]["AccessToken"];
         };
+        RenewalAnswer: {
+            ok: components["schemas"]["Succeeded"];
+            data: components["schemas"]["Renewal"];
+            /** @description Absent or null on success. */
+            error?: null;
+        };
+        LeaseForbiddenFailure: {
+            ok: components["schemas"]["Failed"];
+            error: components["schemas"]["IpBannedError"] | components["schemas"]["LeaseRejectedError"];
+        };
+        /** @description The token is genuine, but expired or its lease is gone. */
+        LeaseNotFoundError: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            code: "lease_not_found";
+            /** @description For people; may change at any time. */
+            message: string;
+        };
+        LeaseNotFoundFailure: {
+            ok: components["schemas"]["Failed"];
+            error: components["schemas"]["LeaseNotFoundError"];
+        };
         UnregisterRequest: {
             access_token?: components["schemas"]["AccessToken"];
         };
         /** @description Nothing to say beyond that it was done. */
         Empty: Record<string, never>;
+        EmptyAnswer: {
+            ok: components["schemas"]["Succeeded"];
+            data: components["schemas"]["Empty"];
+            /** @description Absent or null on success. */
+            error?: null;
+        };
+        /**
+         * @description In a header that asks for something, or agrees to it.
+         * @enum {string}
+         */
+        AskedFor: "1";
+        ConnectConflictFailure: {
+            ok: components["schemas"]["Failed"];
+            error: components["schemas"]["HostnameConflictError"] | components["schemas"]["TransportMismatchError"];
+        };
+        /** @description The relay could not take the connection over from HTTP. */
+        HijackFailedError: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            code: "hijack_failed";
+            /** @description For people; may change at any time. */
+            message: string;
+        };
+        /** @description This connection cannot be taken over from HTTP, for example because it has carried another request before. */
+        HijackUnsupportedError: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            code: "hijack_unsupported";
+            /** @description For people; may change at any time. */
+            message: string;
+        };
+        SwitchFailedFailure: {
+            ok: components["schemas"]["Failed"];
+            error: components["schemas"]["InternalError"] | components["schemas"]["HijackFailedError"] | components["schemas"]["HijackUnsupportedError"];
+        };
+        /** @description The operation takes its connection over and therefore needs HTTP/1.1. */
+        Http11OnlyError: {
+            /** @constant */
+            code: "http11_only";
+            /** @description For people; may change at any time. */
+            message: string;
+        };
+        Http11OnlyFailure: {
+            ok: components["schemas"]["Failed"];
+            error: components["schemas"]["Http11OnlyError"];
+        };
         ChallengeRequest: {
             address: components["schemas"]["AddressInput"];
         };
@@ -1046,11 +1642,23 @@ export interface components {
         Login: {
             wallet_address: components["schemas"]["Address"];
         };
+        LoginAnswer: {
+            ok: components["schemas"]["Succeeded"];
+            data: components["schemas"]["Login"];
+            /** @description Absent or null on success. */
+            error?: null;
+        };
         AdminStatus: {
             /** @description Whether the cookie names a live session of a wallet that is still an admin. */
             authenticated: boolean;
             /** @description Present when authenticated. */
             wallet_address?: components["schemas"]["Address"];
+        };
+        AdminStatusAnswer: {
+            ok: components["schemas"]["Succeeded"];
+            data: components["schemas"]["AdminStatus"];
+            /** @description Absent or null on success. */
+            error?: null;
         };
         /**
          * @description `auto` approves each identity that is neither denied nor banned; `manual` waits for an admin.
@@ -1099,6 +1707,8 @@ export interface components {
             bps?: components["schemas"]["BytesPerSecond"];
             /** @description Whether it may be routed, by decision or by `auto` mode. */
             is_approved: boolean;
+            /** @description Whether an admin has approved it; in `auto` mode it may be routed without. Older relays do not tell. */
+            has_approval?: boolean;
             is_banned: boolean;
             is_denied: boolean;
             /** @description Whether `client_ip` is banned. */
@@ -1119,6 +1729,8 @@ export interface components {
             bps?: components["schemas"]["BytesPerSecond"];
             /** @description Whether it may be routed, by decision or by `auto` mode. */
             is_approved: boolean;
+            /** @description Whether an admin has approved it; in `auto` mode it may be routed without. Older relays do not tell. */
+            has_approval?: boolean;
             is_banned: boolean;
             is_denied: boolean;
         };
@@ -1135,9 +1747,212 @@ export interface components {
             /** @description Banned source addresses; an IPv6 address stands for its /64. */
             banned_ips: string[];
         };
+        SnapshotAnswer: {
+            ok: components["schemas"]["Succeeded"];
+            data: components["schemas"]["Snapshot"];
+            /** @description Absent or null on success. */
+            error?: null;
+        };
+        /** @description What lived at a moment, and what happened since the sample before. */
+        Sample: {
+            at: components["schemas"]["Timestamp"];
+            /** @description Live leases. */
+            leases: number;
+            /** @description Reverse sessions that wait for a visitor. */
+            ready: number;
+            /** @description Visitors' connections. */
+            connections: number;
+            /** @description Connections open on the public port, whatever they are for. */
+            public_connections: number;
+            /** @description Peers of public UDP ports with recent datagrams. */
+            udp_flows: number;
+            /** @description Connections that were passed on to a tunnel. */
+            routed: number;
+            /** @description Connections that were refused. */
+            refused: number;
+            /** @description Bytes from visitors. */
+            received: number;
+            /** @description Bytes to visitors. */
+            sent: number;
+            /** @description Handshakes that were signed. */
+            signatures: number;
+            /** @description Handshakes that were not signed. */
+            signatures_refused: number;
+            /** @description API requests that succeeded. */
+            requests: number;
+            /** @description API requests that were refused. */
+            requests_refused: number;
+            /** @description Datagrams given up. */
+            datagrams_dropped: number;
+            /** @description Calls of the store. */
+            store_calls: number;
+            /** @description Calls of the store that failed. */
+            store_failures: number;
+            /** @description Time that the calls of the store took, together. */
+            store_seconds: number;
+        };
+        Count: {
+            what: string;
+            count: number;
+        };
+        Overview: {
+            /** @description Of the relay's release. */
+            version: string;
+            root_host: components["schemas"]["Hostname"];
+            started_at: components["schemas"]["Timestamp"];
+            /** @description Time between two samples. */
+            sample_seconds: number;
+            /** @description Of the last hour, or since the start; the oldest first. */
+            samples: components["schemas"]["Sample"][];
+            /** @description What became of public connections since the start. */
+            outcomes: components["schemas"]["Count"][];
+            /** @description Errors of the API by code since the start; those that occurred. */
+            errors: components["schemas"]["Count"][];
+            certificate_expires_at: components["schemas"]["Timestamp"];
+            approval_mode: components["schemas"]["ApprovalMode"];
+            landing_page_enabled: boolean;
+            udp: components["schemas"]["PortSettings"];
+            tcp_port: components["schemas"]["PortSettings"];
+            /** @description Other relays; absent where discovery is off. */
+            relays?: {
+                /** @description Those whose descriptor is believed now. */
+                believed: number;
+                /** @description URLs held: believed, silent, or not visited yet. */
+                held: number;
+            };
+            /** @description Absent where there is none. */
+            overlay?: {
+                is_up: boolean;
+                /** @description Relays that are peers. */
+                peers: number;
+            };
+        };
+        OverviewAnswer: {
+            ok: components["schemas"]["Succeeded"];
+            data: components["schemas"]["Overview"];
+            /** @description Absent or null on success. */
+            error?: null;
+        };
+        /** @description Server-sent events. */
+        RelayEvents: string;
+        ListedLease: {
+            lease: components["schemas"]["SnapshotLease"];
+            /** @description Connections of visitors now. */
+            connections: number;
+            /** @description Bytes from visitors since its sessions were first opened. */
+            received: number;
+            /** @description Bytes to visitors, likewise. */
+            sent: number;
+        };
+        LeaseList: {
+            /** @description Live leases in all. */
+            total: number;
+            /** @description Those that match, of which this is a part. */
+            matching: number;
+            leases: components["schemas"]["ListedLease"][];
+        };
+        LeaseListAnswer: {
+            ok: components["schemas"]["Succeeded"];
+            data: components["schemas"]["LeaseList"];
+            /** @description Absent or null on success. */
+            error?: null;
+        };
+        ListedLeaseAnswer: {
+            ok: components["schemas"]["Succeeded"];
+            data: components["schemas"]["ListedLease"];
+            /** @description Absent or null on success. */
+            error?: null;
+        };
+        InvalidLeasePathFailure: {
+            ok: components["schemas"]["Failed"];
+            error: components["schemas"]["InvalidRequestError"] | components["schemas"]["InvalidAddressError"];
+        };
+        IdentityList: {
+            /** @description Identities with a decision or a limit in all. */
+            total: number;
+            /** @description Those that match, of which this is a part. */
+            matching: number;
+            identities: components["schemas"]["SnapshotIdentity"][];
+        };
+        IdentityListAnswer: {
+            ok: components["schemas"]["Succeeded"];
+            data: components["schemas"]["IdentityList"];
+            /** @description Absent or null on success. */
+            error?: null;
+        };
+        BannedIpList: {
+            /** @description Banned addresses in all. */
+            total: number;
+            /** @description Those that match, of which this is a part. */
+            matching: number;
+            ips: string[];
+        };
+        BannedIpListAnswer: {
+            ok: components["schemas"]["Succeeded"];
+            data: components["schemas"]["BannedIpList"];
+            /** @description Absent or null on success. */
+            error?: null;
+        };
+        /** @description An action of an admin, or an attempt that was refused. */
+        AuditEntry: {
+            /** @description Sequence number, without gaps. */
+            seq: number;
+            time: components["schemas"]["Timestamp"];
+            /** @description Absent when nobody was logged in. */
+            wallet?: components["schemas"]["Address"];
+            /** @description Source address. */
+            ip: string;
+            /** @description Operation id. */
+            action: string;
+            /** @description The identity key or the address that it applied to. */
+            target?: string;
+            /** @description The new values, if there are any. */
+            value?: {
+                [key: string]: unknown;
+            };
+            /** @enum {string} */
+            result: "done" | "refused";
+            /** @description Why it was refused. */
+            reason?: string;
+        };
+        AuditList: {
+            entries: components["schemas"]["AuditEntry"][];
+            /** @description Where the next part begins; absent at the end of the log. */
+            next_before?: number;
+        };
+        AuditListAnswer: {
+            ok: components["schemas"]["Succeeded"];
+            data: components["schemas"]["AuditList"];
+            /** @description Absent or null on success. */
+            error?: null;
+        };
+        AdminSession: {
+            /** @description Names the session. Nobody can log in with it. */
+            id: string;
+            wallet_address: components["schemas"]["Address"];
+            opened_at: components["schemas"]["Timestamp"];
+            expires_at: components["schemas"]["Timestamp"];
+            /** @description Whether this call was made by it. */
+            is_own: boolean;
+        };
+        AdminSessionList: {
+            sessions: components["schemas"]["AdminSession"][];
+        };
+        AdminSessionListAnswer: {
+            ok: components["schemas"]["Succeeded"];
+            data: components["schemas"]["AdminSessionList"];
+            /** @description Absent or null on success. */
+            error?: null;
+        };
         LandingPage: {
             /** @description Whether the root host shows the landing page. */
             enabled: boolean;
+        };
+        LandingPageAnswer: {
+            ok: components["schemas"]["Succeeded"];
+            data: components["schemas"]["LandingPage"];
+            /** @description Absent or null on success. */
+            error?: null;
         };
         PortSettingsRequest: {
             /** @description Whether new leases may have such a port. */
@@ -1145,14 +1960,60 @@ export interface components {
             /** @description Absent, the present limit stays. */
             max_leases?: components["schemas"]["MaxLeases"];
         };
+        PortSettingsAnswer: {
+            ok: components["schemas"]["Succeeded"];
+            data: components["schemas"]["PortSettings"];
+            /** @description Absent or null on success. */
+            error?: null;
+        };
         ApprovalModeRequest: {
             mode: components["schemas"]["ApprovalMode"];
         };
         ApprovalModeSetting: {
             approval_mode: components["schemas"]["ApprovalMode"];
         };
+        ApprovalModeSettingAnswer: {
+            ok: components["schemas"]["Succeeded"];
+            data: components["schemas"]["ApprovalModeSetting"];
+            /** @description Absent or null on success. */
+            error?: null;
+        };
+        /** @description Not an approval mode. */
+        InvalidModeError: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            code: "invalid_mode";
+            /** @description For people; may change at any time. */
+            message: string;
+        };
+        InvalidBodyOrModeFailure: {
+            ok: components["schemas"]["Failed"];
+            error: components["schemas"]["InvalidJsonError"] | components["schemas"]["InvalidRequestError"] | components["schemas"]["InvalidModeError"];
+        };
         BandwidthLimit: {
             bps: components["schemas"]["BytesPerSecond"];
+        };
+        BandwidthLimitAnswer: {
+            ok: components["schemas"]["Succeeded"];
+            data: components["schemas"]["BandwidthLimit"];
+            /** @description Absent or null on success. */
+            error?: null;
+        };
+        /** @description Not an IPv4 or IPv6 address. */
+        InvalidIpError: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            code: "invalid_ip";
+            /** @description For people; may change at any time. */
+            message: string;
+        };
+        InvalidIpFailure: {
+            ok: components["schemas"]["Failed"];
+            error: components["schemas"]["InvalidRequestError"] | components["schemas"]["InvalidIpError"];
         };
         Health: {
             /** @constant */
@@ -1163,12 +2024,24 @@ export interface components {
              */
             degraded?: string[];
         };
+        HealthAnswer: {
+            ok: components["schemas"]["Succeeded"];
+            data: components["schemas"]["Health"];
+            /** @description Absent or null on success. */
+            error?: null;
+        };
         Discovery: {
             /** @description Version of the discovery protocol. */
             protocol_version: string;
             generated_at: components["schemas"]["Timestamp"];
             /** @description This relay's own descriptor first, then the peers that it knows. */
             relays: components["schemas"]["RelayDescriptor"][];
+        };
+        DiscoveryAnswer: {
+            ok: components["schemas"]["Succeeded"];
+            data: components["schemas"]["Discovery"];
+            /** @description Absent or null on success. */
+            error?: null;
         };
         AnnounceRequest: {
             /** @description Version of the discovery protocol. */
@@ -1183,6 +2056,12 @@ export interface components {
              *     serve that same address.
              */
             accepted: boolean;
+        };
+        AnnouncementAnswer: {
+            ok: components["schemas"]["Succeeded"];
+            data: components["schemas"]["Announcement"];
+            /** @description Absent or null on success. */
+            error?: null;
         };
         /**
          * @description Name of the signing key, as `getDomain` gives it.
@@ -1230,6 +2109,12 @@ export interface components {
             /** @description Base64 of the `signature` field of CertificateVerify (RFC 8446, 4.4.3). */
             signature: string;
         };
+        TranscriptSignatureAnswer: {
+            ok: components["schemas"]["Succeeded"];
+            data: components["schemas"]["TranscriptSignature"];
+            /** @description Absent or null on success. */
+            error?: null;
+        };
         /**
          * @deprecated
          * @description The one answer without an envelope.
@@ -1239,6 +2124,10 @@ export interface components {
             algorithm: components["schemas"]["DigestAlgorithm"];
             /** @description Base64 of the signature. */
             signature: string;
+        };
+        SignNotFoundFailure: {
+            ok: components["schemas"]["Failed"];
+            error: components["schemas"]["LeaseNotFoundError"] | components["schemas"]["FeatureUnavailableError"];
         };
         /**
          * @description DNS name, any case.
@@ -1257,6 +2146,12 @@ export interface components {
              */
             own_certificate?: boolean;
         };
+        TunnelStatusAnswer: {
+            ok: components["schemas"]["Succeeded"];
+            data: components["schemas"]["TunnelStatus"];
+            /** @description Absent or null on success. */
+            error?: null;
+        };
         /** @description An OpenAPI 3.1 document. */
         OpenapiDocument: {
             openapi: string;
@@ -1265,434 +2160,344 @@ export interface components {
                 /** @description Version of the contract. */
                 version: string;
             };
-            paths: Record<string, never>;
+            /** @description Its operations. */
+            paths: unknown;
+        };
+        /**
+         * @description Why a request failed. `x-error-catalogue` tells for each code:
+         *     - `status`: the usual HTTP status, and `other_statuses`; an operation lists the code under every status that it may have there;
+         *     - `meaning`: what it says about the request or the relay;
+         *     - `retry`: `never` (the same request fails again), `after_delay` (the same request may succeed later: wait for `Retry-After`, else
+         *       `retry_after_seconds`, doubled at each further failure up to a minute, with jitter), `reauthenticate` (the credential no longer
+         *       serves: get a new one, once, then repeat), `new_connection` (repeat once on a fresh connection);
+         *     - `action`: what a client does about it.
+         * @enum {string}
+         */
+        ErrorCode: "invalid_json" | "invalid_request" | "invalid_address" | "invalid_ip" | "invalid_mode" | "unauthorized" | "ip_banned" | "lease_rejected" | "udp_disabled" | "tcp_port_disabled" | "domain_not_proven" | "lease_not_found" | "not_found" | "method_not_allowed" | "hostname_conflict" | "transport_mismatch" | "rate_limited" | "internal" | "hijack_failed" | "hijack_unsupported" | "feature_unavailable" | "udp_port_exhausted" | "udp_capacity_exceeded" | "tcp_port_exhausted" | "tcp_port_capacity_exceeded" | "http11_only";
+        ErrorDetail: {
+            code: components["schemas"]["ErrorCode"];
+            /** @description For people; may change at any time. */
+            message: string;
+        };
+        /** @description The path exists, but not for this method; `Allow` lists those that it has. */
+        MethodNotAllowedError: {
+            /** @constant */
+            code: "method_not_allowed";
+            /** @description For people; may change at any time. */
+            message: string;
+        };
+        MethodNotAllowedFailure: {
+            ok: components["schemas"]["Failed"];
+            error: components["schemas"]["MethodNotAllowedError"];
         };
     };
     responses: {
         /** @description The path is there, but not for this method. */
         MethodNotAllowed: {
             headers: {
+                Link: components["headers"]["Help"];
                 /** @description The methods that the path has. */
                 Allow: string;
                 [name: string]: unknown;
             };
             content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    error?: {
-                        message?: unknown;
-                        /** @enum {unknown} */
-                        code?: "method_not_allowed";
-                    };
-                };
-            };
-        };
-        /** @description Nothing under this name. */
-        NotFound: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    error?: {
-                        message?: unknown;
-                        /** @enum {unknown} */
-                        code?: "not_found";
-                    };
-                };
-            };
-        };
-        /** @description Too many requests, or a full queue. */
-        RateLimited: {
-            headers: {
-                /** @description Seconds to wait. */
-                "Retry-After": number;
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    error?: {
-                        message?: unknown;
-                        /** @enum {unknown} */
-                        code?: "rate_limited";
-                    };
-                };
-            };
-        };
-        /** @description The relay failed. */
-        Internal: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    error?: {
-                        message?: unknown;
-                        /** @enum {unknown} */
-                        code?: "internal";
-                    };
-                };
-            };
-        };
-        /** @description The source address is banned. */
-        IpBanned: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    error?: {
-                        message?: unknown;
-                        /** @enum {unknown} */
-                        code?: "ip_banned";
-                    };
-                };
-            };
-        };
-        /** @description As any bad body; or an address in it, or in the path, is not an Ethereum address. */
-        InvalidBodyOrAddress: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    error?: {
-                        message?: unknown;
-                        /** @enum {unknown} */
-                        code?: "invalid_json" | "invalid_request" | "invalid_address";
-                    };
-                };
-            };
-        };
-        /** @description As for any lease; or the relay does not offer the transport. */
-        TransportForbidden: {
-            headers: {
-                /** @description Seconds to wait, where waiting helps. */
-                "Retry-After"?: number;
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    error?: {
-                        message?: unknown;
-                        /** @enum {unknown} */
-                        code?: "ip_banned" | "lease_rejected" | "udp_disabled" | "tcp_port_disabled";
-                    };
-                };
-            };
-        };
-        /** @description The hostname belongs to another identity; or a path of relays was asked for together with ports. */
-        ChallengeConflict: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    error?: {
-                        message?: unknown;
-                        /** @enum {unknown} */
-                        code?: "hostname_conflict" | "transport_mismatch";
-                    };
-                };
-            };
-        };
-        /** @description The body is larger than the operation takes. */
-        BodyTooLarge: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    error?: {
-                        message?: unknown;
-                        /** @enum {unknown} */
-                        code?: "invalid_request";
-                    };
-                };
-            };
-        };
-        /** @description The body is not declared as `application/json`. */
-        UnsupportedMediaType: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    error?: {
-                        message?: unknown;
-                        /** @enum {unknown} */
-                        code?: "invalid_request";
-                    };
-                };
-            };
-        };
-        /** @description The relay does not have this, or has it off. */
-        FeatureUnavailable: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    error?: {
-                        message?: unknown;
-                        /** @enum {unknown} */
-                        code?: "feature_unavailable";
-                    };
-                };
-            };
-        };
-        /** @description The body is not JSON, or breaks its schema or a rule of the operation. */
-        InvalidBody: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    error?: {
-                        message?: unknown;
-                        /** @enum {unknown} */
-                        code?: "invalid_json" | "invalid_request";
-                    };
-                };
-            };
-        };
-        /** @description The credential is missing or does not serve. */
-        Unauthorized: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    error?: {
-                        message?: unknown;
-                        /** @enum {unknown} */
-                        code?: "unauthorized";
-                    };
-                };
-            };
-        };
-        /** @description As for any lease; or the relay does not offer the transport; or the domain is not proven to be the identity's. */
-        RegistrationForbidden: {
-            headers: {
-                /** @description Seconds to wait, where waiting helps. */
-                "Retry-After"?: number;
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    error?: {
-                        message?: unknown;
-                        /** @enum {unknown} */
-                        code?: "ip_banned" | "lease_rejected" | "udp_disabled" | "tcp_port_disabled" | "domain_not_proven";
-                    };
-                };
-            };
-        };
-        /** @description The hostname belongs to another identity, or a later registration superseded the token. */
-        HostnameConflict: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    error?: {
-                        message?: unknown;
-                        /** @enum {unknown} */
-                        code?: "hostname_conflict";
-                    };
-                };
-            };
-        };
-        /** @description No port is left for the transport. */
-        NoPort: {
-            headers: {
-                /** @description Seconds to wait, where waiting helps. */
-                "Retry-After"?: number;
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    error?: {
-                        message?: unknown;
-                        /** @enum {unknown} */
-                        code?: "udp_port_exhausted" | "udp_capacity_exceeded" | "tcp_port_exhausted" | "tcp_port_capacity_exceeded";
-                    };
-                };
-            };
-        };
-        /** @description The source address is banned, or the identity may not do this. */
-        LeaseForbidden: {
-            headers: {
-                /** @description Seconds to wait, where waiting helps. */
-                "Retry-After"?: number;
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    error?: {
-                        message?: unknown;
-                        /** @enum {unknown} */
-                        code?: "ip_banned" | "lease_rejected";
-                    };
-                };
-            };
-        };
-        /** @description The token is genuine, but its lease is gone. */
-        LeaseNotFound: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    error?: {
-                        message?: unknown;
-                        /** @enum {unknown} */
-                        code?: "lease_not_found";
-                    };
-                };
+                "application/json": components["schemas"]["MethodNotAllowedFailure"];
             };
         };
         /** @description The request breaks its schema or a rule of the operation. */
         InvalidRequest: {
             headers: {
+                Link: components["headers"]["Help"];
                 [name: string]: unknown;
             };
             content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    error?: {
-                        message?: unknown;
-                        /** @enum {unknown} */
-                        code?: "invalid_request";
-                    };
-                };
+                "application/json": components["schemas"]["InvalidRequestFailure"];
+            };
+        };
+        /** @description Nothing under this name. */
+        NotFound: {
+            headers: {
+                Link: components["headers"]["Help"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["NotFoundFailure"];
+            };
+        };
+        /** @description Too many requests, or a full queue. */
+        RateLimited: {
+            headers: {
+                Link: components["headers"]["Help"];
+                /** @description Seconds to wait. */
+                "Retry-After": number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["RateLimitedFailure"];
+            };
+        };
+        /** @description The relay failed. */
+        Internal: {
+            headers: {
+                Link: components["headers"]["Help"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["InternalFailure"];
+            };
+        };
+        /** @description The source address is banned. */
+        IpBanned: {
+            headers: {
+                Link: components["headers"]["Help"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["IpBannedFailure"];
+            };
+        };
+        /** @description As any bad body; or an address in it, or in the path, is not an Ethereum address. */
+        InvalidBodyOrAddress: {
+            headers: {
+                Link: components["headers"]["Help"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["InvalidBodyOrAddressFailure"];
+            };
+        };
+        /** @description As for any lease; or the relay does not offer the transport. */
+        TransportForbidden: {
+            headers: {
+                Link: components["headers"]["Help"];
+                /** @description Seconds to wait, where waiting helps. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["TransportForbiddenFailure"];
+            };
+        };
+        /** @description The hostname belongs to another identity; or a path of relays was asked for together with ports. */
+        ChallengeConflict: {
+            headers: {
+                Link: components["headers"]["Help"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["ChallengeConflictFailure"];
+            };
+        };
+        /** @description The body is larger than the operation takes. */
+        BodyTooLarge: {
+            headers: {
+                Link: components["headers"]["Help"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["InvalidRequestFailure"];
+            };
+        };
+        /** @description The body is not declared as `application/json`. */
+        UnsupportedMediaType: {
+            headers: {
+                Link: components["headers"]["Help"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["InvalidRequestFailure"];
+            };
+        };
+        /** @description The relay does not have this, or has it off. */
+        FeatureUnavailable: {
+            headers: {
+                Link: components["headers"]["Help"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["FeatureUnavailableFailure"];
+            };
+        };
+        /** @description The body is not JSON, or breaks its schema or a rule of the operation. */
+        InvalidBody: {
+            headers: {
+                Link: components["headers"]["Help"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["InvalidBodyFailure"];
+            };
+        };
+        /** @description The credential is missing or does not serve. */
+        Unauthorized: {
+            headers: {
+                Link: components["headers"]["Help"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["UnauthorizedFailure"];
+            };
+        };
+        /** @description As for any lease; or the relay does not offer the transport; or the domain is not proven to be the identity's. */
+        RegistrationForbidden: {
+            headers: {
+                Link: components["headers"]["Help"];
+                /** @description Seconds to wait, where waiting helps. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["RegistrationForbiddenFailure"];
+            };
+        };
+        /** @description The hostname belongs to another identity, or a later registration superseded the token. */
+        HostnameConflict: {
+            headers: {
+                Link: components["headers"]["Help"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["HostnameConflictFailure"];
+            };
+        };
+        /** @description No port is left for the transport. */
+        NoPort: {
+            headers: {
+                Link: components["headers"]["Help"];
+                /** @description Seconds to wait, where waiting helps. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["NoPortFailure"];
+            };
+        };
+        /** @description The source address is banned, or the identity may not do this. */
+        LeaseForbidden: {
+            headers: {
+                Link: components["headers"]["Help"];
+                /** @description Seconds to wait, where waiting helps. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["LeaseForbiddenFailure"];
+            };
+        };
+        /** @description The token is genuine, but its lease is gone. */
+        LeaseNotFound: {
+            headers: {
+                Link: components["headers"]["Help"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["LeaseNotFoundFailure"];
             };
         };
         /** @description A later registration superseded the token; or the carrier does not fit the lease. */
         ConnectConflict: {
             headers: {
+                Link: components["headers"]["Help"];
                 [name: string]: unknown;
             };
             content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    error?: {
-                        message?: unknown;
-                        /** @enum {unknown} */
-                        code?: "hostname_conflict" | "transport_mismatch";
-                    };
-                };
+                "application/json": components["schemas"]["ConnectConflictFailure"];
             };
         };
         /** @description The relay failed, or the connection could not be taken over from HTTP. */
         SwitchFailed: {
             headers: {
+                Link: components["headers"]["Help"];
                 [name: string]: unknown;
             };
             content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    error?: {
-                        message?: unknown;
-                        /** @enum {unknown} */
-                        code?: "internal" | "hijack_failed" | "hijack_unsupported";
-                    };
-                };
+                "application/json": components["schemas"]["SwitchFailedFailure"];
             };
         };
         /** @description The request did not come by HTTP/1.1. */
         Http11Only: {
             headers: {
+                Link: components["headers"]["Help"];
                 [name: string]: unknown;
             };
             content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    error?: {
-                        message?: unknown;
-                        /** @enum {unknown} */
-                        code?: "http11_only";
-                    };
-                };
-            };
-        };
-        /** @description As any bad body; or the mode is unknown. */
-        InvalidBodyOrMode: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    error?: {
-                        message?: unknown;
-                        /** @enum {unknown} */
-                        code?: "invalid_json" | "invalid_request" | "invalid_mode";
-                    };
-                };
+                "application/json": components["schemas"]["Http11OnlyFailure"];
             };
         };
         /** @description The path does not name an identity. */
         InvalidLeasePath: {
             headers: {
+                Link: components["headers"]["Help"];
                 [name: string]: unknown;
             };
             content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    error?: {
-                        message?: unknown;
-                        /** @enum {unknown} */
-                        code?: "invalid_request" | "invalid_address";
-                    };
-                };
+                "application/json": components["schemas"]["InvalidLeasePathFailure"];
+            };
+        };
+        /** @description As any bad body; or the mode is unknown. */
+        InvalidBodyOrMode: {
+            headers: {
+                Link: components["headers"]["Help"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["InvalidBodyOrModeFailure"];
             };
         };
         /** @description The path does not name an IP address. */
         InvalidIp: {
             headers: {
+                Link: components["headers"]["Help"];
                 [name: string]: unknown;
             };
             content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    error?: {
-                        message?: unknown;
-                        /** @enum {unknown} */
-                        code?: "invalid_request" | "invalid_ip";
-                    };
-                };
+                "application/json": components["schemas"]["InvalidIpFailure"];
             };
         };
         /** @description The lease is gone; or the relay does not sign, or not in this mode. */
         SignNotFound: {
             headers: {
+                Link: components["headers"]["Help"];
                 [name: string]: unknown;
             };
             content: {
-                "application/json": components["schemas"]["Failure"] & {
-                    error?: {
-                        message?: unknown;
-                        /** @enum {unknown} */
-                        code?: "lease_not_found" | "feature_unavailable";
-                    };
-                };
+                "application/json": components["schemas"]["SignNotFoundFailure"];
             };
         };
     };
     parameters: {
+        /** @description Text that is looked for in names, descriptions, owners and tags, in any case. */
+        LandingSearch: string;
+        /** @description Only services with this tag. */
+        LandingTag: string;
+        /** @description Which part of the services, from 1. */
+        LandingPart: number;
+        /** @description What is to be exposed by the command that the page shows. */
+        LandingKind: "web" | "folder" | "tcp" | "udp";
+        /** @description The port of that service. */
+        LandingPort: number;
+        /** @description The name that the command asks for; empty for none. */
+        LandingName: string;
         /** @description `1`: write the 16-byte binding after the marker `0x02`. Without it a session serves tenant TLS only where digest signing is allowed. */
-        Binding: "1";
+        Binding: components["schemas"]["AskedFor"];
         /** @description `2`: then write a PROXY protocol version 2 header with the visitor's address. */
         Proxy: "2";
         /**
          * @description `1`: recycle the session. Its public connections come in frames, one after the other, and it waits again after each
          *     (`docs/protocol.md`, Recycled sessions). Agreed on only if the answer has the same header; else the session serves one connection.
          */
-        Recycle: "1";
+        Recycle: components["schemas"]["AskedFor"];
         /**
          * @description `1`: sign handshakes inside the session, instead of by `signHandshake` (`docs/protocol.md`, Signing inside a session). Only with both
          *     `X-Portal-Binding` and `X-Portal-Recycle`. Agreed on only if the response has the same header.
          */
-        Sign: "1";
+        Sign: components["schemas"]["AskedFor"];
         /**
          * @description `1`: take TLS off the connection once the session is open, for all it will carry is the visitors' own TLS
          *     (`docs/protocol.md`, Unwrapped sessions). Only with ALPN `portal-reverse`, a raw carrier, and both `X-Portal-Binding` and
          *     `X-Portal-Recycle`. Agreed on only if the answer has the same header; else TLS stays.
          */
-        Unwrap: "1";
+        Unwrap: components["schemas"]["AskedFor"];
         /** @description With the subprotocol `portal.peer`: the signing address of the relay whose API is wanted. */
         Peer: string;
         /**
@@ -1706,6 +2511,23 @@ export interface components {
          */
         WebSocketProtocols: string;
         /**
+         * @description A file that the console's page names.
+         * @example index-B1a2c3d4.js
+         */
+        ConsoleFile: string;
+        /** @description Text that is looked for in names, addresses and what else is shown, in any case. */
+        Search: string;
+        /** @description `reached` leases have a reverse session or a connection, `unreached` ones have none; those that wait for approval are `waiting`. */
+        LeaseState: "reached" | "unreached" | "waiting";
+        /** @description What the list is sorted by. */
+        LeaseSort: "hostname" | "first_seen_at" | "last_seen_at" | "client_ip" | "ready" | "connections" | "traffic";
+        /** @description Of the sort. */
+        Order: "asc" | "desc";
+        /** @description How many to leave out at the beginning. */
+        Offset: number;
+        /** @description How many at most. */
+        Limit: number;
+        /**
          * @description Base64url of the identity's name, padded or not.
          * @example bXktYXBw
          */
@@ -1715,6 +2537,15 @@ export interface components {
          * @example MHhkYjJmMjE2NDM5MDAxMDMzZWJiZTk5NTU3MGI2NmRmZjViMTczNjFk
          */
         LeaseAddress: string;
+        /** @description Only those with this decision. */
+        IdentityState: "approved" | "denied" | "banned" | "limited";
+        /** @description Only entries with a lower sequence number: `next_before` of the part before. */
+        Before: number;
+        /**
+         * @description A session, as `listAdminSessions` names it.
+         * @example q2V0dGluZ19zdG9u
+         */
+        AdminSessionId: string;
         /**
          * @description IPv4 or IPv6 address.
          * @example 203.0.113.9
@@ -1732,24 +2563,40 @@ export interface components {
         TunnelHostname: components["schemas"]["HostnameInput"];
     };
     requestBodies: never;
-    headers: never;
+    headers: {
+        /** @description Where the code is explained (RFC 8288, the relation `help`). Relays send it; the path is their own. */
+        Help: string;
+    };
     pathItems: never;
 }
 export type $defs = Record<string, never>;
 export interface operations {
     getLandingPage: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Text that is looked for in names, descriptions, owners and tags, in any case. */
+                q?: components["parameters"]["LandingSearch"];
+                /** @description Only services with this tag. */
+                tag?: components["parameters"]["LandingTag"];
+                /** @description Which part of the services, from 1. */
+                page?: components["parameters"]["LandingPart"];
+                /** @description What is to be exposed by the command that the page shows. */
+                kind?: components["parameters"]["LandingKind"];
+                /** @description The port of that service. */
+                port?: components["parameters"]["LandingPort"];
+                /** @description The name that the command asks for; empty for none. */
+                name?: components["parameters"]["LandingName"];
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The page. It runs no script and loads nothing. */
+            /** @description The page. It can be used without its script, and loads nothing but this relay's pictures of services. */
             200: {
                 headers: {
-                    /** @description Allows the page's own style, and nothing else. */
+                    /** @description Allows the page's own style and script, and pictures of this relay. */
                     "Content-Security-Policy": string;
                     "X-Content-Type-Options": "nosniff";
                     "X-Frame-Options": "DENY";
@@ -1762,6 +2609,7 @@ export interface operations {
                     "text/html": string;
                 };
             };
+            400: components["responses"]["InvalidRequest"];
             404: components["responses"]["NotFound"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
@@ -1782,9 +2630,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Success"] & {
-                        data: components["schemas"]["Domain"];
-                    };
+                    "application/json": components["schemas"]["DomainAnswer"];
                 };
             };
             403: components["responses"]["IpBanned"];
@@ -1811,9 +2657,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Success"] & {
-                        data: components["schemas"]["Challenge"];
-                    };
+                    "application/json": components["schemas"]["ChallengeAnswer"];
                 };
             };
             400: components["responses"]["InvalidBodyOrAddress"];
@@ -1845,9 +2689,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Success"] & {
-                        data: components["schemas"]["Lease"];
-                    };
+                    "application/json": components["schemas"]["LeaseAnswer"];
                 };
             };
             400: components["responses"]["InvalidBody"];
@@ -1880,9 +2722,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Success"] & {
-                        data: components["schemas"]["Renewal"];
-                    };
+                    "application/json": components["schemas"]["RenewalAnswer"];
                 };
             };
             400: components["responses"]["InvalidBody"];
@@ -1915,9 +2755,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Success"] & {
-                        data: components["schemas"]["Empty"];
-                    };
+                    "application/json": components["schemas"]["EmptyAnswer"];
                 };
             };
             400: components["responses"]["InvalidBody"];
@@ -2035,9 +2873,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Success"] & {
-                        data: components["schemas"]["Challenge"];
-                    };
+                    "application/json": components["schemas"]["ChallengeAnswer"];
                 };
             };
             400: components["responses"]["InvalidBodyOrAddress"];
@@ -2070,9 +2906,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Success"] & {
-                        data: components["schemas"]["Login"];
-                    };
+                    "application/json": components["schemas"]["LoginAnswer"];
                 };
             };
             400: components["responses"]["InvalidBody"];
@@ -2099,9 +2933,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Success"] & {
-                        data: components["schemas"]["AdminStatus"];
-                    };
+                    "application/json": components["schemas"]["AdminStatusAnswer"];
                 };
             };
             500: components["responses"]["Internal"];
@@ -2125,9 +2957,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Success"] & {
-                        data: components["schemas"]["Empty"];
-                    };
+                    "application/json": components["schemas"]["EmptyAnswer"];
                 };
             };
             401: components["responses"]["Unauthorized"];
@@ -2150,12 +2980,339 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Success"] & {
-                        data: components["schemas"]["Snapshot"];
-                    };
+                    "application/json": components["schemas"]["SnapshotAnswer"];
                 };
             };
             401: components["responses"]["Unauthorized"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["FeatureUnavailable"];
+        };
+    };
+    getConsole: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page. */
+            200: {
+                headers: {
+                    "Cache-Control": "no-cache";
+                    /** @description Own script, own style and own data alone; no framing. */
+                    "Content-Security-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            500: components["responses"]["Internal"];
+            503: components["responses"]["FeatureUnavailable"];
+        };
+    };
+    getConsoleAsset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description A file that the console's page names.
+                 * @example index-B1a2c3d4.js
+                 */
+                file: components["parameters"]["ConsoleFile"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    "Cache-Control": "public, max-age=31536000, immutable";
+                    /** @description Own script, own style and own data alone; no framing. */
+                    "Content-Security-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/javascript": string;
+                    "text/css": string;
+                    "image/svg+xml": string;
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            404: components["responses"]["NotFound"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["FeatureUnavailable"];
+        };
+    };
+    getOverview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The state. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OverviewAnswer"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["FeatureUnavailable"];
+        };
+    };
+    followRelay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events, without end. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["RelayEvents"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["FeatureUnavailable"];
+        };
+    };
+    listLeases: {
+        parameters: {
+            query?: {
+                /** @description Text that is looked for in names, addresses and what else is shown, in any case. */
+                search?: components["parameters"]["Search"];
+                /** @description `reached` leases have a reverse session or a connection, `unreached` ones have none; those that wait for approval are `waiting`. */
+                state?: components["parameters"]["LeaseState"];
+                /** @description What the list is sorted by. */
+                sort?: components["parameters"]["LeaseSort"];
+                /** @description Of the sort. */
+                order?: components["parameters"]["Order"];
+                /** @description How many to leave out at the beginning. */
+                offset?: components["parameters"]["Offset"];
+                /** @description How many at most. */
+                limit?: components["parameters"]["Limit"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Leases. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeaseListAnswer"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["Unauthorized"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["FeatureUnavailable"];
+        };
+    };
+    getLease: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Base64url of the identity's name, padded or not.
+                 * @example bXktYXBw
+                 */
+                name: components["parameters"]["LeaseName"];
+                /**
+                 * @description Base64url of the identity's address, which may be written in any case.
+                 * @example MHhkYjJmMjE2NDM5MDAxMDMzZWJiZTk5NTU3MGI2NmRmZjViMTczNjFk
+                 */
+                addr: components["parameters"]["LeaseAddress"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The lease. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListedLeaseAnswer"];
+                };
+            };
+            400: components["responses"]["InvalidLeasePath"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["FeatureUnavailable"];
+        };
+    };
+    listIdentities: {
+        parameters: {
+            query?: {
+                /** @description Text that is looked for in names, addresses and what else is shown, in any case. */
+                search?: components["parameters"]["Search"];
+                /** @description Only those with this decision. */
+                state?: components["parameters"]["IdentityState"];
+                /** @description How many to leave out at the beginning. */
+                offset?: components["parameters"]["Offset"];
+                /** @description How many at most. */
+                limit?: components["parameters"]["Limit"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Identities. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityListAnswer"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["Unauthorized"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["FeatureUnavailable"];
+        };
+    };
+    listBannedIps: {
+        parameters: {
+            query?: {
+                /** @description Text that is looked for in names, addresses and what else is shown, in any case. */
+                search?: components["parameters"]["Search"];
+                /** @description How many to leave out at the beginning. */
+                offset?: components["parameters"]["Offset"];
+                /** @description How many at most. */
+                limit?: components["parameters"]["Limit"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Addresses. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BannedIpListAnswer"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["Unauthorized"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["FeatureUnavailable"];
+        };
+    };
+    listAuditEntries: {
+        parameters: {
+            query?: {
+                /** @description Text that is looked for in names, addresses and what else is shown, in any case. */
+                search?: components["parameters"]["Search"];
+                /** @description Only entries with a lower sequence number: `next_before` of the part before. */
+                before?: components["parameters"]["Before"];
+                /** @description How many at most. */
+                limit?: components["parameters"]["Limit"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Entries. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditListAnswer"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["Unauthorized"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["FeatureUnavailable"];
+        };
+    };
+    listAdminSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Sessions. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminSessionListAnswer"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["FeatureUnavailable"];
+        };
+    };
+    endAdminSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description A session, as `listAdminSessions` names it.
+                 * @example q2V0dGluZ19zdG9u
+                 */
+                id: components["parameters"]["AdminSessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ended. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmptyAnswer"];
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["Unauthorized"];
+            404: components["responses"]["NotFound"];
             500: components["responses"]["Internal"];
             503: components["responses"]["FeatureUnavailable"];
         };
@@ -2179,9 +3336,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Success"] & {
-                        data: components["schemas"]["LandingPage"];
-                    };
+                    "application/json": components["schemas"]["LandingPageAnswer"];
                 };
             };
             400: components["responses"]["InvalidBody"];
@@ -2211,9 +3366,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Success"] & {
-                        data: components["schemas"]["PortSettings"];
-                    };
+                    "application/json": components["schemas"]["PortSettingsAnswer"];
                 };
             };
             400: components["responses"]["InvalidBody"];
@@ -2243,9 +3396,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Success"] & {
-                        data: components["schemas"]["PortSettings"];
-                    };
+                    "application/json": components["schemas"]["PortSettingsAnswer"];
                 };
             };
             400: components["responses"]["InvalidBody"];
@@ -2275,9 +3426,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Success"] & {
-                        data: components["schemas"]["ApprovalModeSetting"];
-                    };
+                    "application/json": components["schemas"]["ApprovalModeSettingAnswer"];
                 };
             };
             400: components["responses"]["InvalidBodyOrMode"];
@@ -2314,9 +3463,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Success"] & {
-                        data: components["schemas"]["Empty"];
-                    };
+                    "application/json": components["schemas"]["EmptyAnswer"];
                 };
             };
             400: components["responses"]["InvalidLeasePath"];
@@ -2351,9 +3498,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Success"] & {
-                        data: components["schemas"]["Empty"];
-                    };
+                    "application/json": components["schemas"]["EmptyAnswer"];
                 };
             };
             400: components["responses"]["InvalidLeasePath"];
@@ -2392,9 +3537,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Success"] & {
-                        data: components["schemas"]["BandwidthLimit"];
-                    };
+                    "application/json": components["schemas"]["BandwidthLimitAnswer"];
                 };
             };
             400: components["responses"]["InvalidBodyOrAddress"];
@@ -2431,9 +3574,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Success"] & {
-                        data: components["schemas"]["Empty"];
-                    };
+                    "application/json": components["schemas"]["EmptyAnswer"];
                 };
             };
             400: components["responses"]["InvalidLeasePath"];
@@ -2468,9 +3609,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Success"] & {
-                        data: components["schemas"]["Empty"];
-                    };
+                    "application/json": components["schemas"]["EmptyAnswer"];
                 };
             };
             400: components["responses"]["InvalidLeasePath"];
@@ -2505,9 +3644,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Success"] & {
-                        data: components["schemas"]["Empty"];
-                    };
+                    "application/json": components["schemas"]["EmptyAnswer"];
                 };
             };
             400: components["responses"]["InvalidLeasePath"];
@@ -2542,9 +3679,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Success"] & {
-                        data: components["schemas"]["Empty"];
-                    };
+                    "application/json": components["schemas"]["EmptyAnswer"];
                 };
             };
             400: components["responses"]["InvalidLeasePath"];
@@ -2579,9 +3714,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Success"] & {
-                        data: components["schemas"]["Empty"];
-                    };
+                    "application/json": components["schemas"]["EmptyAnswer"];
                 };
             };
             400: components["responses"]["InvalidLeasePath"];
@@ -2611,9 +3744,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Success"] & {
-                        data: components["schemas"]["Empty"];
-                    };
+                    "application/json": components["schemas"]["EmptyAnswer"];
                 };
             };
             400: components["responses"]["InvalidIp"];
@@ -2643,9 +3774,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Success"] & {
-                        data: components["schemas"]["Empty"];
-                    };
+                    "application/json": components["schemas"]["EmptyAnswer"];
                 };
             };
             400: components["responses"]["InvalidIp"];
@@ -2669,9 +3798,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Success"] & {
-                        data: components["schemas"]["Health"];
-                    };
+                    "application/json": components["schemas"]["HealthAnswer"];
                 };
             };
             500: components["responses"]["Internal"];
@@ -2693,9 +3820,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Success"] & {
-                        data: components["schemas"]["Discovery"];
-                    };
+                    "application/json": components["schemas"]["DiscoveryAnswer"];
                 };
             };
             429: components["responses"]["RateLimited"];
@@ -2722,9 +3847,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Success"] & {
-                        data: components["schemas"]["Announcement"];
-                    };
+                    "application/json": components["schemas"]["AnnouncementAnswer"];
                 };
             };
             400: components["responses"]["InvalidBodyOrAddress"];
@@ -2755,9 +3878,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": (components["schemas"]["Success"] & {
-                        data: components["schemas"]["TranscriptSignature"];
-                    }) | components["schemas"]["DigestSignature"];
+                    "application/json": components["schemas"]["TranscriptSignatureAnswer"] | components["schemas"]["DigestSignature"];
                 };
             };
             400: components["responses"]["InvalidBody"];
@@ -2825,9 +3946,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Success"] & {
-                        data: components["schemas"]["TunnelStatus"];
-                    };
+                    "application/json": components["schemas"]["TunnelStatusAnswer"];
                 };
             };
             400: components["responses"]["InvalidRequest"];
@@ -2904,6 +4023,65 @@ export interface operations {
                     "text/javascript": string;
                 };
             };
+            500: components["responses"]["Internal"];
+        };
+    };
+    getErrorReference: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page. */
+            200: {
+                headers: {
+                    "Cache-Control": "public, max-age=300";
+                    /** @description No script, nothing from elsewhere; no framing. */
+                    "Content-Security-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            500: components["responses"]["Internal"];
+        };
+    };
+    getDocumentationPage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description A page, or a file that pages load.
+                 * @example start
+                 */
+                page: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page. */
+            200: {
+                headers: {
+                    "Cache-Control": "public, max-age=300";
+                    /** @description Own script, own style and own data alone; no framing. */
+                    "Content-Security-Policy": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                    "text/css": string;
+                    "text/javascript": string;
+                    "image/png": unknown;
+                };
+            };
+            400: components["responses"]["InvalidRequest"];
+            404: components["responses"]["NotFound"];
             500: components["responses"]["Internal"];
         };
     };

@@ -26,6 +26,7 @@ export const errorCatalogue = {
   invalid_mode: { status: 400, meaning: 'Not an approval mode.', retry: 'never', action: 'Use `auto` or `manual`.' },
   unauthorized: {
     status: 401,
+    otherStatuses: [403],
     meaning: "The credential is missing, is not this relay's, or does not prove what the operation needs.",
     retry: 'reauthenticate',
     action: 'Register (or log in) again once; stop when that is refused too.',
@@ -167,7 +168,7 @@ export type ErrorCode = keyof typeof errorCatalogue;
 
 /** For each operation the codes that it may give, with the statuses that they may have there. */
 export const operationErrors = {
-  getLandingPage: { not_found: [404], rate_limited: [429], internal: [500] },
+  getLandingPage: { invalid_request: [400], not_found: [404], rate_limited: [429], internal: [500] },
   getDomain: { ip_banned: [403], rate_limited: [429], internal: [500] },
   createRegisterChallenge: {
     invalid_json: [400],
@@ -257,6 +258,30 @@ export const operationErrors = {
   getAdminStatus: { internal: [500], feature_unavailable: [503] },
   logoutAdmin: { unauthorized: [401], internal: [500], feature_unavailable: [503] },
   getSnapshot: { unauthorized: [401], internal: [500], feature_unavailable: [503] },
+  getConsole: { internal: [500], feature_unavailable: [503] },
+  getConsoleAsset: { invalid_request: [400], not_found: [404], internal: [500], feature_unavailable: [503] },
+  getOverview: { unauthorized: [401], internal: [500], feature_unavailable: [503] },
+  followRelay: { unauthorized: [401], rate_limited: [429], internal: [500], feature_unavailable: [503] },
+  listLeases: { invalid_request: [400], unauthorized: [401], internal: [500], feature_unavailable: [503] },
+  getLease: {
+    invalid_request: [400],
+    invalid_address: [400],
+    unauthorized: [401],
+    not_found: [404],
+    internal: [500],
+    feature_unavailable: [503],
+  },
+  listIdentities: { invalid_request: [400], unauthorized: [401], internal: [500], feature_unavailable: [503] },
+  listBannedIps: { invalid_request: [400], unauthorized: [401], internal: [500], feature_unavailable: [503] },
+  listAuditEntries: { invalid_request: [400], unauthorized: [401], internal: [500], feature_unavailable: [503] },
+  listAdminSessions: { unauthorized: [401], internal: [500], feature_unavailable: [503] },
+  endAdminSession: {
+    invalid_request: [400],
+    unauthorized: [401],
+    not_found: [404],
+    internal: [500],
+    feature_unavailable: [503],
+  },
   setLandingPage: {
     invalid_json: [400],
     invalid_request: [400, 413, 415],
@@ -394,6 +419,8 @@ export const operationErrors = {
   getOpenapiDocument: { internal: [500] },
   getReference: { internal: [500] },
   getReferenceScript: { internal: [500] },
+  getErrorReference: { internal: [500] },
+  getDocumentationPage: { invalid_request: [400], not_found: [404], internal: [500] },
 } as const;
 
 /** Values of a request that are refused with a code of their own: JSON pointer into `{ body, params, query }` -> code. */
@@ -403,6 +430,7 @@ export const violationCodes = {
     '/body/hop/forward/descriptor/address': 'invalid_address',
   },
   createAdminChallenge: { '/body/address': 'invalid_address' },
+  getLease: { '/params/addr': 'invalid_address' },
   setApprovalMode: { '/body/mode': 'invalid_mode' },
   banLease: { '/params/addr': 'invalid_address' },
   unbanLease: { '/params/addr': 'invalid_address' },

@@ -1,20 +1,26 @@
-// npm run generate             writes generated/ from openapi/
-// npm run generate -- --check  fails when generated/ is not what openapi/ gives
+// npm run generate             writes generated/, and the types of the SDKs in other languages, from openapi/
+// npm run generate -- --check  fails when they are not what openapi/ gives
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { format } from 'prettier';
 import { bundleContract, lintContract } from './generate/bundle.mjs';
 import { checkContract } from './generate/check.mjs';
 import { renderErrors } from './generate/errors.mjs';
+import { renderGo } from './generate/sdks/go.mjs';
+import { sdkModel } from './generate/sdks/model.mjs';
+import { renderPython } from './generate/sdks/python.mjs';
 import { renderRoutes } from './generate/routes.mjs';
 import { renderTypes } from './generate/types.mjs';
 
-const output = new URL('../generated/', import.meta.url);
+const root = new URL('../', import.meta.url);
 const notice = 'Generated from openapi/ by `npm run generate`. Do not edit.';
 
 /** Contracts by their name in redocly.yaml: the folder of their files in generated/, and whether all error codes are theirs. */
-const contracts = { portal: { folder: '', hasCatalogue: true }, agent: { folder: 'agent/', hasCatalogue: false } };
+const contracts = {
+  portal: { folder: 'generated/', hasCatalogue: true },
+  agent: { folder: 'generated/agent/', hasCatalogue: false },
+};
 
-/** @returns {Promise<Record<string, string>>} file name in generated/ -> content */
+/** @returns {Promise<Record<string, string>>} file name -> content */
 async function render() {
   const files = await Promise.all(Object.entries(contracts).map(([name, how]) => renderContract(name, how)));
   return Object.assign({}, ...files);
@@ -33,14 +39,24 @@ async function renderContract(name, { folder, hasCatalogue }) {
     [`${folder}api.d.ts`]: header + (await renderTypes(document)),
     [`${folder}errors.ts`]: await typescript(renderErrors(document, { hasCatalogue })),
     [`${folder}routes.ts`]: await typescript(renderRoutes(document)),
+    ...(hasCatalogue ? renderSdks(document) : {}),
+  };
+}
+
+/** The SDKs in other languages are packages of their own, and carry their types with them. */
+function renderSdks(document) {
+  const model = sdkModel(document);
+  return {
+    'src/sdk-python/portal_sdk/contract.py': renderPython(model, notice),
+    'src/sdk-go/contract.go': renderGo(model),
   };
 }
 
 async function stale(files) {
   const names = [];
   for (const [name, content] of Object.entries(files)) {
-    const held = await readFile(new URL(name, output), 'utf8').catch(() => undefined);
-    if (held !== content) names.push(`generated/${name}`);
+    const held = await readFile(new URL(name, root), 'utf8').catch(() => undefined);
+    if (held !== content) names.push(name);
   }
   return names;
 }
@@ -51,8 +67,8 @@ try {
     const names = await stale(files);
     if (names.length > 0) throw new Error(`stale: ${names.join(', ')}; run \`npm run generate\``);
   } else {
-    for (const { folder } of Object.values(contracts)) await mkdir(new URL(folder, output), { recursive: true });
-    for (const [name, content] of Object.entries(files)) await writeFile(new URL(name, output), content);
+    for (const { folder } of Object.values(contracts)) await mkdir(new URL(folder, root), { recursive: true });
+    for (const [name, content] of Object.entries(files)) await writeFile(new URL(name, root), content);
   }
 } catch (error) {
   console.error(error.message);

@@ -26,17 +26,25 @@ const [, unreleased = ''] = /^## Unreleased\n([\s\S]*?)(?=^## )/m.exec(changelog
 if (unreleased.trim() === '') refuse('docs/CHANGELOG.md has nothing under "Unreleased": say what changed');
 execFileSync('npm', ['run', '--silent', 'check'], { cwd: path(''), stdio: 'inherit' });
 
-const contract = readFileSync(path('generated/openapi.json'), 'utf8');
-const contractVersion = JSON.parse(contract).info.version;
-const releasedContract = path(`test/contract/released/openapi-${contractVersion}.json`);
+const contracts = Object.entries({ openapi: 'generated/openapi.json', agent: 'generated/agent/openapi.json' }).map(
+  ([name, file]) => {
+    const text = readFileSync(path(file), 'utf8');
+    const { title, version: of } = JSON.parse(text).info;
+    return { text, said: `${title} ${of}`, released: path(`test/contract/released/${name}-${of}.json`) };
+  },
+);
 const day = new Date().toISOString().slice(0, 10);
-console.log(`${tag}, ${day}, contract ${contractVersion}\n${unreleased.trimEnd()}\n`);
+console.log(`${tag}, ${day}, ${contracts.map(({ said }) => said).join(', ')}\n${unreleased.trimEnd()}\n`);
 if (isDryRun) process.exit(0);
 
 run('npm', 'version', version, '--no-git-tag-version');
+const python = path('src/sdk-python/pyproject.toml');
+writeFileSync(python, readFileSync(python, 'utf8').replace(/^version = ".*"$/m, `version = "${version}"`));
 writeFileSync(changelogFile, changelog.replace('## Unreleased\n', `## Unreleased\n\n## ${version} (${day})\n`));
-if (!existsSync(releasedContract)) writeFileSync(releasedContract, contract);
+for (const { text, released } of contracts) if (!existsSync(released)) writeFileSync(released, text);
 run('git', 'add', '--all');
 run('git', 'commit', '--quiet', '--message', `release: ${version}`, '--message', unreleased.trim());
 run('git', 'tag', '--annotate', tag, '--message', `${tag}\n\n${unreleased.trim()}`);
-console.log(`committed and tagged ${tag}. Now:\n  git push --follow-tags\n  npm publish`);
+console.log(
+  `committed and tagged ${tag}. Now:\n  git push --follow-tags\n  npm publish\n  npm publish dist/portal-sdk`,
+);

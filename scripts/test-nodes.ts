@@ -34,7 +34,7 @@ for (const version of versions) {
   try {
     await installInto(folder, `node@${version}`);
     process.stdout.write(`Node ${version}\n`);
-    const options = ['--enable-source-maps', '--test-timeout=240000', '--test-concurrency=2', '--test-reporter=dot'];
+    const options = ['--enable-source-maps', '--test-timeout=240000', '--test-concurrency=3', '--test-reporter=dot'];
     const runner = spawn(nodeIn(folder), [...options, '--test', ...files], { stdio: 'inherit' });
     const [code] = (await once(runner, 'exit')) as [number | null];
     if (code !== 0) {

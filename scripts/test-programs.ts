@@ -8,13 +8,11 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { runProgram } from '../test/support/programs.js';
 import { requireTool } from '../test/support/tools.js';
-import { installInto } from './install.js';
+import { installInto, installPython } from './install.js';
 
 const ofNpm = ['next@16', 'react@19', 'react-dom@19', 'vite@8', 'webpack@5', 'webpack-cli@7', 'webpack-dev-server@5'];
 const ofPyPI = ['gradio==6.*', 'ipykernel==7.*', 'jupyter-server==2.*', 'streamlit==1.*'];
-const installTimeoutMs = 600_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'portal-programs-'));
 try {
@@ -29,7 +27,7 @@ try {
 /** @returns the exit code of the tests */
 async function run(): Promise<number> {
   await requireTool('chromium');
-  await Promise.all([installInto(folder, ...ofNpm), installPython(join(folder, 'python'))]);
+  await Promise.all([installInto(folder, ...ofNpm), installPython(join(folder, 'python'), ...ofPyPI)]);
   const tests = fileURLToPath(new URL('../test/programs', import.meta.url));
   const files = readdirSync(tests).filter((file) => file.endsWith('.test.js'));
   if (files.length === 0) throw new Error('there are none');
@@ -41,17 +39,4 @@ async function run(): Promise<number> {
   });
   const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
   return signal ? 1 : (code ?? 1);
-}
-
-/** @throws Error in one line */
-async function installPython(environment: string): Promise<void> {
-  const made = await runProgram(await requireTool('virtualenv'), ['--quiet', environment]);
-  if (made.code !== 0) throw new Error(`virtualenv ended with ${made.code}: ${lastLine(made.stderr)}`);
-  const args = ['install', '--quiet', '--no-input', '--disable-pip-version-check', ...ofPyPI];
-  const { code, stderr } = await runProgram(join(environment, 'bin', 'pip'), args, { timeoutMs: installTimeoutMs });
-  if (code !== 0) throw new Error(`pip cannot install ${ofPyPI.join(' and ')}: ${lastLine(stderr)}`);
-}
-
-function lastLine(text: string): string {
-  return text.trim().split('\n').at(-1) ?? '';
 }

@@ -36,17 +36,18 @@ export function responsesOf(document, operation) {
   }));
 }
 
-/** The codes to which an error response narrows `error.code`, in their order. */
+/** The codes that an error response may carry, in their order: those of its failures. */
 export function codesOf(document, response) {
   const codes = [];
-  const visit = (node) => {
-    if (node?.$ref) return; // only what the response itself says: the envelope allows every code
-    for (const part of node?.allOf ?? []) visit(part);
-    visitProperties(node?.properties);
-  };
-  const visitProperties = (properties) => {
-    if (properties?.code?.enum) codes.push(...properties.code.enum);
-    if (properties?.error) visit(properties.error);
+  const visit = (node, isNamed = false) => {
+    if (node === undefined) return;
+    if (node.$ref) return visit(resolve(document, node), true);
+    for (const part of [...(node.allOf ?? []), ...(node.oneOf ?? [])]) visit(part, isNamed);
+    visit(node.properties?.error, isNamed);
+    const { code } = node.properties ?? {};
+    if (code?.const !== undefined) codes.push(code.const);
+    // A response may narrow the codes itself; by its name the envelope allows every code.
+    else if (code?.enum && !isNamed) codes.push(...code.enum);
   };
   visit(response.content?.['application/json']?.schema);
   return codes;

@@ -9,7 +9,19 @@ Prints a script for your shell:
   fish   portal completion fish > ~/.config/fish/completions/portal.fish
 `;
 
-const commands = ['expose', 'agent', 'list', 'relay', 'admin', 'config', 'doctor', 'completion', 'help', 'version'];
+const commands = [
+  'expose',
+  'agent',
+  'list',
+  'relay',
+  'admin',
+  'config',
+  'doctor',
+  'conformance',
+  'completion',
+  'help',
+  'version',
+];
 const shells: Record<string, () => string> = {
   bash,
   zsh: () => `autoload -U +X bashcompinit && bashcompinit\n${bash()}`,

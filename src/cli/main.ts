@@ -13,6 +13,7 @@ Puts a service on your machine on a public HTTPS name, through a relay that cann
   portal admin COMMAND                govern a relay
   portal config                       what portal expose would use; portal config use URL
   portal doctor                       find what keeps portal expose from working
+  portal conformance --command CMD    hold an SDK against the protocol
   portal completion SHELL             completions for bash, zsh or fish
   portal help                         this text
   portal version                      the version of this program
@@ -37,6 +38,8 @@ async function main([command, ...rest]: string[]): Promise<number> {
       return (await import('./config.js')).configCommand(rest);
     case 'doctor':
       return await (await import('./doctor/doctor.js')).doctorCommand(rest);
+    case 'conformance':
+      return await (await import('./conformance.js')).conformanceCommand(rest);
     case 'completion':
       return (await import('./completion.js')).completionCommand(rest);
     case 'help':

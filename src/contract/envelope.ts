@@ -1,7 +1,10 @@
 import type { ApiError } from './errors.js';
 import type { components } from './operations.js';
 
-export type Failure = components['schemas']['Failure'];
+export interface Failure {
+  ok: false;
+  error: components['schemas']['ErrorDetail'];
+}
 
 /** Longest `error.message` that the contract allows, in characters. */
 const maxMessageLength = 1024;

@@ -75,3 +75,28 @@ export function isDeclared(operationId: OperationId, error: { code: ErrorCode; s
   const statuses: Partial<Record<ErrorCode, readonly number[]>> = operationErrors[operationId];
   return statuses[error.code]?.includes(error.status) ?? false;
 }
+
+/** Where a relay explains its error codes, a section each. */
+export const errorReferencePath = '/docs/errors';
+
+/** The value of `Link` in a refusal (RFC 8288). */
+export function helpLink(code: ErrorCode): string {
+  return `<${errorReferencePath}#${code}>; rel="help"`;
+}
+
+/** A code with all that the contract says of it. */
+export interface ExplainedError extends CatalogueEntry {
+  code: ErrorCode;
+  /** Operations that may answer with it. */
+  operations: OperationId[];
+}
+
+/** Every error code, in the catalogue's order. */
+export function explainedErrors(): ExplainedError[] {
+  const operations = Object.entries(operationErrors) as [OperationId, object][];
+  return (Object.entries(errorCatalogue) as [ErrorCode, CatalogueEntry][]).map(([code, entry]) => ({
+    ...entry,
+    code,
+    operations: operations.filter(([, codes]) => code in codes).map(([operationId]) => operationId),
+  }));
+}

@@ -3,6 +3,8 @@ import { addressList } from '../net/address-list.js';
 import { portOf } from '../net/listen.js';
 import { createApp, type Handlers } from './api/app.js';
 import { adminHandlers } from './api/handlers/admin.js';
+import { consoleHandlers } from './api/handlers/admin-console.js';
+import { documentationHandlers } from './api/handlers/documentation.js';
 import { referenceHandlers } from './api/handlers/reference.js';
 import { credentials, sdkHandlers } from './api/handlers/sdk.js';
 import { systemHandlers } from './api/handlers/system.js';
@@ -45,10 +47,10 @@ export class ControlPlane {
   constructor(
     foundation: Foundation,
     data: DataPlane,
-    { handlers: otherHandlers, overlay }: Pick<OperatorPlane, 'handlers' | 'overlay'>,
+    { handlers: otherHandlers, discovery, overlay }: Pick<OperatorPlane, 'handlers' | 'discovery' | 'overlay'>,
     wrapHandlers: Wrap<Handlers>,
   ) {
-    const { config, logger, policy, store, audit, certificates, metrics, rootHost, releaseVersion } = foundation;
+    const { config, logger, policy, store, audit, certificates, activity, rootHost, releaseVersion } = foundation;
     const draining = foundation.draining.signal;
     const { sessions, ports, bindings, datagrams, quic } = data;
     this.#foundation = foundation;
@@ -85,8 +87,10 @@ export class ControlPlane {
     const adminWallets = new Set(config.adminWallets);
     this.#adminSessions = new AdminSessions(adminWallets, store.governance);
     const adminAuth = new AdminAuth(config.portalUrl, adminWallets, this.#adminSessions, audit);
-    const digests = config.digestSigning ? countedSigner(new DigestSigner(certificates), 'digest', metrics) : undefined;
-    const transcripts = countedSigner(new TranscriptSigner(certificates, bindings), 'transcript', metrics);
+    const digests = config.digestSigning
+      ? countedSigner(new DigestSigner(certificates), 'digest', activity)
+      : undefined;
+    const transcripts = countedSigner(new TranscriptSigner(certificates, bindings), 'transcript', activity);
     this.sessionSigner = new SessionSigner(transcripts, leases, policy, logger);
     const addresses = new ClientAddresses(addressList(config.trustedProxies));
     const handlers: Handlers = {
@@ -105,6 +109,7 @@ export class ControlPlane {
           ownCertificates: config.ownCertificates,
           overlay,
           relay: foundation.key.address.toLowerCase(),
+          maxLeasesPerSource: config.maxLeasesPerSource,
         }),
         features: () => [
           ...(domains ? ['domains'] : []),
@@ -120,8 +125,22 @@ export class ControlPlane {
         draining,
       }),
       ...adminHandlers({ rootHost, adminAuth, audit, leases, sessions, policy }),
+      ...consoleHandlers({
+        rootHost,
+        releaseVersion,
+        adminAuth,
+        audit,
+        leases,
+        sessions,
+        policy,
+        activity,
+        certificates,
+        discovery: discovery && (() => discovery.report()),
+        overlay,
+      }),
       ...systemHandlers({ auth, leases, sessions, policy, transcripts, digests, draining }),
       ...referenceHandlers(loadContract()),
+      ...documentationHandlers(),
       ...otherHandlers,
     };
     const app = createApp({
@@ -130,7 +149,7 @@ export class ControlPlane {
       adminGuard: adminGuard(adminAuth, audit, config.portalUrl.origin),
       handlers: wrapHandlers(handlers),
       logger,
-      onAnswer: metrics?.answer,
+      onAnswer: activity.answer,
       validateResponses: config.validateResponses,
     });
     this.api = new ApiListener(
@@ -141,7 +160,7 @@ export class ControlPlane {
         { datagrams, peers: new PeerConnections(overlay, logger, draining) },
         addresses,
         logger,
-        metrics?.answer,
+        activity.answer,
       ),
       addresses,
       Math.max(config.maxConnectionsPerSource, minApiConnectionsPerSource),

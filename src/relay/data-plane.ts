@@ -58,7 +58,7 @@ export class DataPlane {
   readonly #foundation: Foundation;
 
   constructor(foundation: Foundation, { toApi, admit, sign, overlay, loadQuic: load = loadQuic }: DataPlaneCalls) {
-    const { config, logger, policy, leases, metrics, draining, rootHost, certificates } = foundation;
+    const { config, logger, policy, leases, activity, metrics, draining, rootHost, certificates } = foundation;
     this.#foundation = foundation;
     const hops = new NextHops(overlay);
     this.sessions = new SessionRegistry(
@@ -67,7 +67,7 @@ export class DataPlane {
     );
     this.datagrams = new Datagrams(logger, draining.signal);
     this.isBalancer = addressList(config.proxyProtocolFrom);
-    const onOutcome = metrics?.connection;
+    const onOutcome = activity.connection;
     this.connections = new PublicConnections({
       maxConnectionsPerSource: config.maxConnectionsPerSource,
       isBalancer: this.isBalancer,
@@ -140,7 +140,7 @@ export class DataPlane {
     apiHosts: ReadonlySet<string>,
     toApi: DataPlaneCalls['toApi'],
   ): OverlayPort[] {
-    const onOutcome = this.#foundation.metrics?.connection;
+    const onOutcome = this.#foundation.activity.connection;
     const limits = { maxConnectionsPerSource: maxConnectionsPerPeer, isBalancer: addressList([]), onOutcome };
     const { routing } = this;
     // Besides the API only paths, so that a tunnel can visit its own name without showing its address.

@@ -10,6 +10,7 @@ import { CertificateSource, loadCertificate } from './certs/certificate-source.j
 import { developmentCaFile, developmentCertificate } from './certs/development-ca.js';
 import type { RelayConfig } from './config/config.js';
 import { LeaseTable } from './leases/lease-table.js';
+import { Activity } from './metrics/activity.js';
 import { RelayMetrics } from './metrics/metrics.js';
 import { timedStore } from './metrics/timed-store.js';
 import { Policy } from './policy/policy.js';
@@ -31,6 +32,8 @@ export interface Foundation {
   certificates: CertificateSource;
   /** PEM file of the development CA, if one is in use. */
   caFile: string | undefined;
+  /** What happens, counted for the operator, and for the metrics where they are on. */
+  activity: Activity;
   /** Present when metrics are on. */
   metrics: RelayMetrics | undefined;
   store: Store;
@@ -69,6 +72,7 @@ export async function layFoundation(
     (source) => source.stop(),
   );
   const metrics = config.metricsPort === undefined ? undefined : new RelayMetrics();
+  const activity = new Activity(metrics);
   lifecycle.onStop(
     onFault((fault) => {
       metrics?.fault(fault);
@@ -79,7 +83,7 @@ export async function layFoundation(
     () => wrapStore(new SqliteStore(join(config.stateDir, 'portal.db'))),
     (opened) => opened.close(),
   );
-  const store = metrics ? timedStore(database, metrics.storeCall) : database;
+  const store = timedStore(database, activity.storeCall);
   const audit = new AuditLog(join(config.stateDir, 'audit.jsonl'), store.governance, (error) =>
     logger.error({ err: error }, 'the audit log cannot be written: its entries wait in the store'),
   );
@@ -93,6 +97,7 @@ export async function layFoundation(
     privateKey,
     certificates,
     caFile: config.certificateFiles ? undefined : developmentCaFile(config.stateDir),
+    activity,
     metrics,
     store,
     audit,

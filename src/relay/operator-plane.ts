@@ -8,7 +8,8 @@ import { keyPin } from './certs/certificate.js';
 import type { DataPlane } from './data-plane.js';
 import { Discovery } from './discovery/discovery.js';
 import type { Foundation } from './foundation.js';
-import { LandingPage, exposeCommand } from './landing/landing-page.js';
+import { relayWords } from './landing/expose-command.js';
+import { LandingPage } from './landing/landing-page.js';
 import { DescriptorWatch } from './metrics/descriptor-watch.js';
 import { MetricsListener } from './metrics/metrics-listener.js';
 import { dialOwn } from './thumbnails/dial-own.js';
@@ -60,9 +61,18 @@ export class OperatorPlane {
     const landing = new LandingPage({
       rootHost,
       releaseVersion: foundation.releaseVersion,
-      exposeCommand: exposeCommand(config.portalUrl.origin, foundation.caFile),
+      relayWords: relayWords(config.portalUrl.origin, foundation.caFile),
       urlOf: (hostname) => new URL(`https://${hostname}:${data.publicPort}`).href,
       enabled: () => policy.settings.landingPageEnabled,
+      offers: () => ({
+        tcp: ports.tcp.isOffered,
+        udp: ports.udp.isOffered,
+        domains: config.domains,
+        ownCertificates: config.ownCertificates,
+        paths: this.overlay?.isUp === true,
+      }),
+      load: () => foundation.activity.load(),
+      hasPicture: (hostname) => this.#thumbnails?.get(hostname) !== undefined,
       leases: () => leases.live(),
       // A lease that is reached from another relay only has no address to show.
       mayServe: ({ identity, hop }) => hop?.accepts === undefined && policy.mayServe(identityKey(identity)),

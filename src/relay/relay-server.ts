@@ -37,6 +37,13 @@ export class RelayServer {
     });
     this.#operator = new OperatorPlane(foundation, this.#data, makeOverlay);
     this.#control = new ControlPlane(foundation, this.#data, this.#operator, wrapHandlers);
+    foundation.activity.start({
+      sessions: this.#data.sessions,
+      leases: () => this.#control.leases.size,
+      publicConnections: () => this.#data.connections.open,
+      datagrams: this.#data.datagrams,
+    });
+    foundation.lifecycle.onStop(() => foundation.activity.stop());
     foundation.metrics?.watch({
       releaseVersion: foundation.releaseVersion,
       sessions: this.#data.sessions,

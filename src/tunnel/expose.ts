@@ -8,6 +8,9 @@ import { background } from '../util/boundary.js';
 import { closeGraceMs } from './relays/relay-member.js';
 import { relayTimes } from './options/relay-times.js';
 import { checkExposeOptions, checkRelays, type ExposeOptions, type RelayChoice } from './options/expose-options.js';
+import type { InspectedService } from './inspect/inspected-service.js';
+import type { Inspector } from './inspect/inspector.js';
+import type { CertificateLife } from './link/keyless.js';
 import type { LinkServices } from './link/relay-link.js';
 import { PathSet } from './relays/path-set.js';
 import { RelaySet, type RelaySetOptions } from './relays/relay-set.js';
@@ -28,6 +31,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   #graceMs: number;
   #set: RelaySet | PathSet | undefined;
   #release!: () => void;
+  #inspected: InspectedService | undefined;
   readonly #serving = new Map<string, TunnelReady>();
 
   /** @internal */
@@ -49,6 +53,16 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   /** Where the service is online, one for each relay. */
   get places(): TunnelReady[] {
     return [...this.#serving.values()];
+  }
+
+  /** The last requests, where the option `inspect` is on and the service was started. */
+  get inspector(): Inspector | undefined {
+    return this.#inspected?.inspector;
+  }
+
+  /** Life of the certificate that visitors see, the one of those in use that ends first; undefined without one. */
+  get certificateLife(): CertificateLife | undefined {
+    return this.#set?.certificateLife;
   }
 
   /** Resolves once the service is online. @throws the error that ended the tunnel before */
@@ -106,7 +120,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
   }
 
   async #serve(): Promise<void> {
-    const { services, name, certificates, hops } = checkExposeOptions(this.#options);
+    const { services, inspected, name, certificates, hops } = checkExposeOptions(this.#options);
     const { identityFile, ca } = this.#options;
     const identity = this.#options.identity ?? (await loadIdentityFile(identityFile ?? defaultIdentityFile()));
     const { signal } = this.#leaving;
@@ -124,6 +138,7 @@ export class Tunnel extends EventEmitter<TunnelEvents> {
     };
     const set = hops === undefined ? new RelaySet(relays, setOptions) : new PathSet(relays, hops, setOptions);
     this.#set = set;
+    this.#inspected = inspected;
     this.#report(set, services);
     certificates?.on('status', ({ message, error }) => this.#status({ state: 'certificate', message, error }));
     await certificates?.start(signal);

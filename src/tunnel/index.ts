@@ -10,6 +10,9 @@ export type { AcmeOptions, AcmeTimes } from './certificates/acme/acme-certificat
 export type { ExternalAccount } from './certificates/acme/acme-client.js';
 export type { CertificateFilePaths } from './certificates/certificate-files.js';
 export type { InspectOptions } from './inspect/inspected-service.js';
+export type { Inspector } from './inspect/inspector.js';
+export type { ExchangeDetail, ExchangeSummary } from './inspect/views.js';
+export type { CertificateLife } from './link/keyless.js';
 export type { AccessOptions, OidcOptions, WebhookRule } from './options/access-options.js';
 export type { WebOptions } from './options/web-service.js';
 export type { RequestReport } from './services/http/request-reports.js';

@@ -345,8 +345,8 @@ test('config file errors include their position', (t) => {
     'none',
   );
   assert.match(
-    fault(relays + Array.from({ length: 257 }, (_, index) => `[services.s${index}]\ntarget = 1\n`).join('')),
-    /256 services at most/,
+    fault(relays + Array.from({ length: 1_025 }, (_, index) => `[services.s${index}]\ntarget = 1\n`).join('')),
+    /1024 services at most/,
   );
 });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Bench } from './support/bench.js';
 import { causeOf } from './support/causes.js';
-import { AnswerChecker } from './support/checker.js';
+import { AnswerChecker } from '../../src/conformance/relay/answer-checker.js';
 import { type Case, declaredCases, testedOperations } from './support/document.js';
 import { mockCannot, mockCannotAnswer, mockHasOwnWordsFor, notBuilt } from './support/exceptions.js';
 import { Caller, exchangeRaw, type HttpAnswer } from './support/http.js';

@@ -7,7 +7,7 @@ import { type HeldLease, register } from '../support/by-hand.js';
 import { type TestRelay, startTestRelay } from '../support/relay.js';
 import { endVisit, handshake } from '../support/tenant.js';
 import { Bench, asText, forLease, takesSession } from './support/bench.js';
-import { AnswerChecker } from './support/checker.js';
+import { AnswerChecker } from '../../src/conformance/relay/answer-checker.js';
 import { type TestedOperation, testedOperations } from './support/document.js';
 import { exchangeRaw, type HttpAnswer, type HttpRequest } from './support/http.js';
 
@@ -53,6 +53,8 @@ const matrix: Record<OperationId, Row> = {
   getOpenapiDocument: 'any',
   getReference: 'any',
   getReferenceScript: 'any',
+  getErrorReference: 'any',
+  getDocumentationPage: 'any',
   getThumbnail: 'any',
   // Its credential is the descriptor's signature.
   getDiscovery: 'any',
@@ -61,6 +63,17 @@ const matrix: Record<OperationId, Row> = {
   loginAdmin: 'any',
   logoutAdmin: adminSession,
   getAdminStatus: 'any',
+  getConsole: 'any',
+  getConsoleAsset: 'any',
+  getOverview: adminSession,
+  followRelay: adminSession,
+  listLeases: adminSession,
+  getLease: adminSession,
+  listIdentities: adminSession,
+  listBannedIps: adminSession,
+  listAuditEntries: adminSession,
+  listAdminSessions: adminSession,
+  endAdminSession: adminSession,
   getSnapshot: adminSession,
   setLandingPage: adminSession,
   setUdpSettings: adminSession,

@@ -18,6 +18,17 @@ const endpoints: Record<string, string> = {
   'POST /admin/logout': 'logoutAdmin',
   'GET /admin/auth/status': 'getAdminStatus',
   'GET /admin/snapshot': 'getSnapshot',
+  'GET /admin': 'getConsole',
+  'GET /admin/assets/{file}': 'getConsoleAsset',
+  'GET /admin/overview': 'getOverview',
+  'GET /admin/events': 'followRelay',
+  'GET /admin/leases': 'listLeases',
+  'GET /admin/leases/{name}/{addr}': 'getLease',
+  'GET /admin/identities': 'listIdentities',
+  'GET /admin/ips': 'listBannedIps',
+  'GET /admin/audit': 'listAuditEntries',
+  'GET /admin/sessions': 'listAdminSessions',
+  'DELETE /admin/sessions/{id}': 'endAdminSession',
   'POST /admin/settings/landing-page': 'setLandingPage',
   'POST /admin/settings/udp': 'setUdpSettings',
   'POST /admin/settings/tcp-port': 'setTcpPortSettings',
@@ -43,6 +54,8 @@ const endpoints: Record<string, string> = {
   'GET /openapi.json': 'getOpenapiDocument',
   'GET /docs': 'getReference',
   'GET /docs/reference.js': 'getReferenceScript',
+  'GET /docs/errors': 'getErrorReference',
+  'GET /docs/{page}': 'getDocumentationPage',
 };
 
 const statuses: Record<string, number> = {
@@ -145,6 +158,16 @@ test('operations with a credential declare unauthorized', () => {
   for (const { operationId, definition } of operations) {
     if (definition.security.length > 0) assert.ok('unauthorized' in operationErrors[operationId], operationId);
   }
+});
+
+test('every schema of an answer has a name of its own, so that generators name types by it and not by operations', () => {
+  const nameless = operations.flatMap(({ operationId, definition }) =>
+    Object.entries(definition.responses as Record<string, unknown>)
+      .map(([status, response]) => ({ status, schema: resolve(response).content?.['application/json']?.schema }))
+      .filter(({ schema }) => schema && !schema.$ref && !schema.oneOf?.every((each: { $ref?: string }) => each.$ref))
+      .map(({ status }) => `${operationId} ${status}`),
+  );
+  assert.deepEqual(nameless, []);
 });
 
 test('rate_limited carries Retry-After, method_not_allowed carries Allow', () => {

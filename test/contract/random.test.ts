@@ -8,7 +8,7 @@ import { register } from '../support/by-hand.js';
 import { type TestRelay, startTestRelay } from '../support/relay.js';
 import { requestsOf } from './support/arbitrary.js';
 import { asText } from './support/bench.js';
-import { AnswerChecker } from './support/checker.js';
+import { AnswerChecker } from '../../src/conformance/relay/answer-checker.js';
 import { testedOperations } from './support/document.js';
 import { type Caller, callerOf, exchangeRaw, type HttpAnswer, type HttpRequest } from './support/http.js';
 

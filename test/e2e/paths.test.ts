@@ -206,7 +206,7 @@ test('paths over WireGuard', async (t) => {
         socket.on('close', () => resolve(what + ':' + answer));
         socket.on('connect', () => { socket.write(bytes); if (ends) socket.end(); });
       });
-      const flood = Array.from({ length: 300 }, () => tell('silent', ''));
+      const flood = Array.from({ length: 1500 }, () => tell('silent', ''));
       Promise.all([tell('unknown', header), tell('cut', header.subarray(0, 40), true), tell('long', long), tell('late', header.subarray(0, 20)), ...flood])
         .then((all) => console.log([...new Set(all)].join(' ')));`;
     const said = hostile.machine.run(process.execPath, '-e', attack);

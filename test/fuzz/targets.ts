@@ -10,7 +10,7 @@ import type { ReverseAdmission } from '../../src/relay/reverse/admission.js';
 import { openWebSocket } from '../../src/tunnel/carriers/open-websocket.js';
 import { AccessTokens } from '../../src/relay/auth/tokens.js';
 import { relayKeyFromHex } from '../../src/relay/auth/relay-key.js';
-import { verifySignIn } from '../../src/relay/auth/siwe.js';
+import { verifySignIn } from '../../src/sign-in/siwe.js';
 import { RequestHeadReader } from '../../src/relay/api/listener/request-head.js';
 import { checkTranscript } from '../../src/relay/keyless/transcript.js';
 import { maxClientHelloBytes } from '../../src/relay/ingress/read-client-hello.js';

@@ -58,7 +58,7 @@ test('preflights get the same response for every origin, where the contract decl
     const said = Object.fromEntries(corsHeaders(headers).map((name) => [name, headers[name]]));
     assert.deepEqual(said, {
       'access-control-allow-origin': '*',
-      'access-control-expose-headers': 'Retry-After, Date',
+      'access-control-expose-headers': 'Retry-After, Date, Link',
       'access-control-allow-methods': open.map(({ method }) => method).join(', '),
       'access-control-allow-headers': 'Content-Type, X-Portal-Access-Token',
       'access-control-max-age': '600',

@@ -3,15 +3,16 @@ import { spawn } from 'node:child_process';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Wallet } from 'ethers';
-import { LandingPage, exposeCommand } from '../../src/relay/landing/landing-page.js';
-import { renderLandingPage } from '../../src/relay/landing/page.js';
+import { exposeCommand, relayWords } from '../../src/relay/landing/expose-command.js';
+import { Directory } from '../../src/relay/landing/directory.js';
 import type { Lease } from '../../src/relay/leases/lease.js';
 import { startBrowser } from '../support/trusting-browser.js';
 import { call, freshWallet } from '../support/by-hand.js';
 import { printed, runProgram } from '../support/programs.js';
-import { startTestRelay, type TestRelay, sharedRelay } from '../support/relay.js';
+import { startTestRelay, type TestRelay, sharedRelay, withPorts } from '../support/relay.js';
 import { requireTool } from '../support/tools.js';
 import { get, openTunnel, startHttpService, temporaryDirectory } from '../support/tunnel.js';
+import { until } from '../support/until.js';
 
 const noPorts = { enabled: false, maxLeases: 0 };
 const shown = { approvalMode: 'auto', landingPageEnabled: true, udp: noPorts, tcpPort: noPorts } as const;
@@ -26,9 +27,13 @@ interface Page {
 
 /** As curl gets it, under the root host on the public port. */
 async function page(of: TestRelay, ...args: string[]): Promise<Page> {
+  return await pageAt(of, '/', ...args);
+}
+
+async function pageAt(of: TestRelay, path: string, ...args: string[]): Promise<Page> {
   const to = `${of.rootHost}:${of.publicPort}:127.0.0.1`;
   const base = ['-s', '-i', '--cacert', of.caFile, '--resolve', to];
-  const { stdout, stderr, code } = await runProgram(await requireTool('curl'), [...base, ...args, `${of.url}/`]);
+  const { stdout, stderr, code } = await runProgram(await requireTool('curl'), [...base, ...args, `${of.url}${path}`]);
   assert.equal(code, 0, stderr);
   const [head = '', ...body] = stdout.toString().split('\r\n\r\n');
   const [line = '', ...fields] = head.split('\r\n');
@@ -53,14 +58,17 @@ async function lease(of: TestRelay, name: string, metadata: object, wallet: Wall
   assert.equal((await call(of, 'POST', '/sdk/register', { body })).status, 201);
 }
 
-test('curl gets a landing page with a strict policy: no scripts, no framing, no caching', async () => {
+test('curl gets a landing page with a strict policy: its own style and script, no framing, no caching', async () => {
   const { status, headers, text } = await page(relay);
   assert.equal(status, 200);
   assert.equal(headers.get('content-type'), 'text/html; charset=utf-8');
   const policy = headers.get('content-security-policy') as string;
-  assert.match(policy, /^default-src 'none'; style-src 'sha256-[\w+/]{43}='; /);
-  assert.match(policy, /base-uri 'none'; form-action 'none'; frame-ancestors 'none'$/);
-  assert.doesNotMatch(policy, /unsafe|script-src/);
+  assert.match(
+    policy,
+    /^default-src 'none'; style-src 'sha256-[\w+/]{43}='; script-src 'sha256-[\w+/]{43}='; img-src 'self' data:; /,
+  );
+  assert.match(policy, /base-uri 'none'; form-action 'self'; frame-ancestors 'none'$/);
+  assert.doesNotMatch(policy, /unsafe/);
   assert.equal(headers.get('x-content-type-options'), 'nosniff');
   assert.equal(headers.get('x-frame-options'), 'DENY');
   assert.equal(headers.get('referrer-policy'), 'no-referrer');
@@ -81,7 +89,7 @@ test('with the landing page off the root host responds not_found', async (t) => 
 test('the command on the landing page exposes a service', async (t) => {
   const service = await startHttpService(t, (_request, response) => response.end('exposed by the page'));
   const { text } = await page(relay);
-  const [, escaped = ''] = /<pre[^>]*><code>([^<]*)<\/code>/.exec(text) ?? [];
+  const [, escaped = ''] = /<code id="command">([^<]*)<\/code>/.exec(text) ?? [];
   const command = escaped.replaceAll('&#39;', "'").replaceAll('&amp;', '&');
   assert.match(command, /^portal expose 3000 --relay /);
   const program = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
@@ -94,11 +102,83 @@ test('the command on the landing page exposes a service', async (t) => {
 });
 
 test('a path with spaces and quotes is one shell word of the command', () => {
+  const web = { kind: 'web', port: 3000 } as const;
   assert.equal(
-    exposeCommand('https://a.localhost', "/tmp/it's mine/ca.pem"),
+    exposeCommand(web, relayWords('https://a.localhost', "/tmp/it's mine/ca.pem")),
     `portal expose 3000 --relay https://a.localhost --ca '/tmp/it'\\''s mine/ca.pem'`,
   );
-  assert.equal(exposeCommand('https://a.example:8443', undefined), 'portal expose 3000 --relay https://a.example:8443');
+  const words = relayWords('https://a.example:8443', undefined);
+  assert.equal(exposeCommand(web, words), 'portal expose 3000 --relay https://a.example:8443');
+  const udp = { kind: 'udp', port: 53, name: 'DNS' } as const;
+  assert.equal(exposeCommand(udp, words), 'portal expose --udp 53 --name dns --relay https://a.example:8443');
+});
+
+test('the command is built without a script by a request, and with one as one types', async (t) => {
+  const own = await startTestRelay({
+    ...(await withPorts(2)),
+    policy: { ...shown, tcpPort: { enabled: true, maxLeases: 0 } },
+  });
+  t.after(() => own.stop());
+  const browser = await startBrowser(t, own);
+  const plain = await (await browser.newContext({ javaScriptEnabled: false })).newPage();
+  await plain.goto(own.url);
+  assert.deepEqual(await plain.locator('select option').allTextContents(), [
+    'A web service',
+    'A folder of files',
+    'A TCP port',
+  ]);
+  await plain.selectOption('select', 'tcp');
+  await plain.fill('[name=port]', '2222');
+  await plain.fill('[name=name]', 'Shell');
+  await plain.click('text=Show the command');
+  const words = `--relay ${own.url} --ca ${own.caFile}`;
+  assert.equal(await plain.textContent('#command'), `portal expose --tcp 2222 --name shell ${words}`);
+  const tab = await browser.newPage();
+  const complaints: string[] = [];
+  tab.on('console', (message) => complaints.push(message.text()));
+  await tab.goto(own.url);
+  await tab.selectOption('select', 'folder');
+  await tab.fill('[name=name]', 'docs');
+  assert.equal(await tab.textContent('#command'), `portal expose ./dist --name docs ${words}`);
+  await tab.fill('[name=name]', '$(reboot)');
+  assert.equal(await tab.textContent('#command'), `portal expose ./dist ${words}`);
+  assert.deepEqual(complaints, []);
+  for (const query of ['kind=all', 'port=0', 'name=%24%28reboot%29', 'page=0', `q=${'x'.repeat(65)}`])
+    assert.equal((await pageAt(own, `/?${query}`)).status, 400, query);
+});
+
+test('services are searched, by tag too, and shown in parts', async (t) => {
+  const own = await startTestRelay({ policy: shown });
+  t.after(() => own.stop());
+  for (let index = 0; index < 50; index++)
+    await lease(own, `n${String(index).padStart(2, '0')}`, {
+      description: `Service ${index}`,
+      tags: index % 10 === 0 ? ['ten & more'] : [],
+    });
+  const names = ({ text }: Page) => [...text.matchAll(/>(n\d\d)\.portal\.localhost</g)].map(([, name]) => name);
+  const first = await page(own);
+  assert.equal(names(first).length, 48);
+  assert.match(first.text, /0 of 50 listed services online/);
+  assert.match(first.text, /Page 1 of 2[^]*<a rel="next" href="\/\?page=2#services">/);
+  assert.deepEqual(names(await pageAt(own, '/?page=2')), ['n48', 'n49']);
+  assert.deepEqual(names(await pageAt(own, '/?page=99')), ['n48', 'n49']);
+  const found = await pageAt(own, '/?q=SERVICE%2042');
+  assert.deepEqual(names(found), ['n42']);
+  assert.match(found.text, /1 found\./);
+  const tagged = await pageAt(own, '/?tag=ten+%26+more');
+  assert.equal(tagged.status, 200, tagged.text);
+  assert.deepEqual(names(tagged), ['n00', 'n10', 'n20', 'n30', 'n40']);
+  assert.ok(tagged.text.includes('href="/?tag=ten+%26+more#services"'));
+  const hostile = await pageAt(own, `/?q=${encodeURIComponent('"><script>alert(1)</script>')}`);
+  assert.deepEqual(names(hostile), []);
+  assert.ok(hostile.text.includes('value="&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;"'));
+  const tab = await (await startBrowser(t, own)).newPage();
+  await tab.goto(own.url);
+  await tab.fill('[type=search]', 'service 7');
+  assert.equal(await tab.locator('.services > li:visible').count(), 1);
+  await tab.fill('[type=search]', 'n49');
+  await tab.keyboard.press('Enter');
+  await tab.waitForSelector('text=n49.portal.localhost');
 });
 
 test('services are listed with their metadata, online ones first; hidden ones are not listed', async (t) => {
@@ -164,8 +244,15 @@ test('tenant text is plain text in Chromium: no script, no link, no bidi overrid
   const links = await tab
     .locator('a')
     .evaluateAll((all) => all.map((link) => (link as unknown as { href: string }).href));
-  assert.deepEqual(links, [`https://evil.portal.localhost:${own.publicPort}/`]);
-  assert.equal(await tab.locator('script, img, base, #broken, [onmouseover], style ~ style').count(), 0);
+  // Its own page, tags that are searched for, and the documentation: nothing of what it says is a link.
+  assert.deepEqual(
+    links.filter(
+      (link) => !link.startsWith(`${own.url}/docs`) && !link.startsWith(`${own.url}/?tag=`) && !link.startsWith('#'),
+    ),
+    [`https://evil.portal.localhost:${own.publicPort}/`],
+  );
+  assert.equal(await tab.locator('img, base, #broken, [onmouseover], style ~ style, script ~ script').count(), 0);
+  assert.equal(await tab.locator('script').count(), 1);
   assert.deepEqual(
     requests.filter((url) => !url.startsWith('data:')),
     [`${own.url}/`],
@@ -215,41 +302,47 @@ const faintTexts = `(() => {
   });
 })()`;
 
-test('the landing page lists a bounded number of services, and shows how many more there are', () => {
-  const services = Array.from({ length: 200 }, (_, i) => ({
-    hostname: `${'x'.repeat(60)}${i}.portal.localhost`,
-    online: true,
-    description: '&'.repeat(280),
-    owner: '"'.repeat(64),
-    tags: Array.from({ length: 16 }, () => "'".repeat(32)),
-  }));
-  const view = { rootHost: 'portal.localhost', releaseVersion: '1', exposeCommand: 'x', urlOf: (name: string) => name };
-  const text = renderLandingPage({ ...view, services, more: 1_234 });
-  assert.ok(text.length < 1_500_000, String(text.length));
-  assert.match(text, /And 1234 more/);
+test('a service is shown with the picture that the relay has taken of it', async (t) => {
+  const own = await startTestRelay({ policy: shown, chromium: await requireTool('chromium') });
+  t.after(() => own.stop());
+  const service = await startHttpService(t, (_request, response) => {
+    response.setHeader('Content-Type', 'text/html');
+    response.end('<body style="background: teal">');
+  });
+  await openTunnel(t, own, service.port, { name: 'seen', probe: false });
+  await lease(own, 'away', {});
+  assert.doesNotMatch((await page(own)).text, /<img/);
+  await until(async () => (await page(own)).text.includes('<img src="/thumbnail/seen.portal.localhost"'));
+  const tab = await (await startBrowser(t, own)).newPage();
+  await tab.goto(own.url);
+  const width = "document.querySelector('.services img')?.naturalWidth";
+  await until(async () => Number(await tab.evaluate(width)) > 100);
+  assert.equal(await tab.locator('.services img').count(), 1);
 });
 
-test('the landing page lists online services first, then by name', () => {
+test('the landing page lists online services first, then by name, and none that was refused since', () => {
   const all = Array.from({ length: 1_000 }, (_, i) => {
     const name = `n${String((i * 7_919) % 1_000).padStart(3, '0')}`;
     return { hostname: name, metadata: { description: `about ${name}` } } as Lease;
   });
-  const online = new Set(all.filter(({ hostname }) => hostname >= 'n900').map(({ hostname }) => hostname));
-  const listing = new LandingPage({
-    rootHost: 'portal.localhost',
-    releaseVersion: '1',
-    exposeCommand: 'x',
-    urlOf: (hostname) => hostname,
-    enabled: () => true,
+  let refused = 'n000';
+  const directory = new Directory({
     leases: () => all,
-    mayServe: ({ hostname }) => hostname !== 'n000',
-    isAlive: ({ hostname }) => online.has(hostname),
+    mayServe: ({ hostname }) => hostname !== refused,
+    isAlive: ({ hostname }) => hostname >= 'n980',
   });
-  const text = listing.render('127.0.0.1') as string;
-  const shown = [...text.matchAll(/about (n\d+)/g)].map(([, name]) => name);
-  const expected = Array.from({ length: 100 }, (_, i) => [`n${900 + i}`, `n${String(i + 1).padStart(3, '0')}`]);
-  assert.deepEqual(shown, [...expected.map(([first]) => first), ...expected.map(([, second]) => second)]);
-  assert.match(text, /And 799 more/);
+  const names = (page: number) => directory.find({ page }).entries.map(({ lease: { hostname } }) => hostname);
+  const expected = [
+    ...Array.from({ length: 20 }, (_, i) => `n${980 + i}`),
+    ...Array.from({ length: 28 }, (_, i) => `n${String(i + 1).padStart(3, '0')}`),
+  ];
+  assert.deepEqual(names(1), expected);
+  assert.equal(names(2)[0], 'n029');
+  const { entries, ...counts } = directory.find({ page: 21 });
+  assert.deepEqual(counts, { matching: 999, total: 999, online: 20, pages: 21 });
+  assert.equal(entries.length, 999 % 48);
+  refused = 'n980';
+  assert.ok(!names(1).includes('n980'));
 });
 
 test('a source that requests the landing page too often is rate_limited', async () => {

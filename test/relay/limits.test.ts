@@ -50,7 +50,7 @@ test('leases are limited by wallet; registering again uses no more, unregisterin
   }));
 
 test('each UDP port after the first of a lease counts as one more, also where it replaces a lease', async (t) => {
-  const relay = await relayFor(t, { ...(await withPorts(10)), maxLeasesPerWallet: 4 });
+  const relay = await relayFor(t, { ...(await withPorts(16)), maxLeasesPerWallet: 4 });
   const wallet = freshWallet();
   const many = await register(relay, { name: 'many', wallet, udp: true, udpCount: 3 });
   await register(relay, { name: 'one', wallet, udp: true });

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { type TLSSocket, connect } from 'node:tls';
 import { gunzipSync } from 'node:zlib';
 import { Agent, request } from 'undici';
-import { contractPath, loadContract } from '../../src/contract/index.js';
+import { contractPath, errorCatalogue, loadContract } from '../../src/contract/index.js';
 import { openPage, startBrowser } from '../support/browser.js';
 import { call } from '../support/by-hand.js';
 import { residentBytes, startRelayProcess } from '../support/processes.js';
@@ -101,4 +101,24 @@ test('the policy of the API reference allows neither other origins nor framing',
   assert.ok(policy.startsWith("default-src 'none'; script-src 'self'; "));
   assert.match(policy, /frame-ancestors 'none'/);
   assert.doesNotMatch(policy, /https?:|\*|unsafe-eval|script-src[^;]*unsafe-inline/);
+});
+
+test('each refusal links to the section that explains its code, in Chromium without a script', async (t) => {
+  const refused = await call(relay, 'POST', '/sdk/renew', { body: {} });
+  assert.equal(refused.status, 401);
+  const link = /^<(\/docs\/errors#unauthorized)>; rel="help"$/.exec(refused.headers['link'] as string)?.[1];
+  assert.ok(link, refused.headers['link'] as string);
+  const unread = await call(relay, 'GET', '/sdk/connect');
+  assert.match(unread.headers['link'] as string, /^<\/docs\/errors#\w+>; rel="help"$/);
+  const { page, faults } = await openPage(await startBrowser(t));
+  await page.goto(`${relay.url}${link}`);
+  assert.match(
+    (await page.textContent('section:target')) as string,
+    /unauthorized.*Cause.*What to do.*401 Unauthorized/s,
+  );
+  const ids = await page.evaluate<string[]>("[...document.querySelectorAll('section')].map(({ id }) => id)");
+  assert.deepEqual(ids, Object.keys(errorCatalogue));
+  const colour = await page.evaluate("getComputedStyle(document.querySelector('section')).borderTopStyle");
+  assert.equal(colour, 'solid', 'its style is allowed');
+  assert.deepEqual(faults, []);
 });

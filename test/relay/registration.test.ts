@@ -291,7 +291,7 @@ test('malformed signatures are refused', async () => {
 });
 
 test('too many challenge requests are rate_limited with Retry-After', async () => {
-  const limited = await startTestRelay();
+  const limited = await startTestRelay({ maxLeasesPerSource: 1 });
   try {
     const { address } = freshWallet();
     const ask = () =>
@@ -316,4 +316,17 @@ test('the domain response has the signing modes and the tenant certificate chain
   assert.deepEqual(body.data.keyless.modes, ['transcript']);
   assert.deepEqual(body.data.transports, ['raw', 'websocket']);
   assert.ok(createPublicKey(body.data.keyless.certificate_chain));
+});
+
+test('a source may ask for as many challenges at once as it may have leases', async () => {
+  const many = await startTestRelay({ maxLeasesPerSource: 200 });
+  try {
+    const { address } = freshWallet();
+    const ask = () => call(many, 'POST', '/sdk/register/challenge', { body: { identity: { name: 'flood', address } } });
+    const answers = [];
+    for (let round = 0; round < 25; round++) answers.push(...(await Promise.all(Array.from({ length: 8 }, ask))));
+    assert.deepEqual([...new Set(answers.map(({ status }) => status))], [201]);
+  } finally {
+    await many.stop();
+  }
 });

@@ -4,6 +4,7 @@ import { chooseRelays, type FoundRelay, type RelayFacts } from '../../src/sdk/in
 
 const facts = (changes: Partial<RelayFacts> = {}): RelayFacts => ({
   address: `0x${'1'.repeat(40)}`,
+  version: '2',
   supportsUdp: false,
   supportsTcp: false,
   activeConnections: 0,

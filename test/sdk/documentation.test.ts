@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { startMock } from '../contract/support/mock.js';
 import { projectRoot } from '../contract/support/project.js';
 import { openPage, startBrowser } from '../support/browser.js';
@@ -77,4 +78,30 @@ test('the frontend of the examples works in Chromium against the mock alone', as
   assert.equal(gone, 'no such lease, or it has expired: sign in again');
   const [, superseded] = await ask(mock.url, 'code=409, example=hostname_conflict');
   assert.match(superseded!, /\(hostname_conflict\)$/);
+});
+
+test("the recipe for Playwright answers a page with the contract's examples", async (t) => {
+  const [, recipe] = /With Playwright:\n\n```js\n([\s\S]*?)```/.exec(
+    readFileSync(join(projectRoot, 'docs/sdk.md'), 'utf8'),
+  )!;
+  const examples = pathToFileURL(join(projectRoot, 'docs/examples/frontend/examples.mjs')).href;
+  const module = `data:text/javascript,${encodeURIComponent(recipe!.replace('./examples.mjs', examples))}`;
+  const { answer } = (await import(module)) as {
+    answer(page: unknown, operationId: string, status?: number, name?: string): Promise<void>;
+  };
+  const { port } = await startHttpService(t, (_request, response) => {
+    response.setHeader('Content-Type', 'text/html');
+    response.end('<!doctype html><title>page</title>');
+  });
+  const { page } = await openPage(await startBrowser(t));
+  await page.goto(`http://127.0.0.1:${port}/`);
+  await answer(page, 'getSnapshot');
+  await answer(page, 'banLease', 401);
+  const ask = (path: string, method: string) =>
+    page.evaluate(`fetch('${path}', { method: '${method}' }).then(async (a) => [a.status, await a.json()])`);
+  const [status, snapshot] = (await ask('/admin/snapshot', 'GET')) as [number, { data: { leases: unknown[] } }];
+  assert.equal(status, 200);
+  assert.equal(snapshot.data.leases.length, 1);
+  const [refused, failure] = (await ask('/admin/leases/YQ/YQ/ban', 'POST')) as [number, { error: { code: string } }];
+  assert.deepEqual([refused, failure.error.code], [401, 'unauthorized']);
 });

@@ -145,6 +145,45 @@ test('the types of the package compile in strict TypeScript with every module re
   ]);
 });
 
+test('the SDK in Python has the version of the package', () => {
+  const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string };
+  const python = readFileSync(join(projectRoot, 'src/sdk-python/pyproject.toml'), 'utf8');
+  assert.equal(/^version = "(.*)"$/m.exec(python)?.[1], version);
+});
+
+test('the SDK alone is a package without the relay, whose types compile', async () => {
+  const sdk = join(projectRoot, 'dist/portal-sdk');
+  const stranger = join(dir, 'sdk');
+  mkdirSync(stranger);
+  writeFileSync(join(stranger, 'package.json'), '{ "name": "stranger", "private": true, "type": "module" }');
+  const packed = await npm(projectRoot, 'pack', sdk, '--json', '--ignore-scripts', '--pack-destination', dir);
+  const [{ filename }] = JSON.parse(packed) as [{ filename: string }];
+  await npm(stranger, 'install', join(dir, filename), '--prefer-offline', '--no-audit', '--no-fund');
+  const lock = readFileSync(join(stranger, 'package-lock.json'), 'utf8');
+  for (const part of ['libsql', 'express', 'playwright-core', 'koffi', 'pino'])
+    assert.ok(!lock.includes(`"node_modules/${part}"`), `${part} is installed along`);
+  const program = `
+    import { createPortalClient, isApiError, type Answer } from 'portal-sdk';
+    import { RelayTransport } from 'portal-sdk/node';
+    import { expose, type Tunnel } from 'portal-sdk/tunnel';
+    import contract from 'portal-sdk/openapi.json' with { type: 'json' };
+    const { fetch } = new RelayTransport();
+    const client = createPortalClient({ relay: 'https://127.0.0.1:1', fetch });
+    const answer: Promise<Answer<'getHealth'> | string> = client.send('getHealth').catch((error) => String(isApiError(error)));
+    const start: (relay: string) => Tunnel = (relay) => expose({ relay, target: 3000 });
+    console.log(await answer, typeof start, contract.openapi);`;
+  writeFileSync(join(stranger, 'program.ts'), program);
+  const tsc = join(projectRoot, 'node_modules/typescript/bin/tsc');
+  const types = join(projectRoot, 'node_modules/@types');
+  const options = ['--strict', '--module', 'nodenext', '--target', 'es2023', '--resolveJsonModule', '--skipLibCheck'];
+  const compiled = await runProgram(process.execPath, [tsc, ...options, '--typeRoots', types, 'program.ts'], {
+    cwd: stranger,
+  });
+  assert.equal(compiled.code, 0, compiled.stdout.toString());
+  const { stdout, stderr } = await runProgram(process.execPath, ['--no-warnings', 'program.js'], { cwd: stranger });
+  assert.equal(stdout.toString(), 'false function 3.1.0\n', stderr);
+});
+
 test('the example gets a lease with the client and ethers only', async () => {
   const { code, stdout, stderr } = await runProgram(
     process.execPath,

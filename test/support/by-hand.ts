@@ -41,7 +41,9 @@ export async function call(
       body: body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body),
     });
     const text = await response.body.text();
-    return { status: response.statusCode, headers: response.headers, body: text ? JSON.parse(text) : undefined };
+    const isJson = String(response.headers['content-type']).startsWith('application/json');
+    const parsed: unknown = text && isJson ? JSON.parse(text) : text || undefined;
+    return { status: response.statusCode, headers: response.headers, body: parsed as Answer['body'] };
   } finally {
     await dispatcher.close();
   }
@@ -73,15 +75,25 @@ export interface RegisterOptions {
   ownCertificate?: boolean;
   sessionWait?: number | undefined;
   hop?: object;
+  metadata?: object;
 }
 
 /** Challenge, signature and registration of a fresh account (or the one given). */
 export async function register(relay: TestRelay, options: RegisterOptions): Promise<HeldLease> {
-  const { name, wallet = freshWallet(), ttl, group, ownCertificate, sessionWait, hop } = options;
+  const { name, wallet = freshWallet(), ttl, group, ownCertificate, sessionWait, hop, metadata } = options;
   const { tcp, udp, tcpPort, udpPort, udpCount } = options;
   const identity = { name, address: wallet.address };
   const ports = { tcp_enabled: tcp, udp_enabled: udp, tcp_port: tcpPort, udp_port: udpPort, udp_count: udpCount };
-  const asked = { identity, ttl, ...ports, group, own_certificate: ownCertificate, session_wait: sessionWait, hop };
+  const asked = {
+    identity,
+    ttl,
+    ...ports,
+    group,
+    own_certificate: ownCertificate,
+    session_wait: sessionWait,
+    hop,
+    metadata,
+  };
   const challenge = await call(relay, 'POST', '/sdk/register/challenge', { body: asked });
   if (challenge.status !== 201) throw new Error(`challenge: ${JSON.stringify(challenge.body)}`);
   const { challenge_id, siwe_message } = challenge.body.data;

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, after, before } from 'node:test';
@@ -146,11 +146,17 @@ export async function withPorts(
   };
 }
 
-/** The first of some ports in a row that are free, below those that the system gives out by itself. */
+/**
+ * The first of some ports in a row that are free. They are below those that the system gives out by itself, so that
+ * nobody takes one before it is listened to, or while a relay starts again.
+ */
 export async function freePortRange(count: number): Promise<number> {
   for (;;) {
     const first = 10_000 + Math.floor(Math.random() * 20_000);
-    const probes = Array.from({ length: count }, () => createServer());
+    const ports = Array.from({ length: count }, (_, index) => first + index);
+    if (ports.some((port) => given.has(port))) continue;
+    for (const port of ports) given.add(port);
+    const probes = ports.map(() => createServer());
     try {
       await Promise.all(
         probes.map((probe, index) => {
@@ -162,16 +168,15 @@ export async function freePortRange(count: number): Promise<number> {
     } catch {
       // One of them was taken.
     } finally {
-      for (const probe of probes) probe.close();
+      await Promise.all(probes.map((probe) => new Promise((resolve) => probe.close(resolve))));
     }
   }
 }
 
+/** Ports that were looked at by this process. */
+const given = new Set<number>();
+
 /** A port that was free a moment ago: a relay's own URL must name its port before it listens. */
 export async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
+  return await freePortRange(1);
 }

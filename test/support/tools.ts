@@ -29,6 +29,7 @@ const debianPackages = {
   'docker-registry': 'docker-registry',
   skopeo: 'skopeo',
   ip: 'iproute2',
+  ss: 'iproute2',
   nft: 'nftables',
   tcpdump: 'tcpdump',
   wg: 'wireguard-tools',
@@ -37,6 +38,7 @@ const debianPackages = {
   virtualenv: 'virtualenv',
   'systemd-analyze': 'systemd',
   python3: 'python3',
+  tmux: 'tmux',
 } as const;
 
 export type ToolName = keyof typeof debianPackages;

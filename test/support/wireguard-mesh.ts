@@ -70,7 +70,7 @@ const othersOf = (nodes: Node[], node: Node) =>
 export async function settled(nodes: Node[]): Promise<void> {
   for (const node of nodes) {
     const wanted = othersOf(nodes, node).join();
-    await until(async () => (await peersOf(node)).join() === wanted, { deadlineMs: 30_000 }).catch((cause: unknown) => {
+    await until(async () => (await peersOf(node)).join() === wanted, { deadlineMs: 90_000 }).catch((cause: unknown) => {
       const logs = nodes.map(({ relay }) => relay.log()).join('\n');
       throw new Error(`the relays are no mesh: ${logs}`, { cause });
     });

@@ -231,6 +231,7 @@ test('a path is chosen at random, near relays more often, and no two on one host
     latencyMs: 10,
     facts: {
       address: url,
+      version: '2',
       supportsTcp: false,
       supportsUdp: false,
       activeConnections: 0,

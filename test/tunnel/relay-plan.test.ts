@@ -114,6 +114,7 @@ test('refused relays are not taken, nor unresponsive ones unless named and witho
 test('relays without UDP ports are not taken for a UDP service', () => {
   const facts = {
     address: `0x${'1'.repeat(40)}`,
+    version: '2',
     supportsUdp: false,
     supportsTcp: true,
     activeConnections: 0,

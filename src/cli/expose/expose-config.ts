@@ -2,7 +2,8 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { parse } from 'smol-toml';
-import type { ConfiguredService } from '../../agent/agent.js';
+import { parseAgentSettings } from '../../agent/configuration/agent-settings.js';
+import type { ConfiguredService, ReadConfiguration } from '../../agent/services/agent.js';
 import { systemCode, UsageError } from '../../sdk/calls/errors.js';
 import { defaultIdentityFile } from '../../sdk/identity/identity-file.js';
 import { parseRelayUrl } from '../../sdk/calls/relay-url.js';
@@ -18,7 +19,7 @@ import { givenRelays, toExposeOptions } from './to-expose-options.js';
 
 const maxConfigBytes = 1_048_576;
 /** Most services in one process: each takes a few connections to each of its relays. */
-const maxServices = 256;
+const maxServices = 1_024;
 
 /**
  * Reads the file of `portal expose --config`. Relative paths in it start at the file's directory.
@@ -26,21 +27,22 @@ const maxServices = 256;
  * @throws UsageError with one clear line
  */
 export function readExposeConfig(path: string): Map<string, ExposeOptions> {
-  const served = [...readServices(path)].filter(([, { disabled }]) => !disabled);
+  const served = [...readConfiguration(path).services].filter(([, { disabled }]) => !disabled);
   if (served.length === 0) throw new UsageError('all services are disabled');
   return new Map(served.map(([key, { options }]) => [key, options]));
 }
 
 /**
- * The same, with services that are disabled.
+ * The same, with services that are disabled, and what it says of the agent.
  * @param mayBeEmpty whether there may be no services
  * @throws UsageError with one clear line
  */
-export function readServices(path: string, { mayBeEmpty = false } = {}): Map<string, ConfiguredService> {
+export function readConfiguration(path: string, { mayBeEmpty = false } = {}): ReadConfiguration {
   const table = readToml(path);
-  const { services, ...rest } = table;
+  const { services, agent: agentTable, ...rest } = table;
+  const agent = parseAgentSettings(agentTable);
   const defaults = readFields(rest, 'anywhere');
-  if (mayBeEmpty && services === undefined) return new Map();
+  if (mayBeEmpty && services === undefined) return { services: new Map(), agent };
   if (typeof services !== 'object' || services === null || Array.isArray(services))
     throw new UsageError('names no services: each is a table [services.NAME]');
   const entries = Object.entries(services);
@@ -51,18 +53,19 @@ export function readServices(path: string, { mayBeEmpty = false } = {}): Map<str
     if (typeof value !== 'object' || value === null || Array.isArray(value))
       throw new UsageError(`services.${key}: is not a table`);
     try {
-      const fields = { ...defaults, ...readFields(value as Record<string, unknown>, 'service') };
+      const own = readFields(value as Record<string, unknown>, 'service');
+      const fields = { ...defaults, ...own };
       const named = fields.domain === undefined ? { name: key, ...fields } : fields;
       const options = asOptions(named, dirname(resolve(path)));
       checkExposeOptions(options);
-      read.set(key, { options, disabled: fields.disabled ?? false });
+      read.set(key, { options, disabled: fields.disabled ?? false, settings: settingsOf(named, own, defaults) });
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       throw new UsageError(`services.${key}: ${error.message}`, { cause: error });
     }
   }
   refuseTwins(read);
-  return read;
+  return { services: read, agent };
 }
 
 /**
@@ -156,6 +159,19 @@ function asOptions(fields: GivenSettings, directory: string): ExposeOptions {
 
 function pathFrom(directory: string, path: string): string {
   return path.startsWith('~/') ? join(homedir(), path.slice(2)) : resolve(directory, path);
+}
+
+/** Each value, and which table it comes from. */
+function settingsOf(
+  inForce: GivenSettings,
+  own: GivenSettings,
+  defaults: GivenSettings,
+): ConfiguredService['settings'] {
+  return (Object.entries(inForce) as [string, string | number | boolean | string[]][]).map(([name, value]) => ({
+    name,
+    value,
+    from: Object.hasOwn(own, name) ? 'service' : Object.hasOwn(defaults, name) ? 'file' : 'default',
+  }));
 }
 
 /** Two services with one name would replace each other's lease, or one would be refused. */

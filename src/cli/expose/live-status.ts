@@ -6,7 +6,8 @@ import type {
   TunnelReady,
   TunnelStatus,
 } from '../../tunnel/index.js';
-import { qrCode } from './qr-code.js';
+import { duration, size } from '../../util/human.js';
+import { qrCode } from '../support/qr-code.js';
 
 const redrawIntervalMs = 1_000;
 /** A burst of requests is drawn once. */
@@ -208,15 +209,4 @@ function pathOf(target: string): string {
     const code = char.charCodeAt(0);
     return code > 0xff ? '?' : `%${code.toString(16).toUpperCase().padStart(2, '0')}`;
   });
-}
-
-function duration(ms: number): string {
-  if (ms < 1_000) return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
-  return `${(ms / 1_000).toFixed(1)} s`;
-}
-
-function size(bytes: number): string {
-  if (bytes < 1_000) return `${bytes} B`;
-  const [value, unit] = bytes < 1_000_000 ? [bytes / 1_000, 'KB'] : [bytes / 1_000_000, 'MB'];
-  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${unit}`;
 }

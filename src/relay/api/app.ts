@@ -96,7 +96,7 @@ export function createApp({
       // Where no body is declared, a body has no meaning (RFC 9110 9.3) and is not read.
       const takesBody = requestBody !== undefined;
       const limit = path === '/v1/sign' ? maxSignBodyBytes : maxJsonBodyBytes;
-      if (path.startsWith('/admin/')) route[method](adminGuard);
+      if (/^\/admin(?:\/|$)/.test(path)) route[method](adminGuard);
       // With the credential in a header, no body of an unauthenticated caller is buffered.
       if (leaseOperations.has(operationId))
         route[method](async (request, _response, next) => {
@@ -107,6 +107,8 @@ export function createApp({
       route[method](validation(takesBody), handler);
     }
   }
+  // The page's own links are relative to its path without the slash.
+  app.get('/admin/', (_request, response) => response.redirect(308, '../admin'));
   // The guard runs first, so that an unauthenticated caller cannot learn which paths exist.
   app.use('/admin', adminGuard);
   app.use(() => {

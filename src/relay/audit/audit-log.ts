@@ -1,7 +1,9 @@
+import { EventEmitter } from 'node:events';
 import { type FileHandle, open, rename } from 'node:fs/promises';
-import { RateLimit } from '../limiters/rate-limit.js';
+import { RateLimit } from '../../http-api/rate-limit.js';
 import type { AuditEntry, GovernanceStore, NumberedEntry } from '../store/governance-store.js';
 import { Mutex } from '../../util/mutex.js';
+import { type AuditPart, type AuditQuery, readAuditFiles } from './read-audit.js';
 
 const maxAuditFileBytes = 16 * 1024 * 1024;
 /** The audit log and its rotated files. */
@@ -18,7 +20,7 @@ const refusedAuditsPerSecond = 0.1;
  * The audit log: an append-only file of JSON lines. Each entry is stored in the transaction of its change and then
  * copied to the file exactly once, even if the relay is killed in between.
  */
-export class AuditLog {
+export class AuditLog extends EventEmitter<{ entries: [entries: NumberedEntry[]] }> {
   #file: FileHandle | undefined;
   #size = 0;
   /** Sequence number of the last line in the file. */
@@ -35,7 +37,11 @@ export class AuditLog {
     private readonly store: GovernanceStore,
     private readonly onFault: (error: unknown) => void,
     private readonly maxFileBytes = maxAuditFileBytes,
-  ) {}
+  ) {
+    super();
+    // A listener for each event stream, whose number is bounded.
+    this.setMaxListeners(0);
+  }
 
   /** Opens the file and brings it up to date. @throws Error when it cannot be written */
   async start(): Promise<void> {
@@ -77,7 +83,8 @@ export class AuditLog {
       const entries = await this.store.pendingAuditEntries(auditBatch);
       const last = entries.at(-1);
       if (!last) return;
-      const lines = entries.filter(({ seq }) => seq > this.#lastSeq).map(line);
+      const missing = entries.filter(({ seq }) => seq > this.#lastSeq);
+      const lines = missing.map(line);
       if (lines.length > 0) {
         if (this.#size >= this.maxFileBytes) await this.#rotate();
         if (!this.#file) await this.#open();
@@ -86,9 +93,16 @@ export class AuditLog {
         await this.#file?.datasync();
         this.#size += Buffer.byteLength(text);
         this.#lastSeq = last.seq;
+        this.emit('entries', missing);
       }
       await this.store.dropAuditEntries(last.seq);
     }
+  }
+
+  /** Reads entries of the log, the newest first. */
+  async read(query: AuditQuery): Promise<AuditPart> {
+    const paths = Array.from({ length: auditFiles }, (_, age) => (age === 0 ? this.path : this.#rotated(age)));
+    return await readAuditFiles(paths, query);
   }
 
   /** Removes a partial last line: its entry is still in the store. */

@@ -1,10 +1,10 @@
 import { ApiError } from '../../contract/index.js';
 import { sourceOf } from '../../net/source-network.js';
 import type { AuditLog } from '../audit/audit-log.js';
-import { RateLimit } from '../limiters/rate-limit.js';
+import { RateLimit } from '../../http-api/rate-limit.js';
 import type { AdminSessionRecord } from '../store/governance-store.js';
-import { type AdminChallenge, AdminChallenges } from './admin-challenges.js';
-import type { AdminSessions } from './admin-sessions.js';
+import { type SignInChallenge, SignInChallenges } from '../../sign-in/challenges.js';
+import { type AdminSessions, sessionId } from './admin-sessions.js';
 
 const adminChallengeBurst = 60;
 const adminChallengesPerSecond = 1;
@@ -20,19 +20,17 @@ export interface LoginAnswer {
 
 /** Authenticates the operator's wallets: challenge, signature, session (EIP-4361). */
 export class AdminAuth {
-  readonly #challenges: AdminChallenges;
+  readonly #challenges = new SignInChallenges('/admin/auth/login');
   readonly #challengesBySource = new RateLimit(adminChallengeBurst, adminChallengesPerSecond);
   readonly #failures = new RateLimit(loginFailureBurst, loginFailuresPerSecond);
 
   /** @param wallets of `ADMIN_WALLETS`, EIP-55 checksum form */
   constructor(
-    portalUrl: URL,
+    private readonly portalUrl: URL,
     private readonly wallets: ReadonlySet<string>,
     readonly sessions: AdminSessions,
     private readonly audit: AuditLog,
-  ) {
-    this.#challenges = new AdminChallenges(portalUrl);
-  }
+  ) {}
 
   /** Whether any admin wallet is configured. */
   get isOn(): boolean {
@@ -40,9 +38,9 @@ export class AdminAuth {
   }
 
   /** @param address EIP-55 checksum form, of any account @throws ApiError `rate_limited` */
-  challenge(address: string, ip: string): AdminChallenge {
+  challenge(address: string, ip: string): SignInChallenge {
     this.#challengesBySource.take(sourceOf(ip));
-    return this.#challenges.issue(address);
+    return this.#challenges.issue(this.portalUrl, address);
   }
 
   /**
@@ -55,7 +53,7 @@ export class AdminAuth {
     this.#failures.check(source);
     let signer: string | undefined;
     try {
-      signer = this.#challenges.answer({
+      signer = this.#challenges.answer(this.portalUrl, {
         id: answer.challenge_id,
         message: answer.siwe_message,
         signature: answer.siwe_signature,
@@ -76,6 +74,18 @@ export class AdminAuth {
   async logout(sessions: AdminSessionRecord[], ip: string): Promise<void> {
     const entry = { at: Date.now(), wallet: sessions[0]?.wallet, ip, action: 'logoutAdmin', result: 'done' } as const;
     await this.sessions.end(sessions, entry);
+    await this.audit.flush();
+  }
+
+  /**
+   * An admin ends a session, their own or another's.
+   * @throws ApiError `not_found`
+   */
+  async endSession(id: string, by: { wallet: string; ip: string }): Promise<void> {
+    const session = this.sessions.all().find((each) => sessionId(each) === id);
+    if (!session) throw new ApiError('not_found', 'there is no such session, or it has ended');
+    const entry = { at: Date.now(), ...by, action: 'endAdminSession', target: session.wallet, result: 'done' } as const;
+    await this.sessions.end([session], entry);
     await this.audit.flush();
   }
 }

@@ -60,6 +60,15 @@ export class AdminSessions {
     return [...found];
   }
 
+  /** All valid sessions, the newest first. */
+  all(now = Date.now()): AdminSessionRecord[] {
+    return [...this.#byHash.values()].filter((session) => this.#counts(session, now)).reverse();
+  }
+
+  isValid(session: AdminSessionRecord, now = Date.now()): boolean {
+    return this.#byHash.get(session.tokenHash) === session && this.#counts(session, now);
+  }
+
   async end(sessions: AdminSessionRecord[], entry: AuditEntry): Promise<void> {
     const hashes = sessions.map(({ tokenHash }) => tokenHash);
     await this.store.deleteSessions(hashes, entry);
@@ -87,3 +96,6 @@ export class AdminSessions {
 function hashOf(token: string): string {
   return createHash('sha256').update(token).digest('base64url');
 }
+
+/** Names a session to admins. It is of the token's hash: nobody can log in with it. */
+export const sessionId = ({ tokenHash }: AdminSessionRecord) => tokenHash.slice(0, 16);

@@ -8,7 +8,7 @@ import {
 } from '../../sdk/discovery/relay-descriptor.js';
 import { sourceOf } from '../../net/source-network.js';
 import type { Logger } from '../../util/logger.js';
-import { RateLimit } from '../limiters/rate-limit.js';
+import { RateLimit } from '../../http-api/rate-limit.js';
 import type { PeerStore } from './peer-store.js';
 import type { Poller } from './poller.js';
 import { refusalOf, RefusedError } from './refusals.js';

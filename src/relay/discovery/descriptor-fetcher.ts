@@ -8,7 +8,7 @@ import {
 import type { WireDescriptor } from '../../sdk/discovery/relay-descriptor.js';
 import { isPublicAddress } from '../../net/public-address.js';
 import { sourceOf } from '../../net/source-network.js';
-import { RateLimit } from '../limiters/rate-limit.js';
+import { RateLimit } from '../../http-api/rate-limit.js';
 
 /** Deadline from the DNS lookup to the last byte. */
 const fetchTimeoutMs = 10_000;

@@ -5,7 +5,7 @@ import { isPublicAddress } from '../../net/public-address.js';
 import { sourceOf } from '../../net/source-network.js';
 import { pollIntervalMs, fetchSpacingMs } from './poller.js';
 import type { Logger } from '../../util/logger.js';
-import { RateLimit } from '../limiters/rate-limit.js';
+import { RateLimit } from '../../http-api/rate-limit.js';
 import { Announcements } from './announcements.js';
 import { OwnDescriptor } from './own-descriptor.js';
 import { type Peer, PeerStore } from './peer-store.js';

@@ -22,6 +22,19 @@ pre code{font-size:.95rem;user-select:all}
 .lead{color:var(--soft);font-size:1.1rem}
 .note,footer{color:var(--soft);font-size:.9rem}
 ul{list-style:none;margin:0;padding:0}
+.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,18rem),1fr));gap:.5rem 2rem;margin:1rem 0 0}
+.facts dt{color:var(--soft);font-size:.85rem}
+.facts dd{margin:0}
+form{display:flex;flex-wrap:wrap;gap:.6rem 1rem;align-items:end;margin:0 0 .9rem}
+label{display:grid;gap:.2rem;color:var(--soft);font-size:.85rem}
+input,select,button{font:inherit;font-size:1rem;padding:.4rem .7rem;color:var(--ink);background:var(--card);border:1px solid var(--soft);border-radius:8px}
+button{cursor:pointer}
+input:focus-visible,select:focus-visible,button:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
+#builder input{width:9rem}
+#search input{flex:1 1 14rem;max-width:26rem}
+nav{display:flex;gap:1.2rem;margin-top:1.2rem}
+.services img{display:block;width:calc(100% + 2.2rem);height:auto;aspect-ratio:16/10;margin:-1rem -1.1rem .8rem;object-fit:cover;object-position:top;background:var(--line)}
+[hidden]{display:none!important}
 .services{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,17rem),1fr));gap:1rem;align-items:start;margin-top:1rem}
 .services>li{overflow:hidden;padding:1rem 1.1rem;background:var(--card);border:1px solid var(--line);border-radius:12px}
 .services p{margin:.35rem 0 0}
@@ -30,6 +43,7 @@ ul{list-style:none;margin:0;padding:0}
 .online{color:var(--on)}
 .online::before{background:var(--on);border-color:var(--on)}
 .tags{display:flex;flex-wrap:wrap;gap:.35rem;margin-top:.6rem}
+.tags a{color:inherit;text-decoration:none}
 .tags li{max-width:100%;padding:0 .55rem;border:1px solid var(--line);border-radius:99px;color:var(--soft);font-size:.8rem}
 footer{margin-top:3.5rem;padding-bottom:3rem}
 `;

@@ -39,10 +39,9 @@ export function hashOfToken(token: Buffer): string {
   return createHash('sha256').update(token).digest('base64url');
 }
 
-/** Compares in constant time. */
-export function acceptsToken({ accepts }: Hop, token: Buffer): boolean {
-  if (accepts === undefined) return false;
-  return timingSafeEqual(Buffer.from(accepts, 'base64url'), createHash('sha256').update(token).digest());
+/** Compares hashes of tokens in constant time. */
+export function isSameHash(one: string, other: string): boolean {
+  return timingSafeEqual(Buffer.from(one, 'base64url'), Buffer.from(other, 'base64url'));
 }
 
 /**
@@ -64,13 +63,15 @@ export function requestedHop({ accept, forward }: HopRequest, overlay: OverlayRo
       'hop.forward.hello_key is for the entry of a path, and this lease is another',
     );
   if (token?.equals(next)) throw new ApiError('invalid_request', 'each relay of a path needs a token of its own');
-  const { address: relay, wire } = genuine(forward.descriptor);
+  const descriptor = wellFormed(forward.descriptor);
+  const { address: relay, wire } = descriptor;
   if (relay === own) throw new ApiError('invalid_request', 'hop.forward leads back to this relay');
   const refuse = (why: string) => new ApiError('invalid_request', `hop.forward leads to ${wire.address}, which ${why}`);
   if (!wire.supports_overlay) throw refuse('has no overlay');
   const route = overlay.routeTo(relay);
   if (route === undefined) throw refuse('is no peer of this relay in the overlay');
   if (route.publicKey !== wire.wireguard_public_key) throw refuse('has another WireGuard key now');
+  assertGenuine(descriptor);
   return {
     accepts: token && hashOfToken(token),
     forwards: { relay, token: forward.token, helloKey, passVisitorAddress: forward.pass_visitor_address ?? false },
@@ -85,12 +86,21 @@ function tokenOf(field: string, text: string): Buffer {
   return token;
 }
 
-function genuine(wire: WireDescriptor): RelayDescriptor {
-  try {
-    const descriptor = parseDescriptor(wire);
+function wellFormed(wire: WireDescriptor): RelayDescriptor {
+  return checked(() => parseDescriptor(wire));
+}
+
+/** Costs milliseconds of CPU time, so it comes last. */
+function assertGenuine(descriptor: RelayDescriptor): void {
+  checked(() => {
     checkTimes(descriptor);
     checkSignature(descriptor);
-    return descriptor;
+  });
+}
+
+function checked<Result>(check: () => Result): Result {
+  try {
+    return check();
   } catch (error) {
     if (!(error instanceof DescriptorError)) throw error;
     throw new ApiError('invalid_request', `hop.forward.descriptor: ${error.message}`);

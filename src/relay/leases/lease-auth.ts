@@ -3,7 +3,7 @@ import { sourceOf } from '../../net/source-network.js';
 import type { Holding, Lease } from './lease.js';
 import type { LeaseRegistry } from './lease-registry.js';
 import type { Policy } from '../policy/policy.js';
-import { RateLimit } from '../limiters/rate-limit.js';
+import { RateLimit } from '../../http-api/rate-limit.js';
 import type { AccessTokenClaims, AccessTokens } from '../auth/tokens.js';
 
 const tokenFailureBurst = 100;

@@ -4,7 +4,7 @@ import { repeat } from '../../util/boundary.js';
 import { type LeaseTable, leaseWeight } from './lease-table.js';
 import { defaultLeaseTtlSeconds } from './lease.js';
 import type { LeasePorts, PortsHold, RequestedPorts } from '../ports/lease-ports.js';
-import { RateLimit } from '../limiters/rate-limit.js';
+import { RateLimit } from '../../http-api/rate-limit.js';
 import type { Policy } from '../policy/policy.js';
 import type { Metadata, Store } from '../store/store.js';
 import { KeyedMutex } from '../../util/mutex.js';

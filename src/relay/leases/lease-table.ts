@@ -1,6 +1,6 @@
 import { sourceOf } from '../../net/source-network.js';
 import { ConcurrencyLimiter } from '../../util/concurrency-limiter.js';
-import { acceptsToken, hashOfToken } from './hop.js';
+import { hashOfToken, isSameHash } from './hop.js';
 import type { Lease } from './lease.js';
 
 const maxLeases = 50_000;
@@ -41,8 +41,10 @@ export class LeaseTable {
 
   /** The live lease that accepts this token from another relay. */
   ofHop(token: Buffer, now = Date.now()): Lease | undefined {
-    const lease = this.#byHop.get(hashOfToken(token));
-    return lease?.hop && lease.expiresAt > now && acceptsToken(lease.hop, token) ? lease : undefined;
+    const hash = hashOfToken(token);
+    const lease = this.#byHop.get(hash);
+    const accepted = lease?.hop?.accepts;
+    return accepted !== undefined && lease && lease.expiresAt > now && isSameHash(accepted, hash) ? lease : undefined;
   }
 
   /** The lease, expired or not, that accepts the token of this hash. */

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { ApiError } from '../../contract/index.js';
-import { signInMessage, verifySignIn } from '../auth/siwe.js';
-import { challengeTtlMs } from '../auth/siwe.js';
+import { challengeTtlMs, signInMessage, verifySignIn } from '../../sign-in/siwe.js';
 import { defaultLeaseTtlSeconds, defaultSessionWaitSeconds } from './lease.js';
 import { sourceOf } from '../../net/source-network.js';
-import { RateLimit } from '../limiters/rate-limit.js';
+import { RateLimit } from '../../http-api/rate-limit.js';
 import type { LeasePorts, RequestedPorts } from '../ports/lease-ports.js';
 import type { Metadata, Store } from '../store/store.js';
 import { type LeaseIdentity } from '../../contract/lease-identity.js';
@@ -14,8 +13,9 @@ import { type Hop, type HopRequest, requestedHop } from './hop.js';
 import type { DomainProofs } from './domain-proofs.js';
 import type { LeaseRegistry } from './lease-registry.js';
 
-const challengeBurst = 120;
-const challengesPerSecond = 2;
+/** Challenges of one source: at once as many as it may have leases, which all come back after a restart, and all of them again in a minute. */
+const leastChallengeBurst = 120;
+const challengeRefillSeconds = 60;
 
 export interface RegistrationRequest {
   identity: { name: string; address: string };
@@ -63,13 +63,18 @@ export interface RegistrationParts {
   overlay: OverlayRoutes | undefined;
   /** The relay's own signing address, in lower case. */
   relay: string;
+  /** As in the configuration. */
+  maxLeasesPerSource: number;
 }
 
 /** Verifies an identity and grants its lease: challenge, signature, registration (EIP-4361). */
 export class RegistrationService {
-  readonly #perSource = new RateLimit(challengeBurst, challengesPerSecond);
+  readonly #perSource: RateLimit;
 
-  constructor(private readonly parts: RegistrationParts) {}
+  constructor(private readonly parts: RegistrationParts) {
+    const burst = Math.max(leastChallengeBurst, parts.maxLeasesPerSource);
+    this.#perSource = new RateLimit(burst, burst / challengeRefillSeconds);
+  }
 
   /**
    * @throws ApiError `invalid_request`, `invalid_address`, `lease_rejected`, `hostname_conflict`, `rate_limited`; for ports also

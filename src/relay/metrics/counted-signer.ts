@@ -11,9 +11,8 @@ interface Signer<Args extends unknown[], Signature> {
 export function countedSigner<Args extends unknown[], Signature>(
   signer: Signer<Args, Signature>,
   mode: SigningMode,
-  counts: { signature(mode: SigningMode, result: ApiResult): void } | undefined,
+  counts: { signature(mode: SigningMode, result: ApiResult): void },
 ): Signer<Args, Signature> {
-  if (!counts) return signer;
   return {
     sign(...args) {
       try {

@@ -96,6 +96,16 @@ export class Policy extends EventEmitter<PolicyEvents> {
     return this.#bannedIps.keys();
   }
 
+  /** How many `decisions` there are. */
+  get decided(): number {
+    return this.#decisions.size;
+  }
+
+  /** How many `bannedIps` there are. */
+  get banned(): number {
+    return this.#bannedIps.size;
+  }
+
   decisionOn(key: string): Readonly<DecisionRecord> | undefined {
     return this.#decisions.get(key);
   }

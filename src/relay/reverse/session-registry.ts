@@ -131,6 +131,8 @@ export class SessionRegistry {
   readonly #byHostname = new Map<string, LeaseSessions>();
   /** Ended leases with live connections. */
   readonly #lingering = new Set<LeaseSessions>();
+  /** Leases that have ended: who still holds one must not bring its sessions back. */
+  readonly #ended = new WeakSet<Lease>();
   /** Bytes of leases that are in neither map any more. */
   readonly pastTraffic: Traffic = { up: 0, down: 0 };
 
@@ -158,13 +160,26 @@ export class SessionRegistry {
     for (const sessions of this.all()) sessions.bandwidth.limit = this.limitOf(sessions.lease);
   }
 
-  /** The sessions of the current registration, created on first use. */
+  /**
+   * The sessions of a registration, created on first use. Those of one that has ended take no session and no visitor,
+   * and do not displace those of its successor.
+   */
   of(lease: Lease): LeaseSessions {
-    const held = this.#byHostname.get(lease.hostname);
-    if (held?.lease.generation === lease.generation) return held;
+    const held = this.peek(lease);
+    if (held) return held;
     const sessions = new LeaseSessions(lease, this.limitOf(lease));
+    if (this.#ended.has(lease)) {
+      sessions.end(false);
+      return sessions;
+    }
     this.#byHostname.set(lease.hostname, sessions);
     return sessions;
+  }
+
+  /** The sessions of the current registration, if there ever were any. */
+  peek(lease: Lease): LeaseSessions | undefined {
+    const held = this.#byHostname.get(lease.hostname);
+    return held?.lease.generation === lease.generation ? held : undefined;
   }
 
   /** All open sessions, including those of ended leases. */
@@ -175,17 +190,17 @@ export class SessionRegistry {
   /** Whether the lease has a ready session or a live connection, or another relay that has them. */
   isAlive(lease: Lease): boolean {
     if (this.reachesNext(lease)) return true;
-    const sessions = this.#byHostname.get(lease.hostname);
-    if (sessions?.lease.generation !== lease.generation) return false;
-    return sessions.queue.ready + sessions.live.size > 0;
+    const sessions = this.peek(lease);
+    return sessions !== undefined && sessions.queue.ready + sessions.live.size > 0;
   }
 
   /**
    * An expired or rejected lease is cut; after an unregistration or replacement its connections get a bounded grace.
    */
   end(lease: Lease, ending: LeaseEnding): void {
-    const sessions = this.#byHostname.get(lease.hostname);
-    if (sessions?.lease.generation !== lease.generation) return;
+    this.#ended.add(lease);
+    const sessions = this.peek(lease);
+    if (!sessions) return;
     this.#byHostname.delete(lease.hostname);
     if (ending === 'rejected') sessions.reset();
     else sessions.end(ending !== 'expired');
@@ -194,8 +209,7 @@ export class SessionRegistry {
 
   /** One tunnel of a lease's group has left, or its time is over. */
   endMember(lease: Lease, member: string, ending: LeaseEnding): void {
-    const sessions = this.#byHostname.get(lease.hostname);
-    if (sessions?.lease.generation === lease.generation) sessions.endMember(member, ending !== 'expired');
+    this.peek(lease)?.endMember(member, ending !== 'expired');
   }
 
   /**

@@ -45,6 +45,8 @@ export interface FindRelaysOptions {
 export interface RelayFacts {
   /** Its signing address. */
   address: string;
+  /** Of the discovery protocol. */
+  version: string;
   supportsUdp: boolean;
   supportsTcp: boolean;
   activeConnections: number;
@@ -183,6 +185,7 @@ async function latency(client: PortalClient, signal: AbortSignal | undefined): P
 function factsOf({ wire }: RelayDescriptor): RelayFacts {
   return {
     address: wire.address,
+    version: wire.version,
     supportsUdp: wire.supports_udp,
     supportsTcp: wire.supports_tcp,
     activeConnections: wire.active_connections,

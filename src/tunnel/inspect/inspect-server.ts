@@ -5,9 +5,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { guard } from '../../util/boundary.js';
 import { inspectPage, inspectScript, inspectStyle } from './page.js';
-import type { Recorder } from './recorder.js';
+import type { Inspector } from './inspector.js';
 import type { Changes } from './replay.js';
-import { curlOf, detailOf, harOf, summaryOf } from './views.js';
 
 export const defaultInspectPort = 4040;
 /** Pages that follow at once. */
@@ -16,11 +15,6 @@ const maxFollowers = 8;
 const maxBodyBytes = 1_048_576;
 const followPingMs = 25_000;
 
-export interface InspectActions {
-  /** Sends a recorded request again. @throws Error that says why it cannot */
-  replay(id: number, changes: Changes): Promise<void>;
-}
-
 /** The page of the inspector, for the owner alone: on loopback, with a token, for no other Host or Origin. */
 export class InspectServer {
   readonly #server: Server;
@@ -28,10 +22,7 @@ export class InspectServer {
   readonly #followers = new Set<ServerResponse>();
   #port = 0;
 
-  constructor(
-    private readonly recorder: Recorder,
-    private readonly actions: InspectActions,
-  ) {
+  constructor(private readonly inspector: Inspector) {
     this.#server = createServer(
       { requestTimeout: 10_000, headersTimeout: 10_000, maxHeaderSize: 16_384 },
       guard(
@@ -40,8 +31,8 @@ export class InspectServer {
         (_request, response) => response.destroy(),
       ),
     );
-    recorder.on('changed', (recorded) => {
-      if (this.#followers.size > 0) this.#tell(`data: ${JSON.stringify(summaryOf(recorded))}\n\n`);
+    inspector.on('changed', (summary) => {
+      if (this.#followers.size > 0) this.#tell(`data: ${JSON.stringify(summary)}\n\n`);
     });
   }
 
@@ -98,13 +89,13 @@ export class InspectServer {
 
   async #serve(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
     const showsSecrets = url.searchParams.get('secrets') === 'shown';
-    const [, id, action] = /^\/exchanges\/(\d{1,15})(?:\/(curl|replay))?$/.exec(url.pathname) ?? [];
-    const recorded = id === undefined ? undefined : this.recorder.find(Number(id));
+    const [, given, action] = /^\/exchanges\/(\d{1,15})(?:\/(curl|replay))?$/.exec(url.pathname) ?? [];
+    const { inspector } = this;
     const { method } = request;
     if (method === 'GET' && url.pathname === '/') return page(response);
-    if (method === 'GET' && url.pathname === '/exchanges') return json(response, this.recorder.all.map(summaryOf));
+    if (method === 'GET' && url.pathname === '/exchanges') return json(response, inspector.list());
     if (method === 'DELETE' && url.pathname === '/exchanges') {
-      this.recorder.clear();
+      inspector.clear();
       response.writeHead(204).end();
       return;
     }
@@ -113,21 +104,20 @@ export class InspectServer {
       response.setHeader('Content-Disposition', 'attachment; filename="requests.har"');
       response.writeHead(200, { 'Content-Type': 'application/json' });
       // Whoever asked may leave in the middle.
-      return await pipeline(harOf([...this.recorder.all], showsSecrets), response).catch(() => undefined);
+      return await pipeline(inspector.har(showsSecrets), response).catch(() => undefined);
     }
-    if (id !== undefined && !recorded) return plain(response, 404, 'This request is no longer kept.\n');
-    if (recorded && method === 'GET' && action === undefined) return json(response, detailOf(recorded, showsSecrets));
-    if (recorded && method === 'GET' && action === 'curl') return plain(response, 200, curlOf(recorded, showsSecrets));
-    if (recorded && method === 'POST' && action === 'replay') {
-      try {
-        await this.actions.replay(recorded.id, await readChanges(request));
-      } catch (error) {
-        return plain(response, 400, `${(error as Error).message}\n`);
-      }
-      response.writeHead(202).end();
-      return;
+    if (given === undefined) return plain(response, 404, 'There is nothing here.\n');
+    const id = Number(given);
+    if (!inspector.has(id)) return plain(response, 404, 'This request is no longer kept.\n');
+    if (method === 'GET' && action === undefined) return json(response, inspector.find(id, showsSecrets));
+    if (method === 'GET' && action === 'curl') return plain(response, 200, inspector.curl(id, showsSecrets) ?? '');
+    if (method !== 'POST' || action !== 'replay') return plain(response, 404, 'There is nothing here.\n');
+    try {
+      inspector.replay(id, await readChanges(request));
+    } catch (error) {
+      return plain(response, 400, `${(error as Error).message}\n`);
     }
-    plain(response, 404, 'There is nothing here.\n');
+    response.writeHead(202).end();
   }
 
   #follow(response: ServerResponse): void {

@@ -9,8 +9,9 @@ import type { Recorded, RecordedBody } from './recorder.js';
 /** Most bytes of a decoded body that are shown. */
 const maxShownBytes = 1_048_576;
 
-export interface Summary {
+export interface ExchangeSummary {
   id: number;
+  /** Milliseconds since the epoch. */
   startedAt: number;
   method: string;
   target: string;
@@ -24,7 +25,7 @@ export interface Summary {
   messages: number;
 }
 
-export function summaryOf(recorded: Recorded): Summary {
+export function summaryOf(recorded: Recorded): ExchangeSummary {
   const { id, startedAt, request, response, tookMs, responseBody, address, error, repeats, messages } = recorded;
   const type = response && valueOf(response.fields, 'content-type');
   return {
@@ -42,6 +43,8 @@ export function summaryOf(recorded: Recorded): Summary {
     ...(repeats !== undefined && { repeats }),
   };
 }
+
+export type ExchangeDetail = ReturnType<typeof detailOf>;
 
 export function detailOf(recorded: Recorded, showsSecrets: boolean) {
   const { request, response, added, requestBody, responseBody, messages, waitedMs } = recorded;

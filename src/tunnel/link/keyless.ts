@@ -13,6 +13,12 @@ const maxChainCertificates = 10;
 
 type SignatureSchemeName = Extract<RequestBody<'signHandshake'>, { binding: string }>['signature_scheme'];
 
+/** In milliseconds since the epoch. */
+export interface CertificateLife {
+  from: number;
+  until: number;
+}
+
 /** The inputs of a handshake with the relay's certificate. */
 export interface RelayCertificate {
   readonly pem: string;
@@ -21,6 +27,7 @@ export interface RelayCertificate {
   readonly chain: Buffer[];
   /** Signature schemes that fit the leaf's key, in order of preference. */
   readonly schemes: number[];
+  readonly life: CertificateLife;
 }
 
 /** The relay's certificate, with signatures by its key, which stays with the relay. */
@@ -39,6 +46,11 @@ export class Keyless {
   /** Whether the relay offered a carrier at the last refresh. */
   offers(carrier: string): boolean {
     return this.#transports.includes(carrier);
+  }
+
+  /** Of the last fetched certificate, once there is one. */
+  get life(): CertificateLife | undefined {
+    return this.#certificate?.life;
   }
 
   /** The last fetched chain. Throws before the first `refresh`. */
@@ -112,15 +124,21 @@ export class Keyless {
   }
 }
 
+export const lifeOf = ({ validFrom, validTo }: X509Certificate): CertificateLife => ({
+  from: Date.parse(validFrom),
+  until: Date.parse(validTo),
+});
+
 /** @throws AnswerError when it is not a PEM chain or its leaf has no key usable in TLS 1.3 */
-function parseChain(pem: string): Pick<RelayCertificate, 'chain' | 'schemes'> {
+export function parseChain(pem: string): Pick<RelayCertificate, 'chain' | 'schemes' | 'life'> {
   const blocks = [...pem.matchAll(/-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g)];
   const chain = blocks.slice(0, maxChainCertificates + 1).map((block) => Buffer.from(block[1]!, 'base64'));
   if (chain.length === 0 || chain.length > maxChainCertificates)
     throw new AnswerError("the relay's certificate chain is unusable");
   try {
-    const schemes = schemesForKey(new X509Certificate(chain[0]!).publicKey);
-    if (schemes.length > 0) return { chain, schemes };
+    const leaf = new X509Certificate(chain[0]!);
+    const schemes = schemesForKey(leaf.publicKey);
+    if (schemes.length > 0) return { chain, schemes, life: lifeOf(leaf) };
   } catch (error) {
     throw new AnswerError("the relay's certificate chain is unusable", undefined, { cause: error });
   }

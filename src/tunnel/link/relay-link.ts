@@ -16,7 +16,7 @@ import type { Carrier } from '../carriers/carrier.js';
 import type { ClaimedSession } from './read-opening.js';
 import type { DatagramCarrier } from '../carriers/datagram-carrier.js';
 import { DatagramLink } from '../carriers/datagram-link.js';
-import { Keyless, type RelayCertificate } from './keyless.js';
+import { type CertificateLife, Keyless, lifeOf, type RelayCertificate } from './keyless.js';
 import { unseal } from './unseal.js';
 import type { LocalService } from '../services/local-service.js';
 import { type ProbeReport, type ProbeTimes, SelfProbe } from './self-probe.js';
@@ -177,6 +177,14 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     });
     this.#keeper.on('without', (protocol, error) => this.emit('without', protocol, error));
     this.#keeper.on('waiting', (call, error, delayMs) => this.emit('waiting', call, error, delayMs));
+  }
+
+  /** Life of the certificate that visitors see; undefined while there is none. */
+  get certificateLife(): CertificateLife | undefined {
+    const { current } = this.#keeper;
+    const own = current && this.#ownCertificate(current);
+    if (!own) return this.#keyless.life;
+    return own.current && lifeOf(own.current.leaf);
   }
 
   get liveConnections(): number {

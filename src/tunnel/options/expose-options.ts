@@ -18,6 +18,7 @@ import { Upstream } from '../services/upstream/upstream.js';
 import { parsePortsTarget, parseStreamTarget } from '../services/upstream/target.js';
 import { needsHttp, type WebOptions, webService } from './web-service.js';
 import { Http2Service } from '../services/http2/http2-service.js';
+import { InspectedService } from '../inspect/inspected-service.js';
 import { UdpService } from '../services/udp/udp-service.js';
 
 /** How many relays a tunnel uses when discovery finds more than were named. */
@@ -157,6 +158,8 @@ export interface CheckedRelays {
 
 export interface CheckedOptions extends CheckedRelays {
   services: LinkServices;
+  /** That of the HTTPS name, where its requests are kept. */
+  inspected: InspectedService | undefined;
   /** The relays of a path, entry first, or how many. */
   hops: URL[] | number | undefined;
   name: string | undefined;
@@ -173,7 +176,7 @@ export function checkExposeOptions(options: ExposeOptions): CheckedOptions {
   if (banMitm && probe === false) throw new UsageError('without probes there is no interception to be seen');
   const hops = checkHops(options);
   const relays = checkRelays(Array.isArray(hops) ? { relay: hops } : options);
-  const services = localServices(options);
+  const { services, inspected } = localServices(options);
   if (!['auto', 'raw', 'ws'].includes(carrier))
     throw new UsageError(`the carrier is auto, raw or ws, not ${JSON.stringify(carrier)}`);
   if (!['auto', 'quic', 'ws'].includes(udpCarrier))
@@ -187,6 +190,7 @@ export function checkExposeOptions(options: ExposeOptions): CheckedOptions {
   return {
     ...relays,
     services,
+    inspected,
     hops,
     name: domain !== undefined ? checkDomain(domain) : name === undefined ? undefined : checkName(name),
     certificates: ownCertificates(options),
@@ -262,14 +266,15 @@ export function checkRelays({ relay = [], discovery = false, maxRelays }: RelayC
 }
 
 /** @throws UsageError when nothing is to be exposed, a target is invalid, or the options contradict each other */
-function localServices(options: ExposeOptions): LinkServices {
+function localServices(options: ExposeOptions): Pick<CheckedOptions, 'services' | 'inspected'> {
   const { target, tcp, udp, proxyProtocol } = options;
   if (target === undefined && tcp === undefined && udp === undefined)
     throw new UsageError('there is nothing to expose: give a target');
   if (udp !== undefined && (options.allowIp ?? options.denyIp) !== undefined)
     throw new UsageError('addresses of UDP peers are not known here: expose UDP by itself, without a list');
   const services: LinkServices = {};
-  if (target !== undefined) services.https = new Http2Service(restricted(options, webService(options, target)));
+  const web = target === undefined ? undefined : webService(options, target);
+  if (web) services.https = new Http2Service(restricted(options, web));
   else if (needsHttp(options))
     throw new UsageError('requests are only passed on to an HTTPS target, and none is given');
   if (tcp !== undefined) {
@@ -277,7 +282,7 @@ function localServices(options: ExposeOptions): LinkServices {
     services.tcp = restricted(options, bytes, { raw: true });
   }
   if (udp !== undefined) services.udp = new UdpService(parsePortsTarget(udp));
-  return services;
+  return { services, inspected: web instanceof InspectedService ? web : undefined };
 }
 
 /** @throws UsageError when an address is not valid */

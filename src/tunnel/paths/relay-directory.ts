@@ -20,17 +20,22 @@ export class RelayDirectory {
   async descriptorOf(relay: URL, signal: AbortSignal): Promise<RelayDescriptor> {
     const isFresh = performance.now() - this.#askedAt < freshMs;
     if (!isFresh || !this.#byUrl.has(relay.origin)) {
-      this.#asking ??= this.#ask(signal).finally(() => (this.#asking = undefined));
+      // For all that wait: the signal of one must not end it for the others.
+      this.#asking ??= this.#ask().finally(() => (this.#asking = undefined));
       await this.#asking;
+      signal.throwIfAborted();
     }
     const descriptor = this.#byUrl.get(relay.origin);
     if (descriptor === undefined)
-      throw new NetworkError('unreachable', `${this.client.relay.host} does not know ${relay.host} (yet)`);
+      throw new NetworkError(
+        'unreachable',
+        `${this.client.relay.host} does not know ${relay.host} yet: both need discovery and an overlay, and some time`,
+      );
     return descriptor;
   }
 
-  async #ask(signal: AbortSignal): Promise<void> {
-    const { relays } = await this.client.getDiscovery({ signal });
+  async #ask(): Promise<void> {
+    const { relays } = await this.client.getDiscovery();
     const found = relays.flatMap((entry) => {
       try {
         const descriptor = parseDescriptor(entry);

@@ -9,8 +9,8 @@ import type { Identity } from '../../sdk/identity/identity.js';
 import type { LeaseCall } from '../../sdk/lease/retry-policy.js';
 import type { RelayTransport, RelayTransportOptions } from '../../sdk/transport/relay-transport.js';
 import type { Carrier, DialRequest, OpenedSession } from '../carriers/carrier.js';
-import { hopIdentity } from './hop-identity.js';
-import { type Forward, PathHop, type PathHopOptions } from './path-hop.js';
+import { type HopIdentity, hopIdentities } from './hop-identity.js';
+import { type Forward, PathHop } from './path-hop.js';
 import { RelayDirectory } from './relay-directory.js';
 
 /** Deadline for one relay to say that it is there. */
@@ -48,7 +48,7 @@ export class RelayPath extends EventEmitter<RelayPathEvents> {
   readonly #entry: URL;
   readonly #passVisitorAddress: boolean;
 
-  private constructor(options: RelayPathOptions, identities: readonly Pick<PathHopOptions, 'identity' | 'name'>[]) {
+  private constructor(options: RelayPathOptions, identities: readonly HopIdentity[]) {
     super();
     const { relays, dialing, ttl, sessionWait } = options;
     const [entry, ...rest] = relays as [URL, ...URL[]];
@@ -85,8 +85,7 @@ export class RelayPath extends EventEmitter<RelayPathEvents> {
   /** Derives the identities for its relays. @throws what signing throws */
   static async create(options: RelayPathOptions): Promise<RelayPath> {
     const { relays, identity, name } = options;
-    const identities = await Promise.all(relays.slice(1).map((relay) => hopIdentity(identity, name, relay)));
-    return new RelayPath(options, identities);
+    return new RelayPath(options, await hopIdentities(identity, name, relays.slice(1)));
   }
 
   /** What the entry's lease asks for. */

@@ -2,7 +2,8 @@ import { EventEmitter } from 'node:events';
 import type { FoundRelay } from '../../sdk/discovery/find-relays.js';
 import { background } from '../../util/boundary.js';
 import type { CheckedRelays } from '../options/expose-options.js';
-import { RelayMember, tellOf, type MemberOptions } from './relay-member.js';
+import type { CertificateLife } from '../link/keyless.js';
+import { firstToEnd, RelayMember, tellOf, type MemberOptions } from './relay-member.js';
 import { RelayScout } from './relay-scout.js';
 import type { RelaySetOptions } from './relay-set.js';
 import { NoRelayLeftError, type RelaySetEvents } from './tunnel-events.js';
@@ -47,6 +48,11 @@ export class PathSet extends EventEmitter<RelaySetEvents> {
     this.#relays = relays;
     this.#hops = hops;
     this.#options = options;
+  }
+
+  /** The one that ends first, of members that serve. */
+  get certificateLife(): CertificateLife | undefined {
+    return firstToEnd(this.#all());
   }
 
   get liveConnections(): number {

@@ -21,6 +21,7 @@ import type { ExposeOptions } from '../options/expose-options.js';
 import { HealthCheck } from './health-check.js';
 import { QuicDatagramCarrier } from '../carriers/quic-datagram-carrier.js';
 import { RawCarrier } from '../carriers/raw-carrier.js';
+import type { CertificateLife } from '../link/keyless.js';
 import { RelayLink, type LinkServices } from '../link/relay-link.js';
 import type { InterceptionError } from '../link/self-probe.js';
 import type { RelayEvents, RelaySetEvents, TunnelStatus } from './tunnel-events.js';
@@ -189,6 +190,11 @@ export class RelayMember extends EventEmitter<MemberEvents> {
   /** Of a path, the first relay from the last to the entry that does not answer. */
   async silentRelay(signal: AbortSignal): Promise<URL | undefined> {
     return await this.#options.path?.silent((timeoutMs) => this.#client.getHealth({ timeoutMs, signal }), signal);
+  }
+
+  /** @see RelayLink.certificateLife */
+  get certificateLife(): CertificateLife | undefined {
+    return this.#link.certificateLife;
   }
 
   get liveConnections(): number {
@@ -374,4 +380,10 @@ function waitingStatus(call: LeaseCall, error: Error, retryInMs: number): Tunnel
     };
   }
   return { state: 'retrying', message: `${error.message}; trying ${when}`, error, retryInMs };
+}
+
+/** Of the certificates of members that serve. */
+export function firstToEnd(members: readonly RelayMember[]): CertificateLife | undefined {
+  const lives = members.flatMap(({ isUp, certificateLife }) => (isUp && certificateLife ? [certificateLife] : []));
+  return lives.sort((a, b) => a.until - b.until)[0];
 }

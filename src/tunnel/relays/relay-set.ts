@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events';
 import type { FoundRelay } from '../../sdk/discovery/find-relays.js';
 import type { CheckedRelays, ExposeOptions } from '../options/expose-options.js';
-import { RelayMember, tellOf, type MemberOptions } from './relay-member.js';
+import type { CertificateLife } from '../link/keyless.js';
+import { firstToEnd, RelayMember, tellOf, type MemberOptions } from './relay-member.js';
 import { planRelays } from './relay-plan.js';
 import { RelayScout } from './relay-scout.js';
 import { NoRelayLeftError, type RelaySetEvents } from './tunnel-events.js';
@@ -36,6 +37,11 @@ export class RelaySet extends EventEmitter<RelaySetEvents> {
     super();
     this.#relays = relays;
     this.#options = options;
+  }
+
+  /** The one that ends first, of members that serve. */
+  get certificateLife(): CertificateLife | undefined {
+    return firstToEnd(this.#all());
   }
 
   get liveConnections(): number {

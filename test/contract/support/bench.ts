@@ -3,7 +3,7 @@ import type { OperationId } from '../../../src/contract/index.js';
 import type { RelayConfig } from '../../../src/relay/config/config.js';
 import type { Store } from '../../../src/relay/store/store.js';
 import { type HeldLease, call, freshWallet, register } from '../../support/by-hand.js';
-import { type Admin, adminChallenge, adminWith, login } from '../../support/admin.js';
+import { type Admin, adminChallenge, adminWith, login, leasePath } from '../../support/admin.js';
 import { descriptorOf } from '../../support/discovery.js';
 import { type TestRelay, freePort, startTestRelay } from '../../support/relay.js';
 import { requireTool } from '../../support/tools.js';
@@ -191,12 +191,33 @@ export class Bench {
     }
     if (operationId === 'loginAdmin')
       return kind === 'usual' ? plain : { ...plain, body: await this.signedLogin(kind) };
+    if (operationId === 'getConsoleAsset') return { ...plain, path: await this.#consoleAsset() };
+    if (operationId === 'getLease' && kind !== 'usual') {
+      const { name, wallet } = await this.lease(kind);
+      const own = leasePath({ name, address: wallet.address }, '').slice(0, -1);
+      return { ...plain, path: `/admin${own}`, headers: { cookie: await this.session(kind) } };
+    }
+    if (operationId === 'endAdminSession' && kind !== 'usual') {
+      // Of a session that nobody needs, by the one that all share.
+      await this.ownSession(kind);
+      const cookie = await this.session(kind);
+      const listed = await this.send({ method: 'GET', path: '/admin/sessions', headers: { cookie } }, kind);
+      const { data } = JSON.parse(listed.body.toString()) as { data: { sessions: { id: string; is_own: boolean }[] } };
+      const { id } = data.sessions.find(({ is_own }) => !is_own)!;
+      return { ...plain, path: `/admin/sessions/${id}`, headers: { cookie } };
+    }
     if (takesSession(operation)) {
       const spent = operationId === 'logoutAdmin' && kind !== 'usual';
       return { ...plain, headers: { cookie: await (spent ? this.ownSession(kind) : this.session(kind)) } };
     }
     if (!takesToken(operation)) return plain;
     return forLease(operation, await this.lease(kind));
+  }
+
+  /** A file that the console's page names. */
+  async #consoleAsset(): Promise<string> {
+    const { body } = await this.send({ method: 'GET', path: '/admin' }, 'governed');
+    return `/${/admin\/assets\/[^"]+/.exec(body.toString())![0]}`;
   }
 
   async stop(): Promise<void> {

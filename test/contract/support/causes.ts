@@ -1,4 +1,6 @@
-import { Duplex } from 'node:stream';
+import { once } from 'node:events';
+import { Duplex, Readable } from 'node:stream';
+import { type TLSSocket, connect } from 'node:tls';
 import { violationCodes } from '../../../src/contract/index.js';
 import { addressList } from '../../../src/net/address-list.js';
 import { ClientAddresses } from '../../../src/relay/api/middleware/client-address.js';
@@ -90,12 +92,57 @@ const tooOften: Cause = async (bench, operation) => {
   return await untilRefused(() => bench.send(request, bench.home(operation)));
 };
 
+const sentBySession =
+  (path: string): Cause =>
+  async (bench, { method }) =>
+    await bench.send({ method, path, headers: { cookie: await bench.session('governed') } }, 'governed');
+
+/** Streams that are held open, each on a connection of its own. */
+const tooManyStreams: Cause = async (bench, { method, path }) => {
+  const { relay } = await bench.at('governed');
+  const text = asText({ method, path, headers: { cookie: await bench.session('governed') } });
+  const held: TLSSocket[] = [];
+  try {
+    for (;;) {
+      const options = { host: '127.0.0.1', port: relay.apiPort, servername: relay.rootHost, ca: relay.ca };
+      const socket = connect({ ...options, ALPNProtocols: ['http/1.1'] });
+      held.push(socket);
+      await once(socket, 'secureConnect');
+      socket.write(text);
+      const [head] = (await once(socket, 'data')) as [Buffer];
+      if (!head.toString().startsWith('HTTP/1.1 200 ')) return await readAnswer(Readable.from([head]));
+    }
+  } finally {
+    for (const socket of held) socket.destroy();
+  }
+};
+
 const special: Record<string, Cause> = {
   ...portCauses,
 
   'getDomain 429 rate_limited': tooOften,
+  'getLandingPage 400 invalid_request': (bench, { method }) => bench.send({ method, path: '/?page=0' }, 'landing'),
   'getLandingPage 404 not_found': (bench, { method, path }) => bench.send({ method, path }),
   'getLandingPage 429 rate_limited': tooOften,
+  'getConsoleAsset 400 invalid_request': (bench, { method }) =>
+    bench.send({ method, path: '/admin/assets/_' }, 'governed'),
+  'getConsoleAsset 404 not_found': (bench, { method }) =>
+    bench.send({ method, path: '/admin/assets/index-gone.js' }, 'governed'),
+  'getLease 400 invalid_request': sentBySession(
+    '/admin/leases/_/MHhkYjJmMjE2NDM5MDAxMDMzZWJiZTk5NTU3MGI2NmRmZjViMTczNjFk',
+  ),
+  'getLease 404 not_found': sentBySession(
+    '/admin/leases/bm9ib2R5/MHhkYjJmMjE2NDM5MDAxMDMzZWJiZTk5NTU3MGI2NmRmZjViMTczNjFk',
+  ),
+  'listLeases 400 invalid_request': sentBySession('/admin/leases?limit=0'),
+  'listIdentities 400 invalid_request': sentBySession('/admin/identities?state=all'),
+  'listBannedIps 400 invalid_request': sentBySession('/admin/ips?offset=-1'),
+  'listAuditEntries 400 invalid_request': sentBySession('/admin/audit?before=0'),
+  'endAdminSession 400 invalid_request': sentBySession('/admin/sessions/_'),
+  'endAdminSession 404 not_found': sentBySession('/admin/sessions/AAAAAAAAAAAAAAAA'),
+  'followRelay 429 rate_limited': tooManyStreams,
+  'getDocumentationPage 400 invalid_request': (bench, { method }) => bench.send({ method, path: '/docs/_' }),
+  'getDocumentationPage 404 not_found': (bench, { method }) => bench.send({ method, path: '/docs/nothing' }),
   'getThumbnail 200': picture,
   'getThumbnail 400 invalid_request': (bench, { method }) => bench.send({ method, path: '/thumbnail/_' }, 'pictured'),
   'getThumbnail 404 not_found': (bench, { method, path }) =>

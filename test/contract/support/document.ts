@@ -99,4 +99,9 @@ export const withoutJsonAnswer: readonly string[] = [
   'getLandingPage',
   'getReference',
   'getReferenceScript',
+  'getErrorReference',
+  'getDocumentationPage',
+  'getConsole',
+  'getConsoleAsset',
+  'followRelay',
 ];

@@ -1,15 +1,14 @@
-import type { Request, Response } from 'express';
+import type { Request } from 'express';
 import { getAddress } from 'ethers';
-import { ApiError, type OperationId, type RequestBody, type SuccessData, success } from '../../../contract/index.js';
+import { ApiError, type RequestBody, type SuccessData, success } from '../../../contract/index.js';
 import { parseIp } from '../../../net/ip-address.js';
 import type { AuditLog } from '../../audit/audit-log.js';
 import type { AdminAuth } from '../../auth/admin-auth.js';
 import { sessionCookieName } from '../../auth/admin-sessions.js';
 import { adminSessionTtlMs } from '../../auth/admin-sessions.js';
-import { type LeaseIdentity } from '../../../contract/lease-identity.js';
-import { parseIdentity } from '../../leases/lease.js';
-import { type Actor, decisionNames } from '../../policy/policy.js';
+import { decisionNames } from '../../policy/policy.js';
 import { admitted } from '../middleware/admin-guard.js';
+import { actor, changesOf, identityIn } from './admin-calls.js';
 import { type SnapshotParts, portSettings, takeSnapshot } from './admin-snapshot.js';
 import type { Handlers } from '../app.js';
 import { clientIp, rfc3339 } from './sdk.js';
@@ -23,20 +22,7 @@ export interface AdminParts extends SnapshotParts {
 export function adminHandlers(parts: AdminParts): Handlers {
   const { adminAuth, audit, policy } = parts;
 
-  /** A handler that changes something for a logged-in admin. Failed attempts are audited too. */
-  const change =
-    (operationId: OperationId, make: (request: Request, by: Actor) => Promise<object>) =>
-    async (request: Request, response: Response) => {
-      const by = actor(request, response);
-      try {
-        response.json(success(await make(request, by)));
-      } catch (error) {
-        const reason = error instanceof ApiError ? `${error.code}: ${error.message}` : 'internal';
-        await audit.refused({ ...by, action: operationId, reason });
-        throw error;
-      }
-    };
-
+  const change = changesOf(audit);
   const decide = Object.fromEntries(
     decisionNames.map((decision) => [
       decision,
@@ -131,32 +117,8 @@ export function adminHandlers(parts: AdminParts): Handlers {
   };
 }
 
-/** @throws ApiError `unauthorized` when the caller is not logged in */
-function actor(request: Request, response: Response): Actor {
-  const [session] = admitted(response).sessions;
-  if (!session) throw new ApiError('unauthorized', 'log in first');
-  return { wallet: session.wallet, ip: clientIp(request) };
-}
-
 function sessionCookie(value: string, maxAgeSeconds: number): string {
   return `${sessionCookieName}=${value}; Path=/admin; Max-Age=${maxAgeSeconds}; HttpOnly; Secure; SameSite=Strict`;
-}
-
-/** @throws ApiError `invalid_request`, `invalid_address` */
-function identityIn({ params }: Request): LeaseIdentity {
-  const name = fromBase64Url(String(params['name']));
-  if (name === undefined) throw new ApiError('invalid_request', 'the name is not base64url');
-  const address = fromBase64Url(String(params['addr']));
-  if (address === undefined) throw new ApiError('invalid_address', 'the address is not base64url');
-  return parseIdentity({ name, address });
-}
-
-/** @returns undefined unless it is canonical base64url, padded or not */
-function fromBase64Url(text: string): string | undefined {
-  const bytes = Buffer.from(text, 'base64url');
-  const bare = bytes.toString('base64url');
-  const padded = bare.padEnd(Math.ceil(bare.length / 4) * 4, '=');
-  return text === bare || text === padded ? bytes.toString() : undefined;
 }
 
 /** @throws ApiError `invalid_ip` */

@@ -1,6 +1,6 @@
 import { ApiError } from '../../../contract/index.js';
 import type { LandingPage } from '../../landing/landing-page.js';
-import { landingPolicy } from '../../landing/page.js';
+import { type LandingQuery, landingPolicy } from '../../landing/page.js';
 import type { Handlers } from '../app.js';
 import { clientIp } from './sdk.js';
 
@@ -8,7 +8,7 @@ import { clientIp } from './sdk.js';
 export function landingHandlers(page: LandingPage): Handlers {
   return {
     getLandingPage(request, response) {
-      const text = page.render(clientIp(request));
+      const text = page.render(clientIp(request), request.query as unknown as LandingQuery);
       if (text === undefined) throw new ApiError('not_found', 'this relay has no landing page');
       response.set({
         'Content-Security-Policy': landingPolicy,

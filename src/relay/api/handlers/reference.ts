@@ -1,16 +1,13 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { Readable, pipeline } from 'node:stream';
-import type { Request, Response } from 'express';
 import type { OpenApiDocument } from '../../../contract/index.js';
 import type { Handlers } from '../app.js';
+import { errorPage, errorPagePolicy } from './error-page.js';
+import { immutable, send, shortLived } from './sending.js';
 
 /** The renderer, put there by the build. */
 const scriptFile = new URL('./reference/redoc.js', import.meta.url);
 const compressedFile = new URL('./reference/redoc.js.gz', import.meta.url);
-
-const shortLived = 'public, max-age=300';
-const immutable = 'public, max-age=31536000, immutable';
 
 /**
  * Only the relay's own script and data. Redoc writes inline styles and runs its search in a worker made from a blob.
@@ -27,8 +24,6 @@ const policy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-const pieceBytes = 16_384;
-
 interface Script {
   plain: Buffer;
   compressed: Buffer;
@@ -39,6 +34,7 @@ interface Script {
 export function referenceHandlers(contract: OpenApiDocument): Handlers {
   const document = Buffer.from(JSON.stringify(contract));
   let held: Script | undefined;
+  let errors: Buffer | undefined;
   // Read when first asked for: a megabyte that most relays never need.
   const script = () => (held ??= readScript());
   return {
@@ -52,6 +48,13 @@ export function referenceHandlers(contract: OpenApiDocument): Handlers {
       response.set('Content-Security-Policy', policy);
       response.set('Referrer-Policy', 'no-referrer');
       send(request, response, Buffer.from(page(contract.info.title, script().version)), shortLived);
+    },
+
+    getErrorReference(request, response) {
+      response.set('Content-Type', 'text/html; charset=utf-8');
+      response.set('Content-Security-Policy', errorPagePolicy);
+      response.set('Referrer-Policy', 'no-referrer');
+      send(request, response, (errors ??= Buffer.from(errorPage())), shortLived);
     },
 
     getReferenceScript(request, response) {
@@ -68,25 +71,6 @@ function readScript(): Script {
   const plain = readFileSync(scriptFile);
   const version = createHash('sha256').update(plain).digest('hex').slice(0, 16);
   return { plain, compressed: readFileSync(compressedFile), version };
-}
-
-/**
- * Written in pieces, each after the one before has been sent: a slow reader makes the relay hold one piece, not the
- * whole.
- */
-function send(request: Request, response: Response, body: Buffer, caching: string): void {
-  response.set({
-    'Cache-Control': caching,
-    'X-Content-Type-Options': 'nosniff',
-    'Content-Length': String(body.length),
-  });
-  if (request.method === 'HEAD') return void response.end();
-  // A client that disconnects early is not an error.
-  pipeline(Readable.from(pieces(body)), response, () => undefined);
-}
-
-function* pieces(body: Buffer): Generator<Buffer> {
-  for (let at = 0; at < body.length; at += pieceBytes) yield body.subarray(at, at + pieceBytes);
 }
 
 function page(title: string, version: string): string {

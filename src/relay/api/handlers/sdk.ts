@@ -11,7 +11,7 @@ import type { LeaseRegistry } from '../../leases/lease-registry.js';
 import type { Policy } from '../../policy/policy.js';
 import type { PortBlock } from '../../../net/port-block.js';
 import type { RegistrationService } from '../../leases/registration.js';
-import { RateLimit } from '../../limiters/rate-limit.js';
+import { RateLimit } from '../../../http-api/rate-limit.js';
 import type { Handlers } from '../app.js';
 import { portalHeaders } from '../../../protocol/headers.js';
 import { withoutUndefined } from '../../../util/without-undefined.js';

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type ApiError, failure } from '../../../contract/index.js';
+import { type ApiError, failure, helpLink } from '../../../contract/index.js';
 
 /** Time and bytes that a refused peer may still send before its connection is destroyed. */
 const lingerAfterRefusalMs = 2_000;
@@ -14,6 +14,7 @@ export function errorResponse(error: ApiError): string {
     'Content-Type: application/json; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(body)}`,
     ...(error.retryAfterSeconds === undefined ? [] : [`Retry-After: ${error.retryAfterSeconds}`]),
+    `Link: ${helpLink(error.code)}`,
     'Connection: close',
   ];
   return `${head.join('\r\n')}\r\n\r\n${body}`;

@@ -5,7 +5,13 @@ import type { AdminAuth } from '../../auth/admin-auth.js';
 import type { AdminSessionRecord } from '../../store/governance-store.js';
 
 /** Operations that need no login. */
-const openOperations: OperationId[] = ['createAdminChallenge', 'loginAdmin', 'getAdminStatus'];
+const openOperations: OperationId[] = [
+  'createAdminChallenge',
+  'loginAdmin',
+  'getAdminStatus',
+  'getConsole',
+  'getConsoleAsset',
+];
 
 /** What the guard found. Handlers refuse to run without it. */
 interface Admitted {
@@ -13,7 +19,10 @@ interface Admitted {
   sessions: AdminSessionRecord[];
 }
 
-/** No response under `/admin` may be cached, framed or embedded by other pages, refusals and errors included. */
+/**
+ * No response under `/admin` may be cached, framed or embedded by other pages, refusals and errors included. The console
+ * has a policy of its own.
+ */
 export const adminHeaders: RequestHandler = (_request, response, next) => {
   response.set({
     'Cache-Control': 'no-store',
@@ -42,7 +51,8 @@ export function adminGuard(auth: AdminAuth, audit: AuditLog, origin: string): Re
       }
       throw new ApiError('unauthorized', reason);
     };
-    if (request.method !== 'GET' && !isOwn(request, origin))
+    // A page of a tenant's could not read a stream, but it could keep many of them open.
+    if ((request.method !== 'GET' || operationId === 'followRelay') && !isOwn(request, origin))
       await refuse('the request comes from a page that is not of this relay');
     if (sessions.length === 0 && !(operationId && openOperations.includes(operationId))) await refuse('log in first');
     response.locals['admitted'] = { sessions } satisfies Admitted;

@@ -6,7 +6,7 @@ import { portalHeaders } from '../../../protocol/headers.js';
 const preflightMaxAgeSeconds = 600;
 
 /** Response headers that a page may read. `Date` is the clock behind `expires_at`. */
-const exposed = 'Retry-After, Date';
+const exposed = 'Retry-After, Date, Link';
 const allowedHeaders = `Content-Type, ${portalHeaders.accessToken}`;
 
 /**

@@ -1,5 +1,5 @@
 import type { ErrorRequestHandler } from 'express';
-import { ApiError, type OperationId, failure, isDeclared, violationCode } from '../../../contract/index.js';
+import { ApiError, type OperationId, failure, helpLink, isDeclared, violationCode } from '../../../contract/index.js';
 import { apiErrorOf, type LibraryError } from '../../../http-api/library-errors.js';
 import type { Logger } from '../../../util/logger.js';
 
@@ -32,6 +32,7 @@ export function answerErrors(logger: Logger, declaredOnly: boolean): ErrorReques
     const allow = (thrown as LibraryError).headers?.['Allow'];
     if (allow) response.set('Allow', allow);
     if (error.retryAfterSeconds !== undefined) response.set('Retry-After', String(error.retryAfterSeconds));
+    response.set('Link', helpLink(error.code));
     response.locals['code'] = error.code;
     response.status(error.status).json(failure(error));
   };

@@ -9,7 +9,6 @@ import { type Credentials, parseCredentials } from '../../../tls/index.js';
 import { background } from '../../../util/boundary.js';
 import { OwnCertificate, OwnCertificates } from '../own-certificate.js';
 import { AcmeClient, AcmeError, type ExternalAccount, type RenewalWindow } from './acme-client.js';
-import { certificateRequest, challengeCredentials, generateAccountKey, renewalId } from './acme-keys.js';
 import { renewalTime } from './renewal-time.js';
 
 export const letsEncrypt = 'https://acme-v02.api.letsencrypt.org/directory';
@@ -136,7 +135,7 @@ class AcmeCertificate extends OwnCertificate {
 
   /** When to renew. A CA that cannot be asked changes nothing. */
   async #dueAt({ leaf }: Credentials, signal: AbortSignal): Promise<number> {
-    const id = renewalId(leaf);
+    const id = (await acmeKeys()).renewalId(leaf);
     if (id !== undefined && Date.now() >= this.#askAgainAt) {
       this.#askAgainAt = Date.now() + this.ordering.times.checkIntervalMs / 2;
       try {
@@ -161,6 +160,7 @@ class AcmeCertificate extends OwnCertificate {
     const accepting = terms === undefined ? '' : `, accepting ${printable(terms, 200)}`;
     this.emit('status', { message: `ordering a certificate for ${hostname} from ${ordering.ca}${accepting}` });
     const account = printable(await client.account(signal), 200);
+    const { certificateRequest, challengeCredentials, renewalId } = await acmeKeys();
     const { keyPem, csr } = await certificateRequest(hostname);
     const replaces = this.#window && this.current ? renewalId(this.current.leaf) : undefined;
     const prove = async (keyAuthorization: string) => {
@@ -229,6 +229,9 @@ export class AcmeCertificates extends OwnCertificates {
   }
 }
 
+/** Loaded by those who order: its package takes as long to load as Node to start. */
+const acmeKeys = () => import('./acme-keys.js');
+
 const idOf = (directory: URL) => createHash('sha256').update(directory.href).digest('hex').slice(0, 8);
 
 /** The account's key for a CA, PEM; made when missing. @throws UsageError */
@@ -240,6 +243,6 @@ async function accountKey(folder: string): Promise<string> {
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw new UsageError(`${path}: ${(error as Error).message}`, { cause: error });
   }
-  await writePrivateFile(path, await generateAccountKey(), 'keep');
+  await writePrivateFile(path, await (await acmeKeys()).generateAccountKey(), 'keep');
   return await readPrivateFile(path, maxFileBytes);
 }

@@ -1,4 +1,4 @@
-import * as oidc from 'openid-client';
+import type * as oidc from 'openid-client';
 import { UsageError } from '../../../../sdk/calls/errors.js';
 import { RelayTransport } from '../../../../sdk/transport/relay-transport.js';
 import type { Verdict } from '../../http/gate.js';
@@ -20,6 +20,9 @@ export interface OidcOptions {
   /** By default `openid email profile`. */
   scope?: string | undefined;
 }
+
+/** Loaded once somebody signs in. */
+const library = () => import('openid-client');
 
 const loopbackHost = /^(?:localhost|127\.0\.0\.1|\[::1\])$/;
 const login: CookieKind = { name: 'login', seconds: 600 };
@@ -66,6 +69,7 @@ export class OidcLogin implements LoginMethod {
     } catch {
       return { answer: unreachable };
     }
+    const oidc = await library();
     const [verifier, state, nonce] = [oidc.randomPKCECodeVerifier(), oidc.randomState(), oidc.randomNonce()];
     const url = oidc.buildAuthorizationUrl(provider, {
       redirect_uri: `${origin}/.portal/oidc/callback`,
@@ -84,9 +88,10 @@ export class OidcLogin implements LoginMethod {
     const { verifier, state, nonce, to } = (begun ?? {}) as Record<string, string | undefined>;
     if (verifier === undefined || state === undefined || nonce === undefined) return { answer: outOfDate };
     let claims: oidc.IDToken | undefined;
+    const { authorizationCodeGrant } = await library();
     try {
       const answer = new URL(`${origin}/.portal/oidc/callback?${query.toString()}`);
-      const tokens = await oidc.authorizationCodeGrant(await this.#discovered(), answer, {
+      const tokens = await authorizationCodeGrant(await this.#discovered(), answer, {
         pkceCodeVerifier: verifier,
         expectedState: state,
         expectedNonce: nonce,
@@ -118,6 +123,7 @@ export class OidcLogin implements LoginMethod {
   /** @throws when the provider cannot be reached or is not one */
   async #discovered(): Promise<oidc.Configuration> {
     const { clientId, clientSecret } = this.options;
+    const oidc = await library();
     this.#provider ??= oidc.discovery(this.#issuer, clientId, clientSecret, undefined, {
       timeout: providerTimeoutSeconds,
       // Through the proxy that the tunnel uses.

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { generateNonce, SiweMessage } from 'siwe';
 import { checksumAddress } from '../../../../sdk/identity/identity.js';
 import type { Verdict } from '../../http/gate.js';
 import { jsonAnswer, plainAnswer } from '../../http/local-answer.js';
@@ -46,6 +45,8 @@ export class WalletLogin implements LoginMethod {
     const address = checked(textOf(body, 'address'));
     // Others would sign for nothing.
     if (address === undefined || !this.#allowed.has(address)) return { answer: notAllowed };
+    // Loaded once somebody signs in.
+    const { generateNonce, SiweMessage } = await import('siwe');
     const now = Date.now();
     const message = new SiweMessage({
       domain: new URL(origin).host,

@@ -1,10 +1,9 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { getAddress } from 'ethers';
-import { ApiError } from '../../contract/index.js';
-import { challengeTtlMs } from './siwe.js';
-import { signInMessage, verifySignIn } from './siwe.js';
+import { ApiError } from '../contract/index.js';
+import { challengeTtlMs, signInMessage, verifySignIn } from './siwe.js';
 
-export interface AdminChallenge {
+export interface SignInChallenge {
   id: string;
   /** EIP-4361. */
   message: string;
@@ -20,23 +19,24 @@ const macStart = randomLength + timeLength + addressLength;
 
 /**
  * Stateless login challenges, each for one address. Anybody may ask for one, so none is stored: the id carries its
- * data and a MAC, and the message is derived from the id. Only spent ids are stored, which only admins can add. The
+ * data and a MAC, and the message is derived from the id. Only spent ids are stored, and each takes a valid signature. The
  * MAC key lives as long as the process, so a restart voids all challenges and none can be replayed.
  */
-export class AdminChallenges {
+export class SignInChallenges {
   readonly #key = randomBytes(32);
   /** Spent ids, each with its expiry. */
   readonly #spent = new Map<string, number>();
 
-  constructor(private readonly portalUrl: URL) {}
+  /** @param path of the endpoint that accepts the signature */
+  constructor(private readonly path: string) {}
 
-  /** @param address EIP-55 checksum form */
-  issue(address: string, now = Date.now()): AdminChallenge {
+  /** @param site what is signed in to @param address EIP-55 checksum form */
+  issue(site: URL, address: string, now = Date.now()): SignInChallenge {
     const time = Buffer.alloc(timeLength);
     time.writeUIntBE(now, 0, timeLength);
     const content = Buffer.concat([randomBytes(randomLength), time, Buffer.from(address.slice(2), 'hex')]);
     const id = Buffer.concat([content, this.#mac('id', content)]).toString('base64url');
-    return this.#challenge(id, content);
+    return this.#challenge(site, id, content);
   }
 
   /**
@@ -44,7 +44,7 @@ export class AdminChallenges {
    * @returns the address that signed, which is the challenge's
    * @throws ApiError `unauthorized`
    */
-  answer(answer: { id: string; message: string; signature: string }, now = Date.now()): string {
+  answer(site: URL, answer: { id: string; message: string; signature: string }, now = Date.now()): string {
     const bytes = Buffer.from(answer.id, 'base64url');
     const content = bytes.subarray(0, macStart);
     if (
@@ -53,7 +53,7 @@ export class AdminChallenges {
       !timingSafeEqual(bytes.subarray(macStart), this.#mac('id', content))
     )
       throw new ApiError('unauthorized', 'the challenge is unknown');
-    const { message, expiresAt } = this.#challenge(answer.id, content);
+    const { message, expiresAt } = this.#challenge(site, answer.id, content);
     if (expiresAt <= now || this.#spent.has(answer.id))
       throw new ApiError('unauthorized', 'the challenge is spent or expired');
     if (answer.message !== message) throw new ApiError('unauthorized', 'the message is not the one issued');
@@ -64,11 +64,11 @@ export class AdminChallenges {
     return address;
   }
 
-  #challenge(id: string, content: Buffer): AdminChallenge {
+  #challenge(site: URL, id: string, content: Buffer): SignInChallenge {
     const issuedAt = content.readUIntBE(randomLength, timeLength);
     const expiresAt = issuedAt + challengeTtlMs;
     const nonce = this.#mac('nonce', content).toString('hex');
-    const message = signInMessage(this.portalUrl, '/admin/auth/login', {
+    const message = signInMessage(site, this.path, {
       address: addressIn(content),
       requestId: id,
       issuedAt,

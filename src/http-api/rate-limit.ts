@@ -1,5 +1,5 @@
-import { ApiError } from '../../contract/index.js';
-import { TokenBuckets } from '../../util/token-buckets.js';
+import { ApiError } from '../contract/index.js';
+import { TokenBuckets } from '../util/token-buckets.js';
 
 /** Token buckets of calls, whose lack is an error of the catalogue. */
 export class RateLimit extends TokenBuckets {

@@ -1,6 +1,6 @@
 import { verifyMessage } from 'ethers';
 import { SiweMessage, generateNonce } from 'siwe';
-import { ApiError } from '../../contract/index.js';
+import { ApiError } from '../contract/index.js';
 
 export const challengeTtlMs = 120_000;
 
@@ -17,15 +17,15 @@ export interface SignInRequest {
 }
 
 /**
- * The EIP-4361 text of one sign-in. Domain and URI come from the relay's configured URL, never from the Host header,
- * so that a signature is useless elsewhere.
- * @param path path of the endpoint that accepts the signature
+ * The EIP-4361 text of one sign-in. Domain and URI are those of the site that asks, as it
+ * knows itself: a relay by its configuration, never by the Host header, so that a signature is useless elsewhere.
+ * @param site what is signed in to @param path path of the endpoint that accepts the signature
  */
-export function signInMessage(portalUrl: URL, path: string, request: SignInRequest): string {
+export function signInMessage(site: URL, path: string, request: SignInRequest): string {
   return new SiweMessage({
-    domain: portalUrl.host,
+    domain: site.host,
     address: request.address,
-    uri: new URL(path, portalUrl).href,
+    uri: new URL(path, site).href,
     version: '1',
     chainId: 1,
     nonce: request.nonce ?? generateNonce(),
