@@ -394,7 +394,7 @@ export interface paths {
         };
         /**
          * Show a lease
-         * @description A live lease with its traffic. An identity that has none now is `not_found`.
+         * @description A live lease with its traffic, minute by minute over the last hour. An identity that has none now is `not_found`.
          */
         get: operations["getLease"];
         put?: never;
@@ -417,6 +417,26 @@ export interface paths {
          * @description Sorted by name, live or not.
          */
         get: operations["listIdentities"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/overlay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the peers in the overlay
+         * @description The relays with which this one shares the overlay, as WireGuard sees them. A relay without an overlay is not up and has none.
+         */
+        get: operations["listOverlayPeers"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1857,9 +1877,28 @@ export interface components {
             /** @description Absent or null on success. */
             error?: null;
         };
-        ListedLeaseAnswer: {
+        TrafficMinute: {
+            /** @description When the minute ended. */
+            at: components["schemas"]["Timestamp"];
+            /** @description Bytes from visitors in it. */
+            received: number;
+            /** @description Bytes to visitors in it. */
+            sent: number;
+        };
+        LeaseDetails: {
+            lease: components["schemas"]["SnapshotLease"];
+            /** @description Connections of visitors now. */
+            connections: number;
+            /** @description Bytes from visitors since its sessions were first opened. */
+            received: number;
+            /** @description Bytes to visitors, likewise. */
+            sent: number;
+            /** @description The minutes of the last hour in which bytes passed, the oldest first. */
+            traffic?: components["schemas"]["TrafficMinute"][];
+        };
+        LeaseDetailsAnswer: {
             ok: components["schemas"]["Succeeded"];
-            data: components["schemas"]["ListedLease"];
+            data: components["schemas"]["LeaseDetails"];
             /** @description Absent or null on success. */
             error?: null;
         };
@@ -1877,6 +1916,40 @@ export interface components {
         IdentityListAnswer: {
             ok: components["schemas"]["Succeeded"];
             data: components["schemas"]["IdentityList"];
+            /** @description Absent or null on success. */
+            error?: null;
+        };
+        OverlayPeer: {
+            /** @description The address with which it signs. */
+            relay: components["schemas"]["Address"];
+            /** @description Its IPv4 address in the overlay. */
+            address: string;
+            /** @description Host and port of its WireGuard. */
+            host: string;
+            /** @description What keeps it from being reached, such as a name without an address; absent when there is nothing. */
+            fault?: string;
+            /** @description Absent before the first handshake of WireGuard with it. */
+            last_handshake_at?: components["schemas"]["Timestamp"];
+            /** @description Bytes from it since it is a peer. */
+            received: number;
+            /** @description Bytes to it, likewise. */
+            sent: number;
+        };
+        RefusedOverlayPeer: {
+            /** @description The address with which it signs. */
+            relay: components["schemas"]["Address"];
+            reason: string;
+        };
+        OverlayPeers: {
+            /** @description Whether this relay has a place in the overlay now. */
+            is_up: boolean;
+            peers: components["schemas"]["OverlayPeer"][];
+            /** @description Relays that are no peers although their descriptors say that they have an overlay, and why. */
+            refused: components["schemas"]["RefusedOverlayPeer"][];
+        };
+        OverlayPeersAnswer: {
+            ok: components["schemas"]["Succeeded"];
+            data: components["schemas"]["OverlayPeers"];
             /** @description Absent or null on success. */
             error?: null;
         };
@@ -3158,7 +3231,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ListedLeaseAnswer"];
+                    "application/json": components["schemas"]["LeaseDetailsAnswer"];
                 };
             };
             400: components["responses"]["InvalidLeasePath"];
@@ -3196,6 +3269,29 @@ export interface operations {
                 };
             };
             400: components["responses"]["InvalidRequest"];
+            401: components["responses"]["Unauthorized"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["FeatureUnavailable"];
+        };
+    };
+    listOverlayPeers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Peers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OverlayPeersAnswer"];
+                };
+            };
             401: components["responses"]["Unauthorized"];
             500: components["responses"]["Internal"];
             503: components["responses"]["FeatureUnavailable"];

@@ -272,6 +272,7 @@ export const operationErrors = {
     feature_unavailable: [503],
   },
   listIdentities: { invalid_request: [400], unauthorized: [401], internal: [500], feature_unavailable: [503] },
+  listOverlayPeers: { unauthorized: [401], internal: [500], feature_unavailable: [503] },
   listBannedIps: { invalid_request: [400], unauthorized: [401], internal: [500], feature_unavailable: [503] },
   listAuditEntries: { invalid_request: [400], unauthorized: [401], internal: [500], feature_unavailable: [503] },
   listAdminSessions: { unauthorized: [401], internal: [500], feature_unavailable: [503] },

@@ -21,6 +21,7 @@ export const operationRoutes = {
   listLeases: { method: 'get', path: '/admin/leases' },
   getLease: { method: 'get', path: '/admin/leases/{name}/{addr}' },
   listIdentities: { method: 'get', path: '/admin/identities' },
+  listOverlayPeers: { method: 'get', path: '/admin/overlay' },
   listBannedIps: { method: 'get', path: '/admin/ips' },
   listAuditEntries: { method: 'get', path: '/admin/audit' },
   listAdminSessions: { method: 'get', path: '/admin/sessions' },

@@ -29,6 +29,16 @@ interface Picture {
 const all: Picture[] = [
   { name: 'overview', page: 'overview', until: 'text=The last hour' },
   { name: 'overview-dark', page: 'overview', until: 'text=The last hour', dark: true },
+  {
+    name: 'overlay',
+    page: 'overview',
+    until: 'text=Relays in the overlay',
+    async before(page) {
+      await page.waitForSelector('text=Not let in');
+      await page.locator('h2:text-is("Relays in the overlay")').scrollIntoViewIfNeeded();
+      await page.evaluate(`document.querySelector('main').scrollBy(0, 1); scrollTo(0, document.body.scrollHeight)`);
+    },
+  },
   { name: 'leases', page: 'leases', until: 'text=status.portal.example.com' },
   {
     name: 'lease',
@@ -37,8 +47,6 @@ const all: Picture[] = [
     async before(page) {
       await page.click('text=status.portal.example.com');
       await page.waitForSelector('aside dl');
-      // Some polls of its traffic.
-      for (let polls = 0; polls < 4; polls++) await page.waitForResponse(/\/admin\/leases\/[^/]+\/[^/]+$/);
       await page.click('aside button:text-is("Ban")');
       await page.waitForSelector('dialog');
     },

@@ -80,6 +80,44 @@ export function samplesOf(state, count) {
   return Array.from({ length: count }, (_, index) => sampleOf(leases, isFailing, last - (count - 1 - index) * step));
 }
 
+/** The minutes of the last hour. */
+function trafficOf(state, { name, ready }) {
+  if (ready === 0) return [];
+  const last = state.now() - (state.now() % 60_000);
+  return Array.from({ length: 60 }, (_, index) => {
+    const at = last - (59 - index) * 60_000;
+    const busy = wave(at / 1_000, 600 + name.length * 90);
+    return { at: iso(at), received: Math.round(busy * 90_000), sent: Math.round(busy * ready * 700_000) };
+  });
+}
+
+/** Two peers, of which one is not reached, and a relay that is none. */
+function overlayOf(state) {
+  const seconds = Math.floor(state.seconds);
+  return {
+    is_up: true,
+    peers: [
+      {
+        relay: '0xDb2F216439001033EBBE995570B66dfF5b17361d',
+        address: '100.96.14.201',
+        host: 'relay.example.net:51820',
+        last_handshake_at: iso(state.now() - 40_000),
+        received: 73_400_320 + seconds * 4_000,
+        sent: 10_485_760 + seconds * 900,
+      },
+      {
+        relay: '0x0216b4e9C2A0fADa461235d8F4EDDdB5fA5DAcE9',
+        address: '100.101.7.9',
+        host: 'portal.example.org:51820',
+        fault: 'portal.example.org has no address',
+        received: 0,
+        sent: 0,
+      },
+    ],
+    refused: [{ relay: '0x89a7A925E79540F494886cdAfDf2f50eBB9E3AB9', reason: "its WireGuard key is another relay's" }],
+  };
+}
+
 /** What the console asks for, by operation. */
 export const consoleAnswers = {
   getOverview(state) {
@@ -113,6 +151,7 @@ export const consoleAnswers = {
       udp,
       tcp_port,
       relays: { believed: 3, held: 5 },
+      overlay: { is_up: true, peers: overlayOf(state).peers.filter(({ fault }) => fault === undefined).length },
     };
   },
 
@@ -132,7 +171,11 @@ export const consoleAnswers = {
     const key = state.keyOf(request);
     const lease = state.leases().find(({ identity_key: each }) => each === key);
     if (lease === undefined) throw new Refusal('not_found', 'this identity has no lease now', 404);
-    return listed(state, lease);
+    return { ...listed(state, lease), traffic: trafficOf(state, lease) };
+  },
+
+  listOverlayPeers(state) {
+    return overlayOf(state);
   },
 
   listIdentities(state, { query }) {

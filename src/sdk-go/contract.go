@@ -513,6 +513,23 @@ type Lease struct {
 	TCPAddr string `json:"tcp_addr,omitempty"`
 }
 
+// LeaseDetails: see the contract.
+type LeaseDetails struct {
+	Lease SnapshotLease `json:"lease"`
+
+	// Connections of visitors now.
+	Connections int64 `json:"connections"`
+
+	// Bytes from visitors since its sessions were first opened.
+	Received int64 `json:"received"`
+
+	// Bytes to visitors, likewise.
+	Sent int64 `json:"sent"`
+
+	// The minutes of the last hour in which bytes passed, the oldest first.
+	Traffic []TrafficMinute `json:"traffic,omitempty"`
+}
+
 // LeaseList: see the contract.
 type LeaseList struct {
 	// Live leases in all.
@@ -572,6 +589,41 @@ type Metadata struct {
 
 	// Keep the service out of public listings.
 	Hide *bool `json:"hide,omitempty"`
+}
+
+// OverlayPeer: see the contract.
+type OverlayPeer struct {
+	// The address with which it signs.
+	Relay string `json:"relay"`
+
+	// Its IPv4 address in the overlay.
+	Address string `json:"address"`
+
+	// Host and port of its WireGuard.
+	Host string `json:"host"`
+
+	// What keeps it from being reached, such as a name without an address; absent when there is nothing.
+	Fault string `json:"fault,omitempty"`
+
+	// Absent before the first handshake of WireGuard with it.
+	LastHandshakeAt string `json:"last_handshake_at,omitempty"`
+
+	// Bytes from it since it is a peer.
+	Received int64 `json:"received"`
+
+	// Bytes to it, likewise.
+	Sent int64 `json:"sent"`
+}
+
+// OverlayPeers: see the contract.
+type OverlayPeers struct {
+	// Whether this relay has a place in the overlay now.
+	IsUp bool `json:"is_up"`
+
+	Peers []OverlayPeer `json:"peers"`
+
+	// Relays that are no peers although their descriptors say that they have an overlay, and why.
+	Refused []RefusedOverlayPeer `json:"refused"`
 }
 
 // Overview: see the contract.
@@ -649,6 +701,14 @@ type PortSettingsRequest struct {
 
 	// Absent, the present limit stays.
 	MaxLeases *int64 `json:"max_leases,omitempty"`
+}
+
+// RefusedOverlayPeer: see the contract.
+type RefusedOverlayPeer struct {
+	// The address with which it signs.
+	Relay string `json:"relay"`
+
+	Reason string `json:"reason"`
 }
 
 // RegisterChallengeRequest: see the contract.
@@ -1007,6 +1067,18 @@ type SnapshotLeaseHop struct {
 	ForwardsTo string `json:"forwards_to,omitempty"`
 }
 
+// TrafficMinute: see the contract.
+type TrafficMinute struct {
+	// When the minute ended.
+	At string `json:"at"`
+
+	// Bytes from visitors in it.
+	Received int64 `json:"received"`
+
+	// Bytes to visitors in it.
+	Sent int64 `json:"sent"`
+}
+
 // TranscriptSignRequest: Ask for the CertificateVerify signature of one routed connection. The relay rebuilds
 // what is signed from the transcript.
 type TranscriptSignRequest struct {
@@ -1137,8 +1209,8 @@ func (c *Client) ListLeases(ctx context.Context, search string, state string, so
 // name: Base64url of the identity's name, padded or not.
 //
 // addr: Base64url of the identity's address, which may be written in any case.
-func (c *Client) GetLease(ctx context.Context, name string, addr string) (*ListedLease, error) {
-	return send[ListedLease](ctx, c, request{method: http.MethodGet, path: "/admin/leases/" + url.PathEscape(name) + "/" + url.PathEscape(addr)})
+func (c *Client) GetLease(ctx context.Context, name string, addr string) (*LeaseDetails, error) {
+	return send[LeaseDetails](ctx, c, request{method: http.MethodGet, path: "/admin/leases/" + url.PathEscape(name) + "/" + url.PathEscape(addr)})
 }
 
 // ListIdentities: List identities with a decision or a limit.
@@ -1152,6 +1224,11 @@ func (c *Client) GetLease(ctx context.Context, name string, addr string) (*Liste
 // limit: How many at most.
 func (c *Client) ListIdentities(ctx context.Context, search string, state string, offset string, limit string) (*IdentityList, error) {
 	return send[IdentityList](ctx, c, request{method: http.MethodGet, path: "/admin/identities", query: url.Values{"search": {search}, "state": {state}, "offset": {offset}, "limit": {limit}}})
+}
+
+// ListOverlayPeers: List the peers in the overlay.
+func (c *Client) ListOverlayPeers(ctx context.Context) (*OverlayPeers, error) {
+	return send[OverlayPeers](ctx, c, request{method: http.MethodGet, path: "/admin/overlay"})
 }
 
 // ListBannedIPS: List banned source addresses.

@@ -26,6 +26,7 @@ export const boundaryNames = [
   'certificate check',
   'traffic sample',
   'activity sample',
+  'lease minutes',
   'operator event stream',
   'session keepalive',
   'discovery plan',

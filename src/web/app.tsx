@@ -12,7 +12,7 @@ import { Dialog } from './parts/dialog.js';
 import { toast, Toasts } from './parts/toasts.js';
 import { SignIn } from './sign-in.js';
 import { go, hrefOf, useParams } from './url.js';
-import { onAccountChanged } from './wallets.js';
+import { followAccount, onAccountChanged } from './wallets.js';
 import { words } from './words.js';
 
 const pages = {
@@ -71,6 +71,7 @@ function Console({ wallet, onLeft, onOther }: { wallet: string; onLeft(): void; 
   // The page stays as it is below the sign-in, with what was typed.
   const [hasEnded, setEnded] = useState<string>();
   useEffect(() => onSignedOut(() => setEnded(words.signIn.ended)), []);
+  useEffect(() => followAccount(wallet), [wallet]);
   useEffect(() => onAccountChanged(() => setEnded(words.signIn.changed)), []);
   useEffect(() => {
     document.title = `${words.pages[current]} · ${words.title}`;

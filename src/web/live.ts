@@ -27,8 +27,8 @@ const retryMs = 5_000;
 export function useLive(): boolean {
   const [isLive, setLive] = useState(true);
   useEffect(() => {
-    let [wasLost, isOver] = [false, false];
-    let source: EventSource;
+    let wasLost = false;
+    let source: EventSource | undefined;
     let gathering: number | undefined;
     let retry: number | undefined;
     const loadAnew = () => {
@@ -37,32 +37,44 @@ export function useLive(): boolean {
         void refresh([...governed, '/admin/overview']);
       }, gatherMs);
     };
+    const close = () => {
+      clearTimeout(retry);
+      source?.close();
+      source = undefined;
+      wasLost = true;
+    };
     const open = () => {
-      source = new EventSource(`${base}/admin/events`);
-      source.addEventListener('open', () => {
+      const opened = (source = new EventSource(`${base}/admin/events`));
+      opened.addEventListener('open', () => {
         setLive(true);
         // Whatever happened meanwhile was not told.
         if (wasLost) loadAnew();
         wasLost = false;
       });
-      source.addEventListener('error', () => {
+      opened.addEventListener('error', () => {
+        if (source !== opened) return;
         setLive(false);
         wasLost = true;
         // The browser tries again by itself, unless it was refused.
-        if (source.readyState !== EventSource.CLOSED || isOver) return;
+        if (opened.readyState !== EventSource.CLOSED) return;
         void refresh();
         retry = setTimeout(open, retryMs);
       });
-      source.addEventListener('sample', ({ data }: MessageEvent<string>) => addSample(JSON.parse(data) as Sample));
-      source.addEventListener('decision', loadAnew);
-      source.addEventListener('missed', loadAnew);
+      opened.addEventListener('sample', ({ data }: MessageEvent<string>) => addSample(JSON.parse(data) as Sample));
+      opened.addEventListener('decision', loadAnew);
+      opened.addEventListener('missed', loadAnew);
     };
-    open();
+    // A browser opens six connections to a host: pages that nobody sees leave them to those that somebody does.
+    const follow = () => {
+      if (document.hidden) close();
+      else if (source === undefined) open();
+    };
+    follow();
+    document.addEventListener('visibilitychange', follow);
     return () => {
-      isOver = true;
+      document.removeEventListener('visibilitychange', follow);
       clearTimeout(gathering);
-      clearTimeout(retry);
-      source.close();
+      close();
     };
   }, []);
   return isLive;

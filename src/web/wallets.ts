@@ -18,11 +18,14 @@ export interface Wallet {
 
 const maxWallets = 16;
 let wallets: readonly Wallet[] = [];
+/** Who is signed in, from an earlier load of the page. */
+let owner: string | undefined;
 const listeners = new Set<() => void>();
 
 function add(wallet: Wallet): void {
   if (wallets.length >= maxWallets || wallets.some(({ id }) => id === wallet.id)) return;
   wallets = [...wallets, wallet];
+  if (owner !== undefined) void followOwner(wallet, owner);
   for (const listener of listeners) listener();
 }
 
@@ -78,6 +81,18 @@ export async function signIn({ wallet, address, id, message }: Challenge): Promi
     body: { challenge_id: id, siwe_message: message, siwe_signature: String(signature) },
   });
   follow(wallet, address);
+}
+
+/** Follows the wallet that has the account which is signed in, without asking its owner for anything. */
+export function followAccount(address: string): void {
+  owner = address;
+  for (const wallet of wallets) void followOwner(wallet, address);
+}
+
+async function followOwner(wallet: Wallet, address: string): Promise<void> {
+  const accounts = await wallet.provider.request({ method: 'eth_accounts' }).catch(() => []);
+  const isIts = (account: unknown) => typeof account === 'string' && account.toLowerCase() === address.toLowerCase();
+  if (owner === address && Array.isArray(accounts) && accounts.some(isIts)) follow(wallet, address);
 }
 
 let unfollow = () => {};

@@ -30,7 +30,12 @@ export const words = {
     with: (wallet: string) => `Sign in with ${wallet}`,
     none: 'This browser has no Ethereum wallet.',
     noneHint:
-      'Install one, such as MetaMask or Rabby, and load this page again; or govern the relay from a shell: portal admin login.',
+      'Install one, such as MetaMask or Rabby, and load this page again. Or sign with a key file, and open the link that this command prints:',
+    command: (relay: string) => `portal admin login --browser --relay ${relay} --key-file FILE`,
+    signedMessage: 'This message was signed for this browser:',
+    byLink: 'Sign in',
+    linkRefused: (reason: string) =>
+      `The relay refuses the link (${reason}). A link works once, for a few minutes: make another one.`,
     message: 'This message is what your wallet is asked to sign:',
     sign: 'Sign',
     waiting: 'Waiting for your wallet …',
@@ -52,8 +57,13 @@ export const words = {
     expired: 'has expired',
     known: (held: number) => `${held} known`,
     believed: 'Believed now',
-    peers: 'peers',
+    peers: (count: number) => plural(count, 'peer'),
     isDown: 'down',
+    overlayPeers: 'Relays in the overlay',
+    noPeers: 'No other relay that is believed has an overlay.',
+    peer: { relay: 'Relay', host: 'WireGuard at', address: 'Overlay address', handshake: 'Last handshake' },
+    never: 'none yet',
+    refusedPeers: 'Not let in',
     lastHour: 'The last hour',
     charts: {
       connections: 'Connections of visitors',
@@ -128,7 +138,7 @@ export const words = {
       owner: 'Owner',
       tags: 'Tags',
     },
-    trafficNow: 'Traffic while you look, bytes a second',
+    traffic: 'Traffic of the last hour, bytes a second',
   },
   actions: {
     approveLease: 'Approve',

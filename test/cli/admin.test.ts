@@ -7,7 +7,7 @@ import type { Wallet } from 'ethers';
 import { rateOf } from '../../src/cli/admin/admin-commands.js';
 import { snapshotText } from '../../src/cli/admin/admin-output.js';
 import type { Snapshot } from '../../src/sdk/index.js';
-import { freshWallet, register } from '../support/by-hand.js';
+import { call, freshWallet, register } from '../support/by-hand.js';
 import { runProgram } from '../support/programs.js';
 import { freePort, startTestRelay, type TestRelay, sharedRelay } from '../support/relay.js';
 import { get, openTunnel, startHttpService, statusWhere, temporaryDirectory } from '../support/tunnel.js';
@@ -78,6 +78,26 @@ test('an admin session is stored with mode 0600, is used by later commands, and 
   assert.deepEqual([ended.code, ended.stdout], [3, '']);
   assert.match(ended.stderr, /has ended: portal admin login\n$/);
   assert.equal((await admin('logout')).code, 0, 'what has ended there can still be forgotten here');
+});
+
+test('a link signs a browser in, once, and keeps no session here', async (t) => {
+  const { admin, sessionFile, keyFile } = operator(t);
+  const login = ['login', '--browser', '--relay', relay.url, '--ca', relay.caFile, '--key-file', keyFile];
+  const { code, stdout } = await admin(...login, '--json');
+  assert.equal(code, 0);
+  const { link, expires_at } = JSON.parse(stdout) as { link: string; expires_at: string };
+  assert.ok(Date.parse(expires_at) > Date.now());
+  assert.equal(existsSync(sessionFile), false);
+  const { origin, pathname, hash } = new URL(link);
+  assert.deepEqual([origin, pathname], [relay.url, '/admin']);
+  const body: unknown = JSON.parse(Buffer.from(hash.slice('#sign-in='.length), 'base64url').toString());
+  const first = await call(relay, 'POST', '/admin/auth/login', { body });
+  assert.deepEqual([first.status, first.body.data], [200, { wallet_address: wallet.address }]);
+  assert.equal((await call(relay, 'POST', '/admin/auth/login', { body })).status, 401);
+  const text = await admin(...login);
+  assert.match(text.stdout, /^Open this link .+ once, until \d{4}-.+\n\nhttps:\/\/\S+\/admin#sign-in=\S+\n$/);
+  const refused = await admin('status', '--browser');
+  assert.deepEqual([refused.code, refused.stderr], [2, 'portal admin: --browser cannot be used with status\n']);
 });
 
 test('a ban stops the service, an unban restores it, and the snapshot shows both', async (t) => {

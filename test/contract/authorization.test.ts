@@ -71,6 +71,7 @@ const matrix: Record<OperationId, Row> = {
   getLease: adminSession,
   listIdentities: adminSession,
   listBannedIps: adminSession,
+  listOverlayPeers: adminSession,
   listAuditEntries: adminSession,
   listAdminSessions: adminSession,
   endAdminSession: adminSession,

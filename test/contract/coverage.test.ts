@@ -26,6 +26,7 @@ const endpoints: Record<string, string> = {
   'GET /admin/leases/{name}/{addr}': 'getLease',
   'GET /admin/identities': 'listIdentities',
   'GET /admin/ips': 'listBannedIps',
+  'GET /admin/overlay': 'listOverlayPeers',
   'GET /admin/audit': 'listAuditEntries',
   'GET /admin/sessions': 'listAdminSessions',
   'DELETE /admin/sessions/{id}': 'endAdminSession',

@@ -63,8 +63,9 @@ test('a lease is shown with its connections and its traffic, until it is gone', 
   const { hostname } = await openTunnel(t, relay, service.port, { name: 'shown', probe: false, identity });
   await get(relay, hostname);
   const path = leasePath({ name: 'shown', address: identity.address }, '').slice(0, -1);
-  const { lease, received, sent } = await data<Schemas['ListedLease']>(admin, path);
+  const { lease, received, sent, traffic } = await data<Schemas['LeaseDetails']>(admin, path);
   assert.equal(lease.hostname, hostname);
+  assert.deepEqual(traffic, [], 'no minute is over');
   assert.ok(received > 100 && sent > 10_000, `${received} ${sent}`);
   const [first] = (await data<Schemas['LeaseList']>(admin, '/leases?state=reached')).leases;
   assert.equal(first?.lease.name, 'shown');

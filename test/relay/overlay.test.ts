@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { components } from '../../generated/api.js';
 import { overlayAddress } from '../../src/sdk/discovery/relay-descriptor.js';
 import { loadOverlayKey } from '../../src/relay/overlay/overlay-key.js';
+import { freshWallet } from '../support/by-hand.js';
 import { type Machine, makeRelaySites, startMachines, startRelayAt } from '../support/namespaces.js';
+import { portalMain } from '../support/processes.js';
 import { runProgram } from '../support/programs.js';
 import { requireTool } from '../support/tools.js';
 import { until } from '../support/until.js';
@@ -56,6 +59,33 @@ test('three relays form a mesh by what discovery believes, and reach each other 
     assert.match(await fails(fetchFrom(one.machine, `http://${two.address}:7777${path}`)), new RegExp(`${status}`));
   const posted = fails(fetchFrom(one.machine, `http://${two.address}:7777/discovery`, '--data', '{}'));
   assert.match(await posted, /405/);
+});
+
+test('the operator sees each peer with its handshake and its bytes', async (t) => {
+  const wallet = freshWallet();
+  const { nodes, ca } = await startMesh(t, 2, 0, ['--admin-wallets', wallet.address]);
+  await settled(nodes);
+  const [one, two] = nodes as [Node, Node];
+  await fetchFrom(one.machine, `http://${two.address}:7777/healthz`);
+  const home = mkdtempSync(join(tmpdir(), 'portal-operator-'));
+  t.after(() => rmSync(home, { recursive: true, force: true }));
+  const [keyFile, sessionFile] = [join(home, 'wallet.json'), join(home, 'session.json')];
+  writeFileSync(keyFile, JSON.stringify({ address: wallet.address, private_key: wallet.privateKey }), { mode: 0o600 });
+  const login = ['admin', 'login', '--relay', one.url, '--ca', ca, '--key-file', keyFile, '--session', sessionFile];
+  await one.machine.run(process.execPath, portalMain, ...login);
+  const { session } = JSON.parse(readFileSync(sessionFile, 'utf8')) as { session: string };
+  const overlay = async () => {
+    const cookie = ['--header', `Cookie: portal_admin=${session}`, '--cacert', ca];
+    const answer = await fetchFrom(one.machine, `${one.url}/admin/overlay`, ...cookie);
+    return (JSON.parse(answer) as { data: components['schemas']['OverlayPeers'] }).data;
+  };
+  const { is_up, peers, refused } = await overlay();
+  assert.deepEqual([is_up, peers.length, refused], [true, 1, []]);
+  const { relay, last_handshake_at, received, sent, ...place } = peers[0]!;
+  assert.match(relay, /^0x[0-9a-fA-F]{40}$/);
+  assert.deepEqual(place, { address: two.address, host: `${new URL(two.url).hostname}:51820` });
+  assert.ok(Date.now() - Date.parse(last_handshake_at!) < 300_000, last_handshake_at);
+  assert.ok(received > 0 && sent > 0, `${received} ${sent}`);
 });
 
 test('peers reach the ports of the overlay service alone, and nobody reaches those from elsewhere', async (t) => {

@@ -13,7 +13,7 @@ export interface BrowserWallet {
 export async function injectWallet(page: Page, account: Wallet, name = 'Test wallet'): Promise<BrowserWallet> {
   const state: BrowserWallet = { signed: [], refuses: false };
   await page.exposeFunction('walletRequest', async (method: string, params: unknown[] = []) => {
-    if (method === 'eth_requestAccounts') return [account.address];
+    if (method === 'eth_requestAccounts' || method === 'eth_accounts') return [account.address];
     if (method !== 'personal_sign') throw new Error(`the test wallet does not know ${method}`);
     if (state.refuses) throw new Error('User rejected the request.');
     const message = Buffer.from(String(params[0]).slice(2), 'hex').toString();

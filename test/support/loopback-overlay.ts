@@ -61,6 +61,7 @@ export async function startLoopbackMesh(
         // Nobody listens at the other address: TEST-NET-1 (RFC 5737) is silent.
         return { own: own.address, peer: peer.isCut ? '192.0.2.1' : peer.address, publicKey: peer.key };
       },
+      view: () => Promise.resolve({ peers: [], refused: [] }),
       ask: () => Promise.resolve(undefined),
       async start() {
         for (const port of ports) await port.start(own.address);

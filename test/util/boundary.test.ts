@@ -81,6 +81,7 @@ const elsewhere: BoundaryName[] = [
   'event stream',
   'operator event stream',
   'activity sample',
+  'lease minutes',
   'agent notice',
   'agent relay check',
   'agent certificate check',

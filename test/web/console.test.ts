@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type TestContext, test } from 'node:test';
 import type { Page } from 'playwright-core';
@@ -9,6 +10,8 @@ import { type Admin, adminOf, leasePath } from '../support/admin.js';
 import { openPage, startBrowser, type WatchedPage } from '../support/browser.js';
 import { type BrowserWallet, injectWallet } from '../support/browser-wallet.js';
 import { call, freshWallet, register } from '../support/by-hand.js';
+import { portalMain } from '../support/processes.js';
+import { runProgram } from '../support/programs.js';
 import { freePort, relayFor, startTestRelay, type TestRelay } from '../support/relay.js';
 import { get, openTunnel, startHttpService, temporaryDirectory } from '../support/tunnel.js';
 import { until } from '../support/until.js';
@@ -83,7 +86,44 @@ test('a wallet that is not the operator’s is refused, and a browser without on
   const { page: bare } = await openPage(context);
   await bare.goto(`${relay.url}/admin`);
   await bare.waitForSelector('text=This browser has no Ethereum wallet.');
-  await bare.waitForSelector('text=portal admin login');
+  await bare.waitForSelector('text=portal admin login --browser');
+});
+
+test('a browser without a wallet is signed in by a link, which works once and leaves the history', async (t) => {
+  const relay = await relayFor(t, { adminWallets: [wallet.address] });
+  const { page, faults } = await openPage(await startBrowser(t));
+  page.setDefaultTimeout(timeout);
+  const caFile = join(temporaryDirectory(t), 'ca.pem');
+  const keyFile = join(temporaryDirectory(t), 'wallet.json');
+  writeFileSync(caFile, relay.ca);
+  writeFileSync(keyFile, JSON.stringify({ address: wallet.address, private_key: wallet.privateKey }), { mode: 0o600 });
+  const args = ['admin', 'login', '--browser', '--relay', relay.url, '--ca', caFile, '--key-file', keyFile, '--json'];
+  const link = async () =>
+    (JSON.parse((await runProgram(process.execPath, [portalMain, ...args])).stdout.toString()) as { link: string })
+      .link;
+  const first = await link();
+  await page.goto(first);
+  assert.match((await page.textContent('pre'))!, new RegExp(`wants you to sign in .*\n${wallet.address}`));
+  assert.equal(page.url(), `${relay.url}/admin`);
+  await page.click('button:text-is("Cancel")');
+  await page.waitForSelector('text=This browser has no Ethereum wallet.');
+  await page.evaluate(`location.href = ${JSON.stringify(first)}`);
+  await page.click('button:text-is("Sign in")');
+  await page.waitForSelector('h2:has-text("The last hour")');
+  await page.click('text=Sign out');
+  await page.waitForSelector('text=This browser has no Ethereum wallet.');
+  await page.evaluate(`location.href = ${JSON.stringify(first)}`);
+  await page.click('button:text-is("Sign in")');
+  await page.waitForSelector('[role=alert] >> text=A link works once');
+  for (const broken of ['#sign-in=%%%', '#sign-in=e30', `#sign-in=${'A'.repeat(100_000)}`]) {
+    await page.evaluate(`location.href = ${JSON.stringify(broken)}`);
+    await page.waitForFunction('location.hash === ""');
+    await page.waitForSelector('text=This browser has no Ethereum wallet.');
+  }
+  await page.evaluate(`location.href = ${JSON.stringify(await link())}`);
+  await page.click('button:text-is("Sign in")');
+  await page.waitForSelector('h2:has-text("The last hour")');
+  assert.deepEqual(withoutRefusals(faults), []);
 });
 
 test('leases are found, opened, decided on, and decisions undone', async (t) => {
@@ -127,7 +167,7 @@ test('leases are found, opened, decided on, and decisions undone', async (t) => 
   assert.equal((await admin.get(path)).status, 404);
   await page.click('aside header button');
 
-  // Its traffic shows while one looks.
+  // Its traffic shows, what passes while one looks at once.
   await page.click('nav a:text-is("Leases")');
   await page.click('text=shop.portal.localhost');
   await page.click('aside summary');
@@ -179,6 +219,59 @@ test('many leases are decided on at once', async (t) => {
   await page.waitForSelector('text=Undone.');
   // Nobody had approved them: undoing a denial approves nobody.
   assert.deepEqual((await admin.snapshot()).identities, []);
+});
+
+test('decisions are listed in parts, and stay where one of them is reversed', async (t) => {
+  const { page, admin } = await openConsole(t, '?page=decisions');
+  const count = 230;
+  for (let index = 0; index < count; index++) await admin.post(`/ips/192.0.2.${index}/ban`);
+  await signIn(page);
+  const shown = () => page.locator('ul.plain li').count();
+  const more = page.locator('button:text-is("Show more")');
+  for (const expected of [100, 200, 230]) {
+    await until(async () => (await shown()) === expected);
+    if (expected < count) await more.click();
+  }
+  assert.equal(await more.count(), 0);
+  await page.click('li:has-text("192.0.2.229") button:text-is("Unban address")');
+  await page.click('dialog button:text-is("Do it")');
+  await until(async () => (await shown()) === count - 1);
+});
+
+test('the overview lists the relays of the overlay, those that are not reached and those not let in', async (t) => {
+  const { page, admin, faults } = await openConsole(t);
+  const overview = (await admin.get('/overview')).body as components['schemas']['OverviewAnswer'];
+  assert.deepEqual((await admin.get('/overlay')).body.data, { is_up: false, peers: [], refused: [] });
+  const document = JSON.parse(readFileSync(new URL('../../../generated/openapi.json', import.meta.url), 'utf8'));
+  const example: unknown = document.components.examples.overlay_peers.value;
+  await page.route('**/admin/overview', (route) =>
+    route.fulfill({ json: { ...overview, data: { ...overview.data, overlay: { is_up: true, peers: 1 } } } }),
+  );
+  await page.route('**/admin/overlay', (route) => route.fulfill({ json: example }));
+  await signIn(page);
+  await page.waitForSelector('tr:has-text("relay.example.net:51820") >> text=73.4 MB');
+  await page.waitForSelector('tr:has-text("none yet") >> text=portal.example.org has no address');
+  await page.waitForSelector("li >> text=its WireGuard key is another relay's");
+  assert.deepEqual(withoutRefusals(faults), []);
+});
+
+test('a page that nobody sees holds no stream, and is up to date when it is seen again', async (t) => {
+  const { page, relay, admin } = await openConsole(t, '?page=leases');
+  const opened = page.waitForRequest('**/admin/events');
+  await signIn(page);
+  await opened;
+  await page.waitForSelector('.live >> text=Live');
+  const show = (isSeen: boolean) =>
+    page.evaluate(
+      `Object.defineProperty(document, 'hidden', { value: ${!isSeen}, configurable: true }); document.dispatchEvent(new Event('visibilitychange'));`,
+    );
+  const ended = page.waitForEvent('requestfailed', (request) => request.url().endsWith('/admin/events'));
+  await show(false);
+  await ended;
+  const { wallet: tenant } = await register(relay, { name: 'meanwhile', ttl: 600 });
+  await admin.post(`${leasePath({ name: 'meanwhile', address: tenant.address }, 'bps')}`, { bps: 1000 });
+  await show(true);
+  await page.waitForSelector('text=meanwhile.portal.localhost');
 });
 
 test('50,000 leases are scrolled through, with only the rows that are seen in the page', async (t) => {
@@ -262,6 +355,13 @@ test('a session that ends asks for another sign-in, and nothing that was typed i
   assert.equal(account.signed.length, 2);
   await page.evaluate(`changeAccount('${freshWallet().address}')`);
   await page.waitForSelector('text=Your wallet has changed its account.');
+  // The same after the page was loaded anew.
+  await page.reload();
+  await page.waitForSelector('h1:text-is("Leases")');
+  await until(async () => {
+    await page.evaluate(`changeAccount('${freshWallet().address}')`);
+    return (await page.locator('text=Your wallet has changed its account.').count()) > 0;
+  });
 });
 
 test('a relay that restarts is said, and its state is loaded anew when it is back', async (t) => {

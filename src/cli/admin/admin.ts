@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { ApiError } from '../../contract/errors.js';
-import { type AdminClient, createAdminClient } from '../../sdk/admin/admin-client.js';
+import { type AdminClient, createAdminClient, type SignedChallenge } from '../../sdk/admin/admin-client.js';
 import {
   defaultAdminSessionFile,
   forgetAdminSession,
@@ -25,6 +25,7 @@ const help = `Usage: portal admin COMMAND [options]
 Governs a relay as one of its admin wallets (ADMIN_WALLETS of the relay).
 
   login --relay URL --key-file FILE sign in with the wallet whose key is in FILE, for 24 hours
+  login --browser ...               print a link that signs a browser in which has no wallet, once
   status                            who is signed in, where, and for how long
   logout                            end the session, here and at the relay
 ${commandHelp}
@@ -45,6 +46,7 @@ const options = {
   'key-file': { type: 'string' },
   ca: { type: 'string' },
   session: { type: 'string' },
+  browser: { type: 'boolean' },
   'max-leases': { type: 'string' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -58,6 +60,7 @@ interface Settings {
   keyFile?: string | undefined;
   caFile?: string | undefined;
   sessionFile: string;
+  browser: boolean;
   maxLeases?: string | undefined;
 }
 
@@ -77,6 +80,7 @@ export async function adminCommand(argv: string[]): Promise<number> {
       keyFile: values['key-file'] ?? (env.PORTAL_ADMIN_KEY || undefined),
       caFile: values.ca ?? (env.PORTAL_CA || undefined),
       sessionFile: values.session ?? (env.PORTAL_ADMIN_SESSION || defaultAdminSessionFile(env)),
+      browser: values.browser === true,
       maxLeases: values['max-leases'],
     });
     process.stdout.write(json ? `${JSON.stringify(result.data)}\n` : result.text);
@@ -89,6 +93,7 @@ export async function adminCommand(argv: string[]): Promise<number> {
 async function run(words: string[], settings: Settings): Promise<Result> {
   const [first] = words;
   if (first === undefined) throw new UsageError('give a command (see --help)');
+  if (settings.browser && first !== 'login') throw new UsageError(`--browser cannot be used with ${first}`);
   if (first === 'login' || first === 'status' || first === 'logout') {
     if (words.length > 1) throw new UsageError(`unexpected argument ${JSON.stringify(words[1])} after ${first}`);
     if (settings.maxLeases !== undefined) throw new UsageError(`--max-leases cannot be used with ${first}`);
@@ -107,17 +112,31 @@ async function run(words: string[], settings: Settings): Promise<Result> {
   return await signedIn(settings, (client) => command.run(client, given, { 'max-leases': settings.maxLeases, width }));
 }
 
-async function login({ relay, keyFile, caFile, sessionFile }: Settings): Promise<Result> {
+async function login({ relay, keyFile, caFile, sessionFile, browser }: Settings): Promise<Result> {
   if (relay === undefined) throw new UsageError('give the relay: --relay URL, or PORTAL_RELAY');
   if (keyFile === undefined) throw new UsageError('give the wallet: --key-file FILE, or PORTAL_ADMIN_KEY');
   const wallet = await readIdentityFile(keyFile);
   return await withTransport(caFile, async (transport) => {
     const client = createAdminClient({ relay, fetch: transport.fetch });
+    if (browser) return linkOf(client.relay, await client.signChallenge(wallet));
     const session = await client.login(wallet);
     const kept = { ...session, relay: client.relay.origin, caFile: caFile && resolve(caFile) };
     await keepAdminSession(sessionFile, kept);
     return described(kept, 'signed in to');
   });
+}
+
+/**
+ * The link opens the console, which then shows what was signed. It is not opened from here: arguments of programs are
+ * seen by all users of a machine. The part after `#` is sent to no server.
+ */
+function linkOf(relay: URL, { login: signed, expiresAt }: SignedChallenge): Result {
+  const expires_at = new Date(expiresAt).toISOString();
+  const link = `${relay.origin}/admin#sign-in=${Buffer.from(JSON.stringify(signed)).toString('base64url')}`;
+  return {
+    data: { link, expires_at },
+    text: `Open this link in the browser that is to be signed in. It works once, until ${expires_at}; show it to nobody.\n\n${link}\n`,
+  };
 }
 
 async function status(settings: Settings): Promise<Result> {

@@ -4,6 +4,7 @@ import { repeat } from '../../util/boundary.js';
 import type { DatagramCounters } from '../datagrams/counters.js';
 import type { ConnectionOutcome } from '../ingress/connection-outcome.js';
 import type { SessionRegistry } from '../reverse/session-registry.js';
+import { LeaseMinutes, minuteMs } from './lease-minutes.js';
 import type { ApiResult, RelayMetrics } from './metrics.js';
 
 export const sampleIntervalMs = 5_000;
@@ -62,12 +63,13 @@ export class Activity extends EventEmitter<{ sample: [sample: Sample] }> {
   readonly outcomes = new Map<ConnectionOutcome, number>();
   /** Errors of the API. */
   readonly errors = new Map<ErrorCode, number>();
+  readonly leaseMinutes = new LeaseMinutes();
   readonly #samples: Sample[] = [];
   #sources: ActivitySources | undefined;
   #counts = counters();
   /** Sums at the last sample that only grow. */
   #before = { received: 0, sent: 0, datagramsDropped: 0 };
-  #timer: NodeJS.Timeout | undefined;
+  #timers: NodeJS.Timeout[] = [];
 
   constructor(private readonly metrics: RelayMetrics | undefined) {
     super();
@@ -117,11 +119,14 @@ export class Activity extends EventEmitter<{ sample: [sample: Sample] }> {
   /** Begins to take samples. */
   start(sources: ActivitySources): void {
     this.#sources = sources;
-    this.#timer = repeat('activity sample', () => this.take(), sampleIntervalMs);
+    this.#timers = [
+      repeat('activity sample', () => this.take(), sampleIntervalMs),
+      repeat('lease minutes', () => this.leaseMinutes.take(sources.sessions.all()), minuteMs),
+    ];
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    for (const timer of this.#timers) clearInterval(timer);
   }
 
   /** Takes a sample now. */

@@ -12,9 +12,9 @@ import { Firewall } from './firewall.js';
 import { type OverlayKey, loadOverlayKey } from './overlay-key.js';
 import { askPeer, OverlayService, type OverlayServiceOptions } from './overlay-service.js';
 import { KnownPeers } from './known-peers.js';
-import { planPeers, type WantedPeer } from './peer-plan.js';
+import { planPeers, type RefusedPeer, type WantedPeer } from './peer-plan.js';
 import { findPrograms, type Programs } from './programs.js';
-import { type InterfacePeer, WireguardInterface } from './wireguard-interface.js';
+import { type InterfacePeer, type PeerCounts, WireguardInterface } from './wireguard-interface.js';
 
 /** How often peers are compared with what is believed. */
 const syncIntervalMs = 1_000;
@@ -26,6 +26,8 @@ const lookupRetryMs = 10_000;
 const maxLookups = 2;
 /** How often it is looked whether the firewall's rules are still there. */
 const firewallCheckMs = 10_000;
+/** How long what was asked of WireGuard is used again: each question starts a program. */
+const viewLifetimeMs = 1_000;
 /** Wait after the interface was lost, or could not be made. */
 const restartBackoff = { firstMs: 2_000, longestMs: 60_000 };
 
@@ -61,10 +63,31 @@ export interface OverlayRoutes {
   routeTo(relay: string): OverlayRoute | undefined;
 }
 
+/** A relay that is to be a peer, as its operator sees it. */
+export interface PeerView {
+  /** Its signing address, in lower case. */
+  readonly relay: string;
+  /** In the overlay. */
+  readonly address: string;
+  /** Host and port of its WireGuard. */
+  readonly host: string;
+  readonly fault: string | undefined;
+  /** Absent while it is not set up. */
+  readonly counts: PeerCounts | undefined;
+}
+
+export interface OverlayView {
+  readonly peers: readonly PeerView[];
+  /** Relays that are no peers, and why. */
+  readonly refused: readonly RefusedPeer[];
+}
+
 /** This relay's place in the overlay, as its other parts see it. */
 export interface OverlayPart extends OverlayRoutes, OverlayPlace {
   /** How many peers there are. */
   readonly size: number;
+  /** Asked often, it answers with what it found shortly before. */
+  view(): Promise<OverlayView>;
   start(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -78,6 +101,8 @@ interface Peer {
   ip: string | undefined;
   lookupAt: number;
   isBusy: boolean;
+  /** What keeps it from being reached, or moved. */
+  fault?: string | undefined;
   /** The fault that was logged last. */
   told?: string;
 }
@@ -116,6 +141,7 @@ export class Overlay implements OverlayPart {
   #restart: NodeJS.Timeout | undefined;
   #lookups = 0;
   #firewallCheckAt = 0;
+  #view: { validUntil: number; value: Promise<OverlayView> } | undefined;
   #isStopped = false;
   /** Changes of the interface run one after the other. */
   #changes: Promise<void> = Promise.resolve();
@@ -143,6 +169,28 @@ export class Overlay implements OverlayPart {
 
   get size(): number {
     return this.#link ? [...this.#peers.values()].filter(({ installed }) => installed).length : 0;
+  }
+
+  async view(): Promise<OverlayView> {
+    const now = performance.now();
+    if (this.#view === undefined || this.#view.validUntil < now)
+      this.#view = { validUntil: now + viewLifetimeMs, value: this.#look() };
+    return await this.#view.value;
+  }
+
+  async #look(): Promise<OverlayView> {
+    // A fault of the interface is found, and mended, where its peers are set up.
+    const counts = await this.#link?.tunnel.counts().catch(() => undefined);
+    return {
+      peers: [...this.#peers.values()].map(({ wanted, installed, fault }) => ({
+        relay: wanted.relay,
+        address: wanted.address,
+        host: hostAndPort(wanted.host, wanted.port),
+        fault,
+        counts: installed && counts?.get(installed.publicKey),
+      })),
+      refused: Array.from(this.#refused, ([relay, reason]) => ({ relay, reason })),
+    };
   }
 
   /** Takes its place. Says in one line what keeps it from that, and goes on without an overlay. */
@@ -323,6 +371,7 @@ export class Overlay implements OverlayPart {
     const { relay, host, address } = peer.wanted;
     const isNew = peer.told !== reason;
     peer.told = reason;
+    peer.fault = reason;
     this.#options.logger[isNew ? 'warn' : 'debug']({ relay, host, address, reason }, what);
   }
 
@@ -330,8 +379,9 @@ export class Overlay implements OverlayPart {
     const { wanted, installed } = peer;
     const link = this.#link;
     if (this.#isStopped || !link || this.#peers.get(wanted.relay) !== peer) return;
+    peer.fault = undefined;
     const { publicKey, address, port, relay } = wanted;
-    const next = { publicKey, address, endpoint: isIPv6(ip) ? `[${ip}]:${port}` : `${ip}:${port}` };
+    const next = { publicKey, address, endpoint: hostAndPort(ip, port) };
     if (installed?.endpoint === next.endpoint) return;
     try {
       if (installed) await link.tunnel.moveEndpoint(next);
@@ -362,6 +412,10 @@ export class Overlay implements OverlayPart {
 
 function isSame(one: WantedPeer, other: WantedPeer): boolean {
   return one.publicKey === other.publicKey && one.host === other.host && one.port === other.port;
+}
+
+function hostAndPort(host: string, port: number): string {
+  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** At most 15 characters (IFNAMSIZ). */

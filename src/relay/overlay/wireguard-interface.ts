@@ -34,6 +34,15 @@ export interface InterfacePeer {
   readonly endpoint: string;
 }
 
+/** What WireGuard has counted of a peer since it is one. */
+export interface PeerCounts {
+  /** Milliseconds since the epoch; 0 before the first handshake. */
+  readonly lastHandshakeAt: number;
+  /** Bytes. */
+  readonly received: number;
+  readonly sent: number;
+}
+
 /**
  * A network interface of WireGuard: the kernel's, or that of `wireguard-go` where the kernel has none. Only what this object has made
  * is changed.
@@ -177,6 +186,21 @@ export class WireguardInterface {
     }
   }
 
+  /** By public key. */
+  async counts(): Promise<Map<string, PeerCounts>> {
+    const { programs, name } = this.options;
+    // Not `dump`, which tells the private key as well.
+    const show = async (what: string) => linesOf(await run(programs.wg, ['show', name, what]));
+    const handshakes = new Map((await show('latest-handshakes')).map(([key = '', seconds]) => [key, Number(seconds)]));
+    const transfers = await show('transfer');
+    return new Map(
+      transfers.map(([key = '', received, sent]) => [
+        key,
+        { lastHandshakeAt: (handshakes.get(key) ?? 0) * 1_000, received: Number(received), sent: Number(sent) },
+      ]),
+    );
+  }
+
   async #wg(...args: string[]): Promise<void> {
     await run(this.options.programs.wg, ['set', this.options.name, ...args]);
   }
@@ -184,4 +208,12 @@ export class WireguardInterface {
   async #ip(...args: string[]): Promise<void> {
     await run(this.options.programs.ip, args);
   }
+}
+
+/** The columns of each line. */
+function linesOf(output: string): string[][] {
+  return output
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => line.split('\t'));
 }

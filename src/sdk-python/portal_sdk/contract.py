@@ -532,6 +532,19 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseDetails:
+    lease: SnapshotLease
+    connections: int
+    """Connections of visitors now."""
+    received: int
+    """Bytes from visitors since its sessions were first opened."""
+    sent: int
+    """Bytes to visitors, likewise."""
+    traffic: list[TrafficMinute] | None = None
+    """The minutes of the last hour in which bytes passed, the oldest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseList:
     total: int
     """Live leases in all."""
@@ -581,6 +594,33 @@ class Metadata:
     tags: list[str] | None = None
     hide: bool | None = None
     """Keep the service out of public listings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverlayPeer:
+    relay: str
+    """The address with which it signs."""
+    address: str
+    """Its IPv4 address in the overlay."""
+    host: str
+    """Host and port of its WireGuard."""
+    received: int
+    """Bytes from it since it is a peer."""
+    sent: int
+    """Bytes to it, likewise."""
+    fault: str | None = None
+    """What keeps it from being reached, such as a name without an address; absent when there is nothing."""
+    last_handshake_at: str | None = None
+    """Absent before the first handshake of WireGuard with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverlayPeers:
+    is_up: bool
+    """Whether this relay has a place in the overlay now."""
+    peers: list[OverlayPeer]
+    refused: list[RefusedOverlayPeer]
+    """Relays that are no peers although their descriptors say that they have an overlay, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -645,6 +685,13 @@ class PortSettingsRequest:
     """Whether new leases may have such a port."""
     max_leases: int | None = None
     """Absent, the present limit stays."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedOverlayPeer:
+    relay: str
+    """The address with which it signs."""
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -904,6 +951,16 @@ class SnapshotLeaseHop:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficMinute:
+    at: str
+    """When the minute ended."""
+    received: int
+    """Bytes from visitors in it."""
+    sent: int
+    """Bytes to visitors in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TranscriptSignRequest:
     """Ask for the CertificateVerify signature of one routed connection. The relay rebuilds what is signed from the
     transcript."""
@@ -1028,13 +1085,13 @@ class Operations(Protocol):
         """
         return await self.call(LeaseList, "GET", "/admin/leases", query={"search": search, "state": state, "sort": sort, "order": order, "offset": offset, "limit": limit})
 
-    async def get_lease(self, name: str, addr: str) -> ListedLease:
+    async def get_lease(self, name: str, addr: str) -> LeaseDetails:
         """Show a lease.
 
         :param name: Base64url of the identity's name, padded or not.
         :param addr: Base64url of the identity's address, which may be written in any case.
         """
-        return await self.call(ListedLease, "GET", f"/admin/leases/{self.segment(name)}/{self.segment(addr)}")
+        return await self.call(LeaseDetails, "GET", f"/admin/leases/{self.segment(name)}/{self.segment(addr)}")
 
     async def list_identities(self, search: str, state: str, offset: str, limit: str) -> IdentityList:
         """List identities with a decision or a limit.
@@ -1045,6 +1102,10 @@ class Operations(Protocol):
         :param limit: How many at most.
         """
         return await self.call(IdentityList, "GET", "/admin/identities", query={"search": search, "state": state, "offset": offset, "limit": limit})
+
+    async def list_overlay_peers(self) -> OverlayPeers:
+        """List the peers in the overlay."""
+        return await self.call(OverlayPeers, "GET", "/admin/overlay")
 
     async def list_banned_ips(self, search: str, offset: str, limit: str) -> BannedIpList:
         """List banned source addresses.

@@ -32,6 +32,13 @@ export interface LeaseIdentity {
   address: string;
 }
 
+/** What `loginAdmin` takes, and until when it does. Keep it like a password. */
+export interface SignedChallenge {
+  login: RequestBody<'loginAdmin'>;
+  /** Milliseconds since the epoch. */
+  expiresAt: number;
+}
+
 export type Snapshot = SuccessData<'getSnapshot'>;
 export type PortSettings = SuccessData<'setUdpSettings'>;
 
@@ -50,6 +57,12 @@ export interface AdminClient {
    * @throws also SigningRefusedError when the relay asks to sign anything but a login to itself
    */
   login(wallet: Identity, options?: CallOptions): Promise<AdminSession>;
+  /**
+   * Signs a challenge without logging in: whoever passes it on to `loginAdmin` first is logged in, once and before it
+   * expires. It lets a browser without a wallet in.
+   * @throws as `login`
+   */
+  signChallenge(wallet: Identity, options?: CallOptions): Promise<SignedChallenge>;
   logoutAdmin(options?: CallOptions): Promise<void>;
   getAdminStatus(options?: CallOptions): Promise<SuccessData<'getAdminStatus'>>;
   getSnapshot(options?: CallOptions): Promise<Snapshot>;
@@ -116,6 +129,17 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
       await ask(operationId, { ...callOptions, path: leasePath(lease) });
     };
 
+  const signChallenge = async (wallet: Identity, callOptions: CallOptions = {}): Promise<SignedChallenge> => {
+    const address = checksumAddress(wallet.address);
+    const challenge = checkChallenge(await ask('createAdminChallenge', { ...callOptions, body: { address } }));
+    const { challenge_id, siwe_message } = challenge;
+    checkSignInMessage(siwe_message, { relay, address, challengeId: challenge_id, path: loginPath });
+    const expiresAt = Date.parse(challenge.expires_at);
+    if (Number.isNaN(expiresAt)) throw new AnswerError("the relay's answer has no expires_at");
+    const siwe_signature = await wallet.signMessage(siwe_message);
+    return { login: { challenge_id, siwe_message, siwe_signature }, expiresAt };
+  };
+
   return {
     relay,
     http,
@@ -124,19 +148,17 @@ export function createAdminClient(options: AdminClientOptions): AdminClient {
     },
 
     async login(wallet, callOptions) {
-      const address = checksumAddress(wallet.address);
-      const challenge = checkChallenge(await ask('createAdminChallenge', { ...callOptions, body: { address } }));
-      const { challenge_id, siwe_message } = challenge;
-      checkSignInMessage(siwe_message, { relay, address, challengeId: challenge_id, path: loginPath });
-      const body = { challenge_id, siwe_message, siwe_signature: await wallet.signMessage(siwe_message) };
+      const { login: body } = await signChallenge(wallet, callOptions);
       given = undefined;
       await ask('loginAdmin', { ...callOptions, body });
       // Assigned in the callback, which the compiler does not track.
       const set = given as SetSession | undefined;
       if (!set) throw new AnswerError("the relay's answer has no session");
-      session = { ...set, walletAddress: address };
+      session = { ...set, walletAddress: checksumAddress(wallet.address) };
       return session;
     },
+
+    signChallenge,
 
     async logoutAdmin(callOptions = {}) {
       await ask('logoutAdmin', callOptions);

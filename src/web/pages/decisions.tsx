@@ -1,15 +1,15 @@
 import { useState } from 'react';
-import { api, unwrapped } from '../api.js';
+import { client } from '../api.js';
 import type { Action, Subject } from '../decide.js';
 import { bytes, short } from '../format.js';
 import { Confirm, type Pending } from '../parts/confirm.js';
 import { SearchBox } from '../parts/search-box.js';
 import { Loaded } from '../parts/state.js';
+import { partSize, useParts } from '../parts/use-parts.js';
 import { useParams } from '../url.js';
 import { words } from '../words.js';
 
 const text = words.decisions;
-const step = 100;
 
 /** Identities and addresses about which something was decided. */
 export function Decisions() {
@@ -44,12 +44,14 @@ function Identities({
   propose(action: Exclude<Action, 'banIp' | 'unbanIp'>, subject: Subject): void;
 }) {
   const [state, setState] = useState<(typeof states)[number]>();
-  const [limit, setLimit] = useState(step);
-  const query = unwrapped(
-    api.useQuery('get', '/admin/identities', {
-      params: { query: { ...(search && { search }), ...(state && { state }), limit } },
-    }),
-  );
+  const filter = { ...(search && { search }), ...(state && { state }) };
+  const query = useParts('/admin/identities', filter, async (offset) => {
+    const { data } = await client.GET('/admin/identities', {
+      params: { query: { ...filter, offset, limit: partSize } },
+    });
+    const { identities: items, ...counts } = data!.data;
+    return { ...counts, items };
+  });
   return (
     <section>
       <h2>{text.identities}</h2>
@@ -63,7 +65,7 @@ function Identities({
         ))}
       </fieldset>
       <Loaded query={query}>
-        {({ identities, matching, total }) => (
+        {({ items: identities, matching, total }) => (
           <>
             <p className="soft" role="status">
               {text.count(matching, total)}
@@ -108,7 +110,7 @@ function Identities({
                 </table>
               </div>
             )}
-            <More shown={identities.length} of={matching} onMore={() => setLimit(Math.min(500, limit + step))} />
+            <More of={query} />
           </>
         )}
       </Loaded>
@@ -131,11 +133,13 @@ function reverses({
 }
 
 function Ips({ search, propose }: { search: string; propose(action: 'banIp' | 'unbanIp', ip: string): void }) {
-  const [limit, setLimit] = useState(step);
   const [ip, setIp] = useState('');
-  const query = unwrapped(
-    api.useQuery('get', '/admin/ips', { params: { query: { ...(search && { search }), limit } } }),
-  );
+  const filter = { ...(search && { search }) };
+  const query = useParts('/admin/ips', filter, async (offset) => {
+    const { data } = await client.GET('/admin/ips', { params: { query: { ...filter, offset, limit: partSize } } });
+    const { ips: items, ...counts } = data!.data;
+    return { ...counts, items };
+  });
   return (
     <section>
       <h2>{text.ips}</h2>
@@ -156,7 +160,7 @@ function Ips({ search, propose }: { search: string; propose(action: 'banIp' | 'u
         <button type="submit">{text.add}</button>
       </form>
       <Loaded query={query}>
-        {({ ips, matching, total }) => (
+        {({ items: ips, matching, total }) => (
           <>
             <p className="soft" role="status">
               {text.count(matching, total)}
@@ -172,7 +176,7 @@ function Ips({ search, propose }: { search: string; propose(action: 'banIp' | 'u
                 </li>
               ))}
             </ul>
-            <More shown={ips.length} of={matching} onMore={() => setLimit(Math.min(500, limit + step))} />
+            <More of={query} />
           </>
         )}
       </Loaded>
@@ -180,10 +184,10 @@ function Ips({ search, propose }: { search: string; propose(action: 'banIp' | 'u
   );
 }
 
-function More({ shown, of, onMore }: { shown: number; of: number; onMore(): void }) {
-  if (shown >= of || shown >= 500) return null;
+function More({ of }: { of: { hasNextPage: boolean; isFetchingNextPage: boolean; fetchNextPage(): unknown } }) {
+  if (!of.hasNextPage) return null;
   return (
-    <button type="button" onClick={onMore}>
+    <button type="button" disabled={of.isFetchingNextPage} onClick={() => void of.fetchNextPage()}>
       {text.more}
     </button>
   );

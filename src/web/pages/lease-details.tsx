@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useState } from 'react';
-import { api, CallError, unwrapped, type Lease, tell } from '../api.js';
+import { api, CallError, type Lease, type Schemas, tell, unwrapped } from '../api.js';
 import { type Action, pathOf } from '../decide.js';
 import { bytes, time } from '../format.js';
 import { Chart } from '../parts/chart.js';
@@ -46,7 +46,7 @@ export function LeaseDetails({ identityKey, propose, proposeIp, onClose }: Props
             <LeaseState listed={listed} />
           </p>
           <Actions listed={listed} propose={propose} proposeIp={proposeIp} />
-          <TrafficNow listed={listed} at={query.dataUpdatedAt} />
+          <TrafficChart details={listed} at={query.dataUpdatedAt} />
           <Facts listed={listed} />
         </>
       )}
@@ -81,26 +81,56 @@ function Actions({ listed, propose, proposeIp }: { listed: Lease } & Pick<Props,
   );
 }
 
-function TrafficNow({ listed, at }: { listed: Lease; at: number }) {
-  const [points, setPoints] = useState<{ at: number; received: number; sent: number }[]>([]);
+interface Rate {
+  /** Milliseconds since the epoch. */
+  at: number;
+  /** Bytes a second. */
+  received: number;
+  sent: number;
+}
+
+const minuteMs = 60_000;
+const nothing = (at: number): Rate => ({ at, received: 0, sent: 0 });
+
+/** The rates of the last hour. The relay tells only of minutes in which bytes passed. */
+function rates(minutes: Schemas['TrafficMinute'][], now: number): Rate[] {
+  const hour: Rate[] = [nothing(now - 60 * minuteMs)];
+  for (const { at: end, received, sent } of minutes) {
+    const at = Date.parse(end);
+    const before = hour.at(-1)!.at;
+    if (at - before > 1.5 * minuteMs) hour.push(nothing(before + minuteMs / 4), nothing(at - minuteMs));
+    hour.push({ at, received: received / 60, sent: sent / 60 });
+  }
+  if (now - hour.at(-1)!.at > 1.5 * minuteMs) hour.push(nothing(hour.at(-1)!.at + minuteMs / 4));
+  return hour;
+}
+
+/** The hour by minutes, and what passes while one looks, which is asked for more often. */
+function TrafficChart({ details, at }: { details: Schemas['LeaseDetails']; at: number }) {
+  const { received, sent, traffic = [] } = details;
+  const [points, setPoints] = useState<Rate[]>([]);
   useEffect(() => {
-    const point = { at, received: listed.received, sent: listed.sent };
-    setPoints((before) => (before.at(-1)?.at === at ? before : [...before, point].slice(-maxPoints)));
+    setPoints((before) => (before.at(-1)?.at === at ? before : [...before, { at, received, sent }].slice(-maxPoints)));
     // What is the same as before is told as well: nothing has passed.
   }, [at]);
   const [times, lines] = useMemo(() => {
-    const pairs = points.slice(1).map((point, index) => ({ point, before: points[index]! }));
-    const rate = (of: 'received' | 'sent') =>
-      pairs.map(({ point, before }) => Math.max(0, ((point[of] - before[of]) * 1_000) / (point.at - before.at)));
+    const hour = rates(traffic, at);
+    const live = points.slice(1).map((point, index) => {
+      const before = points[index]!;
+      const rate = (of: 'received' | 'sent') =>
+        Math.max(0, ((point[of] - before[of]) * 1_000) / (point.at - before.at));
+      return { at: point.at, received: rate('received'), sent: rate('sent') };
+    });
+    const all = [...hour, ...live.filter((rate) => rate.at > hour.at(-1)!.at)];
     return [
-      pairs.map(({ point }) => point.at / 1_000),
+      all.map((rate) => rate.at / 1_000),
       [
-        { label: words.overview.lines.sent, values: rate('sent') },
-        { label: words.overview.lines.received, values: rate('received') },
+        { label: words.overview.lines.sent, values: all.map((rate) => rate.sent) },
+        { label: words.overview.lines.received, values: all.map((rate) => rate.received) },
       ],
     ];
-  }, [points]);
-  return <Chart title={text.trafficNow} times={times} lines={lines} format={bytes} least={1_000} />;
+  }, [points, traffic, at]);
+  return <Chart title={text.traffic} times={times} lines={lines} format={bytes} least={1_000} />;
 }
 
 function Facts({ listed: { lease, connections, received, sent } }: { listed: Lease }) {

@@ -1,11 +1,12 @@
 import { useMemo } from 'react';
 import { api, unwrapped, type Sample, type Schemas } from '../api.js';
-import { ago, bytes, duration } from '../format.js';
+import { ago, bytes, duration, short } from '../format.js';
 import { Chart } from '../parts/chart.js';
 import { Loaded } from '../parts/state.js';
 import { words } from '../words.js';
 
 const text = words.overview;
+const overlayPollMs = 5_000;
 const plain = (value: number) =>
   value >= 10 || Number.isInteger(value) ? Math.round(value).toLocaleString('en') : value.toFixed(value < 0.1 ? 2 : 1);
 
@@ -39,7 +40,7 @@ function Shown({ overview }: { overview: Schemas['Overview'] }) {
         {overlay && (
           <Tile
             name={text.overlay}
-            value={overlay.is_up ? `${overlay.peers} ${text.peers}` : text.isDown}
+            value={overlay.is_up ? text.peers(overlay.peers) : text.isDown}
             isBad={!overlay.is_up}
           />
         )}
@@ -53,6 +54,7 @@ function Shown({ overview }: { overview: Schemas['Overview'] }) {
       </dl>
       <h2>{text.lastHour}</h2>
       {samples.length === 0 ? <p className="soft">{text.noSamples}</p> : <Charts samples={samples} seconds={seconds} />}
+      {overlay && <OverlayPeers />}
       <div className="columns">
         <Counts title={text.outcomes} counts={overview.outcomes} />
         <Counts title={text.errors} counts={overview.errors} none={text.noErrors} />
@@ -125,6 +127,69 @@ function Charts({ samples, seconds }: { samples: readonly Sample[]; seconds: num
       {all.map((chart) => (
         <Chart key={chart.title} times={times} {...chart} />
       ))}
+    </div>
+  );
+}
+
+/** The relays with which this one shares the overlay, and those that it does not let in. */
+function OverlayPeers() {
+  const query = unwrapped(api.useQuery('get', '/admin/overlay', {}, { refetchInterval: overlayPollMs }));
+  return (
+    <section>
+      <h2>{text.overlayPeers}</h2>
+      <Loaded query={query}>
+        {({ peers, refused }) => (
+          <>
+            {peers.length === 0 && <p className="soft">{text.noPeers}</p>}
+            {peers.length > 0 && <PeerTable peers={peers} />}
+            {refused.length > 0 && <h3>{text.refusedPeers}</h3>}
+            <ul className="plain">
+              {refused.map(({ relay, reason }) => (
+                <li key={relay}>
+                  <code>{relay}</code> <bdi>{reason}</bdi>
+                </li>
+              ))}
+            </ul>
+          </>
+        )}
+      </Loaded>
+    </section>
+  );
+}
+
+function PeerTable({ peers }: { peers: Schemas['OverlayPeer'][] }) {
+  return (
+    <div className="scroll" tabIndex={0}>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">{text.peer.host}</th>
+            <th scope="col">{text.peer.relay}</th>
+            <th scope="col">{text.peer.address}</th>
+            <th scope="col">{text.peer.handshake}</th>
+            <th scope="col" className="number">
+              {text.traffic}
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {peers.map(({ relay, host, address, fault, received, sent, last_handshake_at: handshake }) => (
+            <tr key={relay}>
+              <td>
+                <bdi>{host}</bdi> {fault !== undefined && <small className="bad">{fault}</small>}
+              </td>
+              <td className="short" title={relay}>
+                {short(relay)}
+              </td>
+              <td>{address}</td>
+              <td>{handshake === undefined ? text.never : ago(handshake)}</td>
+              <td className="number">
+                {bytes(received)} ↓ {bytes(sent)} ↑
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
     </div>
   );
 }

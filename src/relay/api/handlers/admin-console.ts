@@ -1,4 +1,5 @@
 import type { Response } from 'express';
+import { getAddress } from 'ethers';
 import { ApiError, type SuccessData, success } from '../../../contract/index.js';
 import { EventStream } from '../../../http-api/event-stream.js';
 import { guard } from '../../../util/boundary.js';
@@ -9,6 +10,7 @@ import { adminSessionTtlMs, sessionId } from '../../auth/admin-sessions.js';
 import type { CertificateSource } from '../../certs/certificate-source.js';
 import type { DiscoveryReport } from '../../discovery/discovery.js';
 import { type Activity, type Sample, sampleIntervalMs } from '../../metrics/activity.js';
+import type { OverlayPart } from '../../overlay/overlay.js';
 import type { AdminSessionRecord, NumberedEntry } from '../../store/governance-store.js';
 import type { Handlers } from '../app.js';
 import { admitted } from '../middleware/admin-guard.js';
@@ -17,6 +19,7 @@ import { changesOf, identityIn } from './admin-calls.js';
 import { AdminLists } from './admin-lists.js';
 import { portSettings } from './admin-snapshot.js';
 import { BuiltFiles } from './built-files.js';
+import { rfc3339 } from './sdk.js';
 import { immutable } from './sending.js';
 
 /** Event streams of one wallet, and of all. */
@@ -25,6 +28,10 @@ const maxStreams = 128;
 /** Decisions that one stream tells of in a second; of more it tells that there were more. */
 const maxToldAtOnce = 20;
 const tellIntervalMs = 1_000;
+
+/** As the contract has it. */
+const maxRefusedPeers = 1_024;
+const maxReasonLength = 256;
 
 /** The page, put there by the build. */
 const files = new URL('./console/', import.meta.url);
@@ -48,12 +55,12 @@ export interface ConsoleParts extends AdminParts {
   /** Present when discovery is on. */
   discovery?: (() => DiscoveryReport) | undefined;
   /** Present when the relay is to be a part of the overlay. */
-  overlay?: { readonly facts: unknown; readonly size: number } | undefined;
+  overlay?: Pick<OverlayPart, 'isUp' | 'size' | 'view'> | undefined;
 }
 
 /** What the console in a browser shows, and the console itself. */
 export function consoleHandlers(parts: ConsoleParts): Handlers {
-  const { adminAuth, audit, leases } = parts;
+  const { activity, adminAuth, audit, leases } = parts;
   const lists = new AdminLists(parts);
   const page = new BuiltFiles(files);
   const assets = new BuiltFiles(new URL('assets/', files));
@@ -76,10 +83,18 @@ export function consoleHandlers(parts: ConsoleParts): Handlers {
       const { name, address } = identityIn(request);
       for (const lease of leases.live()) {
         if (lease.identity.name !== name || lease.identity.address !== address) continue;
-        response.json(success(lists.listed(lease)));
+        const traffic = activity.leaseMinutes
+          .of(lease.identity)
+          .map(({ at, ...bytes }) => ({ at: rfc3339(at), ...bytes }));
+        response.json(success({ ...lists.listed(lease), traffic } satisfies SuccessData<'getLease'>));
         return;
       }
       throw new ApiError('not_found', 'this identity has no lease now');
+    },
+
+    async listOverlayPeers(_request, response) {
+      sessionOf(response);
+      response.json(success(await overlayPeers(parts)));
     },
 
     listIdentities(request, response) {
@@ -212,8 +227,29 @@ function overview(parts: ConsoleParts): SuccessData<'getOverview'> {
     udp: portSettings(settings.udp),
     tcp_port: portSettings(settings.tcpPort),
     relays: report && { believed: report.believed.length, held: report.held },
-    overlay: overlay && { is_up: overlay.facts !== undefined, peers: overlay.size },
+    overlay: overlay && { is_up: overlay.isUp, peers: overlay.size },
   });
+}
+
+async function overlayPeers({ overlay }: ConsoleParts): Promise<SuccessData<'listOverlayPeers'>> {
+  if (!overlay) return { is_up: false, peers: [], refused: [] };
+  const { peers, refused } = await overlay.view();
+  return {
+    is_up: overlay.isUp,
+    peers: peers.map(({ relay, counts: counted, fault, ...place }) =>
+      withoutUndefined({
+        relay: getAddress(relay),
+        ...place,
+        fault: fault?.slice(0, maxReasonLength),
+        last_handshake_at: counted && counted.lastHandshakeAt > 0 ? rfc3339(counted.lastHandshakeAt) : undefined,
+        received: counted?.received ?? 0,
+        sent: counted?.sent ?? 0,
+      }),
+    ),
+    refused: refused
+      .slice(0, maxRefusedPeers)
+      .map(({ relay, reason }) => ({ relay: getAddress(relay), reason: reason.slice(0, maxReasonLength) })),
+  };
 }
 
 const counts = (of: ReadonlyMap<string, number>) => Array.from(of, ([what, count]) => ({ what, count }));

@@ -77,7 +77,7 @@ export class AdminLists {
     return { total: policy.banned, matching: matching.length, ips: matching.slice(offset, offset + limit) };
   }
 
-  listed(lease: Lease): SuccessData<'getLease'> {
+  listed(lease: Lease): SuccessData<'listLeases'>['leases'][number] {
     const sessions = this.parts.sessions.peek(lease);
     return {
       lease: snapshotLease(this.parts, lease),
