@@ -14,6 +14,7 @@ export function layout({ groups, page, content, headings, version }) {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="description" content="${escape(page.title)}: documentation of Portal, a relay that does not read the traffic.">
 <title>${escape(page.title)} · Portal</title>
 <link rel="icon" href="data:,">
 <link rel="stylesheet" href="/docs/site.css?v=${version}">

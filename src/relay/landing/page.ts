@@ -73,6 +73,10 @@ export function renderLandingPage(view: LandingView): string {
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="robots" content="noindex" />
+        <meta
+          name="description"
+          content="Services behind the Portal relay ${rootHost}, and the command that puts your own there."
+        />
         <title>${rootHost}: a Portal relay</title>
         <link rel="icon" href="${icon}" />
         ${styleElement}
