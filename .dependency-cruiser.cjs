@@ -25,15 +25,17 @@ module.exports = {
     only('tls', 'net', 'util'),
     only('unwrap', 'streams', 'protocol', 'tls', 'net', 'util'),
     only('sdk', 'contract', 'protocol', 'net', 'util'),
+    only('acme', 'sdk', 'tls', 'util'),
     only('http-api', 'contract', 'util'),
     only('sign-in', 'contract'),
-    only('tunnel', 'contract', 'sdk', 'unwrap', 'tls', 'streams', 'protocol', 'net', 'util'),
+    only('tunnel', 'contract', 'acme', 'sdk', 'unwrap', 'tls', 'streams', 'protocol', 'net', 'util'),
     {
       ...only(
         'relay',
         'contract',
         'http-api',
         'sign-in',
+        'acme',
         'sdk',
         'kernel',
         'unwrap',

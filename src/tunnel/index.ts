@@ -6,8 +6,9 @@ export { identityFromPrivateKey, type Identity } from '../sdk/identity/identity.
 export type { RelayTimes } from './options/relay-times.js';
 export { expose, type Tunnel } from './expose.js';
 export { checkExposeOptions, type ExposeOptions, type RelayChoice } from './options/expose-options.js';
-export type { AcmeOptions, AcmeTimes } from './certificates/acme/acme-certificates.js';
-export type { ExternalAccount } from './certificates/acme/acme-client.js';
+export type { AcmeOptions } from './certificates/acme-certificates.js';
+export type { ExternalAccount } from '../acme/acme-client.js';
+export type { AcmeTimes } from '../acme/certificate-keeper.js';
 export type { CertificateFilePaths } from './certificates/certificate-files.js';
 export type { InspectOptions } from './inspect/inspected-service.js';
 export type { Inspector } from './inspect/inspector.js';

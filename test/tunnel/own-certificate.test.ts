@@ -11,7 +11,7 @@ import { type TLSSocket, connect } from 'node:tls';
 import { promisify } from 'node:util';
 import { Agent, request } from 'undici';
 import { type ExposeOptions, identityFromPrivateKey } from '../../src/tunnel/index.js';
-import { renewalTime } from '../../src/tunnel/certificates/acme/renewal-time.js';
+import { renewalTime } from '../../src/acme/renewal-time.js';
 import { freshWallet } from '../support/by-hand.js';
 import { certificateFiles } from '../support/certificates.js';
 import { type TestDns, startDns } from '../support/dns.js';

@@ -4,7 +4,7 @@ import type { Identity } from '../../sdk/identity/identity.js';
 import type { Metadata } from '../../sdk/lease/lease-keeper.js';
 import { configDirectory } from '../../sdk/identity/identity-file.js';
 import { checkDomain, checkName } from '../../sdk/identity/name.js';
-import { type AcmeOptions, AcmeCertificates } from '../certificates/acme/acme-certificates.js';
+import { type AcmeOptions, AcmeCertificates } from '../certificates/acme-certificates.js';
 import { CertificateFiles, type CertificateFilePaths } from '../certificates/certificate-files.js';
 import type { OwnCertificates } from '../certificates/own-certificate.js';
 import { parseRelayUrl } from '../../sdk/calls/relay-url.js';

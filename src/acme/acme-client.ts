@@ -1,9 +1,9 @@
 import type { KeyObject } from 'node:crypto';
 import { createPublicKey } from 'node:crypto';
 import { calculateJwkThumbprint, exportJWK, FlattenedSign, type JWK } from 'jose';
-import { type Fetch, readBounded } from '../../../sdk/calls/bounded-fetch.js';
-import { AnswerError } from '../../../sdk/calls/errors.js';
-import { sleep } from '../../../sdk/lease/sleep.js';
+import { type Fetch, readBounded } from '../sdk/calls/bounded-fetch.js';
+import { AnswerError } from '../sdk/calls/errors.js';
+import { sleep } from '../sdk/lease/sleep.js';
 
 /** Deadline of one call. */
 const callTimeoutMs = 30_000;
@@ -68,6 +68,7 @@ interface Order {
 
 interface Authorization {
   status: string;
+  identifier?: { value: string };
   challenges: { type: string; url: string; token: string; status: string; error?: Problem }[];
 }
 
@@ -91,7 +92,23 @@ export interface RenewalWindow {
   retryAfterMs: number | undefined;
 }
 
-/** Orders certificates of an ACME CA (RFC 8555) by the challenge `tls-alpn-01` (RFC 8737). */
+/** By which of its challenges a CA is shown that names are one's own: RFC 8737, RFC 8555 8.4. */
+export type ChallengeType = 'tls-alpn-01' | 'dns-01';
+
+/** What a name is proven with. */
+export interface Proof {
+  /** Of a wildcard without `*.`. */
+  hostname: string;
+  keyAuthorization: string;
+}
+
+/**
+ * Puts all proofs of an order in place, where the CA looks for them.
+ * @returns what takes them away again; it must not throw
+ */
+export type Prove = (proofs: Proof[], signal: AbortSignal) => Promise<() => unknown>;
+
+/** Orders certificates of an ACME CA (RFC 8555). */
 export class AcmeClient {
   #directory: Directory | undefined;
   #account: Promise<string> | undefined;
@@ -100,29 +117,29 @@ export class AcmeClient {
   constructor(private readonly options: AcmeClientOptions) {}
 
   /**
-   * @param facts.prove is called with the key authorization that the challenge's certificate must show, and told when it
-   * is no longer needed
    * @returns the chain, PEM
    * @throws AcmeError, AnswerError, what `fetch` throws; the signal's reason
    */
   async order(
     facts: {
-      hostname: string;
+      /** Host names, and wildcards (`*.example.com`). */
+      names: readonly string[];
       /** DER. */
       csr: Buffer;
       /** ARI id of the certificate that this one replaces. */
       replaces?: string | undefined;
-      prove(keyAuthorization: string): Promise<() => void>;
+      challenge: ChallengeType;
+      prove: Prove;
     },
     signal: AbortSignal,
   ): Promise<string> {
     const { newOrder } = await this.#directoryOf(signal);
-    const identifiers = [{ type: 'dns', value: facts.hostname }];
+    const identifiers = facts.names.map((value) => ({ type: 'dns', value }));
     const placed = await this.#post(newOrder, { identifiers, replaces: facts.replaces }, signal);
     const { location } = placed;
     if (location === undefined) throw new AnswerError('the CA did not say where its order is');
     const order = parse<Order>(placed);
-    for (const url of list(order.authorizations)) await this.#authorize(url, facts.prove, signal);
+    await this.#authorize(list(order.authorizations), facts, signal);
     const isReady = ({ status }: Order) => status === 'ready' || status === 'valid';
     await this.#poll<Order>(location, isReady, signal);
     await this.#post(order.finalize, { csr: facts.csr.toString('base64url') }, signal);
@@ -159,22 +176,33 @@ export class AcmeClient {
     }));
   }
 
+  /** All proofs are in place before the CA looks for the first: those of a host and its wildcard are at one name. */
   async #authorize(
-    url: string,
-    prove: (keyAuthorization: string) => Promise<() => void>,
+    urls: string[],
+    { challenge: type, prove }: { challenge: ChallengeType; prove: Prove },
     signal: AbortSignal,
   ): Promise<void> {
-    const authorization = parse<Authorization>(await this.#post(url, '', signal));
-    if (authorization.status === 'valid') return;
-    const challenge = list(authorization.challenges).find(({ type }) => type === 'tls-alpn-01');
-    if (!challenge) throw new AcmeError('unsupported', 'the CA does not offer the challenge tls-alpn-01');
     const thumbprint = await calculateJwkThumbprint(await this.#publicJwk());
-    const done = await prove(`${challenge.token}.${thumbprint}`);
+    const open: { url: string; challengeUrl: string; proof: Proof }[] = [];
+    for (const url of urls) {
+      const authorization = parse<Authorization>(await this.#post(url, '', signal));
+      if (authorization.status === 'valid') continue;
+      const challenge = list(authorization.challenges).find((each) => each.type === type);
+      if (!challenge) throw new AcmeError('unsupported', `the CA does not offer the challenge ${type}`);
+      const keyAuthorization = `${challenge.token}.${thumbprint}`;
+      const proof = { hostname: String(authorization.identifier?.value), keyAuthorization };
+      open.push({ url, challengeUrl: challenge.url, proof });
+    }
+    if (open.length === 0) return;
+    const done = await prove(
+      open.map(({ proof }) => proof),
+      signal,
+    );
     try {
-      await this.#post(challenge.url, {}, signal);
-      await this.#poll<Authorization>(url, ({ status }) => status === 'valid', signal);
+      for (const { challengeUrl } of open) await this.#post(challengeUrl, {}, signal);
+      for (const { url } of open) await this.#poll<Authorization>(url, ({ status }) => status === 'valid', signal);
     } finally {
-      done();
+      await done();
     }
   }
 

@@ -1,6 +1,6 @@
 import { createHash, KeyObject, webcrypto, type X509Certificate } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
-import { type Credentials, parseCredentials } from '../../../tls/index.js';
+import { type Credentials, parseCredentials } from '../tls/index.js';
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const hourMs = 3_600_000;
@@ -22,13 +22,13 @@ export async function generateAccountKey(): Promise<string> {
 }
 
 /** A new key, PEM, and the request for its certificate, DER. */
-export async function certificateRequest(hostname: string): Promise<{ keyPem: string; csr: Buffer }> {
+export async function certificateRequest(names: readonly string[]): Promise<{ keyPem: string; csr: Buffer }> {
   const keys = await generateKeys();
   const request = await x509.Pkcs10CertificateRequestGenerator.create(
     {
       keys,
       signingAlgorithm: algorithm,
-      extensions: [new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: hostname }])],
+      extensions: [new x509.SubjectAlternativeNameExtension(names.map((value) => ({ type: 'dns', value })))],
     },
     webcrypto,
   );
