@@ -61,7 +61,8 @@ module.exports = {
       from: { path: '^src/relay/' },
       to: {
         path: '^src/sdk/',
-        pathNot: '^src/sdk/(identity/|discovery/|calls/(relay-url|errors)|transport/address-rule|lease/backoff)',
+        pathNot:
+          '^src/sdk/(identity/|discovery/|calls/(relay-url|errors)|transport/address-rule|lease/(backoff|sleep))',
       },
     },
     {

@@ -47,8 +47,12 @@ export async function relayCommand(argv: string[]): Promise<number> {
     drainMs: config.drainTimeoutSeconds * 1000,
   });
   try {
-    relay = await startRelay(config, logger);
+    // Waiting for a first certificate can take long.
+    const stopping = new AbortController();
+    signals.once('signal', () => stopping.abort());
+    relay = await startRelay(config, logger, { stopping: stopping.signal });
   } catch (error) {
+    if ((error as Error).name === 'AbortError') return 0;
     process.stderr.write(`portal relay: ${(error as Error).message}\n`);
     return 1;
   }

@@ -196,11 +196,12 @@ export class ControlPlane {
     const { lifecycle, config, certificates, rootHost, logger } = this.#foundation;
     lifecycle.onStop(() => this.api.stop());
     await this.api.start({ host: config.host, port: config.apiPort });
-    if (!config.certificateFiles) return;
-    certificates.watch(config.certificateFiles, rootHost, config.certificateReloadIntervalMs, logger, () => {
+    certificates.onChange(() => {
       this.api.setCertificate(certificates.current);
       this.#data.quic.renew();
     });
+    if (config.certificateFiles)
+      certificates.watch(config.certificateFiles, rootHost, config.certificateReloadIntervalMs, logger);
   }
 }
 

@@ -6,6 +6,7 @@ import type { Lifecycle } from '../util/lifecycle.js';
 import type { Logger } from '../util/logger.js';
 import { AuditLog } from './audit/audit-log.js';
 import { type RelayKey, relayKeyFromHex } from './auth/relay-key.js';
+import { OrderedCertificate } from './certs/acme/ordered-certificate.js';
 import { CertificateSource, loadCertificate } from './certs/certificate-source.js';
 import { developmentCaFile, developmentCertificate } from './certs/development-ca.js';
 import type { RelayConfig } from './config/config.js';
@@ -54,6 +55,7 @@ export async function layFoundation(
   logger: Logger,
   lifecycle: Lifecycle,
   wrapStore: (store: Store) => Store,
+  stopping: AbortSignal,
 ): Promise<Foundation> {
   const rootHost = config.portalUrl.hostname;
   makePrivateDir(config.stateDir);
@@ -62,15 +64,7 @@ export async function layFoundation(
     (unlock) => unlock(),
   );
   const privateKey = await loadPrivateKeyFile(join(config.stateDir, 'identity.json'));
-  const certificates = await lifecycle.start(
-    async () =>
-      new CertificateSource(
-        config.certificateFiles
-          ? await loadCertificate(config.certificateFiles, rootHost)
-          : await developmentCertificate(config.stateDir, rootHost),
-      ),
-    (source) => source.stop(),
-  );
+  const certificates = await findCertificate(config, logger, lifecycle, stopping);
   const metrics = config.metricsPort === undefined ? undefined : new RelayMetrics();
   const activity = new Activity(metrics);
   lifecycle.onStop(
@@ -96,7 +90,7 @@ export async function layFoundation(
     key: relayKeyFromHex(privateKey),
     privateKey,
     certificates,
-    caFile: config.certificateFiles ? undefined : developmentCaFile(config.stateDir),
+    caFile: config.certificateFiles || config.acme ? undefined : developmentCaFile(config.stateDir),
     activity,
     metrics,
     store,
@@ -106,6 +100,30 @@ export async function layFoundation(
     draining: new AbortController(),
     onStoreFault: (error) => logger.error({ err: error }, 'the store failed'),
   };
+}
+
+/** A certificate in files, an ordered one, which is waited for, or one for development. */
+async function findCertificate(
+  config: RelayConfig,
+  logger: Logger,
+  lifecycle: Lifecycle,
+  stopping: AbortSignal,
+): Promise<CertificateSource> {
+  const { stateDir, certificateFiles, acme, host } = config;
+  const rootHost = config.portalUrl.hostname;
+  if (acme) {
+    const ordered = new OrderedCertificate({ settings: acme, rootHost, stateDir, host, logger });
+    lifecycle.onStop(() => ordered.stop());
+    const source = new CertificateSource(await ordered.start(stopping));
+    ordered.onChange((certificate) => source.replace(certificate));
+    return source;
+  }
+  const certificate = certificateFiles
+    ? await loadCertificate(certificateFiles, rootHost)
+    : await developmentCertificate(stateDir, rootHost);
+  const source = new CertificateSource(certificate);
+  lifecycle.onStop(() => source.stop());
+  return source;
 }
 
 function releaseVersion(): string {

@@ -54,7 +54,7 @@ export class OperatorPlane {
           routing,
           publicPort: () => data.publicPort,
           dialPublic: () => dialOwn(data.publicListener.server, data.isBalancer),
-          trustedKey: () => (config.certificateFiles ? undefined : keyPin(certificates.current)),
+          trustedKey: () => (config.certificateFiles || config.acme ? undefined : keyPin(certificates.current)),
           logger,
         })
       : undefined;

@@ -13,6 +13,8 @@ import type { Store } from './store/store.js';
 /** Replaces parts of the relay, such as the store, for tests. */
 export interface RelayParts extends Pick<DataPlaneCalls, 'loadQuic'> {
   wrapStore?(store: Store): Store;
+  /** Ends the wait for a first certificate. */
+  stopping?: AbortSignal;
   wrapHandlers?(handlers: Handlers): Handlers;
   makeOverlay?: MakeOverlay;
 }
@@ -143,7 +145,8 @@ export class RelayServer {
 export async function startRelay(config: RelayConfig, logger: Logger, parts: RelayParts = {}): Promise<RelayServer> {
   const lifecycle = new Lifecycle((error) => logger.error({ err: error }, 'a part of the relay could not be stopped'));
   try {
-    const relay = new RelayServer(await layFoundation(config, logger, lifecycle, parts.wrapStore ?? same), parts);
+    const { wrapStore = same, stopping = new AbortController().signal } = parts;
+    const relay = new RelayServer(await layFoundation(config, logger, lifecycle, wrapStore, stopping), parts);
     await relay.start();
     return relay;
   } catch (error) {

@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls';
 import { ApiError } from '../../src/contract/index.js';
 import { addressList } from '../../src/net/address-list.js';
 import { ClientAddresses } from '../../src/relay/api/middleware/client-address.js';
+import { ChallengeDns } from '../../src/relay/certs/acme/challenge-dns.js';
 import { ConnectEndpoint, type ConnectOthers } from '../../src/relay/api/listener/connect.js';
 import { createLogger } from '../../src/util/logger.js';
 import type { ReverseAdmission } from '../../src/relay/reverse/admission.js';
@@ -168,6 +169,13 @@ const admission = {
   admit: () => Promise.resolve({ sessions: { lease: { hostname: '' }, queue: { ready: 0 } }, options: {} }),
   enter: (_admission: unknown, stream: Duplex) => stream.destroy(),
 } as unknown as ReverseAdmission;
+const challengeDns = new ChallengeDns({
+  zone: '_acme-challenge.portal.example.com',
+  rootHost: 'portal.example.com',
+  host: '127.0.0.1',
+  port: 0,
+});
+for (const value of ['one', 'two']) void challengeDns.add('', value.repeat(14));
 const endpoint = new ConnectEndpoint(
   admission,
   {} as ConnectOthers,
@@ -341,6 +349,15 @@ export const targets: Target[] = [
       const [whole, pieces] = [await read([input]), await read(inChunks(input, random))];
       // Cut behind a brace, a first object is whole earlier than the second makes them none.
       if (whole !== 'Error') mustBeEqual(whole, pieces);
+    },
+  },
+  {
+    name: 'dns-query',
+    run(input) {
+      const answer = challengeDns.answer(input);
+      // Never more than what a UDP packet may carry, and never an answer to an answer.
+      if (answer && answer.length > 1_232) throw new Error(`an answer of ${answer.length} bytes`);
+      if (answer && challengeDns.answer(answer)) throw new Error('an answer was answered');
     },
   },
   {

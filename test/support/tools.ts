@@ -18,6 +18,8 @@ const debianPackages = {
   haproxy: 'haproxy',
   nginx: 'nginx-light',
   dig: 'bind9-dnsutils',
+  nsupdate: 'bind9-dnsutils',
+  knotd: 'knot',
   dnsmasq: 'dnsmasq-base',
   script: 'bsdutils',
   ssh: 'openssh-client',

@@ -4,29 +4,19 @@ import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { copyFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:https';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type TLSSocket, connect } from 'node:tls';
 import { promisify } from 'node:util';
-import { Agent, request } from 'undici';
 import { type ExposeOptions, identityFromPrivateKey } from '../../src/tunnel/index.js';
 import { renewalTime } from '../../src/acme/renewal-time.js';
 import { freshWallet } from '../support/by-hand.js';
 import { certificateFiles } from '../support/certificates.js';
 import { type TestDns, startDns } from '../support/dns.js';
-import { type TestCa, startPebble } from '../support/pebble.js';
+import { startPebble, type TestCa, withRenewalInfo } from '../support/pebble.js';
 import { type TestRelay, relayFor } from '../support/relay.js';
 import { requireTool } from '../support/tools.js';
-import {
-  get,
-  listening,
-  openTunnel,
-  startHttpService,
-  startTunnel,
-  statusWhere,
-  temporaryDirectory,
-} from '../support/tunnel.js';
+import { get, openTunnel, startHttpService, startTunnel, statusWhere, temporaryDirectory } from '../support/tunnel.js';
 import { until } from '../support/until.js';
 
 interface Place {
@@ -211,30 +201,6 @@ test('once a challenge is over nobody gets its certificate', async (t) => {
   const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException];
   assert.equal(error.code, 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL');
 });
-
-/** A CA that says when to renew (RFC 9773), as Pebble of Debian does not: its directory, with one address more. */
-async function withRenewalInfo(t: TestContext, ca: TestCa, windowOf: (asked: string[]) => [number, number]) {
-  const asked: string[] = [];
-  const dispatcher = new Agent({ connect: { ca: ca.apiCa } });
-  t.after(() => dispatcher.close());
-  const server = createServer({ cert: ca.apiCa, key: readFileSync(ca.apiKeyFile) }, (incoming, response) => {
-    const answer = async () => {
-      if (incoming.url === '/dir') {
-        const { body } = await request(ca.directory, { dispatcher });
-        return { ...((await body.json()) as object), renewalInfo: `https://localhost:${port}/ari` };
-      }
-      asked.push(incoming.url!.slice('/ari/'.length));
-      const [start, end] = windowOf(asked).map((ms) => new Date(Date.now() + ms).toISOString());
-      return { suggestedWindow: { start, end } };
-    };
-    answer().then(
-      (body) => response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(body)),
-      () => response.writeHead(500).end(),
-    );
-  });
-  const { port } = await listening(t, server, 0);
-  return { asked, directory: `https://localhost:${port}/dir` };
-}
 
 test('a certificate is renewed when the CA suggests it, and visitors get the new one', async (t) => {
   const { relay, ca, options } = await setUp(t);

@@ -33,6 +33,7 @@ export async function loadCertificate(files: CertificateFiles, rootHost: string)
 export class CertificateSource {
   #former: { certificate: Certificate; until: number }[] = [];
   #timer: NodeJS.Timeout | undefined;
+  #onChange: () => void = () => undefined;
 
   constructor(private certificate: Certificate) {}
 
@@ -46,20 +47,30 @@ export class CertificateSource {
     return [this.certificate, ...this.#former.map(({ certificate }) => certificate)];
   }
 
+  /** Called after the certificate was replaced. */
+  onChange(listener: () => void): void {
+    this.#onChange = listener;
+  }
+
+  /** Uses another certificate from now on. */
+  replace(certificate: Certificate): void {
+    this.#former.push({ certificate: this.certificate, until: Date.now() + oldCertificateGraceMs });
+    this.certificate = certificate;
+    this.#onChange();
+  }
+
   /**
    * Reads the files every `intervalMs` and uses a new pair once it is complete and valid. It polls instead of using
    * fs.watch because polling works with symbolic links, renames and mounts.
    */
-  watch(files: CertificateFiles, rootHost: string, intervalMs: number, logger: Logger, onChange: () => void): void {
+  watch(files: CertificateFiles, rootHost: string, intervalMs: number, logger: Logger): void {
     let refused = '';
     const look = async () => {
       try {
         const found = await loadCertificate(files, rootHost);
         if (found.chainPem !== this.certificate.chainPem) {
-          this.#former.push({ certificate: this.certificate, until: Date.now() + oldCertificateGraceMs });
-          this.certificate = found;
+          this.replace(found);
           logger.info({ file: files.certFile, validTo: found.leaf.validTo }, 'certificate reloaded');
-          onChange();
         }
         refused = '';
       } catch (error) {

@@ -13,8 +13,12 @@ export interface Certificate extends Credentials {
 
 /** @throws Error as `parseCredentials` */
 export function parseCertificatePem(chainPem: string, keyPem: string): Certificate {
-  const credentials = parseCredentials(chainPem, keyPem);
+  return certificateOf(parseCredentials(chainPem, keyPem));
+}
+
+export function certificateOf(credentials: Credentials): Certificate {
   const certificates = credentials.chain.map((der) => new X509Certificate(der).toString());
+  const keyPem = credentials.key.export({ format: 'pem', type: 'pkcs8' }).toString();
   return { ...credentials, chainPem: certificates.join(''), keyPem };
 }
 

@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { getAddress } from 'ethers';
+import { checkAcmeCa } from '../../acme/acme-ca.js';
 import { parseRelayUrl } from '../../sdk/calls/relay-url.js';
+import type { AcmeSettings } from '../certs/acme/ordered-certificate.js';
 import type { CertificateFiles } from '../certs/certificate-source.js';
 import type { DiscoverySettings } from '../discovery/discovery.js';
 import type { OverlaySettings } from '../overlay/overlay.js';
@@ -54,6 +55,8 @@ export interface RelayConfig {
   domainRecheckIntervalMs: number;
   /** Absent: a development certificate, for root hosts under `localhost` only. */
   certificateFiles?: CertificateFiles | undefined;
+  /** Present when the certificate is to be ordered. */
+  acme?: AcmeSettings | undefined;
   maxLeaseTtlSeconds: number;
   /** Labels that nobody can lease. */
   reservedNames: string[];
@@ -123,6 +126,7 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
     dnsServers: readDnsServers(given),
     domainRecheckIntervalMs,
     certificateFiles: readCertificateFiles(given, portalUrl),
+    acme: readAcme(given, portalUrl),
     maxLeaseTtlSeconds: given.number('maxLeaseTtl', 1, 86_400),
     reservedNames: given.list('reservedNames'),
     maxLeasesPerSource: given.number('maxLeasesPerSource', 1, 1_000_000),
@@ -170,13 +174,48 @@ function readCertificateFiles(given: GivenSettings, portalUrl: URL | undefined):
   const [certFile, keyFile] = [given.file('certFile'), given.file('keyFile')];
   if (Boolean(certFile) !== Boolean(keyFile))
     given.fault(certFile ? 'keyFile' : 'certFile', 'certificate and key are given together');
-  if (portalUrl && !certFile && !portalUrl.hostname.endsWith('.localhost')) {
+  const isOrdered = given.isOn('acme');
+  if (isOrdered && certFile) given.fault('acme', 'orders a certificate, so --cert-file and --key-file have no place');
+  if (portalUrl && !certFile && !isOrdered && !portalUrl.hostname.endsWith('.localhost')) {
     given.fault(
       'certFile',
-      `a certificate for ${portalUrl.hostname} and *.${portalUrl.hostname} is needed (only names under localhost get a development one)`,
+      `a certificate for ${portalUrl.hostname} and *.${portalUrl.hostname} is needed: name its files, or have it ordered by --acme (only names under localhost get a development one)`,
     );
   }
   return certFile && keyFile ? { certFile: resolve(certFile), keyFile: resolve(keyFile) } : undefined;
+}
+
+const letsEncryptStaging = 'https://acme-staging-v02.api.letsencrypt.org/directory';
+const acmeSettingNames = ['acmeStaging', 'acmeEmail', 'acmeCa', 'acmeEabKid', 'acmeEabKey', 'acmeDnsHook'] as const;
+
+function readAcme(given: GivenSettings, portalUrl: URL | undefined): AcmeSettings | undefined {
+  const isGiven = (name: (typeof acmeSettingNames)[number]) => ![undefined, 'false'].includes(given.text(name));
+  if (!given.isOn('acme')) {
+    const needless = acmeSettingNames.find(isGiven);
+    if (needless) given.fault(needless, 'is for certificates that are ordered: --acme (ACME)');
+    return undefined;
+  }
+  const [kid, hmacKey] = [given.text('acmeEabKid'), given.textOfFile('acmeEabKey')];
+  if (Boolean(kid) !== Boolean(given.text('acmeEabKey')))
+    given.fault(kid ? 'acmeEabKey' : 'acmeEabKid', 'key id and key of an external account are given together');
+  const hook = given.file('acmeDnsHook');
+  const settings: AcmeSettings = {
+    directory: given.isOn('acmeStaging') ? letsEncryptStaging : given.text('acmeDirectory'),
+    email: given.text('acmeEmail'),
+    ca: given.certificates('acmeCa'),
+    externalAccount: kid && hmacKey ? { kid, hmacKey } : undefined,
+    dns:
+      hook === undefined
+        ? { port: given.number('acmeDnsPort', 0, 65_535) }
+        : { hook: resolve(hook), waitSeconds: given.number('acmeDnsWait', 0, 3_600) },
+  };
+  try {
+    checkAcmeCa(settings);
+  } catch (error) {
+    given.fault('acme', (error as Error).message);
+  }
+  if (portalUrl && !portalUrl.hostname.includes('.')) given.fault('acme', `no CA knows ${portalUrl.hostname}`);
+  return settings;
 }
 
 function readDnsServers(given: GivenSettings): string[] {
@@ -242,7 +281,11 @@ function readDiscovery(given: GivenSettings, portalUrl: URL | undefined): Discov
     );
   }
   if (!isOn && bootstraps.length > 0) given.fault('bootstraps', 'is for relays with --discovery (DISCOVERY)');
-  const settings = { bootstraps, ca: readDiscoveryCa(given), allowPrivate: given.isOn('discoveryAllowPrivate') };
+  const settings = {
+    bootstraps,
+    ca: given.certificates('discoveryCa'),
+    allowPrivate: given.isOn('discoveryAllowPrivate'),
+  };
   return isOn ? settings : undefined;
 }
 
@@ -251,14 +294,4 @@ function readOverlay(given: GivenSettings): OverlaySettings | undefined {
   if (!given.isOn('overlay')) return undefined;
   if (!given.isOn('discovery')) given.fault('overlay', 'needs --discovery (DISCOVERY), which finds the peers');
   return { wireguardPort };
-}
-
-/** PEM. */
-function readDiscoveryCa(given: GivenSettings): string | undefined {
-  const before = given.faults.length;
-  const path = given.file('discoveryCa');
-  if (path === undefined || given.faults.length > before) return undefined;
-  const pem = readFileSync(path, 'utf8');
-  if (!pem.includes('-----BEGIN CERTIFICATE-----')) given.fault('discoveryCa', `${path} has no PEM certificate in it`);
-  return pem;
 }

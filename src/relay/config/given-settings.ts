@@ -87,6 +87,27 @@ export class GivenSettings {
       this.fault(name, `${path} is not a file that can be read`);
     return path;
   }
+
+  /** The text of a file, without white space around it. */
+  textOfFile(name: SettingName): string | undefined {
+    const before = this.faults.length;
+    const path = this.file(name);
+    if (!path || this.faults.length > before) return undefined;
+    try {
+      return readFileSync(path, 'utf8').trim();
+    } catch (error) {
+      this.fault(name, (error as Error).message);
+      return undefined;
+    }
+  }
+
+  /** The certificates of a file, PEM. */
+  certificates(name: SettingName): string | undefined {
+    const pem = this.textOfFile(name);
+    if (pem !== undefined && !pem.includes('-----BEGIN CERTIFICATE-----'))
+      this.fault(name, `${this.text(name)} has no PEM certificate in it`);
+    return pem;
+  }
 }
 
 function readFlags(argv: string[]): Record<string, string | undefined> {

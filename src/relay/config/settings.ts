@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { letsEncrypt } from '../../acme/acme-ca.js';
 import { logLevels } from '../../util/logger.js';
 
 const defaultApiPort = 4017;
@@ -151,6 +152,66 @@ export const relaySettings = {
     help: 'PEM certificate chain for the root host and *.root host',
   },
   keyFile: { flag: 'key-file', env: 'KEY_FILE', kind: 'text', help: 'PEM private key of the certificate' },
+  acme: {
+    flag: 'acme',
+    env: 'ACME',
+    kind: 'switch',
+    fallback: 'false',
+    help: 'order the certificate for the root host and *.root host from an ACME CA, and renew it; accepts its terms',
+  },
+  acmeDirectory: {
+    flag: 'acme-directory',
+    env: 'ACME_DIRECTORY',
+    kind: 'text',
+    fallback: letsEncrypt,
+    help: "the CA's ACME directory",
+  },
+  acmeStaging: {
+    flag: 'acme-staging',
+    env: 'ACME_STAGING',
+    kind: 'switch',
+    fallback: 'false',
+    help: "order from Let's Encrypt's staging environment, to try: nobody trusts its certificates",
+  },
+  acmeEmail: { flag: 'acme-email', env: 'ACME_EMAIL', kind: 'text', help: "address for the CA's notices" },
+  acmeCa: {
+    flag: 'acme-ca',
+    env: 'ACME_CA',
+    kind: 'text',
+    help: "PEM certificates to trust for the CA's API instead of the well-known ones",
+  },
+  acmeEabKid: {
+    flag: 'acme-eab-kid',
+    env: 'ACME_EAB_KID',
+    kind: 'text',
+    help: 'key id of an external account, for CAs that ask for one',
+  },
+  acmeEabKey: {
+    flag: 'acme-eab-key',
+    env: 'ACME_EAB_KEY',
+    kind: 'text',
+    help: 'file with the HMAC key of that account, base64url',
+  },
+  acmeDnsPort: {
+    flag: 'acme-dns-port',
+    env: 'ACME_DNS_PORT',
+    kind: 'number',
+    fallback: '53',
+    help: 'UDP and TCP port where the relay answers for _acme-challenge.<root host>, which an NS record delegates to it',
+  },
+  acmeDnsHook: {
+    flag: 'acme-dns-hook',
+    env: 'ACME_DNS_HOOK',
+    kind: 'text',
+    help: 'a program that sets the TXT records instead, called as PROGRAM add|remove NAME VALUE',
+  },
+  acmeDnsWait: {
+    flag: 'acme-dns-wait',
+    env: 'ACME_DNS_WAIT',
+    kind: 'number',
+    fallback: '30',
+    help: 'seconds after the program until all name servers have the records',
+  },
   maxLeaseTtl: {
     flag: 'max-lease-ttl',
     env: 'MAX_LEASE_TTL',
