@@ -9,7 +9,7 @@ Puts a service on your machine on a public HTTPS name, through a relay that cann
   portal expose TARGET [--relay URL]  put a local service on a public name
   portal agent COMMAND                keep services on the air without a terminal
   portal list --relay URL             print the relays that a relay knows
-  portal relay --portal-url URL       run a relay
+  portal relay --portal-url URL       run a relay; portal relay check finds what keeps it from working
   portal admin COMMAND                govern a relay
   portal config                       what portal expose would use; portal config use URL
   portal doctor                       find what keeps portal expose from working
@@ -31,7 +31,7 @@ async function main([command, ...rest]: string[]): Promise<number> {
     case 'list':
       return await (await import('./list.js')).listCommand(rest);
     case 'relay':
-      return await (await import('./relay.js')).relayCommand(rest);
+      return await (await import('./relay/relay.js')).relayCommand(rest);
     case 'admin':
       return await (await import('./admin/admin.js')).adminCommand(rest);
     case 'config':

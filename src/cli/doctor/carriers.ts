@@ -5,7 +5,7 @@ import { portalHeaders } from '../../protocol/headers.js';
 import type { RelayTransport } from '../../sdk/transport/relay-transport.js';
 import { loadQuic } from '../../streams/quic/quic-package.js';
 import { QuicDatagramCarrier } from '../../tunnel/carriers/quic-datagram-carrier.js';
-import type { Tell } from './finding.js';
+import type { Tell } from '../support/finding.js';
 
 export interface CarrierCheck {
   relay: URL;

@@ -16,7 +16,7 @@ import type { GivenSettings } from '../expose/settings.js';
 import { givenRelays } from '../expose/to-expose-options.js';
 import { readCertificates } from '../support/files.js';
 import { lookAtCarriers } from './carriers.js';
-import type { Finding, Tell } from './finding.js';
+import { collectFindings, type Tell } from '../support/finding.js';
 
 const help = `Usage: portal doctor [TARGET] [--relay URL] [options of portal expose]
 
@@ -46,13 +46,7 @@ export async function doctorCommand(argv: string[], env: NodeJS.ProcessEnv = pro
     if (line.config !== undefined)
       throw new UsageError('a --config file cannot be looked at: give one of its services');
     const { given, origins } = inForce(line, env);
-    const findings: Finding[] = [];
-    const tell: Tell = (level, about, message) => {
-      findings.push({ level, about, message });
-      const marks = { ok: 'ok      ', warning: 'warning ', problem: 'PROBLEM ' };
-      if (line.json) process.stdout.write(`${JSON.stringify({ level, about, message })}\n`);
-      else process.stdout.write(`${marks[level]} ${about}: ${message}\n`);
-    };
+    const { tell, hasProblem } = collectFindings(line.json);
     const relays = givenRelays(given);
     const from = origins.get(relays === given.relays ? 'relays' : 'hops');
     if (relays.length > 0) tell('ok', 'settings', `relays from ${describeOrigin(from)}`);
@@ -62,7 +56,7 @@ export async function doctorCommand(argv: string[], env: NodeJS.ProcessEnv = pro
     if (given.target !== undefined) await lookAtService(given.target, tell);
     if (given.domain !== undefined) await lookAtDomain(checkDomain(given.domain), given, tell);
     for (const relay of relays) await lookAtRelay(parseRelayUrl(relay), given, tell);
-    return findings.some(({ level }) => level === 'problem') ? 1 : 0;
+    return hasProblem() ? 1 : 0;
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     process.stderr.write(`portal doctor: ${error.message}\n`);

@@ -21,6 +21,7 @@ export class GivenSettings {
   readonly faults: string[] = [];
   readonly #flags: Record<string, string | undefined>;
   readonly #env: NodeJS.ProcessEnv;
+  readonly #filePath: string | undefined;
   readonly #file: Record<string, string | undefined>;
 
   /** @throws ConfigError when the flags cannot be parsed */
@@ -28,7 +29,8 @@ export class GivenSettings {
     this.#flags = readFlags(argv);
     // An empty variable, as compose files set it, counts as unset: '' would mean port 0 and the working directory.
     this.#env = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
-    this.#file = readFile(this.#flags['config'] ?? this.#env['PORTAL_CONFIG'], this.faults);
+    this.#filePath = this.#flags['config'] ?? this.#env['PORTAL_CONFIG'];
+    this.#file = readFile(this.#filePath, this.faults);
     const known = new Set(Object.values(relaySettings).map(fileKey));
     for (const key of Object.keys(this.#file))
       if (!known.has(key)) this.faults.push(`${key}: unknown setting (in the configuration file)`);
@@ -41,6 +43,14 @@ export class GivenSettings {
   text(name: SettingName): string | undefined {
     const setting: Setting = relaySettings[name];
     return this.#flags[setting.flag] ?? this.#env[setting.env] ?? this.#file[fileKey(setting)] ?? setting.fallback;
+  }
+
+  /** Where a setting comes from: `--flag`, `VARIABLE`, the file's path, or `default`. */
+  origin(name: SettingName): string {
+    const setting: Setting = relaySettings[name];
+    if (this.#flags[setting.flag] !== undefined) return `--${setting.flag}`;
+    if (this.#env[setting.env] !== undefined) return setting.env;
+    return this.#file[fileKey(setting)] === undefined ? 'default' : (this.#filePath ?? 'default');
   }
 
   /** An integer within the bounds. */

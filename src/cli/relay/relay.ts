@@ -1,13 +1,15 @@
 import { EventEmitter, once } from 'node:events';
-import { readRelayConfig } from '../relay/config/config.js';
-import { ConfigError } from '../relay/config/given-settings.js';
-import { relaySettingsHelp } from '../relay/config/settings.js';
-import { createLogger } from '../util/logger.js';
-import { type RelayServer, startRelay } from '../relay/relay-server.js';
-import { installLastNet } from '../util/last-net.js';
-import { dropUnreadOutput, endDespiteUnreadOutput } from '../util/standard-output.js';
+import { readRelayConfig } from '../../relay/config/config.js';
+import { ConfigError } from '../../relay/config/given-settings.js';
+import { relaySettingsHelp } from '../../relay/config/settings.js';
+import { createLogger } from '../../util/logger.js';
+import { type RelayServer, startRelay } from '../../relay/relay-server.js';
+import { checkHelp, relayCheckCommand } from './check/check.js';
+import { installLastNet } from '../../util/last-net.js';
+import { dropUnreadOutput, endDespiteUnreadOutput } from '../../util/standard-output.js';
 
 const help = `Usage: portal relay --portal-url URL [settings]
+       portal relay check [settings]   what would keep it from working
 
 Runs a relay. A setting is a flag, an environment variable or a line of the configuration file; the first of these wins.
 
@@ -20,6 +22,11 @@ ${relaySettingsHelp()}
  * @returns the exit code: 0 stopped, 1 could not start, 2 invalid configuration; 70 after an uncaught error
  */
 export async function relayCommand(argv: string[]): Promise<number> {
+  if (argv[0] === 'check') {
+    if (!argv.includes('--help') && !argv.includes('-h')) return await relayCheckCommand(argv.slice(1));
+    process.stdout.write(checkHelp);
+    return 0;
+  }
   if (argv.includes('--help') || argv.includes('-h')) {
     process.stdout.write(help);
     return 0;
