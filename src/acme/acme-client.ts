@@ -179,7 +179,7 @@ export class AcmeClient {
   /** All proofs are in place before the CA looks for the first: those of a host and its wildcard are at one name. */
   async #authorize(
     urls: string[],
-    { challenge: type, prove }: { challenge: ChallengeType; prove: Prove },
+    { names, challenge: type, prove }: { names: readonly string[]; challenge: ChallengeType; prove: Prove },
     signal: AbortSignal,
   ): Promise<void> {
     const thumbprint = await calculateJwkThumbprint(await this.#publicJwk());
@@ -187,11 +187,15 @@ export class AcmeClient {
     for (const url of urls) {
       const authorization = parse<Authorization>(await this.#post(url, '', signal));
       if (authorization.status === 'valid') continue;
+      if (authorization.status !== 'pending') throw asAcmeError(problemOf(authorization), undefined);
       const challenge = list(authorization.challenges).find((each) => each.type === type);
       if (!challenge) throw new AcmeError('unsupported', `the CA does not offer the challenge ${type}`);
       const keyAuthorization = `${challenge.token}.${thumbprint}`;
-      const proof = { hostname: String(authorization.identifier?.value), keyAuthorization };
-      open.push({ url, challengeUrl: challenge.url, proof });
+      const hostname = authorization.identifier?.value;
+      // Programs get it, which do with it what they like.
+      if (!names.some((name) => name.replace('*.', '') === hostname))
+        throw new AnswerError('the CA asks for a proof of a name that is not of the order');
+      open.push({ url, challengeUrl: challenge.url, proof: { hostname: hostname!, keyAuthorization } });
     }
     if (open.length === 0) return;
     const done = await prove(

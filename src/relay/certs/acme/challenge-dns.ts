@@ -132,12 +132,15 @@ export class ChallengeDns implements ChallengeRecords {
   answer(bytes: Buffer, overTcp = false): Buffer | undefined {
     // A response answered by a response could go on for ever.
     if (bytes.length < 12 || (bytes[2]! & 0x80) !== 0) return undefined;
-    let query: Packet;
     try {
-      query = decode(bytes);
+      return this.#answerTo(decode(bytes), overTcp);
     } catch {
+      // It cannot be read, or has a name that cannot be written again.
       return encode({ type: 'response', id: bytes.readUInt16BE(0), flags: formatError });
     }
+  }
+
+  #answerTo(query: Packet, overTcp: boolean): Buffer {
     const edns = query.additionals?.find((each) => each.type === 'OPT');
     const facts = this.#factsFor(query);
     const response: Packet = {
@@ -145,7 +148,7 @@ export class ChallengeDns implements ChallengeRecords {
       id: query.id ?? 0,
       // The operation and the wish for recursion come back as they came.
       flags: ((query.flags ?? 0) & (RECURSION_DESIRED | opcodeMask)) | (facts.flags ?? 0),
-      questions: query.questions ?? [],
+      questions: query.questions?.slice(0, 1) ?? [],
       answers: facts.answers ?? [],
       authorities: facts.authorities ?? [],
       additionals: edns
