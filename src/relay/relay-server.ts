@@ -51,6 +51,7 @@ export class RelayServer {
       sessions: this.#data.sessions,
       leases: () => this.#control.leases.size,
       unwrittenLeases: () => this.#control.leases.unwritten,
+      certificateExpiry: () => Date.parse(foundation.certificates.current.leaf.validTo) / 1000,
       publicConnections: () => this.#data.connections.open,
       datagrams: this.#data.datagrams,
       discovery: this.discovery,

@@ -20,6 +20,8 @@ const debianPackages = {
   dig: 'bind9-dnsutils',
   nsupdate: 'bind9-dnsutils',
   knotd: 'knot',
+  prometheus: 'prometheus',
+  promtool: 'prometheus',
   dnsmasq: 'dnsmasq-base',
   script: 'bsdutils',
   ssh: 'openssh-client',

@@ -21,6 +21,8 @@ export interface MetricsSources {
   leases(): number;
   /** Leases renewed while the store failed. */
   unwrittenLeases(): number;
+  /** When the certificate ends, in seconds since the epoch. */
+  certificateExpiry(): number;
   publicConnections(): number;
   datagrams: { readonly totals: Readonly<DatagramCounters>; readonly flows: number };
   /** Present when discovery is on. */
@@ -99,6 +101,7 @@ export class RelayMetrics {
     sessions,
     leases,
     unwrittenLeases,
+    certificateExpiry,
     publicConnections,
     datagrams,
     discovery,
@@ -128,6 +131,7 @@ export class RelayMetrics {
       for (const each of sessions.all()) all += of(each);
       return all;
     };
+    gauge('portal_certificate_expiry_timestamp_seconds', 'When the certificate ends.', certificateExpiry);
     gauge('portal_leases', 'Live leases.', leases);
     gauge('portal_leases_unwritten', 'Live leases that were renewed while the store failed.', unwrittenLeases);
     gauge(
