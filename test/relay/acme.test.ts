@@ -103,6 +103,20 @@ test('junk, responses, slow and greedy connections neither end the name server n
   assert.ok(answers - before < 1_000, `${answers}`);
 });
 
+test('a query that says to have thousands of records is refused by its header, without reading them', async (t) => {
+  const dns = await startChallengeDns(t);
+  const formatError = 1;
+  for (const at of [4, 6, 8, 10]) {
+    const query = Buffer.alloc(600);
+    query.writeUInt16BE(7, 0);
+    query.writeUInt16BE(1, 4);
+    query.writeUInt16BE(0xffff, at);
+    const answer = dns.answer(query)!;
+    // The header alone: id, a response, and the code.
+    assert.deepEqual([answer.length, answer.readUInt16BE(0), answer.readUInt16BE(2)], [12, 7, 0x8000 | formatError]);
+  }
+});
+
 interface Ordering {
   ca: TestCa;
   /** Flags of the relay. */

@@ -30,6 +30,9 @@ const connectionTimeoutMs = 10_000;
 const [nxDomain, notImplemented, refused] = [3, 4, 5];
 const formatError = 1;
 const opcodeMask = 0x7800;
+const headerBytes = 12;
+/** EDNS(0), and a signature, which is not looked at. */
+const maxAdditionals = 2;
 
 export interface ChallengeDnsOptions {
   /** `_acme-challenge.` and the root host. */
@@ -131,24 +134,31 @@ export class ChallengeDns implements ChallengeRecords {
   /** @param overTcp answers are as long as they are @returns undefined for what is to be left without an answer */
   answer(bytes: Buffer, overTcp = false): Buffer | undefined {
     // A response answered by a response could go on for ever.
-    if (bytes.length < 12 || (bytes[2]! & 0x80) !== 0) return undefined;
+    if (bytes.length < headerBytes || (bytes[2]! & 0x80) !== 0) return undefined;
+    const opcode = bytes.readUInt16BE(2) & opcodeMask;
+    const short = (code: number) => encode({ type: 'response', id: bytes.readUInt16BE(0), flags: opcode | code });
+    if (opcode !== 0) return short(notImplemented);
+    // Reading takes as long as there are said to be records, which a header of 12 bytes can say there are 260,000 of.
+    const [questions, answers, authorities, additionals] = [4, 6, 8, 10].map((at) => bytes.readUInt16BE(at));
+    if (questions !== 1 || answers !== 0 || authorities !== 0 || additionals! > maxAdditionals)
+      return short(formatError);
     try {
       return this.#answerTo(decode(bytes), overTcp);
     } catch {
       // It cannot be read, or has a name that cannot be written again.
-      return encode({ type: 'response', id: bytes.readUInt16BE(0), flags: formatError });
+      return short(formatError);
     }
   }
 
   #answerTo(query: Packet, overTcp: boolean): Buffer {
     const edns = query.additionals?.find((each) => each.type === 'OPT');
-    const facts = this.#factsFor(query);
+    const facts = this.#factsFor(query.questions?.[0]);
     const response: Packet = {
       type: 'response',
       id: query.id ?? 0,
-      // The operation and the wish for recursion come back as they came.
-      flags: ((query.flags ?? 0) & (RECURSION_DESIRED | opcodeMask)) | (facts.flags ?? 0),
-      questions: query.questions?.slice(0, 1) ?? [],
+      // The wish for recursion comes back as it came.
+      flags: ((query.flags ?? 0) & RECURSION_DESIRED) | (facts.flags ?? 0),
+      questions: query.questions ?? [],
       answers: facts.answers ?? [],
       authorities: facts.authorities ?? [],
       additionals: edns
@@ -173,13 +183,8 @@ export class ChallengeDns implements ChallengeRecords {
     return encode({ ...response, flags: response.flags! | TRUNCATED_RESPONSE, answers: [], authorities: [] });
   }
 
-  #factsFor({
-    questions = [],
-    opcode,
-  }: Packet & { opcode?: string }): Pick<Packet, 'flags' | 'answers' | 'authorities'> {
-    if (opcode !== undefined && opcode !== 'QUERY') return { flags: notImplemented };
-    const [question, ...more] = questions;
-    if (!question || more.length > 0) return { flags: formatError };
+  #factsFor(question: Question | undefined): Pick<Packet, 'flags' | 'answers' | 'authorities'> {
+    if (!question) return { flags: formatError };
     const { zone, rootHost } = this.options;
     const name = question.name.toLowerCase();
     const isZone = name === zone;
