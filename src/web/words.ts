@@ -35,7 +35,7 @@ export const words = {
     signedMessage: 'This message was signed for this browser:',
     byLink: 'Sign in',
     linkRefused: (reason: string) =>
-      `The relay refuses the link (${reason}). A link works once, for a few minutes: make another one.`,
+      `The relay refuses the link (${reason}). A link works once, for two minutes: make another one.`,
     message: 'This message is what your wallet is asked to sign:',
     sign: 'Sign',
     waiting: 'Waiting for your wallet …',
