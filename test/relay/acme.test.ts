@@ -78,8 +78,6 @@ test('junk, responses, slow and greedy connections neither end the name server n
   const socket = createSocket('udp4');
   t.after(() => socket.close());
   const send = (bytes: Buffer) => socket.send(bytes, dns.port, '127.0.0.1');
-  let answers = 0;
-  socket.on('message', () => answers++);
   for (const length of [0, 1, 11, 12, 13, 600, 9_000]) send(Buffer.alloc(length, 0x41));
   send(Buffer.concat([Buffer.from([0, 1, 0x80, 0]), Buffer.alloc(20)]));
   const half = connectTcp(dns.port, '127.0.0.1');
@@ -95,12 +93,13 @@ test('junk, responses, slow and greedy connections neither end the name server n
   for (const each of [...many, half]) each.destroy();
   assert.match(await dig(dns, zone, 'TXT', '+tcp'), /"value"/);
   assert.match(await dig(dns, zone, 'TXT'), /"value"/);
-  // A flood of one source is dropped, and the others are answered on.
+  // A flood from one address, which may be forged: its owner is led to TCP, and answered there.
   const query = Buffer.concat([Buffer.from([0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0x61, 0, 0, 16, 0, 1])]);
-  const before = answers;
-  for (let index = 0; index < 2_000; index++) send(query);
-  await until(async () => /timed out|no servers/.test(await dig(dns, zone, 'TXT')));
-  assert.ok(answers - before < 1_000, `${answers}`);
+  await until(async () => {
+    for (let index = 0; index < 400; index++) send(query);
+    return /flags: qr tc;|flags: qr aa tc;/.test(await dig(dns, zone, 'TXT', '+ignore'));
+  });
+  assert.match(await dig(dns, zone, 'TXT'), /"value"/);
 });
 
 test('a query that says to have thousands of records is refused by its header, without reading them', async (t) => {

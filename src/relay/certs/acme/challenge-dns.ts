@@ -34,6 +34,9 @@ const headerBytes = 12;
 /** EDNS(0), and a signature, which is not looked at. */
 const maxAdditionals = 2;
 
+/** Over TCP an answer is as long as it is; a truncated one has the asker come back by TCP, and is no longer than the query. */
+type Delivery = 'udp' | 'tcp' | 'truncated';
+
 export interface ChallengeDnsOptions {
   /** `_acme-challenge.` and the root host. */
   zone: string;
@@ -50,7 +53,8 @@ export interface ChallengeDnsOptions {
  */
 export class ChallengeDns implements ChallengeRecords {
   readonly #values: string[] = [];
-  readonly #queries = new TokenBuckets(queryBurst, queriesPerSecond);
+  readonly #udpQueries = new TokenBuckets(queryBurst, queriesPerSecond);
+  readonly #tcpQueries = new TokenBuckets(queryBurst, queriesPerSecond);
   readonly #connections = new ConcurrencyLimiter(maxConnectionsPerSource);
   readonly #open = new Set<Socket>();
   readonly #udp: UdpSocket;
@@ -61,8 +65,9 @@ export class ChallengeDns implements ChallengeRecords {
     const onQuery = guard(
       'challenge DNS query',
       (query: Buffer, from: RemoteInfo) => {
-        if (!this.#queries.tryTake(sourceOf(from.address))) return;
-        const answer = this.answer(query);
+        // Whoever forges a CA's address must not take its answers from it: above the limit it is led to TCP.
+        const isWithinLimit = this.#udpQueries.tryTake(sourceOf(from.address));
+        const answer = this.answer(query, isWithinLimit ? 'udp' : 'truncated');
         if (answer) this.#udp.send(answer, from.port, from.address, () => undefined);
       },
       () => undefined,
@@ -131,8 +136,8 @@ export class ChallengeDns implements ChallengeRecords {
     if (index >= 0) this.#values.splice(index, 1);
   }
 
-  /** @param overTcp answers are as long as they are @returns undefined for what is to be left without an answer */
-  answer(bytes: Buffer, overTcp = false): Buffer | undefined {
+  /** @returns undefined for what is to be left without an answer */
+  answer(bytes: Buffer, how: Delivery = 'udp'): Buffer | undefined {
     // A response answered by a response could go on for ever.
     if (bytes.length < headerBytes || (bytes[2]! & 0x80) !== 0) return undefined;
     const opcode = bytes.readUInt16BE(2) & opcodeMask;
@@ -143,14 +148,14 @@ export class ChallengeDns implements ChallengeRecords {
     if (questions !== 1 || answers !== 0 || authorities !== 0 || additionals! > maxAdditionals)
       return short(formatError);
     try {
-      return this.#answerTo(decode(bytes), overTcp);
+      return this.#answerTo(decode(bytes), how);
     } catch {
       // It cannot be read, or has a name that cannot be written again.
       return short(formatError);
     }
   }
 
-  #answerTo(query: Packet, overTcp: boolean): Buffer {
+  #answerTo(query: Packet, how: Delivery): Buffer {
     const edns = query.additionals?.find((each) => each.type === 'OPT');
     const facts = this.#factsFor(query.questions?.[0]);
     const response: Packet = {
@@ -179,7 +184,7 @@ export class ChallengeDns implements ChallengeRecords {
     const encoded = encode(response);
     const most =
       edns?.type === 'OPT' ? Math.min(Math.max(edns.udpPayloadSize, plainUdpBytes), edns0Bytes) : plainUdpBytes;
-    if (overTcp || encoded.length <= most) return encoded;
+    if (how === 'tcp' || (how === 'udp' && encoded.length <= most)) return encoded;
     return encode({ ...response, flags: response.flags! | TRUNCATED_RESPONSE, answers: [], authorities: [] });
   }
 
@@ -243,7 +248,9 @@ export class ChallengeDns implements ChallengeRecords {
           const length = read.readUInt16BE(0);
           if (length > maxQueryBytes) return void socket.destroy();
           if (read.length < 2 + length) return;
-          const answer = this.#queries.tryTake(source) ? this.answer(read.subarray(2, 2 + length), true) : undefined;
+          const answer = this.#tcpQueries.tryTake(source)
+            ? this.answer(read.subarray(2, 2 + length), 'tcp')
+            : undefined;
           if (!answer) return void socket.destroy();
           read = read.subarray(2 + length);
           const head = Buffer.alloc(2);
