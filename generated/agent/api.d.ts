@@ -671,6 +671,8 @@ export interface components {
             relay_url: components["schemas"]["RelayUrl"];
             /** @description Where the service is reached there; absent while it is not. */
             public_url?: string;
+            /** @description What visitors go without there, where the relay is of an earlier release and serves; else absent. */
+            compat?: string;
             /** @description It stands in the configuration; else it was discovered. */
             explicit: boolean;
             /** @description It is in use, and does not serve yet or at the moment. */

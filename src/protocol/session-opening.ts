@@ -7,7 +7,10 @@ export const marker = { keepalive: 0x00, rawTcp: 0x01, tenantTls: 0x02 } as cons
 /** The binding after the marker of tenant TLS: it authorizes one request to `/v1/sign`. */
 export const bindingBytes = 16;
 
+export type ConnectionKind = 'rawTcp' | 'tenantTls';
+
 export interface SessionOpening {
+  readonly kind: ConnectionKind;
   /** Present for tenant TLS, where the tunnel asked for it. */
   readonly binding?: Buffer | undefined;
   /** Source and destination; absent where the relay does not know them. */
@@ -15,7 +18,6 @@ export interface SessionOpening {
 }
 
 export interface EncodedOpening extends SessionOpening {
-  kind: 'rawTcp' | 'tenantTls';
   /** Whether a PROXY header is part of it. */
   withAddresses: boolean;
 }
@@ -29,19 +31,23 @@ export function encodeOpening({ kind, binding, addresses, withAddresses }: Encod
 
 /**
  * Parses an opening: a PROXY header, preceded by a binding for tenant TLS.
+ * @param isBare neither follows the marker: the relay is of an earlier release, and does not know them
  * @returns undefined while more bytes are needed; `length` is the number of bytes of the opening
  * @throws Error for anything else, including keepalives
  */
-export function parseOpening(bytes: Buffer): (SessionOpening & { length: number }) | undefined {
+export function parseOpening(bytes: Buffer, isBare = false): (SessionOpening & { length: number }) | undefined {
   if (bytes.length === 0) return undefined;
   if (bytes[0] !== marker.tenantTls && bytes[0] !== marker.rawTcp)
     throw new Error(`the relay began a session with 0x${bytes.toString('hex', 0, 1)}`);
-  const headerAt = bytes[0] === marker.tenantTls ? 1 + bindingBytes : 1;
+  const kind = bytes[0] === marker.tenantTls ? 'tenantTls' : 'rawTcp';
+  if (isBare) return { length: 1, kind };
+  const headerAt = kind === 'tenantTls' ? 1 + bindingBytes : 1;
   if (bytes.length <= headerAt) return undefined;
   const header = parseProxyHeader(bytes.subarray(headerAt), 'v2');
   if (header === undefined) return undefined;
   return {
     length: headerAt + header.length,
+    kind,
     binding: headerAt > 1 ? Buffer.from(bytes.subarray(1, headerAt)) : undefined,
     addresses: header.addresses,
   };

@@ -30,4 +30,5 @@ export { chooseRelays, relayCost, type RelayNeeds } from './discovery/choose-rel
 export { AnswerError, NetworkError, SigningRefusedError, UsageError } from './calls/errors.js';
 export type { FindRelaysOptions, FoundRelay, RelayFacts } from './discovery/find-relays.js';
 export { identityFromPrivateKey, type Identity } from './identity/identity.js';
+export type { RelayDomain } from './calls/answers.js';
 export { checkSignInMessage, type SignInExpectation } from './identity/sign-in.js';

@@ -85,7 +85,9 @@ test('session openings', () => {
       withAddresses: asked.proxy,
     });
     assert.equal(hexOf(bytes), hexOf(opening) + rest, name);
-    // A tunnel of ours asks for both.
+    if (!asked.binding && !asked.proxy)
+      assert.equal(parseOpening(bytes, true)?.kind, opening[0] === 2 ? 'tenantTls' : 'rawTcp');
+    // A tunnel of ours asks for both, but of relays of earlier releases.
     if (!asked.binding || !asked.proxy) continue;
     const parsed = parseOpening(bytes)!;
     assert.equal(parsed.length, opening.length, name);

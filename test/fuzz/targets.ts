@@ -38,6 +38,7 @@ import { RecordReader } from '../../src/tls/records/record-reader.js';
 import { TlsServerStream } from '../../src/tls/server/server.js';
 import { parseOpening } from '../../src/protocol/session-opening.js';
 import { UnwrappedSession } from '../../src/unwrap/unwrapped-session.js';
+import { parseAnswer } from '../../src/tunnel/carriers/compat-carrier.js';
 import { MessageError } from '../../src/tunnel/services/http/message/message-head.js';
 import { parseMessage } from '../support/http-message.js';
 import { type Random, inChunks } from '../tls/mutations.js';
@@ -206,6 +207,7 @@ export const targets: Target[] = [
   growing('sealed-hello', (bytes) => openHello(Buffer.alloc(32, 7), bytes), SealedHelloError),
   growing('proxy-header', (bytes) => parseProxyHeader(bytes, 'v1 or v2'), ProxyProtocolError),
   growing('session-opening', parseOpening, Error),
+  growing('compat-answer', parseAnswer, AnswerError),
   {
     name: 'datagram-frame',
     run(input) {
@@ -329,7 +331,7 @@ export const targets: Target[] = [
       errorOfAnswer(500, body, input.subarray(0, 20).toString());
       const data = dataOf(body);
       if (!data) return;
-      outcomeOf(() => checkDomain(data as never), AnswerError);
+      outcomeOf(() => checkDomain(data as never, 'portal.example.com'), AnswerError);
       outcomeOf(() => checkChallenge(data as never), AnswerError);
     },
   },

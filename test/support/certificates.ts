@@ -12,13 +12,17 @@ export interface TestCertificate {
   remove(): Promise<void>;
 }
 
-/** A self-signed certificate for a host and the names below it, made by openssl in a directory of its own. */
-export async function certificateFiles(host: string, kind: 'ec' | 'rsa' = 'ec'): Promise<TestCertificate> {
+/** A self-signed certificate, by default for a host and the names below it, made by openssl in a directory of its own. */
+export async function certificateFiles(
+  host: string,
+  kind: 'ec' | 'rsa' = 'ec',
+  hosts: string[] = [host, `*.${host}`],
+): Promise<TestCertificate> {
   const openssl = await requireTool('openssl');
   const dir = mkdtempSync(join(tmpdir(), 'portal-cert-'));
   const [certFile, keyFile] = [join(dir, 'cert.pem'), join(dir, 'key.pem')];
   const key = kind === 'ec' ? ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'] : ['-newkey', 'rsa:2048'];
-  const names = ['-subj', `/CN=${host}`, '-addext', `subjectAltName=DNS:${host},DNS:*.${host}`];
+  const names = ['-subj', `/CN=${host}`, '-addext', `subjectAltName=${hosts.map((each) => `DNS:${each}`).join()}`];
   await promisify(execFile)(openssl, [
     'req',
     '-x509',

@@ -394,6 +394,7 @@ export class Agent extends EventEmitter<AgentEvents> {
         relay_url: url,
         public_url: serving.get(url)?.url,
         public_urls: serving.get(url)?.urls,
+        compat: serving.get(url)?.compat,
         explicit: explicit.has(url),
         connecting: tunnel !== undefined && !serving.has(url) && !left.has(url),
         latency_ms:

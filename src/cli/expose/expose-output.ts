@@ -49,7 +49,7 @@ export class ExposeOutput {
     this.#event('defaults', `using ${named.join(', ')}, as ${file} says`, { file, relays: named });
   }
 
-  ready({ url, urls, hostname, relay }: TunnelReady): void {
+  ready({ url, urls, hostname, relay, compat }: TunnelReady): void {
     this.#lastFailure.delete(relay);
     this.#event('ready', `serving at ${urls.join(' and ')}`, { relay, url, urls });
     const said = urls.join('\n');
@@ -57,10 +57,11 @@ export class ExposeOutput {
     this.#announced.set(relay, said);
     const { json, service, live } = this.options;
     if (live) return;
-    if (json) this.out.write(`${JSON.stringify({ service, url, urls, hostname, relay })}\n`);
+    if (json) this.out.write(`${JSON.stringify({ service, url, urls, hostname, relay, compat })}\n`);
     else if (this.out.isTTY) {
       const lines = urls.map((each) => `  ${each}  leads to ${targetOf(this.options, each)} on this machine.\n`);
-      this.out.write(`\n${lines.join('')}\n  Press Ctrl-C to stop.\n\n`);
+      const warning = compat === undefined ? '' : `  Note: ${compat}.\n`;
+      this.out.write(`\n${lines.join('')}${warning}\n  Press Ctrl-C to stop.\n\n`);
     } else this.out.write(`${said}\n`);
   }
 

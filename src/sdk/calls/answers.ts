@@ -53,7 +53,28 @@ export function printable(text: string, longest: number): string {
   return text.slice(0, longest).replace(/[^\x20-\x7e\u00a0-\u1fff\u2030-\uffef]|\p{Bidi_Control}|\ufeff/gu, '?');
 }
 
-export function checkDomain(data: SuccessData<'getDomain'>): SuccessData<'getDomain'> {
+/** What a relay says of itself. */
+export type RelayDomain = SuccessData<'getDomain'> & {
+  /**
+   * The relay is of an earlier release of Portal (docs/protocol.md, Relays of earlier releases): `root_host` and
+   * `transports` are filled in.
+   */
+  isEarlier: boolean;
+};
+
+/** Protocol versions of the releases whose answer has nothing but its versions. */
+const earlierVersions = ['5', '6'];
+
+/** @param host of the relay's URL */
+export function checkDomain(data: SuccessData<'getDomain'>, host: string): RelayDomain {
+  if (data.transports === undefined && data.keyless === undefined) {
+    const version: unknown = data.protocol_version;
+    if (!earlierVersions.includes(version as string))
+      throw new AnswerError(
+        `the relay speaks protocol ${printable(JSON.stringify(version) ?? 'unknown', 20)}, and offers nothing that is known here: use a later release`,
+      );
+    return { ...data, root_host: data.root_host ?? host, transports: ['raw'], isEarlier: true };
+  }
   need(typeof data.root_host === 'string' && hostname.test(data.root_host), 'root_host');
   need(Array.isArray(data.transports) && data.transports.every((name) => typeof name === 'string'), 'transports');
   if (data.keyless !== undefined) {
@@ -62,7 +83,7 @@ export function checkDomain(data: SuccessData<'getDomain'>): SuccessData<'getDom
     need(typeof data.keyless.key_id === 'string', 'keyless.key_id');
     need(typeof data.keyless.certificate_chain === 'string', 'keyless.certificate_chain');
   }
-  return data;
+  return { ...data, isEarlier: false };
 }
 
 export function checkChallenge(data: SuccessData<'createRegisterChallenge'>): SuccessData<'createRegisterChallenge'> {
@@ -87,7 +108,7 @@ export function checkRenewal<Data extends SuccessData<'renewLease'>>(data: Data)
   return data;
 }
 
-export function checkSignature(data: SuccessData<'signHandshake'>): SuccessData<'signHandshake'> {
+export function checkSignature<Data extends { signature: string }>(data: Data): Data {
   need(typeof data.signature === 'string' && /^[A-Za-z0-9+/]{4,1366}={0,2}$/.test(data.signature), 'signature');
   return data;
 }

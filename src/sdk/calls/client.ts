@@ -11,6 +11,7 @@ import {
   checkSignature,
   dataOf,
   errorOfAnswer,
+  type RelayDomain,
 } from './answers.js';
 import { type CallOptions, createCaller, type PortalClientOptions, type SendRequest } from './caller.js';
 import { maxAnswerBytes } from './caller.js';
@@ -38,6 +39,7 @@ type SendArguments<Op extends EnvelopeOperationId> =
   Record<never, never> extends SendRequest<Op> ? [request?: SendRequest<Op>] : [request: SendRequest<Op>];
 
 type TranscriptSignRequest = Extract<RequestBody<'signHandshake'>, { binding: string }>;
+type DigestSignRequest = Extract<RequestBody<'signHandshake'>, { digest: string }>;
 
 /**
  * The relay's API for a tunnel, one method per operation. Each resolves to the validated `data` of the success
@@ -58,7 +60,7 @@ export interface PortalClient {
    * distinguished by `ok`; throws like the other methods when there is none.
    */
   send<Op extends EnvelopeOperationId>(operationId: Op, ...request: SendArguments<Op>): Promise<Answer<Op>>;
-  getDomain(options?: CallOptions): Promise<SuccessData<'getDomain'>>;
+  getDomain(options?: CallOptions): Promise<RelayDomain>;
   createRegisterChallenge(
     body: RequestBody<'createRegisterChallenge'>,
     options?: CallOptions,
@@ -80,6 +82,12 @@ export interface PortalClient {
     body: TranscriptSignRequest,
     options?: CallOptions,
   ): Promise<SuccessData<'signHandshake'>>;
+  /** `POST /v1/sign` in digest mode, for relays of earlier releases: its answer has no envelope. */
+  signDigest(
+    accessToken: string,
+    body: DigestSignRequest,
+    options?: CallOptions,
+  ): Promise<{ key_id: string; algorithm: string; signature: string }>;
   getTunnelStatus(
     accessToken: string,
     hostname: string,
@@ -115,7 +123,7 @@ export function createPortalClient(options: PortalClientOptions): PortalClient {
 
     async getDomain(options = {}) {
       const { data } = await call('getDomain', options);
-      return checkDomain(data);
+      return checkDomain(data, relay.hostname);
     },
 
     async createRegisterChallenge(body, options = {}) {
@@ -140,6 +148,14 @@ export function createPortalClient(options: PortalClientOptions): PortalClient {
     async signHandshake(accessToken, body, options = {}) {
       const { data } = await call('signHandshake', { ...options, accessToken, body });
       return checkSignature(data);
+    },
+
+    async signDigest(accessToken, request, options = {}) {
+      const { status, body, retryAfter } = await exchange('signHandshake', { ...options, accessToken, body: request });
+      if (status >= 400) throw errorOfAnswer(status, body, retryAfter);
+      if (typeof body !== 'object' || body === null)
+        throw new AnswerError('the response is not from a Portal relay', status);
+      return checkSignature(body as { key_id: string; algorithm: string; signature: string });
     },
 
     async getTunnelStatus(accessToken, hostname, options = {}) {

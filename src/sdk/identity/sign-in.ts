@@ -13,6 +13,8 @@ export interface SignInExpectation {
   challengeId: string;
   /** Path of the endpoint that accepts the signature: each is valid for one. `/sdk/register` by default. */
   path?: '/sdk/register' | '/admin/auth/login';
+  /** Statement that the message may have; otherwise none. */
+  statement?: string | undefined;
   /** Milliseconds since the epoch; now by default. */
   now?: number;
 }
@@ -41,9 +43,9 @@ export function checkSignInMessage(text: string, expected: SignInExpectation): v
   const uri = new URL(expected.path ?? '/sdk/register', relay).href;
   need(domain === relay.host, `domain ${domain}, not ${relay.host}`);
   need(address === own, `address ${address}`);
-  // Portal uses none of these fields, and a relay must not choose their content.
+  // A relay must not choose the content of these fields.
   need(scheme === undefined, `scheme ${scheme}`);
-  need(blank === '' && statement === '', 'a statement');
+  need(blank === '' && (statement === '' || statement === expected.statement), 'a statement');
   need(!rest.some((line) => line.startsWith('Resources:')), 'resources');
   need(field('Not Before') === undefined, 'a time before which it is not valid');
   need(field('URI') === uri, `URI ${field('URI')}`);
@@ -60,7 +62,7 @@ export function checkSignInMessage(text: string, expected: SignInExpectation): v
   need(expires <= issued + maxSignInLifetimeMs, 'an expiry that is far off');
   const whole = [
     `${relay.host} wants you to sign in with your Ethereum account:`,
-    `${own}\n\n`,
+    `${own}\n\n${statement}${statement === '' ? '' : '\n'}`,
     `URI: ${uri}`,
     'Version: 1',
     'Chain ID: 1',

@@ -73,6 +73,8 @@ export interface LeaseKeeperOptions {
   ownCertificate?: boolean | undefined;
   /** The lease's place in a path of relays, asked for at each registration. What it throws counts as the relay's refusal. */
   hop?: ((signal: AbortSignal) => Promise<components['schemas']['Hop']>) | undefined;
+  /** A statement that the relay's sign-in message may have, asked after `prepare`. */
+  signInStatement?: (() => string | undefined) | undefined;
   /** Whether the lease is useful with only these ports, when the relay has turned the others off. */
   isEnough?(ports: WantedPorts): boolean;
   /** Checks before each registration whether the relay can serve at all; must succeed. */
@@ -225,7 +227,12 @@ export class LeaseKeeper extends EventEmitter<LeaseEvents> {
       { signal },
     );
     this.emit('latency', performance.now() - askedAt);
-    checkSignInMessage(challenge.siwe_message, { relay: client.relay, address, challengeId: challenge.challenge_id });
+    checkSignInMessage(challenge.siwe_message, {
+      relay: client.relay,
+      address,
+      challengeId: challenge.challenge_id,
+      statement: this.#options.signInStatement?.(),
+    });
     const signature = await identity.signMessage(challenge.siwe_message);
     const [grantedAt, grantedAtTick] = [Date.now(), performance.now()];
     const lease = await client.registerLease(

@@ -1,7 +1,8 @@
+import { X509Certificate } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
+import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
 import { Agent, fetch as undiciFetch } from 'undici';
 import type { Fetch } from '../calls/bounded-fetch.js';
 import { withDeadline } from '../calls/deadline.js';
@@ -13,6 +14,7 @@ const maxCallConnections = 16;
 /** Shorter than a relay's keep-alive timeout, so that no connection is used while the relay closes it. */
 const keepAliveTimeoutMs = 50_000;
 const connectTimeoutMs = 10_000;
+const maxPresentedCertificates = 10;
 /** Most relays whose TLS session is cached: discovery may find an unbounded number. */
 const maxKeptSessions = 64;
 
@@ -71,6 +73,25 @@ export class RelayTransport {
    */
   async connectOver(relay: URL, alpn: string, over: (tcp: Socket) => Duplex, signal: AbortSignal): Promise<TLSSocket> {
     return await this.#dial(relay, { allowHalfOpen: true, over }, signal, alpn);
+  }
+
+  /**
+   * The certificates that a relay presents, DER, leaf first, without a root behind others.
+   * @throws NetworkError; the signal's reason when aborted
+   */
+  async presentedChain(relay: URL, signal: AbortSignal): Promise<Buffer[]> {
+    // A resumed session presents none.
+    const socket = await this.#dial(relay, { session: undefined }, signal);
+    const chain: X509Certificate[] = [];
+    let next: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
+    while (next?.raw && chain.length < maxPresentedCertificates) {
+      const certificate: X509Certificate = new X509Certificate(next.raw);
+      const isRoot: boolean = certificate.checkIssued(certificate);
+      if (!isRoot || chain.length === 0) chain.push(certificate);
+      next = isRoot ? undefined : next.issuerCertificate;
+    }
+    socket.destroy();
+    return chain.map(({ raw }) => raw);
   }
 
   /** Closes pooled and pending connections for calls. Connections from `connect` belong to their callers. */

@@ -16,6 +16,8 @@ export interface SessionTerms {
   recycles: boolean;
   /** The relay signs handshakes inside the session (docs/protocol.md, Signing inside a session). */
   signs: boolean;
+  /** The relay is of an earlier release: neither binding nor PROXY header follows the marker. */
+  isBare?: boolean | undefined;
 }
 
 /** An opened session. */

@@ -3,15 +3,25 @@ import { ApiError } from '../../contract/errors.js';
 import type { RequestBody } from '../../contract/operations.js';
 import type { PortalClient } from '../../sdk/calls/client.js';
 import { AnswerError } from '../../sdk/calls/errors.js';
-import { schemesForKey } from '../../tls/index.js';
+import { schemesForKey, type SignRequest } from '../../tls/index.js';
+import { compatKeyId, signDigest } from './digest-signing.js';
 
 /** Deadline for one signature. */
 export const signTimeoutMs = 8_000;
 /** Least interval between fetches of the chain, however many handshakes fail. */
 const chainRefreshSpacingMs = 1_000;
+/** Least interval between looks at the chain that a relay of an earlier release presents. */
+const presentedChainSpacingMs = 60_000;
 const maxChainCertificates = 10;
 
 type SignatureSchemeName = Extract<RequestBody<'signHandshake'>, { binding: string }>['signature_scheme'];
+
+export interface KeylessOptions {
+  /** Whether TLS is terminated here; otherwise a relay without signing is fine too. True by default. */
+  isNeeded?: boolean | undefined;
+  /** The chain that the relay presents, DER, leaf first. Without it, relays of earlier releases are refused. */
+  presentedChain?: ((signal: AbortSignal) => Promise<Buffer[]>) | undefined;
+}
 
 /** In milliseconds since the epoch. */
 export interface CertificateLife {
@@ -37,11 +47,18 @@ export class Keyless {
   #refreshedAt = -Infinity;
   #transports: string[] = [];
 
-  /** @param isNeeded whether TLS is terminated here; otherwise a relay without signing is fine too */
+  #isCompat = false;
+  #presentedAt = -Infinity;
+
   constructor(
     private readonly client: PortalClient,
-    private readonly isNeeded = true,
+    private readonly options: KeylessOptions = {},
   ) {}
+
+  /** Whether the relay is of an earlier release, whose ways are used (docs/protocol.md, Relays of earlier releases). */
+  get isCompat(): boolean {
+    return this.#isCompat;
+  }
 
   /** Whether the relay offered a carrier at the last refresh. */
   offers(carrier: string): boolean {
@@ -71,10 +88,15 @@ export class Keyless {
       throw new AnswerError(`the relay is ${domain.root_host}, not ${this.client.relay.hostname}: use its own URL`);
     }
     this.#transports = domain.transports;
+    this.#isCompat = domain.isEarlier;
     if (!this.offers(carrier)) {
       throw new ApiError('feature_unavailable', `the relay does not offer the carrier ${carrier}`);
     }
-    if (!this.isNeeded) return;
+    if (this.options.isNeeded === false) return;
+    if (domain.isEarlier) {
+      await this.#takePresented(signal);
+      return;
+    }
     const { keyless } = domain;
     if (keyless === undefined || !keyless.modes.includes('transcript')) {
       throw new ApiError('feature_unavailable', 'the relay does not sign handshakes');
@@ -87,12 +109,28 @@ export class Keyless {
     };
   }
 
+  /** The chain of a relay that does not tell it: what it presents for its own name, which visitors' names share. */
+  async #takePresented(signal = new AbortController().signal): Promise<void> {
+    const { presentedChain } = this.options;
+    if (!presentedChain) throw new ApiError('feature_unavailable', 'the relay does not sign handshakes');
+    if (performance.now() - this.#presentedAt < presentedChainSpacingMs) return;
+    const pem = (await presentedChain(signal)).map((raw) => new X509Certificate(raw).toString()).join('');
+    this.#presentedAt = performance.now();
+    if (pem === this.#certificate?.pem) return;
+    const certificate = { pem, keyId: compatKeyId, ...parseChain(pem) };
+    const example = `name.${this.client.relay.hostname}`;
+    if (new X509Certificate(certificate.chain[0]!).checkHost(example) === undefined)
+      throw new AnswerError(`the relay's certificate is not for names under it, such as ${example}`);
+    this.#certificate = certificate;
+  }
+
   /**
    * After a refused signature: fetches the chain again, once for all handshakes that fail at the same time. Never
    * throws.
    */
   async refreshAfterRefusal(carrier: string, signal: AbortSignal): Promise<void> {
     if (performance.now() - this.#refreshedAt < chainRefreshSpacingMs) return;
+    this.#presentedAt = -Infinity;
     this.#refreshing ??= this.refresh(carrier, signal)
       .catch(() => undefined)
       .finally(() => (this.#refreshing = undefined));
@@ -101,15 +139,20 @@ export class Keyless {
 
   /**
    * Requests the relay's signature for one handshake.
-   * @param transcript handshake messages, ClientHello to Certificate, with their headers
+   * @param request without a binding, by digest
    * @returns the `signature` of CertificateVerify
-   * @throws what `signHandshake` throws
+   * @throws what `signHandshake` and `signDigest` throw
    */
   async sign(
     accessToken: string,
     certificate: RelayCertificate,
-    request: { binding: Buffer; schemeName: string; transcript: Buffer; signal: AbortSignal },
+    request: Omit<SignRequest, 'serverName'> & { binding: Buffer | undefined },
   ): Promise<Buffer> {
+    if (request.binding === undefined)
+      return await signDigest(this.client, accessToken, certificate.chain[0]!, {
+        ...request,
+        timeoutMs: signTimeoutMs,
+      });
     const answer = await this.client.signHandshake(
       accessToken,
       {

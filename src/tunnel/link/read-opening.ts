@@ -16,10 +16,11 @@ export interface ClaimedSession extends SessionOpening {
 /**
  * Waits until the relay claims a session: reads keepalives, then the marker and the requested binding and PROXY
  * header, and no further.
+ * @param isBare as for `parseOpening`
  * @throws Error when the session ends, fails, times out or sends anything else; the signal's reason when aborted.
  *   The stream is destroyed then.
  */
-export function awaitOpening(stream: Duplex, signal: AbortSignal): Promise<ClaimedSession> {
+export function awaitOpening(stream: Duplex, signal: AbortSignal, isBare = false): Promise<ClaimedSession> {
   return new Promise((resolve, reject) => {
     let heardAt = performance.now();
     let heardAtWall = Date.now();
@@ -43,7 +44,7 @@ export function awaitOpening(stream: Duplex, signal: AbortSignal): Promise<Claim
         heardAt = performance.now();
         heardAtWall = Date.now();
         start = start.length === 0 ? skipKeepalives(chunk) : Buffer.concat([start, chunk]);
-        const opening = parseOpening(start);
+        const opening = parseOpening(start, isBare);
         if (!opening) continue;
         settle();
         const { length, ...facts } = opening;

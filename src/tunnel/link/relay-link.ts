@@ -17,12 +17,12 @@ import type { ClaimedSession } from './read-opening.js';
 import type { DatagramCarrier } from '../carriers/datagram-carrier.js';
 import { DatagramLink } from '../carriers/datagram-link.js';
 import { type CertificateLife, Keyless, lifeOf, type RelayCertificate } from './keyless.js';
+import { assertCompat, compatStatement } from './compat.js';
 import { unseal } from './unseal.js';
 import type { LocalService } from '../services/local-service.js';
 import { type ProbeReport, type ProbeTimes, SelfProbe } from './self-probe.js';
 import type { Endpoint } from '../../protocol/proxy-protocol.js';
 import { SessionPool } from './session-pool.js';
-import type { SessionSigning } from './session-signing.js';
 import { acceptVisitor, acmeProtocol, signLocally } from './tenant-connection.js';
 import type { OwnCertificate, OwnCertificates } from '../certificates/own-certificate.js';
 import type { UdpService } from '../services/udp/udp-service.js';
@@ -42,6 +42,10 @@ const probeConfirmTimeoutMs = 30_000;
 export interface RelayLinkOptions {
   client: PortalClient;
   carrier: Carrier;
+  /** For relays of earlier releases; without it they are refused. */
+  compatCarrier?: Carrier | undefined;
+  /** @see KeylessOptions */
+  presentedChain?: ((signal: AbortSignal) => Promise<Buffer[]>) | undefined;
   /** @param offers whether the relay offers a carrier */
   datagramCarrier(offers: (carrier: string) => boolean): DatagramCarrier;
   identity: Identity;
@@ -132,7 +136,10 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     // One listener per connection.
     setMaxListeners(0, this.#cut.signal);
     const { client, identity, name, metadata, ttl, portNumbers = {}, group, services, probe } = options;
-    this.#keyless = new Keyless(client, services.https !== undefined && options.certificates === undefined);
+    this.#keyless = new Keyless(client, {
+      isNeeded: services.https !== undefined && options.certificates === undefined,
+      presentedChain: options.presentedChain,
+    });
     this.#datagramCarrier = options.datagramCarrier((carrier) => this.#keyless.offers(carrier));
     this.#keeper = new LeaseKeeper({
       client,
@@ -151,7 +158,9 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
       prepare: async (signal) => {
         await options.prepare?.(signal);
         await this.#keyless.refresh(this.#carrierName, signal);
+        if (this.#keyless.isCompat) assertCompat(options);
       },
+      signInStatement: () => (this.#keyless.isCompat ? compatStatement : undefined),
     });
     if (probe !== undefined && services.https !== undefined) {
       this.#probe = new SelfProbe<Registration>({
@@ -185,6 +194,11 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     const own = current && this.#ownCertificate(current);
     if (!own) return this.#keyless.life;
     return own.current && lifeOf(own.current.leaf);
+  }
+
+  /** Whether the relay is of an earlier release. */
+  get isCompat(): boolean {
+    return this.#keyless.isCompat;
   }
 
   get liveConnections(): number {
@@ -279,7 +293,8 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
   }
 
   #openSessions(registration: Registration, ways: Ways): void {
-    const { carrier } = this.#options;
+    const { carrier: usual, compatCarrier = usual } = this.#options;
+    const carrier = this.#keyless.isCompat ? compatCarrier : usual;
     this.#pool = new SessionPool({
       ...ways.listeners('sessions'),
       dial: (signal) => carrier.dial({ accessToken: registration.accessToken, signal }),
@@ -324,7 +339,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     const startedAt = performance.now();
     const report: ConnectionReport = {
       hostname: registration.hostname,
-      transport: claim.binding === undefined ? 'tcp' : 'https',
+      transport: claim.kind === 'rawTcp' ? 'tcp' : 'https',
       visitor: claim.addresses?.source,
       received: 0,
       sent: 0,
@@ -337,8 +352,8 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
     let isVisitor = true;
     try {
       this.#cut.signal.throwIfAborted();
-      if (claim.binding === undefined) await this.#serveTcp(claim, report);
-      else isVisitor = await this.#serveTls(claim, claim.binding, registration, report);
+      if (claim.kind === 'rawTcp') await this.#serveTcp(claim, report);
+      else isVisitor = await this.#serveTls(claim, registration, report);
     } catch (error) {
       report.error = error as Error;
       claim.stream.destroy();
@@ -358,8 +373,7 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
 
   /** @returns false when the connection was a probe */
   async #serveTls(
-    { stream: session, addresses, signing }: ClaimedSession,
-    binding: Buffer,
+    { stream: session, addresses, signing, binding }: ClaimedSession,
     registration: Registration,
     report: ConnectionReport,
   ): Promise<boolean> {
@@ -433,17 +447,12 @@ export class RelayLink extends EventEmitter<RelayLinkEvents> {
   async #sign(
     registration: Registration,
     certificate: RelayCertificate,
-    { scheme, schemeName, transcript, signal }: SignRequest,
-    { binding, signing }: { binding: Buffer; signing: SessionSigning | undefined },
+    request: SignRequest,
+    { binding, signing }: Pick<ClaimedSession, 'binding' | 'signing'>,
   ): Promise<Buffer> {
     try {
-      if (signing) return await signing.sign({ scheme, transcript }, signal);
-      return await this.#keyless.sign(registration.accessToken, certificate, {
-        binding,
-        schemeName,
-        transcript,
-        signal,
-      });
+      if (signing) return await signing.sign(request, request.signal);
+      return await this.#keyless.sign(registration.accessToken, certificate, { ...request, binding });
     } catch (error) {
       if (error instanceof ApiError) {
         // The chain may have changed. This handshake has failed: its binding is spent.

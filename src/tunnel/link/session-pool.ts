@@ -130,12 +130,12 @@ export class SessionPool {
 
   /** Waits for the next connection of a session. */
   async #claimOf(opened: OpenedSession, isFirst: boolean): Promise<void> {
-    const { stream, recycles, signs } = opened;
+    const { stream, recycles, signs, isBare } = opened;
     const session = new AbortController();
     const openedAt = performance.now();
     this.#ready.add(session);
     try {
-      const claim = await awaitOpening(stream, session.signal);
+      const claim = await awaitOpening(stream, session.signal, isBare);
       this.#ready.delete(session);
       if (recycles) {
         const onOver = (isFree: boolean) => {

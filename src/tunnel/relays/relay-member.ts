@@ -20,7 +20,9 @@ import type { OwnCertificates } from '../certificates/own-certificate.js';
 import type { ExposeOptions } from '../options/expose-options.js';
 import { HealthCheck } from './health-check.js';
 import { QuicDatagramCarrier } from '../carriers/quic-datagram-carrier.js';
+import { CompatCarrier } from '../carriers/compat-carrier.js';
 import { RawCarrier } from '../carriers/raw-carrier.js';
+import { compatWarning } from '../link/compat.js';
 import type { CertificateLife } from '../link/keyless.js';
 import { RelayLink, type LinkServices } from '../link/relay-link.js';
 import type { InterceptionError } from '../link/self-probe.js';
@@ -126,6 +128,12 @@ export class RelayMember extends EventEmitter<MemberEvents> {
       carrier: path
         ? path.carrier((last, transport) => this.#carrier(last, transport))
         : this.#carrier(relay, this.#transport),
+      ...(path
+        ? {}
+        : {
+            compatCarrier: new CompatCarrier(relay, this.#transport),
+            presentedChain: (signal) => this.#transport.presentedChain(relay, signal),
+          }),
       hop: path && ((signal) => path.hop(signal)),
       helloKey: path?.helloKey,
       prepare: path && ((signal) => assertHops(client, signal)),
@@ -289,7 +297,9 @@ export class RelayMember extends EventEmitter<MemberEvents> {
       const urls = urlsOf(registration, this.#options.services);
       this.#isServing = true;
       this.#look();
-      this.emit('ready', { url: urls[0] as string, urls, hostname: registration.hostname, relay: this.url });
+      const ready = { url: urls[0] as string, urls, hostname: registration.hostname, relay: this.url };
+      if (link.isCompat) this.#status({ state: 'compat', message: compatWarning });
+      this.emit('ready', link.isCompat ? { ...ready, compat: compatWarning } : ready);
     });
     link.on('lost', ({ hostname }, error) => {
       this.#isServing = false;

@@ -9,6 +9,8 @@ export interface TunnelReady {
   hostname: string;
   /** The relay's URL. */
   relay: string;
+  /** What visitors go without there, for people, where the relay is of an earlier release. */
+  compat?: string;
 }
 
 export type TunnelState =
@@ -22,6 +24,8 @@ export type TunnelState =
   | 'awaiting_approval'
   /** The lease was lost; the tunnel registers again. */
   | 'lease_lost'
+  /** The relay is of an earlier release, whose ways are used: the message says what visitors go without. */
+  | 'compat'
   /** A middlebox blocks the raw carrier; or datagrams now use QUIC, or no longer do. */
   | 'carrier_changed'
   /** The relay has turned off a kind of port that the lease had; the tunnel continues without it. */
