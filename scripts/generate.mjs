@@ -4,6 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { format } from 'prettier';
 import { bundleContract, lintContract } from './generate/bundle.mjs';
 import { checkContract } from './generate/check.mjs';
+import { clientsDocument } from './generate/clients.mjs';
 import { renderErrors } from './generate/errors.mjs';
 import { renderGo } from './generate/sdks/go.mjs';
 import { sdkModel } from './generate/sdks/model.mjs';
@@ -39,14 +40,15 @@ async function renderContract(name, { folder, hasCatalogue }) {
     [`${folder}api.d.ts`]: header + (await renderTypes(document)),
     [`${folder}errors.ts`]: await typescript(renderErrors(document, { hasCatalogue })),
     [`${folder}routes.ts`]: await typescript(renderRoutes(document)),
-    ...(hasCatalogue ? renderSdks(document) : {}),
+    ...(hasCatalogue ? renderForClients(document) : {}),
   };
 }
 
-/** The SDKs in other languages are packages of their own, and carry their types with them. */
-function renderSdks(document) {
+/** For generators of clients; and the SDKs in other languages, which are packages of their own, and carry their types with them. */
+function renderForClients(document) {
   const model = sdkModel(document);
   return {
+    'generated/openapi.clients.json': `${JSON.stringify(clientsDocument(document), null, 2)}\n`,
     'src/sdk-python/portal_sdk/contract.py': renderPython(model, notice),
     'src/sdk-go/contract.go': renderGo(model),
   };

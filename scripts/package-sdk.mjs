@@ -58,7 +58,7 @@ const copy = (from, to) => {
 };
 for (const file of files) copy(file, relative(dist, file));
 for (const file of ['portal-sdk.js', 'portal-sdk.js.LEGAL.txt']) copy(join(dist, 'browser', file), `browser/${file}`);
-copy(join(root, 'generated/openapi.json'), 'openapi.json');
+for (const file of ['openapi.json', 'openapi.clients.json']) copy(join(root, 'generated', file), file);
 copy(join(root, 'src/sdk/README.md'), 'README.md');
 copy(join(root, 'LICENSE'), 'LICENSE');
 const exported = ([name, file]) => [name, { types: `./${file}.d.ts`, default: `./${file}.js` }];
@@ -74,6 +74,7 @@ const manifest = {
     ...Object.fromEntries(Object.entries(entries).map(exported)),
     './browser': { types: './src/sdk/index.d.ts', default: './browser/portal-sdk.js' },
     './openapi.json': './openapi.json',
+    './openapi.clients.json': './openapi.clients.json',
     './package.json': './package.json',
   },
   dependencies: Object.fromEntries(packages.map((name) => [name, available[name]])),

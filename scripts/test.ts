@@ -1,6 +1,6 @@
 /**
- * `npm test [-- PART ...]`: runs every test, or those whose path contains one of the parts given. Those of `test/quic` and
- * `test/programs` need packages of their own: `npm run test:quic`, `npm run test:programs`.
+ * `npm test [-- PART ...]`: runs every test, or those whose path contains one of the parts given. Those of `test/quic`,
+ * `test/programs` and `test/generators` need packages of their own: `npm run test:quic`, `npm run test:programs`, `npm run test:generators`.
  */
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { requireTool, toolNames } from '../test/support/tools.js';
 const root = fileURLToPath(new URL('../test', import.meta.url));
 const parts = process.argv.slice(2);
 const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
-  .filter((file) => !/^(?:quic|programs)\b/.test(file))
+  .filter((file) => !/^(?:quic|programs|generators)\b/.test(file))
   .filter((file) => file.endsWith('.test.js') && (parts.length === 0 || parts.some((part) => file.includes(part))))
   .sort()
   .map((file) => join(root, file));

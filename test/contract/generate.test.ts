@@ -83,3 +83,49 @@ test('an operation id that is not in camel case is caught', async (t) => {
   );
   assert.match(output, /operation-id-camel-case/);
 });
+
+/** Every value of the key, in the order of the document. */
+function* valuesOf(node: unknown, key: string): Iterable<unknown> {
+  if (typeof node !== 'object' || node === null) return;
+  for (const [name, value] of Object.entries(node)) {
+    if (name === key) yield value;
+    yield* valuesOf(value, key);
+  }
+}
+
+test('the document for generators has what a tunnel calls, and the requests and errors of the exact one', async () => {
+  const [exact, clients] = (await Promise.all(
+    ['openapi.json', 'openapi.clients.json'].map(
+      async (file) => JSON.parse(await readFile(join(projectRoot, 'generated', file), 'utf8')) as unknown,
+    ),
+    // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  )) as [any, any];
+  assert.equal(clients.openapi, '3.0.3');
+  const operations = Object.values(clients.paths).flatMap((item) => [...valuesOf(item, 'operationId')]);
+  assert.deepEqual(operations.sort(), [
+    ...['announceRelay', 'createRegisterChallenge', 'getDiscovery', 'getDomain', 'getHealth', 'getTunnelStatus'],
+    ...['registerLease', 'renewLease', 'signHandshake', 'unregisterLease'],
+  ]);
+  // Nothing that 3.0 does not have, or that generators trip over.
+  for (const key of ['const', 'examples', 'discriminator']) assert.deepEqual([...valuesOf(clients, key)], [], key);
+  assert.ok(![...valuesOf(clients, 'type')].includes('null'));
+  assert.ok(![...valuesOf(clients, 'deprecated')].includes(true));
+  const refs = new Set([...valuesOf(clients, '$ref')] as string[]);
+  const schemas = Object.keys(clients.components.schemas);
+  assert.deepEqual(
+    schemas.toSorted(),
+    [...refs].flatMap((ref) => /^#\/components\/schemas\/(.*)/.exec(ref)?.[1] ?? []).toSorted(),
+  );
+  assert.ok(schemas.length < 120, `${schemas.length} types`);
+
+  for (const name of schemas) {
+    const [before, after] = [exact.components.schemas[name], clients.components.schemas[name]];
+    const kept = Object.keys(before.properties ?? {}).filter((field) => before.properties[field].type !== 'null');
+    assert.deepEqual(Object.keys(after.properties ?? {}), kept, name);
+    assert.deepEqual(after.required, before.required, name);
+    if (/Error$/.test(name)) assert.deepEqual(after.properties.code.enum, [before.properties.code.const], name);
+  }
+  for (const [path, item] of Object.entries(clients.paths as Record<string, Record<string, { responses: object }>>))
+    for (const [method, { responses }] of Object.entries(item))
+      assert.deepEqual(Object.keys(responses), Object.keys(exact.paths[path][method].responses), path);
+});
