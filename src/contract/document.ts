@@ -25,9 +25,11 @@ export interface ContractOperation {
   path: string;
 }
 
-/** Reads the contract from disk on every call. Throws when the file is missing, which means a broken package. */
+let loaded: OpenApiDocument | undefined;
+
+/** The contract, read once; not to be changed. Throws when the file is missing, which means a broken package. */
 export function loadContract(): OpenApiDocument {
-  return JSON.parse(readFileSync(contractPath, 'utf8')) as OpenApiDocument;
+  return (loaded ??= JSON.parse(readFileSync(contractPath, 'utf8')) as OpenApiDocument);
 }
 
 /** Every operation, in the order of the document. */

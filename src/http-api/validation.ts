@@ -12,19 +12,34 @@ export function contractValidation(
   contract: OpenApiDocument,
   validateResponses: boolean,
 ): (takesBody: boolean) => RequestHandler[] {
-  const steps = middleware({
-    apiSpec: contract as never,
-    validateRequests: { allowUnknownQueryParameters: true },
-    validateResponses,
-    // Credentials are checked before, for upgrades and calls alike.
-    validateSecurity: false,
-    // No operation accepts form data.
-    fileUploader: false,
-  });
+  const steps = stepsOf(contract, validateResponses);
   return (takesBody) => [
     oneMediaType(takesBody),
     ...(steps.map((step) => (step.name === 'metadataMiddleware' ? lookUpOnce(step) : step)) as RequestHandler[]),
   ];
+}
+
+/** By contract, and whether responses are validated: half of what it takes to start a relay, and the same for each in a process. */
+const known = new WeakMap<OpenApiDocument, Map<boolean, Step[]>>();
+
+function stepsOf(contract: OpenApiDocument, validateResponses: boolean): Step[] {
+  const ofContract = known.get(contract) ?? new Map<boolean, Step[]>();
+  known.set(contract, ofContract);
+  let steps = ofContract.get(validateResponses);
+  if (!steps) {
+    steps = middleware({
+      // The validator changes what it is given.
+      apiSpec: structuredClone(contract) as never,
+      validateRequests: { allowUnknownQueryParameters: true },
+      validateResponses,
+      // Credentials are checked before, for upgrades and calls alike.
+      validateSecurity: false,
+      // No operation accepts form data.
+      fileUploader: false,
+    });
+    ofContract.set(validateResponses, steps);
+  }
+  return steps;
 }
 
 /**
