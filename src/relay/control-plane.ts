@@ -182,7 +182,7 @@ export class ControlPlane {
     await this.#adminSessions.start();
     await lifecycle.start(
       () => this.leases.start(defaultLeaseTtlSeconds),
-      () => this.leases.stop(),
+      (_, handsOver) => this.leases.stop(!handsOver),
     );
     await lifecycle.start(
       async () => this.#rechecks?.start(),
@@ -193,9 +193,11 @@ export class ControlPlane {
 
   /** Listens, and polls the certificate's files. @throws the system's error when the port cannot be bound */
   async start(): Promise<void> {
-    const { lifecycle, config, certificates, rootHost, logger } = this.#foundation;
-    lifecycle.onStop(() => this.api.stop());
-    await this.api.start({ host: config.host, port: config.apiPort });
+    const { lifecycle, config, certificates, rootHost, logger, sockets } = this.#foundation;
+    // Reverse sessions that were opened through it outlive a release.
+    lifecycle.onStop(() => this.api.stop(), { lasts: true });
+    lifecycle.onStop((handsOver) => handsOver && this.api.release());
+    await this.api.start(sockets, { host: config.host, port: config.apiPort });
     certificates.onChange(() => {
       this.api.setCertificate(certificates.current);
       this.#data.quic.renew();

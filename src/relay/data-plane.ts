@@ -1,7 +1,7 @@
 import { RedirectListener } from './ingress/redirect-listener.js';
 import { identityKey } from '../contract/lease-identity.js';
 import { type AddressList, addressList } from '../net/address-list.js';
-import { listen, portOf } from '../net/listen.js';
+import { portOf } from '../net/listen.js';
 import { hopPort, peerApiPort } from '../protocol/hop-header.js';
 import { loadQuic, type QuicPackage } from '../streams/quic/quic-package.js';
 import { KernelEngine } from '../kernel/kernel-engine.js';
@@ -58,7 +58,7 @@ export class DataPlane {
   readonly #foundation: Foundation;
 
   constructor(foundation: Foundation, { toApi, admit, sign, overlay, loadQuic: load = loadQuic }: DataPlaneCalls) {
-    const { config, logger, policy, leases, activity, metrics, draining, rootHost, certificates } = foundation;
+    const { config, logger, policy, leases, activity, metrics, draining, rootHost, certificates, sockets } = foundation;
     this.#foundation = foundation;
     const hops = new NextHops(overlay);
     this.sessions = new SessionRegistry(
@@ -97,7 +97,7 @@ export class DataPlane {
     const { host } = config;
     this.ports = new LeasePorts(
       this.#allocator('tcp', 1, ({ first: port }, hostname) =>
-        TcpPort.bind({ host, port, lease: () => this.routing.leaseAt(hostname) }, this.connections, forwarder),
+        TcpPort.bind({ host, port, sockets, lease: () => this.routing.leaseAt(hostname) }, this.connections, forwarder),
       ),
       this.#allocator('udp', config.maxUdpPortsPerLease, (block, hostname) =>
         this.datagrams.bind(host, block, hostname),
@@ -169,30 +169,38 @@ export class DataPlane {
 
   /** Listens. @throws the system's error when a public port cannot be bound */
   async start(): Promise<void> {
-    const { lifecycle, config } = this.#foundation;
-    if (this.#kernel) lifecycle.onStop(() => this.#kernel?.stop());
+    const { lifecycle, config, sockets } = this.#foundation;
+    if (this.#kernel) lifecycle.onStop(() => this.#kernel?.stop(), { lasts: true });
     this.datagrams.start();
     lifecycle.onStop(() => this.datagrams.stop());
     await lifecycle.start(
-      () => listen(this.publicListener.server, { host: config.host, port: config.sniPort }),
-      async () => {
+      () => sockets.listen(this.publicListener.server, { host: config.host, port: config.sniPort }),
+      async (_, handsOver) => {
         // Stopping a listener waits for its connections, so these are ended first.
-        this.connections.close();
-        await this.publicListener.stop();
+        if (!handsOver) this.connections.close();
+        const stopped = this.publicListener.stop();
+        if (!handsOver) await stopped;
       },
     );
     const redirects = this.#redirects;
     if (redirects) {
       await lifecycle.start(
-        () => listen(redirects.server, { host: config.host, port: config.httpPort }),
-        async () => {
-          this.connections.close();
-          await redirects.stop();
+        () => sockets.listen(redirects.server, { host: config.host, port: config.httpPort }),
+        async (_, handsOver) => {
+          if (!handsOver) this.connections.close();
+          const stopped = redirects.stop();
+          if (!handsOver) await stopped;
         },
       );
     }
     if (config.portRange) await this.quic.start(this.publicPort);
     lifecycle.onStop(() => this.quic.stop());
+  }
+
+  /** Accepts no connection any more; those that are there go on. */
+  stopAccepting(): void {
+    this.publicListener.server.close();
+    this.#redirects?.server.close();
   }
 
   /** Ends every session and connection, which stopping listeners wait for. */

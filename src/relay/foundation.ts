@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadPrivateKeyFile } from '../sdk/identity/identity-file.js';
+import type { ListeningSockets } from '../net/listening-sockets.js';
 import { onFault } from '../util/boundary.js';
 import type { Lifecycle } from '../util/lifecycle.js';
 import type { Logger } from '../util/logger.js';
@@ -25,6 +26,7 @@ export interface Foundation {
   config: RelayConfig;
   logger: Logger;
   lifecycle: Lifecycle;
+  sockets: ListeningSockets;
   rootHost: string;
   releaseVersion: string;
   key: RelayKey;
@@ -56,6 +58,7 @@ export async function layFoundation(
   lifecycle: Lifecycle,
   wrapStore: (store: Store) => Store,
   stopping: AbortSignal,
+  sockets: ListeningSockets,
 ): Promise<Foundation> {
   const rootHost = config.portalUrl.hostname;
   makePrivateDir(config.stateDir);
@@ -72,6 +75,7 @@ export async function layFoundation(
       metrics?.fault(fault);
       logger.error({ boundary: fault.boundary, err: fault.error }, 'a handler failed');
     }),
+    { lasts: true },
   );
   const database = await lifecycle.start(
     () => wrapStore(new SqliteStore(join(config.stateDir, 'portal.db'))),
@@ -85,6 +89,7 @@ export async function layFoundation(
     config,
     logger,
     lifecycle,
+    sockets,
     rootHost,
     releaseVersion: releaseVersion(),
     key: relayKeyFromHex(privateKey),

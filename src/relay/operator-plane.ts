@@ -1,5 +1,5 @@
 import { identityKey } from '../contract/lease-identity.js';
-import { listen, portOf } from '../net/listen.js';
+import { portOf } from '../net/listen.js';
 import type { Handlers } from './api/app.js';
 import { discoveryHandlers } from './api/handlers/discovery.js';
 import { landingHandlers } from './api/handlers/landing.js';
@@ -122,11 +122,11 @@ export class OperatorPlane {
 
   /** @throws the system's error when the port for metrics cannot be bound */
   async start(): Promise<void> {
-    const { lifecycle, config } = this.#foundation;
+    const { lifecycle, config, sockets } = this.#foundation;
     const listener = this.#metricsListener;
     if (listener) {
       await lifecycle.start(
-        () => listen(listener.server, { host: '127.0.0.1', port: config.metricsPort }),
+        () => sockets.listen(listener.server, { host: '127.0.0.1', port: config.metricsPort }),
         () => listener.stop(),
       );
     }

@@ -39,3 +39,24 @@ export function applyPolicyEffects(policy: Policy, { leases, sessions, ports }: 
   // The decision was made just before the relay stopped.
   reject(() => true);
 }
+
+/** Connections that end by a decision: of an identity, from an address, or all where an approval is needed from now on. */
+export type Cut = { identityKey: string } | { ip: string } | { all: true };
+
+export function onCut(policy: Policy, listener: (cut: Cut) => void): void {
+  policy.on('standing', (key) => {
+    if (!policy.mayServe(key)) listener({ identityKey: key });
+  });
+  policy.on('ip', (ip, banned) => {
+    if (banned) listener({ ip });
+  });
+  policy.on('settings', ({ approvalMode }) => {
+    if (approvalMode === 'manual') listener({ all: true });
+  });
+}
+
+/** Of the sessions that a process still serves after another has taken over. */
+export function applyCut(sessions: SessionRegistry, cut: Cut): void {
+  if ('ip' in cut) sessions.resetFrom((from) => networkOf(from) === cut.ip);
+  else sessions.reset(({ identity }) => 'all' in cut || identityKey(identity) === cut.identityKey);
+}

@@ -1,3 +1,5 @@
+import { createServer } from 'node:net';
+import { type HeldSocket, ListeningSockets } from '../net/listening-sockets.js';
 import { Lifecycle } from '../util/lifecycle.js';
 import type { Logger } from '../util/logger.js';
 import type { Handlers } from './api/app.js';
@@ -8,10 +10,13 @@ import type { Datagrams } from './datagrams/datagrams.js';
 import type { DiscoveryReport } from './discovery/discovery.js';
 import { type Foundation, layFoundation } from './foundation.js';
 import { type MakeOverlay, OperatorPlane } from './operator-plane.js';
+import { applyCut, type Cut, onCut } from './policy-effects.js';
 import type { Store } from './store/store.js';
 
 /** Replaces parts of the relay, such as the store, for tests. */
 export interface RelayParts extends Pick<DataPlaneCalls, 'loadQuic'> {
+  /** By default the relay binds its ports itself. */
+  sockets?: ListeningSockets;
   wrapStore?(store: Store): Store;
   /** Ends the wait for a first certificate. */
   stopping?: AbortSignal;
@@ -107,7 +112,7 @@ export class RelayServer {
     await this.#data.start();
     await this.#control.start();
     // Stopping a listener waits for its connections.
-    lifecycle.onStop(() => this.#data.destroyConnections());
+    lifecycle.onStop(() => this.#data.destroyConnections(), { lasts: true });
     await this.#operator.start();
     logger.info(
       {
@@ -133,6 +138,28 @@ export class RelayServer {
     await this.#data.sessions.drain(signal);
   }
 
+  /**
+   * Gives up what another process takes over: the state directory, the overlay, and the listening sockets, which are given to
+   * it first. Live connections and reverse sessions go on: `drain` and `stop` end them.
+   * @param give hands a listening socket to that process
+   */
+  async handOver(give: (socket: HeldSocket) => Promise<void>): Promise<void> {
+    const { lifecycle, sockets } = this.#foundation;
+    for (const socket of sockets.held) await give(socket);
+    this.#data.stopAccepting();
+    await lifecycle.release();
+  }
+
+  /** Called with each decision that ends connections, which a process before this one may still serve. */
+  onCut(listener: (cut: Cut) => void): void {
+    onCut(this.#foundation.policy, listener);
+  }
+
+  /** Ends connections as another process has decided. */
+  cut(cut: Cut): void {
+    applyCut(this.#data.sessions, cut);
+  }
+
   /** Stops listening, ends every connection, and closes the store. */
   async stop(): Promise<void> {
     await this.#foundation.lifecycle.stop();
@@ -146,9 +173,11 @@ export class RelayServer {
 export async function startRelay(config: RelayConfig, logger: Logger, parts: RelayParts = {}): Promise<RelayServer> {
   const lifecycle = new Lifecycle((error) => logger.error({ err: error }, 'a part of the relay could not be stopped'));
   try {
-    const { wrapStore = same, stopping = new AbortController().signal } = parts;
-    const relay = new RelayServer(await layFoundation(config, logger, lifecycle, wrapStore, stopping), parts);
+    const { wrapStore = same, stopping = new AbortController().signal, sockets = new ListeningSockets() } = parts;
+    const foundation = await layFoundation(config, logger, lifecycle, wrapStore, stopping, sockets);
+    const relay = new RelayServer(foundation, parts);
     await relay.start();
+    await sockets.closeUnused(createServer);
     return relay;
   } catch (error) {
     // Errors of stopping are logged; the error of the start is thrown.

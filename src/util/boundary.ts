@@ -25,6 +25,7 @@ export const boundaryNames = [
   'port check',
   'certificate check',
   'relay certificate',
+  'relay upgrade',
   'challenge DNS query',
   'challenge DNS connection',
   'traffic sample',

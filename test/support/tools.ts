@@ -41,6 +41,8 @@ const debianPackages = {
   hypercorn: 'python3-hypercorn',
   virtualenv: 'virtualenv',
   'systemd-analyze': 'systemd',
+  'systemd-notify': 'systemd',
+  'systemd-socket-activate': 'systemd',
   python3: 'python3',
   tmux: 'tmux',
 } as const;

@@ -53,6 +53,7 @@ const elsewhere: BoundaryName[] = [
   'browser memory check',
   'certificate check',
   'relay certificate',
+  'relay upgrade',
   'challenge DNS query',
   'challenge DNS connection',
   'certificate files',

@@ -1,5 +1,5 @@
 import { type Server, type Socket, createServer } from 'node:net';
-import { listen } from '../../net/listen.js';
+import type { ListeningSockets } from '../../net/listening-sockets.js';
 import { guard } from '../../util/boundary.js';
 import type { Lease } from '../leases/lease.js';
 import type { BoundPorts } from '../ports/port-allocator.js';
@@ -9,6 +9,7 @@ import { type PublicConnections, publicTcpOptions } from './public-connections.j
 export interface TcpPortOptions {
   host: string;
   port: number;
+  sockets: ListeningSockets;
   /** The lease that has the port now. */
   lease(): Lease | undefined;
 }
@@ -41,7 +42,7 @@ export class TcpPort implements BoundPorts {
   ): Promise<TcpPort> {
     const port = new TcpPort(options, connections, forwarder);
     const server = port.#server;
-    await listen(server, { host: options.host, port: options.port, exclusive: true });
+    await options.sockets.listen(server, { host: options.host, port: options.port, exclusive: true });
     // For example EMFILE, which is temporary.
     server.on('error', () => {});
     return port;

@@ -109,9 +109,10 @@ export class LeaseRegistry {
     this.#sweeper = repeat('lease sweep', () => this.#sweep(Date.now()), leaseSweepIntervalMs);
   }
 
-  stop(): void {
+  /** @param cut whether connections by ports of leases end, too */
+  stop(cut = true): void {
     clearInterval(this.#sweeper);
-    this.#options.ports.stop();
+    this.#options.ports.stop(cut);
   }
 
   get size(): number {

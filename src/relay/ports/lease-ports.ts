@@ -87,9 +87,10 @@ export class LeasePorts {
     this.udp.reconcile();
   }
 
-  stop(): void {
+  /** @param cut whether their connections end, too */
+  stop(cut: boolean): void {
     clearInterval(this.#timer);
-    this.tcp.stop();
-    this.udp.stop();
+    this.tcp.stop(cut);
+    this.udp.stop(cut);
   }
 }

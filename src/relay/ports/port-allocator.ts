@@ -239,9 +239,9 @@ export class PortAllocator {
     for (const [port, until] of this.#occupied) if (until <= now) this.#occupied.delete(port);
   }
 
-  /** Closes every port; the store keeps the allocations. */
-  stop(): void {
-    for (const entry of [...this.#entries.values(), ...this.#moving]) this.#close(entry, true);
+  /** Closes every port; the store keeps the allocations. @param cut whether their connections end, too */
+  stop(cut = true): void {
+    for (const entry of [...this.#entries.values(), ...this.#moving]) this.#close(entry, cut);
     this.#entries.clear();
     this.#moving.clear();
   }

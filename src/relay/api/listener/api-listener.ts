@@ -1,10 +1,11 @@
+import { once } from 'node:events';
 import { type IncomingMessage, type RequestListener, ServerResponse, createServer } from 'node:http';
 import type { ListenOptions, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type SecureContext, TLSSocket, createSecureContext, createServer as createTlsServer } from 'node:tls';
 import { ApiError } from '../../../contract/index.js';
 import { normalizeIp } from '../../../net/ip-address.js';
-import { listen } from '../../../net/listen.js';
+import type { ListeningSockets } from '../../../net/listening-sockets.js';
 import { guard, repeat } from '../../../util/boundary.js';
 import { DetachableSocket } from '../../../unwrap/detachable-socket.js';
 import { reverseProtocol } from '../../../protocol/headers.js';
@@ -26,6 +27,8 @@ const keepAliveTimeoutMs = 60_000;
 /** How often the two deadlines above are checked. */
 const requestCheckIntervalMs = 2_000;
 const tlsHandshakeTimeoutMs = 10_000;
+/** How long calls may take to be answered once another process takes over: new ones wait for it meanwhile. */
+const releaseTimeoutMs = 1_000;
 /** A tunnel needs a few to register, sign and open sessions, however low the limit of connections. */
 export const minApiConnectionsPerSource = 16;
 const maxApiConnections = 100_000;
@@ -58,6 +61,7 @@ export class ApiListener {
   /** Responses written to the connection that the peer has not read, and since when. */
   readonly #unread = new WeakMap<ServerResponse, number>();
   #sweeper: NodeJS.Timeout | undefined;
+  #isReleased = false;
   /** Keyed by the connection's addresses and ports, since TLS wraps each socket in another. */
   readonly #arrivals = new Map<string, AcceptedConnection>();
   /** Connections that may be unwrapped (TLS taken off). */
@@ -152,11 +156,11 @@ export class ApiListener {
   }
 
   /** Listens, and keeps deadlines from now on. @throws the system's error when the port cannot be bound */
-  async start(options: ListenOptions): Promise<void> {
+  async start(sockets: ListeningSockets, options: ListenOptions): Promise<void> {
     // This server never listens itself, but Node enforces its deadlines only after `listening`.
     this.#http.emit('listening');
     this.#sweeper = repeat('response sweep', () => this.#sweep(performance.now()), requestCheckIntervalMs);
-    await listen(this.#tls, options);
+    await sockets.listen(this.#tls, options);
   }
 
   /** Uses another certificate for new handshakes. */
@@ -172,6 +176,22 @@ export class ApiListener {
     this.#arrivals.set(ends, arrival);
     socket.once('close', () => this.#arrivals.delete(ends));
     this.#tls.emit('connection', socket);
+  }
+
+  /**
+   * Stops listening, and answers what was asked, for a bounded time; what is open then and no reverse session is closed.
+   * Those stay.
+   */
+  async release(): Promise<void> {
+    this.#tls.close();
+    this.#isReleased = true;
+    this.#http.closeIdleConnections();
+    const enough = new AbortController();
+    const deadline = setTimeout(() => enough.abort(), releaseTimeoutMs);
+    const answers = [...this.#answering.values()].map((answer) => once(answer, 'close', { signal: enough.signal }));
+    await Promise.allSettled(answers);
+    clearTimeout(deadline);
+    this.#http.closeAllConnections();
   }
 
   /** Stops listening and closes all connections, reverse sessions included. */
@@ -275,6 +295,7 @@ export class ApiListener {
 
   #answer(app: RequestListener, request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
+    if (this.#isReleased) response.setHeader('Connection', 'close');
     this.#answering.set(socket, response);
     // Refused before its body arrived: Node would otherwise read the body until the request's deadline, whatever its
     // size.
