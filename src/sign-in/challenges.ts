@@ -1,5 +1,5 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { getAddress } from 'ethers';
+import { getAddress } from 'ethers/address';
 import { ApiError } from '../contract/index.js';
 import { challengeTtlMs, signInMessage, verifySignIn } from './siwe.js';
 

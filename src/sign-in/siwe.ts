@@ -1,4 +1,4 @@
-import { verifyMessage } from 'ethers';
+import { verifyMessage } from 'ethers/hash';
 import { SiweMessage, generateNonce } from 'siwe';
 import { ApiError } from '../contract/index.js';
 

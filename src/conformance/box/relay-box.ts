@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { verifyMessage } from 'ethers';
+import { verifyMessage } from 'ethers/hash';
 import { ApiError, errorCatalogue, failure, isApiError, isErrorCode, success } from '../../contract/index.js';
 import { portalHeaders, reverseProtocol } from '../../protocol/headers.js';
 import { type Certificate, signingKeyId } from '../../relay/certs/certificate.js';

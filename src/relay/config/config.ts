@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
-import { getAddress } from 'ethers';
+import { getAddress } from 'ethers/address';
 import { checkAcmeCa } from '../../acme/acme-ca.js';
 import { parseRelayUrl } from '../../sdk/calls/relay-url.js';
 import type { AcmeSettings } from '../certs/acme/ordered-certificate.js';

@@ -1,5 +1,5 @@
 import { domainToASCII, domainToUnicode } from 'node:url';
-import { getAddress } from 'ethers';
+import { getAddress } from 'ethers/address';
 import { withoutUndefined } from '../../util/without-undefined.js';
 import { ApiError } from '../../contract/index.js';
 import type { LeaseIdentity } from '../../contract/lease-identity.js';

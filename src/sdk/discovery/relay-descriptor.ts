@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { Signature, SigningKey, computeAddress } from 'ethers';
+import { Signature, SigningKey } from 'ethers/crypto';
+import { computeAddress } from 'ethers/transaction';
 import type { components } from '../../contract/operations.js';
 import { goJsonNumber, goJsonString } from './go-json.js';
 import { nanoOfMs, unixNano } from './unix-nano.js';

@@ -1,6 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { Wallet } from 'ethers';
 import { systemCode, UsageError } from '../calls/errors.js';
 import { identityFromPrivateKey, type Identity } from './identity.js';
 import { readPrivateFile, writePrivateFile } from './private-file.js';
@@ -76,7 +76,8 @@ function parsePrivateKey(text: string): string {
 
 /** If another process creates it first, its identity is used. */
 async function createIdentity(path: string): Promise<void> {
-  const { address, privateKey } = Wallet.createRandom();
+  const privateKey = `0x${randomBytes(32).toString('hex')}`;
+  const { address } = identityFromPrivateKey(privateKey);
   await writePrivateFile(path, `${JSON.stringify({ address, private_key: privateKey }, undefined, 2)}\n`, 'keep');
 }
 

@@ -1,4 +1,7 @@
-import { computeAddress, getAddress, hashMessage, SigningKey } from 'ethers';
+import { getAddress } from 'ethers/address';
+import { SigningKey } from 'ethers/crypto';
+import { hashMessage } from 'ethers/hash';
+import { computeAddress } from 'ethers/transaction';
 import { UsageError } from '../calls/errors.js';
 
 /** An Ethereum account that can sign text and lease names. Wallets and signers of ethers with a known address fit. */

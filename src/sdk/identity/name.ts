@@ -1,4 +1,5 @@
-import { getBytes, keccak256 } from 'ethers';
+import { keccak256 } from 'ethers/crypto';
+import { getBytes } from 'ethers/utils';
 import { UsageError } from '../calls/errors.js';
 
 /** 64 words each, plus four hex digits: 2^28 names. Changing a word changes existing names. */

@@ -1,4 +1,4 @@
-import { getAddress } from 'ethers';
+import { getAddress } from 'ethers/address';
 import { printable } from '../calls/answers.js';
 import { NetworkError, SigningRefusedError } from '../calls/errors.js';
 

@@ -1,5 +1,5 @@
 import type { Response } from 'express';
-import { getAddress } from 'ethers';
+import { getAddress } from 'ethers/address';
 import { ApiError, type SuccessData, success } from '../../../contract/index.js';
 import { EventStream } from '../../../http-api/event-stream.js';
 import { guard } from '../../../util/boundary.js';

@@ -1,5 +1,5 @@
 import type { SuccessData } from '../../../contract/index.js';
-import { getAddress } from 'ethers';
+import { getAddress } from 'ethers/address';
 import type { Hop } from '../../leases/hop.js';
 import type { Lease } from '../../leases/lease.js';
 import type { LeaseRegistry } from '../../leases/lease-registry.js';

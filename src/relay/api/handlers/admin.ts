@@ -1,5 +1,5 @@
 import type { Request } from 'express';
-import { getAddress } from 'ethers';
+import { getAddress } from 'ethers/address';
 import { ApiError, type RequestBody, type SuccessData, success } from '../../../contract/index.js';
 import { parseIp } from '../../../net/ip-address.js';
 import type { AuditLog } from '../../audit/audit-log.js';

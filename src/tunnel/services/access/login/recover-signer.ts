@@ -1,4 +1,4 @@
-import { verifyMessage } from 'ethers';
+import { verifyMessage } from 'ethers/hash';
 
 /** @returns the EIP-55 address whose `personal_sign` signature (EIP-191) it is; undefined when it is none */
 export function recoverSigner(message: string, signature: string): string | undefined {
