@@ -29,7 +29,8 @@ export interface KeptStatus {
 export interface CertificateKeeperOptions {
   /** Host names, and wildcards; the first names the file. */
   names: readonly string[];
-  ca: AcmeCa;
+  /** The one to order from, and others for when that gives none. */
+  cas: readonly [AcmeCa, ...AcmeCa[]];
   times: AcmeTimes;
   challenge: ChallengeType;
   prove: Prove;
@@ -41,21 +42,22 @@ export interface CertificateKeeperOptions {
 /** Orders a certificate, keeps it in a file with its key, and renews it in time. */
 export class CertificateKeeper {
   #current: Credentials | undefined;
+  /** Whose the certificate is. */
+  #issuer: AcmeCa;
   /** Where in the suggested window it is renewed: drawn once, so that the time does not move with each look. */
   readonly #random = Math.random();
   #window: RenewalWindow | undefined;
   #askAgainAt = 0;
   #orderedAt = -Infinity;
-  readonly #file: string;
 
   constructor(private readonly options: CertificateKeeperOptions) {
-    this.#file = join(options.ca.folder, `${options.names[0]}.pem`);
+    this.#issuer = options.cas[0];
   }
 
   /** Until the signal is aborted. A fault is told, and tried again. */
   async keep(signal: AbortSignal): Promise<void> {
     const { names, times } = this.options;
-    await this.#load();
+    for (const ca of this.options.cas) await this.#load(ca);
     for (let failures = 0; !signal.aborted;) {
       const waitMs = this.#current ? (await this.#dueAt(this.#current, signal)) - Date.now() : 0;
       if (waitMs > 0) {
@@ -63,7 +65,7 @@ export class CertificateKeeper {
         continue;
       }
       try {
-        await this.#order(signal);
+        await this.#orderFromAny(signal);
         failures = 0;
       } catch (error) {
         if (signal.aborted) return;
@@ -77,34 +79,41 @@ export class CertificateKeeper {
     }
   }
 
-  #change(credentials: Credentials): void {
+  #change(credentials: Credentials, issuer: AcmeCa): void {
     this.#current = credentials;
+    this.#issuer = issuer;
     this.options.onChange(credentials);
   }
 
-  /** Takes the certificate of the file, if it is still good. */
-  async #load(): Promise<void> {
+  #fileOf({ folder }: AcmeCa): string {
+    return join(folder, `${this.options.names[0]}.pem`);
+  }
+
+  /** Takes the certificate of a CA's file, if it is still good, and lasts longer than the one there is. */
+  async #load(ca: AcmeCa): Promise<void> {
+    const file = this.#fileOf(ca);
     try {
-      const pem = await readPrivateFile(this.#file, maxPemBytes);
+      const pem = await readPrivateFile(file, maxPemBytes);
       const credentials = parseCredentials(pem, pem);
       const { leaf } = credentials;
       const covers = (name: string) => leaf.checkHost(name.replace('*', 'any')) !== undefined;
-      if (Date.parse(leaf.validTo) > Date.now() && this.options.names.every(covers)) this.#change(credentials);
+      const until = Math.max(Date.now(), this.#current ? Date.parse(this.#current.leaf.validTo) : 0);
+      if (Date.parse(leaf.validTo) > until && this.options.names.every(covers)) this.#change(credentials, ca);
     } catch (error) {
       if (systemCode(error) === 'ENOENT') return;
-      const message = `${this.#file} is not used: ${(error as Error).message}`;
+      const message = `${file} is not used: ${(error as Error).message}`;
       this.options.onStatus({ message, error: error as Error });
     }
   }
 
   /** When to renew. A CA that cannot be asked changes nothing. */
   async #dueAt({ leaf }: Credentials, signal: AbortSignal): Promise<number> {
-    const { ca, times } = this.options;
+    const { times } = this.options;
     const id = (await acmeKeys()).renewalId(leaf);
     if (id !== undefined && Date.now() >= this.#askAgainAt) {
       this.#askAgainAt = Date.now() + times.checkIntervalMs / 2;
       try {
-        const client = await ca.client();
+        const client = await this.#issuer.client();
         this.#window = await client.renewalWindow(id, signal);
         const { retryAfterMs } = this.#window ?? {};
         if (retryAfterMs !== undefined) this.#askAgainAt = Date.now() + retryAfterMs;
@@ -115,8 +124,23 @@ export class CertificateKeeper {
     return Math.max(renewalTime(leaf, this.#window, this.#random), this.#orderedAt + times.leastRenewalMs);
   }
 
-  async #order(signal: AbortSignal): Promise<void> {
-    const { names, ca, challenge, prove, onStatus } = this.options;
+  /** @throws the last CA's error when none of them gives a certificate */
+  async #orderFromAny(signal: AbortSignal): Promise<void> {
+    const { cas, onStatus } = this.options;
+    for (const [at, ca] of cas.entries()) {
+      try {
+        return await this.#order(ca, signal);
+      } catch (error) {
+        const next = cas[at + 1];
+        if (signal.aborted || !next) throw error;
+        const message = `${ca.host} gives no certificate: ${(error as Error).message}; asking ${next.host}`;
+        onStatus({ message, error: error as Error });
+      }
+    }
+  }
+
+  async #order(ca: AcmeCa, signal: AbortSignal): Promise<void> {
+    const { names, challenge, prove, onStatus } = this.options;
     const all = names.join(', ');
     const client = await ca.client();
     const terms = await client.terms(signal);
@@ -125,17 +149,19 @@ export class CertificateKeeper {
     const account = printable(await client.account(signal), 200);
     const { certificateRequest, renewalId } = await acmeKeys();
     const { keyPem, csr } = await certificateRequest(names);
-    const replaces = this.#window && this.#current ? renewalId(this.#current.leaf) : undefined;
+    const isReplacement = this.#window && this.#current && this.#issuer === ca;
+    const replaces = isReplacement ? renewalId(this.#current!.leaf) : undefined;
     const chain = await client.order({ names, csr, replaces, challenge, prove }, signal);
     const credentials = parseCredentials(chain, keyPem);
-    await writePrivateFile(this.#file, `${keyPem.trimEnd()}\n${chain}`, 'replace').catch((error: unknown) => {
-      const message = `the certificate of ${all} cannot be kept in ${this.#file}: ${(error as Error).message}`;
+    const file = this.#fileOf(ca);
+    await writePrivateFile(file, `${keyPem.trimEnd()}\n${chain}`, 'replace').catch((error: unknown) => {
+      const message = `the certificate of ${all} cannot be kept in ${file}: ${(error as Error).message}`;
       onStatus({ message, error: error as Error });
     });
     this.#window = undefined;
     this.#askAgainAt = 0;
     this.#orderedAt = Date.now();
-    this.#change(credentials);
+    this.#change(credentials, ca);
     const until = new Date(credentials.leaf.validTo).toISOString().slice(0, 10);
     onStatus({ message: `${all} has a certificate of its own, until ${until}, from the account ${account}` });
   }

@@ -180,6 +180,23 @@ test('a relay orders its certificate by a delegated challenge, and a restart use
   (await handshake(ordering, rootHost)).destroy();
 });
 
+test('where the first CA gives no certificate another does, and a restart uses that one', async (t) => {
+  const [port, dnsPort, nobody] = [await freePort(), await freePort(), await freePort()];
+  const ca = await startPebble(t, { dns: { address: `127.0.0.1:${dnsPort}` }, tlsPort: port });
+  const first = `https://localhost:${nobody}/dir`;
+  const ordering = orderingFrom(t, ca, port, ['--acme-dns-port', String(dnsPort), '--acme-fallback', ca.directory]);
+  const flags = ordering.flags.map((flag, at, all) => (all[at - 1] === '--acme-directory' ? first : flag));
+  const relay = startPortal(t, ['relay', ...flags]);
+  const log = await logged(relay, 'relay started');
+  assert.match(log, new RegExp(`localhost:${nobody} gives no certificate: .*; asking ${new URL(ca.directory).host}`));
+  (await handshake(ordering, rootHost)).destroy();
+  relay.kill('SIGTERM');
+  await once(relay, 'exit');
+  const again = startPortal(t, ['relay', ...flags]);
+  assert.doesNotMatch(await logged(again, 'relay started'), /ordering|gives no certificate/);
+  (await handshake(ordering, rootHost)).destroy();
+});
+
 async function written(t: TestContext, pem: string): Promise<string> {
   const path = join(temporaryDirectory(t), 'root.pem');
   writeFileSync(path, pem);
@@ -312,11 +329,21 @@ test('the certificate is renewed when the CA suggests it, and takes the place of
 
 test('settings of ACME that do not go together are refused with what to do', async (t) => {
   const base = ['relay', '--portal-url', `https://${rootHost}`, '--state-dir', temporaryDirectory(t)];
+  const eabKey = await written(t, 'c2VjcmV0');
   for (const [flags, expected] of [
     [['--acme-email', 'a@b.test'], /--acme-email \(ACME_EMAIL\): is for certificates that are ordered: --acme/],
     [['--acme', '--acme-email', 'nobody'], /--acme \(ACME\): not an email address: "nobody"/],
     [['--acme', '--acme-directory', 'http://ca.test/'], /not the https URL of an ACME directory/],
     [['--acme', '--acme-eab-kid', 'x'], /--acme-eab-key \(ACME_EAB_KEY\): key id and key .* together/],
+    [
+      ['--acme-fallback', 'https://ca.test/'],
+      /--acme-fallback \(ACME_FALLBACK\): is for certificates that are ordered/,
+    ],
+    [['--acme', '--acme-fallback', 'ca.test'], /--acme-fallback .*: not the https URL of an ACME directory: "ca.test"/],
+    [
+      ['--acme', '--acme-fallback-eab-kid', 'x', '--acme-fallback-eab-key', eabKey],
+      /--acme-fallback-eab-kid .*: is for another CA: --acme-fallback/,
+    ],
     [['--acme', '--acme-dns-hook', '/nowhere'], /--acme-dns-hook .*\/nowhere is not a file/],
     [['--acme', '--cert-file', '/etc/hosts', '--key-file', '/etc/hosts'], /--acme \(ACME\): orders a certificate/],
     [[], /--cert-file .* or have it ordered by --acme/],

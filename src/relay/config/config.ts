@@ -186,7 +186,10 @@ function readCertificateFiles(given: GivenSettings, portalUrl: URL | undefined):
 }
 
 const letsEncryptStaging = 'https://acme-staging-v02.api.letsencrypt.org/directory';
-const acmeSettingNames = ['acmeStaging', 'acmeEmail', 'acmeCa', 'acmeEabKid', 'acmeEabKey', 'acmeDnsHook'] as const;
+const acmeSettingNames = [
+  ...(['acmeStaging', 'acmeEmail', 'acmeCa', 'acmeEabKid', 'acmeEabKey', 'acmeDnsHook'] as const),
+  ...(['acmeFallback', 'acmeFallbackEabKid', 'acmeFallbackEabKey'] as const),
+];
 
 function readAcme(given: GivenSettings, portalUrl: URL | undefined): AcmeSettings | undefined {
   const isGiven = (name: (typeof acmeSettingNames)[number]) => ![undefined, 'false'].includes(given.text(name));
@@ -195,27 +198,46 @@ function readAcme(given: GivenSettings, portalUrl: URL | undefined): AcmeSetting
     if (needless) given.fault(needless, 'is for certificates that are ordered: --acme (ACME)');
     return undefined;
   }
-  const [kid, hmacKey] = [given.text('acmeEabKid'), given.textOfFile('acmeEabKey')];
-  if (Boolean(kid) !== Boolean(given.text('acmeEabKey')))
-    given.fault(kid ? 'acmeEabKey' : 'acmeEabKid', 'key id and key of an external account are given together');
+  const fallback = given.text('acmeFallback');
+  const fallbackAccount = externalAccount(given, 'acmeFallbackEabKid', 'acmeFallbackEabKey');
+  if (fallbackAccount && fallback === undefined)
+    given.fault('acmeFallbackEabKid', 'is for another CA: --acme-fallback (ACME_FALLBACK)');
   const hook = given.file('acmeDnsHook');
   const settings: AcmeSettings = {
     directory: given.isOn('acmeStaging') ? letsEncryptStaging : given.text('acmeDirectory'),
     email: given.text('acmeEmail'),
     ca: given.certificates('acmeCa'),
-    externalAccount: kid && hmacKey ? { kid, hmacKey } : undefined,
+    externalAccount: externalAccount(given, 'acmeEabKid', 'acmeEabKey'),
+    fallback: fallback === undefined ? undefined : { directory: fallback, externalAccount: fallbackAccount },
     dns:
       hook === undefined
         ? { port: given.number('acmeDnsPort', 0, 65_535) }
         : { hook: resolve(hook), waitSeconds: given.number('acmeDnsWait', 0, 3_600) },
   };
-  try {
-    checkAcmeCa(settings);
-  } catch (error) {
-    given.fault('acme', (error as Error).message);
+  for (const [name, ca] of [
+    ['acme', settings],
+    ['acmeFallback', settings.fallback],
+  ] as const) {
+    try {
+      if (ca) checkAcmeCa(ca);
+    } catch (error) {
+      given.fault(name, (error as Error).message);
+    }
   }
   if (portalUrl && !portalUrl.hostname.includes('.')) given.fault('acme', `no CA knows ${portalUrl.hostname}`);
   return settings;
+}
+
+/** An external account of a CA, if it is given. */
+function externalAccount(
+  given: GivenSettings,
+  kidName: 'acmeEabKid' | 'acmeFallbackEabKid',
+  keyName: 'acmeEabKey' | 'acmeFallbackEabKey',
+): AcmeSettings['externalAccount'] {
+  const [kid, hmacKey] = [given.text(kidName), given.textOfFile(keyName)];
+  if (Boolean(kid) !== Boolean(given.text(keyName)))
+    given.fault(kid ? keyName : kidName, 'key id and key of an external account are given together');
+  return kid && hmacKey ? { kid, hmacKey } : undefined;
 }
 
 function readDnsServers(given: GivenSettings): string[] {

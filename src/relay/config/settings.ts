@@ -192,6 +192,24 @@ export const relaySettings = {
     kind: 'text',
     help: 'file with the HMAC key of that account, base64url',
   },
+  acmeFallback: {
+    flag: 'acme-fallback',
+    env: 'ACME_FALLBACK',
+    kind: 'text',
+    help: 'ACME directory of another CA, for when the first one gives no certificate',
+  },
+  acmeFallbackEabKid: {
+    flag: 'acme-fallback-eab-kid',
+    env: 'ACME_FALLBACK_EAB_KID',
+    kind: 'text',
+    help: 'key id of an external account there',
+  },
+  acmeFallbackEabKey: {
+    flag: 'acme-fallback-eab-key',
+    env: 'ACME_FALLBACK_EAB_KEY',
+    kind: 'text',
+    help: 'file with the HMAC key of that account, base64url',
+  },
   acmeDnsPort: {
     flag: 'acme-dns-port',
     env: 'ACME_DNS_PORT',

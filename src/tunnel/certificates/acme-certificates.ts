@@ -31,7 +31,7 @@ class AcmeCertificate extends OwnCertificate {
     };
     this.#keeper = new CertificateKeeper({
       names: [hostname],
-      ca,
+      cas: [ca],
       times,
       challenge: 'tls-alpn-01',
       prove,

@@ -14,6 +14,8 @@ import { DnsHook } from './dns-hook.js';
 export interface AcmeSettings extends AcmeCaOptions {
   /** A program that sets the records, or the port where the relay answers for them itself. */
   dns: { hook: string; waitSeconds: number } | { port: number };
+  /** Another CA, for when this one gives no certificate. */
+  fallback?: Pick<AcmeCaOptions, 'directory' | 'externalAccount'> | undefined;
   times?: Partial<AcmeTimes> | undefined;
 }
 
@@ -29,14 +31,17 @@ interface OrderedCertificateOptions {
 /** The relay's certificate, for its root host and all names below, ordered by ACME and renewed in time. */
 export class OrderedCertificate {
   readonly #records: ChallengeRecords;
-  readonly #ca: AcmeCa;
+  readonly #cas: [AcmeCa, ...AcmeCa[]];
   readonly #ended = new AbortController();
   #onChange: (certificate: Certificate) => void = () => undefined;
 
   /** @throws UsageError */
   constructor(private readonly options: OrderedCertificateOptions) {
     const { settings, stateDir, rootHost, host } = options;
-    this.#ca = new AcmeCa({ ...settings, folder: join(stateDir, 'acme') });
+    const folder = join(stateDir, 'acme');
+    this.#cas = [new AcmeCa({ ...settings, folder })];
+    const { fallback, email, ca } = settings;
+    if (fallback) this.#cas.push(new AcmeCa({ email, ca, ...fallback, folder }));
     const zone = `_acme-challenge.${rootHost}`;
     this.#records =
       'hook' in settings.dns
@@ -54,7 +59,7 @@ export class OrderedCertificate {
     const first = new Promise<Certificate>((resolve) => (this.#onChange = resolve));
     const keeper = new CertificateKeeper({
       names: [rootHost, `*.${rootHost}`],
-      ca: this.#ca,
+      cas: this.#cas,
       times: { ...acmeTimes, ...settings.times },
       challenge: 'dns-01',
       prove: this.#prove,
@@ -78,7 +83,7 @@ export class OrderedCertificate {
   async stop(): Promise<void> {
     this.#ended.abort();
     await this.#records.stop();
-    await this.#ca.close();
+    for (const ca of this.#cas) await ca.close();
   }
 
   readonly #prove: Prove = async (proofs, signal) => {
