@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { installInto, installPython } from '../../scripts/install.js';
 import { startResolvingProxy } from '../support/http-proxies.js';
-import { startRelayProcess } from '../support/processes.js';
+import { portalMain, startRelayProcess } from '../support/processes.js';
 import { runProgram } from '../support/programs.js';
 import { freePort } from '../support/relay.js';
 import { temporaryDirectory } from '../support/tunnel.js';
@@ -170,6 +170,20 @@ for (const { name, needs, generate, told } of generators) {
     t.diagnostic(`${types} types, ${lines} lines`);
   });
 }
+
+test('a tunnel in Java, with the generated client, meets level 1 of the conformance kit', async (t) => {
+  const missing = ['java', 'mvn'].find((program) => !isInPath(program));
+  if (missing !== undefined) return t.skip(`there is no ${missing} on this machine`);
+  const { command } = await generators.find(({ name }) => name.endsWith('Java'))!.generate(temporaryDirectory(t));
+  // Compiling to the last takes longer than the scenarios.
+  const driver = [command[0], '-XX:TieredStopAtLevel=1', ...command.slice(1), 'Tunnel'].join(' ');
+  const kit = ['conformance', '--level', '1', '--at-once', '3', '--command', driver];
+  const { code, stdout, stderr } = await runProgram(process.execPath, [portalMain, ...kit], {
+    timeoutMs: buildTimeoutMs,
+  });
+  assert.equal(code, 0, `${stdout}${stderr}`);
+  assert.match(stdout.toString(), /17 requirements met, 0 not; level 1/);
+});
 
 /** Whether a type is of a schema, and not of one part of an operation. */
 function isOfSchema(name: string): boolean {
