@@ -254,15 +254,19 @@ test('what is missing is said in one line, and the relay goes on without an over
   assert.match(await fetchFrom(machine, `${sites[0]!.url}/healthz`, '--insecure'), /"ok":true/);
 });
 
-test('a UDP port that another program has is said', async (t) => {
+test('a UDP port that another program has is said, and taken once it is free', async (t) => {
   const [machine] = (await startMachines(t, 1)) as [Machine];
   const { sites } = await makeRelaySites(t, [machine]);
   const holder = "const s = require('node:dgram').createSocket('udp4'); s.bind(51820, () => console.log('bound'))";
-  await once(machine.start(process.execPath, ['-e', holder]).stdout!, 'data');
+  const other = machine.start(process.execPath, ['-e', holder]);
+  await once(other.stdout!, 'data');
   const relay = await startRelayAt(sites[0]!, ['--discovery', '--overlay']);
   assert.match(relay.log(), /there is no overlay: UDP port 51820 is taken: choose another by --wireguard-port/);
   assert.equal((await machine.run('ip', '-oneline', 'link', 'show')).includes('portal'), false);
   assert.equal((await machine.run('nft', 'list', 'tables')).trim(), '');
+  other.kill('SIGKILL');
+  await until(() => relay.log().includes('overlay up'), { deadlineMs: 60_000 });
+  assert.equal(relay.log().match(/there is no overlay/g)!.length, 1);
 });
 
 test('the key is made once, clamped, and kept from others', async (t) => {

@@ -143,6 +143,8 @@ export class Overlay implements OverlayPart {
   #firewallCheckAt = 0;
   #view: { validUntil: number; value: Promise<OverlayView> } | undefined;
   #isStopped = false;
+  /** Why there is no overlay, as it was logged last. */
+  #told: string | undefined;
   /** Changes of the interface run one after the other. */
   #changes: Promise<void> = Promise.resolve();
 
@@ -201,10 +203,14 @@ export class Overlay implements OverlayPart {
       this.#programs = await findPrograms();
       this.#key = await loadOverlayKey(join(stateDir, 'wireguard.key'));
       await this.#known.load();
-      await this.#up(this.#programs, this.#key);
     } catch (error) {
       logger.error(`there is no overlay: ${(error as Error).message}`);
       return;
+    }
+    try {
+      await this.#up(this.#programs, this.#key);
+    } catch (error) {
+      this.#missed(error as Error);
     }
     this.#timer = repeat('overlay peers', () => this.#sync(), syncIntervalMs);
   }
@@ -281,6 +287,13 @@ export class Overlay implements OverlayPart {
     await firewall.raise();
   }
 
+  /** What another program has taken may be free later. Told once for each reason. */
+  #missed({ message }: Error): void {
+    if (message !== this.#told) this.#options.logger.error(`there is no overlay: ${message}; trying again`);
+    this.#told = message;
+    this.#planRestart();
+  }
+
   #planRestart(): void {
     // boundary: cannot throw.
     this.#restart = setTimeout(() => this.#change(() => this.#revive()), this.#backoff.next());
@@ -291,9 +304,9 @@ export class Overlay implements OverlayPart {
     try {
       await this.#up(this.#programs, this.#key);
       this.#backoff.reset();
+      this.#told = undefined;
     } catch (error) {
-      this.#options.logger.error(`the overlay cannot be made anew: ${(error as Error).message}`);
-      this.#planRestart();
+      this.#missed(error as Error);
     }
   }
 
