@@ -2,7 +2,7 @@ import { operationsOf, resolve, responsesOf } from './document.mjs';
 
 /**
  * The contract as generators of clients read it best: what a tunnel calls, in OpenAPI 3.0, which more of them know than 3.1. Of what comes back it leaves out
- * what they trip over: `error: null` beside `data`, the constants of `ok`, discriminators, what is deprecated; and examples.
+ * what they trip over: `error: null` beside `data`, the constants of `ok`, discriminators, what is deprecated; and examples and links.
  */
 export function clientsDocument(document) {
   const simple = simplified(document);
@@ -74,6 +74,7 @@ function simplified(document) {
   };
 
   const copyField = (key, value) => {
+    if (key === 'links') return [];
     // Its mapping makes some forget the property that tells errors apart.
     if (key === 'discriminator') return [];
     if (key === 'const') return [['enum', [value]]];

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { Signature, getAddress, recoverAddress, verifyMessage } from 'ethers';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { SiweMessage } from 'siwe';
-import { contract } from './support/document.js';
+import { contract, type Node, resolve, testedOperations } from './support/document.js';
 
 const example = (name: string) => contract.components.examples[name].value;
 
@@ -73,4 +73,31 @@ test('the example paths of leases carry the identity of the other examples', () 
   const { name, address } = example('lease').data.identity;
   assert.equal(Buffer.from(LeaseName.example, 'base64url').toString(), name);
   assert.equal(Buffer.from(LeaseAddress.example, 'base64url').toString(), address.toLowerCase());
+});
+
+test('a link leads from a field of an answer to a field of the request that takes it', () => {
+  const operations = testedOperations();
+  let count = 0;
+  for (const { operationId, responses } of operations) {
+    for (const { status, response } of responses) {
+      const answer = resolve(response.content?.['application/json']?.schema);
+      for (const [name, link] of Object.entries<Node>(response.links ?? {})) {
+        const { operationId: next, requestBody = {}, parameters = {}, description } = resolve(link);
+        const where = `${operationId} ${status} ${name}`;
+        const target = operations.find((each) => each.operationId === next)!;
+        assert.ok(target && description, where);
+        const body = resolve(resolve(target.definition.requestBody)?.content['application/json'].schema);
+        const taken = new Set((target.definition.parameters ?? []).map((each: Node) => resolve(each).name));
+        for (const field of Object.keys(requestBody)) assert.ok(body.properties[field], `${where}: ${field}`);
+        for (const field of Object.keys(parameters)) assert.ok(taken.has(field), `${where}: ${field}`);
+        for (const expression of Object.values<string>({ ...requestBody, ...parameters })) {
+          const path = /^\$response\.body#\/(.+)$/.exec(expression)![1]!.split('/');
+          const field = path.reduce((schema: Node, part) => resolve(schema?.properties?.[part]), answer);
+          assert.ok(field, `${where}: ${expression}`);
+          count++;
+        }
+      }
+    }
+  }
+  assert.ok(count >= 8, `${count} links`);
 });
