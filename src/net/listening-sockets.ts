@@ -1,5 +1,5 @@
-import type { ListenOptions, Server } from 'node:net';
-import { listen, portOf } from './listen.js';
+import { createServer, type ListenOptions, type Server } from 'node:net';
+import { listen } from './listen.js';
 
 /** Anything with an underlying `_handle`, as `net.Server.listen` takes it, or a file descriptor. */
 export type SocketHandle = { readonly _handle: object } | { readonly fd: number };
@@ -55,15 +55,13 @@ export class ListeningSockets {
     });
   }
 
-  /** Closes what was inherited and is not needed, so that nobody waits there for an answer. */
-  async closeUnused(createServer: () => Server): Promise<number[]> {
-    const ports: number[] = [];
+  /** Closes what was inherited and is not needed, so that nobody waits there for an answer. Never rejects. */
+  async closeUnused(): Promise<void> {
     for (const { handle } of this.#inherited.splice(0)) {
-      const server = createServer();
-      await listen(server, handle as ListenOptions);
-      ports.push(portOf(server));
+      // A server that never listened closes as well.
+      const server = createServer((socket) => socket.destroy());
+      await listen(server, handle as ListenOptions).catch(() => undefined);
       server.close();
     }
-    return ports;
   }
 }

@@ -1,4 +1,3 @@
-import { createServer } from 'node:net';
 import { type HeldSocket, ListeningSockets } from '../net/listening-sockets.js';
 import { Lifecycle } from '../util/lifecycle.js';
 import type { Logger } from '../util/logger.js';
@@ -177,7 +176,7 @@ export async function startRelay(config: RelayConfig, logger: Logger, parts: Rel
     const foundation = await layFoundation(config, logger, lifecycle, wrapStore, stopping, sockets);
     const relay = new RelayServer(foundation, parts);
     await relay.start();
-    await sockets.closeUnused(createServer);
+    await sockets.closeUnused();
     return relay;
   } catch (error) {
     // Errors of stopping are logged; the error of the start is thrown.

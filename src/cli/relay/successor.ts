@@ -75,6 +75,12 @@ export class Successor extends EventEmitter<{ cut: [cut: Cut] }> {
     this.#child.kill('SIGKILL');
   }
 
+  /** Ends it. Settles once it holds no socket and no lock any more. */
+  async end(): Promise<void> {
+    this.kill();
+    await this.#ended.catch(() => undefined);
+  }
+
   async #send(message: FromOld, handle?: object): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       const done = (error: Error | null) => (error ? reject(error) : resolve());

@@ -70,7 +70,7 @@ export class Upgrades {
     } catch (error) {
       this.#successor = undefined;
       logger.error({ err: error }, 'the new process does not serve: this one starts again');
-      successor.kill();
+      await successor.end();
       await this.#restart(relay);
       return;
     }

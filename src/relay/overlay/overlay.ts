@@ -295,6 +295,7 @@ export class Overlay implements OverlayPart {
   }
 
   #planRestart(): void {
+    if (this.#isStopped) return;
     // boundary: cannot throw.
     this.#restart = setTimeout(() => this.#change(() => this.#revive()), this.#backoff.next());
   }
