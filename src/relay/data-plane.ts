@@ -173,25 +173,17 @@ export class DataPlane {
     if (this.#kernel) lifecycle.onStop(() => this.#kernel?.stop(), { lasts: true });
     this.datagrams.start();
     lifecycle.onStop(() => this.datagrams.stop());
-    await lifecycle.start(
-      () => sockets.listen(this.publicListener.server, { host: config.host, port: config.sniPort }),
-      async (_, handsOver) => {
-        // Stopping a listener waits for its connections, so these are ended first.
-        if (!handsOver) this.connections.close();
-        const stopped = this.publicListener.stop();
-        if (!handsOver) await stopped;
-      },
-    );
+    await sockets.listen(this.publicListener.server, { host: config.host, port: config.sniPort });
+    const stopListener = async (listener: Pick<PublicListener, 'stop'>) => {
+      // Stopping a listener waits for its connections, so these are ended first.
+      this.connections.close();
+      await listener.stop();
+    };
+    lifecycle.onStop(() => stopListener(this.publicListener), { lasts: true });
     const redirects = this.#redirects;
     if (redirects) {
-      await lifecycle.start(
-        () => sockets.listen(redirects.server, { host: config.host, port: config.httpPort }),
-        async (_, handsOver) => {
-          if (!handsOver) this.connections.close();
-          const stopped = redirects.stop();
-          if (!handsOver) await stopped;
-        },
-      );
+      await sockets.listen(redirects.server, { host: config.host, port: config.httpPort });
+      lifecycle.onStop(() => stopListener(redirects), { lasts: true });
     }
     if (config.portRange) await this.quic.start(this.publicPort);
     lifecycle.onStop(() => this.quic.stop());

@@ -1,9 +1,8 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
@@ -13,6 +12,7 @@ import { promisify } from 'node:util';
 import { SiweMessage } from 'siwe';
 import { certificateFiles, type TestCertificate } from './certificates.js';
 import { requireTool } from './tools.js';
+import { listening } from './tunnel.js';
 
 /** The only fields that such a relay knows: it refuses others, as a strict parser does. */
 const challengeFields = ['identity', 'metadata', 'ttl', 'udp_enabled', 'tcp_enabled'];
@@ -57,21 +57,7 @@ export class EarlierRelay {
     const openssl = await requireTool('openssl');
     const certificate = await certificateFiles('portal.localhost', kind);
     t.after(() => certificate.remove());
-    const open = new Set<Socket>();
-    const listen = async (server: Server) => {
-      server.on('connection', (socket: Socket) => {
-        open.add(socket);
-        socket.on('error', () => {}).once('close', () => open.delete(socket));
-      });
-      server.listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      t.after(async () => {
-        for (const socket of open) socket.destroy();
-        server.close();
-        await once(server, 'close');
-      });
-      return (server.address() as AddressInfo).port;
-    };
+    const listen = async (server: Server) => (await listening(t, server, 0)).port;
     const http = createHttpServer();
     const api = createTlsServer({
       cert: certificate.certPem,
