@@ -26,9 +26,9 @@ if (parts.length === 0) {
     await requireTool(tool).catch((error: Error) => process.stderr.write(`${error.message}\n`));
 }
 const reporter = process.stdout.isTTY || process.env['CI'] ? ['--test-reporter=spec'] : [];
-// A file that hangs fails by itself, well before whoever waits for the whole run gives up. Files wait more than they compute, so that
+// A file that hangs fails by itself, well before whoever waits for the whole run gives up; a busy machine takes some four times as long. Files wait more than they compute, so that
 // two at once are good on the smallest machine as well, where Node would take one.
 const atOnce = Math.max(2, availableParallelism() - 1);
-const options = ['--enable-source-maps', '--test-timeout=240000', `--test-concurrency=${atOnce}`, ...reporter];
+const options = ['--enable-source-maps', '--test-timeout=900000', `--test-concurrency=${atOnce}`, ...reporter];
 const runner = spawn(process.execPath, [...options, '--test', ...files], { stdio: 'inherit' });
 runner.once('exit', (code, signal) => process.exit(signal ? 1 : (code ?? 1)));

@@ -20,9 +20,11 @@ export type AgentLogLine = components['schemas']['LogLine'];
 /** The agent's contract in one file. From dist/src/agent/ the root of the package is three up. */
 const contractPath = fileURLToPath(new URL('../../../generated/agent/openapi.json', import.meta.url));
 
-/** Throws when the file is missing, which means a broken package. */
+let loaded: OpenApiDocument | undefined;
+
+/** The contract, read once; not to be changed. Throws when the file is missing, which means a broken package. */
 export function loadAgentContract(): OpenApiDocument {
-  return JSON.parse(readFileSync(contractPath, 'utf8')) as OpenApiDocument;
+  return (loaded ??= JSON.parse(readFileSync(contractPath, 'utf8')) as OpenApiDocument);
 }
 
 /** As `violationCode` of the relay's contract. */

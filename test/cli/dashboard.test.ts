@@ -118,7 +118,8 @@ test('it follows the size of its terminal, also where CI is set, shows its state
   await terminal.press('Enter');
   const screen = await terminal.shows(/> service-39[\s\S]*find: service-39/);
   assert.equal(screen.includes('service-30'), false);
-  await terminal.press('C-c');
+  // Keys that come together.
+  await terminal.press('/', 'C-c');
   await terminal.shows(/^ended with 0/);
 });
 

@@ -68,6 +68,8 @@ async function registerPath(
                 .toLowerCase()
                 .replace(/[^a-z0-9]/g, 'x')
                 .slice(0, 12)}`,
+        // Nothing renews it.
+        ttl: 600,
         sessionWait,
         hop,
       }),

@@ -76,7 +76,11 @@ export class DashboardModel {
   /** @param input text may be several characters, when they come together */
   press(input: string, key: Key): void {
     // Of keys that come together Ink makes one text; only of what is pasted it is meant so.
-    for (const part of input === '' ? [''] : input) this.#key(part, withControl(part, key));
+    for (const part of input === '' ? [''] : input) {
+      // Ctrl+C alone is Ink's.
+      if (part === '\x03') return this.options.exit();
+      this.#key(part, withControl(part, key));
+    }
   }
 
   #key(input: string, key: Key): void {
