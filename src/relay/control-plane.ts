@@ -1,4 +1,5 @@
 import { loadContract } from '../contract/index.js';
+import { background } from '../util/boundary.js';
 import { addressList } from '../net/address-list.js';
 import { portOf } from '../net/listen.js';
 import { createApp, type Handlers } from './api/app.js';
@@ -61,6 +62,7 @@ export class ControlPlane {
       maxTtlSeconds: config.maxLeaseTtlSeconds,
       reservedNames: new Set([...config.reservedNames, ...namesUnder(rootHost, config.apiHosts)]),
       table: foundation.leases,
+      shared: foundation.cluster?.shared,
       policy,
       store,
       ports,
@@ -81,12 +83,16 @@ export class ControlPlane {
         onGone: (lease) => leases.disprove(lease),
       });
     }
-    const tokens = new AccessTokens(foundation.key, config.portalUrl.origin);
+    const tokens = new AccessTokens(foundation.key, config.portalUrl.origin, foundation.clock);
     const auth = new LeaseAuth(tokens, leases, policy);
     this.admission = new ReverseAdmission(auth, sessions, policy, config.digestSigning, draining);
     const adminWallets = new Set(config.adminWallets);
     this.#adminSessions = new AdminSessions(adminWallets, store.governance);
-    const adminAuth = new AdminAuth(config.portalUrl, adminWallets, this.#adminSessions, audit);
+    const challenges = foundation.cluster && {
+      key: foundation.key.challengeKey,
+      store: foundation.cluster.shared,
+    };
+    const adminAuth = new AdminAuth(config.portalUrl, adminWallets, this.#adminSessions, audit, challenges);
     const digests = config.digestSigning
       ? countedSigner(new DigestSigner(certificates), 'digest', activity)
       : undefined;
@@ -105,6 +111,7 @@ export class ControlPlane {
           leases,
           ports,
           store,
+          clock: foundation.clock,
           domains,
           ownCertificates: config.ownCertificates,
           overlay,
@@ -138,7 +145,17 @@ export class ControlPlane {
         discovery: discovery && (() => discovery.report()),
         overlay,
       }),
-      ...systemHandlers({ auth, leases, sessions, policy, transcripts, digests, draining }),
+      ...systemHandlers({
+        auth,
+        leases,
+        sessions,
+        policy,
+        bindings,
+        transcripts,
+        digests,
+        draining,
+        isStoreUp: () => foundation.cluster?.shared.isUp ?? true,
+      }),
       ...referenceHandlers(loadContract()),
       ...documentationHandlers(),
       ...otherHandlers,
@@ -188,7 +205,33 @@ export class ControlPlane {
       async () => this.#rechecks?.start(),
       () => this.#rechecks?.stop(),
     );
+    this.#follow();
     applyPolicyEffects(policy, { leases: this.leases, sessions: this.#data.sessions, ports: this.#data.ports });
+  }
+
+  /** Takes over what other nodes change, from now on. */
+  #follow(): void {
+    const { cluster, policy, audit } = this.#foundation;
+    cluster?.shared.follow(
+      (change) => {
+        if (change.kind === 'lease') background('store change', () => this.leases.apply(change.lease));
+        else if (change.kind === 'policy') policy.apply(change.change, change.revision);
+        else this.#adminSessions.apply(change.session, change.isOpen);
+        if (change.kind !== 'lease') background('store change', () => audit.flush());
+      },
+      async () => {
+        await policy.reload();
+        await this.#adminSessions.reload();
+        await this.leases.reload();
+        await audit.flush();
+      },
+    );
+  }
+
+  /** Lets the other nodes know of this one, which takes their visitors already. @throws StoreUnavailableError */
+  async join(): Promise<void> {
+    const { cluster } = this.#foundation;
+    if (cluster) await cluster.shared.join(`${bracketed(cluster.address.host)}:${cluster.address.port}`);
   }
 
   /** Listens, and polls the certificate's files. @throws the system's error when the port cannot be bound */
@@ -208,6 +251,8 @@ export class ControlPlane {
 }
 
 export type Wrap<Part> = (part: Part) => Part;
+
+const bracketed = (host: string) => (host.includes(':') ? `[${host}]` : host);
 
 /** The first labels of the hosts that are direct subdomains of another host. */
 function namesUnder(rootHost: string, hosts: string[]): string[] {

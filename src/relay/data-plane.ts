@@ -19,6 +19,9 @@ import { NextHops } from './ingress/next-hops.js';
 import type { OverlayPort, OverlayRoutes } from './overlay/overlay.js';
 import { VisitorForwarder, type VisitorForwarderOptions } from './ingress/visitor-forwarder.js';
 import { Bindings } from './keyless/bindings.js';
+import { NodeListener } from './nodes/node-listener.js';
+import { OtherNodes } from './nodes/other-nodes.js';
+import { OwnPresence } from './nodes/own-presence.js';
 import { LeasePorts } from './ports/lease-ports.js';
 import { PortAllocator, type PortAllocatorOptions } from './ports/port-allocator.js';
 import { SessionRegistry } from './reverse/session-registry.js';
@@ -42,7 +45,7 @@ export interface DataPlaneCalls
 /** The data plane: public ports, reverse sessions, and what connects them. */
 export class DataPlane {
   readonly sessions: SessionRegistry;
-  readonly bindings = new Bindings();
+  readonly bindings: Bindings;
   readonly datagrams: Datagrams;
   readonly connections: PublicConnections;
   readonly routing: Routing;
@@ -52,6 +55,10 @@ export class DataPlane {
   readonly overlayPorts: readonly OverlayPort[];
   readonly quic: QuicListener;
   readonly isBalancer: AddressList;
+  /** Undefined where this is the only node. */
+  readonly nodes: OtherNodes | undefined;
+  readonly #presence = new OwnPresence();
+  readonly #nodeListener: NodeListener | undefined;
   /** Undefined with `--data-plane node`, and where it is not available. */
   readonly #kernel: KernelEngine | undefined;
   readonly #redirects: RedirectListener | undefined;
@@ -61,9 +68,24 @@ export class DataPlane {
     const { config, logger, policy, leases, activity, metrics, draining, rootHost, certificates, sockets } = foundation;
     this.#foundation = foundation;
     const hops = new NextHops(overlay);
+    const { cluster } = foundation;
+    this.bindings = new Bindings(cluster?.shared);
+    this.nodes =
+      cluster &&
+      new OtherNodes({
+        shared: cluster.shared,
+        identity: cluster.identity,
+        onPresence: (name) => this.sessions.applyLimit(name),
+      });
     this.sessions = new SessionRegistry(
-      (lease) => policy.bps(identityKey(lease.identity)),
-      ({ hop }) => hop?.forwards !== undefined && hops.reaches(hop.forwards),
+      (lease) => {
+        const bps = policy.bps(identityKey(lease.identity));
+        // The limit holds over all nodes that have tunnels of the lease.
+        return bps && Math.ceil(bps / (1 + (this.nodes?.count(lease.hostname) ?? 0)));
+      },
+      ({ hop, hostname }) =>
+        (hop?.forwards !== undefined && hops.reaches(hop.forwards)) || (this.nodes?.count(hostname) ?? 0) > 0,
+      (hostname, isPresent) => this.#presence.set(hostname, isPresent),
     );
     this.datagrams = new Datagrams(logger, draining.signal);
     this.isBalancer = addressList(config.proxyProtocolFrom);
@@ -88,6 +110,7 @@ export class DataPlane {
         onOutcome,
         sign,
         kernel: this.#kernel,
+        nodes: this.nodes,
       },
       this.sessions,
       this.bindings,
@@ -124,6 +147,15 @@ export class DataPlane {
       forwarder,
     );
     this.overlayPorts = this.#overlayPorts(forwarder, apiHosts, toApi);
+    this.#nodeListener =
+      cluster &&
+      new NodeListener({
+        ...cluster.address,
+        identity: cluster.identity,
+        presence: this.#presence,
+        routing: this.routing,
+        forwarder,
+      });
     this.quic = new QuicListener({
       host,
       load,
@@ -184,6 +216,14 @@ export class DataPlane {
     if (redirects) {
       await sockets.listen(redirects.server, { host: config.host, port: config.httpPort });
       lifecycle.onStop(() => stopListener(redirects), { lasts: true });
+    }
+    const [nodes, nodeListener] = [this.nodes, this.#nodeListener];
+    if (nodes && nodeListener) {
+      await nodeListener.start();
+      lifecycle.onStop(() => nodeListener.stop(), { lasts: true });
+      lifecycle.onStop((handsOver) => handsOver && nodeListener.release());
+      nodes.start();
+      lifecycle.onStop(() => nodes.stop(), { lasts: true });
     }
     if (config.portRange) await this.quic.start(this.publicPort);
     lifecycle.onStop(() => this.quic.stop());

@@ -10,16 +10,17 @@ import { type RelayKey, relayKeyFromHex } from './auth/relay-key.js';
 import { OrderedCertificate } from './certs/acme/ordered-certificate.js';
 import { CertificateSource, loadCertificate } from './certs/certificate-source.js';
 import { developmentCaFile, developmentCertificate } from './certs/development-ca.js';
-import type { RelayConfig } from './config/config.js';
+import type { NodeAddress, RelayConfig } from './config/config.js';
 import { LeaseTable } from './leases/lease-table.js';
 import { Activity } from './metrics/activity.js';
 import { RelayMetrics } from './metrics/metrics.js';
 import { timedStore } from './metrics/timed-store.js';
+import { type NodeIdentity, nodeIdentity } from './nodes/node-identity.js';
 import { Policy } from './policy/policy.js';
 import { SqliteStore } from './store/sqlite.js';
 import { makePrivateDir } from './store/state-dir.js';
 import { lockStateDir } from './store/state-lock.js';
-import type { Store } from './store/store.js';
+import type { SharedStore, Store } from './store/store.js';
 
 /** What every part of a relay is built on. */
 export interface Foundation {
@@ -43,9 +44,21 @@ export interface Foundation {
   audit: AuditLog;
   policy: Policy;
   leases: LeaseTable;
+  /** Present where the relay has several nodes, of which this is one. */
+  cluster: Cluster | undefined;
+  /** Milliseconds since the epoch: what decides expiry. */
+  clock: () => number;
   /** Aborted once the relay accepts no new work. */
   draining: AbortController;
   onStoreFault(error: unknown): void;
+}
+
+/** What a node has in common with the others. */
+export interface Cluster {
+  shared: SharedStore;
+  identity: NodeIdentity;
+  /** Where this node takes visitors of the others. */
+  address: NodeAddress;
 }
 
 /**
@@ -77,10 +90,15 @@ export async function layFoundation(
     }),
     { lasts: true },
   );
+  const key = relayKeyFromHex(privateKey);
   const database = await lifecycle.start(
-    () => wrapStore(new SqliteStore(join(config.stateDir, 'portal.db'))),
+    async () => wrapStore(await openStore(config, key, logger)),
     (opened) => opened.close(),
   );
+  const { shared } = database;
+  const cluster = shared &&
+    config.cluster && { shared, identity: await nodeIdentity(privateKey), address: config.cluster.address };
+  const clock = () => shared?.now() ?? Date.now();
   const store = timedStore(database, activity.storeCall);
   const audit = new AuditLog(join(config.stateDir, 'audit.jsonl'), store.governance, (error) =>
     logger.error({ err: error }, 'the audit log cannot be written: its entries wait in the store'),
@@ -92,7 +110,7 @@ export async function layFoundation(
     sockets,
     rootHost,
     releaseVersion: releaseVersion(),
-    key: relayKeyFromHex(privateKey),
+    key,
     privateKey,
     certificates,
     caFile: config.certificateFiles || config.acme ? undefined : developmentCaFile(config.stateDir),
@@ -101,10 +119,26 @@ export async function layFoundation(
     store,
     audit,
     policy: new Policy(config.policy, store.governance, audit),
-    leases: new LeaseTable({ perSource: config.maxLeasesPerSource, perWallet: config.maxLeasesPerWallet }),
+    leases: new LeaseTable({ perSource: config.maxLeasesPerSource, perWallet: config.maxLeasesPerWallet }, clock),
+    cluster,
+    clock,
     draining: new AbortController(),
     onStoreFault: (error) => logger.error({ err: error }, 'the store failed'),
   };
+}
+
+/** @throws Error in one line when it cannot be used */
+async function openStore({ cluster, stateDir, portalUrl }: RelayConfig, key: RelayKey, logger: Logger): Promise<Store> {
+  if (!cluster) return new SqliteStore(join(stateDir, 'portal.db'));
+  // Loaded only where it is used.
+  const { RedisStore } = await import('./store/redis/redis-store.js');
+  const onError = (error: Error) => logger.warn({ reason: error.message }, 'no connection to the store');
+  return await RedisStore.open({
+    address: cluster.store,
+    rootHost: portalUrl.hostname,
+    owner: key.address,
+    onError,
+  });
 }
 
 /** A certificate in files, an ordered one, which is waited for, or one for development. */

@@ -91,6 +91,21 @@ export class RelayServer {
     return this.#foundation.caFile;
   }
 
+  /** How many other nodes of the relay this one is connected to. */
+  get otherNodes(): number {
+    return this.#data.nodes?.connected ?? 0;
+  }
+
+  /** Connections served now, and all bytes that have passed since the start, both ways: of sessions of this node. */
+  get load(): { connections: number; bytes: number } {
+    return this.#data.sessions.load();
+  }
+
+  /** Visitors that wait for a session. */
+  get waiting(): number {
+    return this.#data.sessions.all().reduce((count, { waiting }) => count + waiting, 0);
+  }
+
   /** Counters of datagrams. */
   get datagrams(): Pick<Datagrams, 'totals' | 'flows' | 'countersOf'> {
     return this.#data.datagrams;
@@ -113,6 +128,7 @@ export class RelayServer {
     // Stopping a listener waits for its connections.
     lifecycle.onStop(() => this.#data.destroyConnections(), { lasts: true });
     await this.#operator.start();
+    await this.#control.join();
     logger.info(
       {
         url: config.portalUrl.origin,

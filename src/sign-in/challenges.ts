@@ -20,15 +20,21 @@ const macStart = randomLength + timeLength + addressLength;
 /**
  * Stateless login challenges, each for one address. Anybody may ask for one, so none is stored: the id carries its
  * data and a MAC, and the message is derived from the id. Only spent ids are stored, and each takes a valid signature. The
- * MAC key lives as long as the process, so a restart voids all challenges and none can be replayed.
+ * MAC key lives as long as the process, so a restart voids all challenges and none can be replayed. Where several processes have one key,
+ * they have to see to that themselves.
  */
 export class SignInChallenges {
-  readonly #key = randomBytes(32);
   /** Spent ids, each with its expiry. */
   readonly #spent = new Map<string, number>();
 
-  /** @param path of the endpoint that accepts the signature */
-  constructor(private readonly path: string) {}
+  /**
+   * @param path of the endpoint that accepts the signature
+   * @param key of the MACs
+   */
+  constructor(
+    private readonly path: string,
+    private readonly key: Buffer = randomBytes(32),
+  ) {}
 
   /** @param site what is signed in to @param address EIP-55 checksum form */
   issue(site: URL, address: string, now = Date.now()): SignInChallenge {
@@ -79,7 +85,7 @@ export class SignInChallenges {
   }
 
   #mac(purpose: 'id' | 'nonce', content: Buffer): Buffer {
-    return createHmac('sha256', this.#key).update(purpose).update(content).digest().subarray(0, macLength);
+    return createHmac('sha256', this.key).update(purpose).update(content).digest().subarray(0, macLength);
   }
 }
 

@@ -6,6 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { certificateFiles } from '../support/certificates.js';
 import { portalMain, startRelayProcess } from '../support/processes.js';
 import { runProgram } from '../support/programs.js';
+import { startRedis } from '../support/redis.js';
 import { freePort } from '../support/relay.js';
 import { listening, temporaryDirectory } from '../support/tunnel.js';
 
@@ -124,4 +125,25 @@ test('settings that are not valid are refused as by the relay itself', async () 
   const { code, stdout, stderr } = await check(['--portal-url', 'http://relay.example.com', '--sni-port', 'x']);
   assert.deepEqual([code, stdout], [2, '']);
   assert.match(stderr, /^portal relay check: --portal-url .*\n(.*\n)*portal relay check: --sni-port/m);
+});
+
+test('the store of several nodes is looked at, and its password is not printed', async (t) => {
+  const redis = await startRedis(t, ['--requirepass', 'not-for-everybody']);
+  const certificate = await certificateFiles('portal.localhost');
+  t.after(() => certificate.remove());
+  const withStore = async (url: string) =>
+    await check([
+      ...local(t, await freePort()),
+      ...['--cert-file', certificate.certFile, '--key-file', certificate.keyFile, '--node-address', '127.0.0.1:4019'],
+      ...['--store', url],
+    ]);
+  const good = await withStore(`redis://:not-for-everybody@127.0.0.1:${redis.port}`);
+  assert.match(good.told.get('store')!.message, /^Redis [0-9.]+ answers, with 0 nodes, which keeps nothing on disk/);
+  assert.equal(good.stdout.includes('not-for-everybody'), false);
+  assert.equal(good.settings.get('store')!.value, `redis://:***@127.0.0.1:${redis.port}`);
+  const refused = await withStore(`redis://:wrong@127.0.0.1:${redis.port}`);
+  assert.equal(refused.told.get('store')!.level, 'problem');
+  assert.equal(refused.code, 1);
+  const closed = await withStore(`redis://127.0.0.1:${await freePort()}`);
+  assert.equal(closed.told.get('store')!.level, 'problem');
 });

@@ -221,10 +221,11 @@ test('a banned address, in any spelling, is refused by every SDK call, but not b
 test('IPv6 addresses banned by an earlier release apply to their /64, and one unban lifts them', async (t) => {
   const rows = new Set(['2001:db8::7', '2001:db8::8', '192.0.2.7']);
   const store = {
-    loadPolicy: async () => ({ settings: {}, decisions: [], bannedIps: [...rows] }),
+    loadPolicy: async () => [...rows].map((ip) => ({ change: { kind: 'ip', ip, banned: true }, revision: 0 })),
     changePolicy: async (change: PolicyChange) => {
       assert.equal(change.kind, 'ip');
       if (change.kind === 'ip') rows[change.banned ? 'add' : 'delete'](change.ip);
+      return { change, revision: 0 };
     },
   } as unknown as GovernanceStore;
   const policy = new Policy(relay.config.policy, store, { flush: async () => {} } as unknown as AuditLog);

@@ -44,6 +44,7 @@ const debianPackages = {
   'systemd-notify': 'systemd',
   'systemd-socket-activate': 'systemd',
   python3: 'python3',
+  'redis-server': 'redis-server',
   tmux: 'tmux',
 } as const;
 

@@ -80,7 +80,7 @@ export class AuditLog extends EventEmitter<{ entries: [entries: NumberedEntry[]]
 
   async #write(): Promise<void> {
     for (;;) {
-      const entries = await this.store.pendingAuditEntries(auditBatch);
+      const entries = await this.store.pendingAuditEntries(auditBatch, this.#lastSeq);
       const last = entries.at(-1);
       if (!last) return;
       const missing = entries.filter(({ seq }) => seq > this.#lastSeq);

@@ -3,7 +3,9 @@ import { sourceOf } from '../../net/source-network.js';
 import type { AuditLog } from '../audit/audit-log.js';
 import { RateLimit } from '../../http-api/rate-limit.js';
 import type { AdminSessionRecord } from '../store/governance-store.js';
+import type { SharedStore } from '../store/store.js';
 import { type SignInChallenge, SignInChallenges } from '../../sign-in/challenges.js';
+import { challengeTtlMs } from '../../sign-in/siwe.js';
 import { type AdminSessions, sessionId } from './admin-sessions.js';
 
 const adminChallengeBurst = 60;
@@ -20,7 +22,7 @@ export interface LoginAnswer {
 
 /** Authenticates the operator's wallets: challenge, signature, session (EIP-4361). */
 export class AdminAuth {
-  readonly #challenges = new SignInChallenges('/admin/auth/login');
+  readonly #challenges: SignInChallenges;
   readonly #challengesBySource = new RateLimit(adminChallengeBurst, adminChallengesPerSecond);
   readonly #failures = new RateLimit(loginFailureBurst, loginFailuresPerSecond);
 
@@ -30,7 +32,11 @@ export class AdminAuth {
     private readonly wallets: ReadonlySet<string>,
     readonly sessions: AdminSessions,
     private readonly audit: AuditLog,
-  ) {}
+    /** Present where any node may be asked with a challenge of another. `key` is the same for all of them. */
+    private readonly shared?: { key: Buffer; store: Pick<SharedStore, 'putOnce'> } | undefined,
+  ) {
+    this.#challenges = new SignInChallenges('/admin/auth/login', shared?.key);
+  }
 
   /** Whether any admin wallet is configured. */
   get isOn(): boolean {
@@ -58,6 +64,8 @@ export class AdminAuth {
         message: answer.siwe_message,
         signature: answer.siwe_signature,
       });
+      if (this.shared && !(await this.shared.store.putOnce(`challenge:${answer.challenge_id}`, '', challengeTtlMs)))
+        throw new ApiError('unauthorized', 'the challenge is spent or expired');
       if (!this.wallets.has(signer)) throw new ApiError('unauthorized', 'this wallet is not one of the operator');
     } catch (error) {
       this.#failures.take(source);

@@ -31,6 +31,20 @@ export class AdminSessions {
     if (ended.length > 0) await this.store.deleteSessions(ended.map(({ tokenHash }) => tokenHash));
   }
 
+  /** Takes over what another node has written to the store. */
+  apply(session: AdminSessionRecord, isOpen: boolean): void {
+    if (!isOpen) this.#byHash.delete(session.tokenHash);
+    else if (!this.#byHash.has(session.tokenHash)) this.#byHash.set(session.tokenHash, session);
+  }
+
+  /** Reads again what is in the store. */
+  async reload(): Promise<void> {
+    const sessions = await this.store.loadSessions();
+    const stored = new Set(sessions.map(({ tokenHash }) => tokenHash));
+    for (const hash of [...this.#byHash.keys()]) if (!stored.has(hash)) this.#byHash.delete(hash);
+    for (const session of sessions) this.apply(session, true);
+  }
+
   /** @returns the token, which is not kept here */
   async open(wallet: string, entry: AuditEntry, now = Date.now()): Promise<string> {
     const token = randomBytes(32).toString('base64url');

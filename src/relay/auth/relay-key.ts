@@ -15,10 +15,13 @@ export interface RelayKey {
   publicKey: KeyObject;
   /** Ed25519 key that signs access tokens. */
   tokenKey: KeyPair;
+  /** MAC key of sign-in challenges, where the relay has several nodes. */
+  challengeKey: Buffer;
 }
 
 /** Separates the derived key from any other use of the identity (RFC 5869 3.2). */
 const tokenKeyInfo = 'portal-relay access tokens Ed25519';
+const challengeKeyInfo = 'portal-relay sign-in challenges HMAC';
 /** PKCS #8 prefix of a 32-byte Ed25519 private key (RFC 8410 7). */
 const ed25519Prefix = Buffer.from('302e020100300506032b657004220420', 'hex');
 
@@ -31,17 +34,22 @@ export function relayKeyFromHex(privateKey: string): RelayKey {
     x: uncompressed.subarray(0, 32).toString('base64url'),
     y: uncompressed.subarray(32).toString('base64url'),
   };
+  const identity = Buffer.from(privateKey.slice(2), 'hex');
   return {
     address: computeAddress(privateKey),
     publicKey: createPublicKey({ key: point, format: 'jwk' }),
-    tokenKey: deriveTokenKey(Buffer.from(privateKey.slice(2), 'hex')),
+    tokenKey: deriveTokenKey(identity),
+    challengeKey: derive(identity, challengeKeyInfo),
   };
 }
 
-/** HKDF-SHA256 of the identity's private key (RFC 5869). */
+/** HKDF-SHA256 of the identity's private key (RFC 5869): 32 bytes. */
+function derive(identity: Buffer, info: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', identity, Buffer.alloc(0), info, 32));
+}
+
 function deriveTokenKey(identity: Buffer): KeyPair {
-  const secret = Buffer.from(hkdfSync('sha256', identity, Buffer.alloc(0), tokenKeyInfo, 32));
-  const der = Buffer.concat([ed25519Prefix, secret]);
+  const der = Buffer.concat([ed25519Prefix, derive(identity, tokenKeyInfo)]);
   const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
   return { privateKey, publicKey: createPublicKey(privateKey) };
 }

@@ -38,10 +38,12 @@ export class AccessTokens {
   constructor(
     private readonly key: RelayKey,
     private readonly issuer: string,
+    /** Milliseconds since the epoch: the same for all who issue and verify. */
+    private readonly clock: () => number = () => Date.now(),
   ) {}
 
   /** A token with the lease's current expiry. */
-  async issue(lease: LeaseClaims, now = Date.now()): Promise<string> {
+  async issue(lease: LeaseClaims, now = this.clock()): Promise<string> {
     return await new SignJWT(
       withoutUndefined({ identity: lease.identity, generation: lease.generation, member: lease.member }),
     )
@@ -110,7 +112,8 @@ export class AccessTokens {
   }
 
   async #verify(token: string): Promise<JWTPayload> {
-    const options = { issuer: this.issuer, audience, algorithms: ['EdDSA'], clockTolerance: 5 };
+    const currentDate = new Date(this.clock());
+    const options = { issuer: this.issuer, audience, algorithms: ['EdDSA'], clockTolerance: 5, currentDate };
     try {
       if (decodeProtectedHeader(token).alg === 'ES256K') return this.#verifyEs256k(token);
       return (await jwtVerify(token, this.key.tokenKey.publicKey, options)).payload;

@@ -12,11 +12,25 @@ import { domainRecheckIntervalMs } from '../leases/domain-rechecks.js';
 import { type LogLevel, logLevels } from '../../util/logger.js';
 import type { PolicySettings } from '../policy/settings.js';
 import type { PortRange } from '../ports/port-allocator.js';
+import { parseRedisAddress, type RedisAddress } from '../store/redis/redis-address.js';
 import { ConfigError, GivenSettings } from './given-settings.js';
 
 export const certificateReloadIntervalMs = 10_000;
 /** Most leases with a port, as the contract bounds it. */
 const maxPortLeases = 65_535;
+
+/** Where a node of a relay takes visitors of the others. */
+export interface NodeAddress {
+  host: string;
+  port: number;
+}
+
+/** Of a relay with several nodes. */
+export interface ClusterSettings {
+  /** What the nodes share. */
+  store: RedisAddress;
+  address: NodeAddress;
+}
 
 /** The configuration of a relay. */
 export interface RelayConfig {
@@ -84,6 +98,8 @@ export interface RelayConfig {
   discovery?: DiscoverySettings | undefined;
   /** Absent: the relay is no part of the overlay. */
   overlay?: OverlaySettings | undefined;
+  /** Absent: the relay has one node, and its store is in the state directory. */
+  cluster?: ClusterSettings | undefined;
   logLevel: LogLevel;
   certificateReloadIntervalMs: number;
   /** Validate every response against the contract. */
@@ -143,6 +159,7 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
     metricsPort: given.text('metricsPort') === undefined ? undefined : given.number('metricsPort', 1, 65_535),
     discovery: readDiscovery(given, portalUrl),
     overlay: readOverlay(given),
+    cluster: readCluster(given),
     logLevel: given.oneOf('logLevel', logLevels),
     certificateReloadIntervalMs,
     validateResponses: false,
@@ -309,6 +326,34 @@ function readDiscovery(given: GivenSettings, portalUrl: URL | undefined): Discov
     allowPrivate: given.isOn('discoveryAllowPrivate'),
   };
   return isOn ? settings : undefined;
+}
+
+function readCluster(given: GivenSettings): ClusterSettings | undefined {
+  const text = given.text('store');
+  const nodeAddress = given.text('nodeAddress');
+  const ca = given.certificates('storeCa');
+  if (text === undefined) {
+    if (nodeAddress !== undefined) given.fault('nodeAddress', 'is for relays with several nodes: --store (STORE_URL)');
+    if (ca !== undefined) given.fault('storeCa', 'is for --store (STORE_URL)');
+    return undefined;
+  }
+  const [, host = '', port = ''] = /^(\[[0-9a-fA-F:.]+\]|[^:]+):([0-9]{1,5})$/.exec(nodeAddress ?? '') ?? [];
+  if (host === '' || Number(port) < 1 || Number(port) > 65_535)
+    given.fault(
+      'nodeAddress',
+      'is needed with --store: an address of this machine and a port that the other nodes reach, for example 10.0.0.5:4019',
+    );
+  if (!given.text('certFile'))
+    given.fault('certFile', 'the nodes of a relay have the same certificate: name its files, also instead of --acme');
+  if (given.text('minPort') !== undefined) given.fault('minPort', 'a relay with several nodes has no ports for leases');
+  if (given.isOn('overlay')) given.fault('overlay', 'a relay with several nodes is no part of the overlay');
+  try {
+    const address = { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
+    return { store: parseRedisAddress(text, ca), address };
+  } catch (error) {
+    given.fault('store', (error as Error).message);
+    return undefined;
+  }
 }
 
 function readOverlay(given: GivenSettings): OverlaySettings | undefined {

@@ -61,6 +61,24 @@ export const relaySettings = {
     fallback: '~/.local/state/portal-relay',
     help: 'directory of the identity, leases and certificates',
   },
+  store: {
+    flag: 'store',
+    env: 'STORE_URL',
+    kind: 'text',
+    help: 'redis:// URL of a Redis or Valkey that the nodes of this relay share (also rediss://, redis+sentinel://, redis+cluster://); by default the store is in the state directory',
+  },
+  storeCa: {
+    flag: 'store-ca',
+    env: 'STORE_CA',
+    kind: 'text',
+    help: 'PEM certificates to trust for that store instead of the well-known ones',
+  },
+  nodeAddress: {
+    flag: 'node-address',
+    env: 'NODE_ADDRESS',
+    kind: 'text',
+    help: 'with --store: address and port of this machine where it takes visitors of the other nodes, for example 10.0.0.5:4019',
+  },
   host: { flag: 'host', env: 'HOST', kind: 'text', fallback: '::', help: 'address to listen on' },
   apiPort: {
     flag: 'api-port',

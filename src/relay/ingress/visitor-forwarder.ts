@@ -7,15 +7,20 @@ import type { Bindings } from '../keyless/bindings.js';
 import type { SigningSession } from '../keyless/session-signer.js';
 import type { Lease } from '../leases/lease.js';
 import type { Logger } from '../../util/logger.js';
-import type { ReverseSession } from '../reverse/reverse-session.js';
+import { ReverseSession } from '../reverse/reverse-session.js';
 import type { LeaseSessions, LiveConnection, SessionRegistry, Traffic } from '../reverse/session-registry.js';
 import type { OutcomeObserver } from './connection-outcome.js';
 import { HopError, joinTimeoutMs, type NextHops } from './next-hops.js';
 import { type SpliceMeter, splice } from './splice.js';
+import { Bandwidth } from '../limiters/bandwidth.js';
+import { nodeAnswer } from '../../protocol/node-visitor.js';
 import { connectionIdBytes, hopAnswer, type HopHeader } from '../../protocol/hop-header.js';
 import { sealHello } from '../../streams/sealed-hello.js';
 import type { NextHop } from '../leases/hop.js';
 import { encodeOpening } from '../../protocol/session-opening.js';
+
+/** How long a node waits for a session, for a visitor that another node has passed on. */
+const passedOnWaitMs = 1_000;
 
 export interface VisitorForwarderOptions {
   /** Sessions without a binding may be claimed for TLS: digest signing is on. */
@@ -28,6 +33,28 @@ export interface VisitorForwarderOptions {
   sign(message: Buffer, session: SigningSession): Buffer;
   /** Moves busy connections, where it is available. */
   kernel?: KernelEngine | undefined;
+  /** Present where other nodes have sessions, too. */
+  nodes?: OtherNodesRoutes | undefined;
+}
+
+/** The other nodes of this relay. */
+export interface OtherNodesRoutes {
+  /** How many of them have tunnels for a name. */
+  count(name: string): number;
+  /**
+   * Passes a visitor on to one of them.
+   * @param isPatient whether they are asked until one has a session, or the signal gives it up
+   * @returns undefined when none had a session
+   */
+  join(visitor: PassedVisitor, signal: AbortSignal, isPatient: boolean): Promise<Duplex | undefined>;
+}
+
+/** A visitor that is passed on to another node. */
+export interface PassedVisitor {
+  hostname: string;
+  addresses: ProxiedAddresses | undefined;
+  /** What it has sent already: its ClientHello, at least. */
+  early: Buffer;
 }
 
 /** A visitor's connection on its way to a tunnel. */
@@ -39,6 +66,8 @@ export interface VisitorConnection {
   clientHello?: Buffer;
   /** Another relay has passed it on: tenant TLS of the entry's. */
   hop?: Pick<HopHeader, 'binding' | 'connectionId'>;
+  /** Another node of this relay has passed it on, over TLS: it goes to a session of this node, or nowhere. */
+  isPassedOn?: boolean;
 }
 
 /** What a visitor was connected to. */
@@ -50,6 +79,8 @@ interface Joined {
   /** Address of the other side. */
   ip: string;
   member?: string | undefined;
+  /** At another node, which counts its bytes and holds the limits of the lease. */
+  isElsewhere?: boolean;
 }
 
 /** Connects visitors to reverse sessions of their lease, or passes them on to the next relay of its path. */
@@ -86,10 +117,10 @@ export class VisitorForwarder {
 
   /** @param connectionId for a lease of a path */
   async #forward(visitor: VisitorConnection, lease: Lease, connectionId?: Buffer): Promise<boolean> {
-    const { socket, addresses, clientHello, hop } = visitor;
+    const { socket, addresses, clientHello, hop, isPassedOn = false } = visitor;
     const sessions = this.registry.of(lease);
     // Connections waiting for a session count too, since the limit is not checked again.
-    if (sessions.live.size + sessions.waiting >= this.options.maxConnectionsPerLease) {
+    if (sessions.live.size + sessions.waiting >= this.#maxConnections(lease)) {
       this.options.onOutcome?.('lease_over_limit');
       return false;
     }
@@ -98,9 +129,11 @@ export class VisitorForwarder {
       next && connectionId
         ? await this.#passOn(visitor, lease, sessions, next, connectionId)
         : await this.#joinSession(visitor, lease, sessions);
+    const { isElsewhere = false } = joined ?? {};
     // The lease may have ended in the moment between.
     const isRouted = joined !== undefined && !sessions.ended.aborted;
-    this.options.onOutcome?.(isRouted ? 'routed' : next ? 'path_broken' : 'no_session');
+    // Of a visitor that is passed on, the node where it arrived counts the outcome.
+    if (!isPassedOn) this.options.onOutcome?.(isRouted ? 'routed' : next ? 'path_broken' : 'no_session');
     if (!isRouted) {
       joined?.destroy();
       return false;
@@ -109,7 +142,8 @@ export class VisitorForwarder {
     const connection: LiveConnection = {
       destroy: () => socket.destroy(),
       reset() {
-        socket.resetAndDestroy();
+        if (isPassedOn) socket.destroy();
+        else socket.resetAndDestroy();
         joined.destroy();
       },
       tunnelIp: joined.ip,
@@ -118,10 +152,12 @@ export class VisitorForwarder {
     };
     sessions.admit(connection);
     if (hop) socket.write(Buffer.from([hopAnswer.joined]));
+    if (isPassedOn) socket.write(Buffer.from([nodeAnswer.joined]));
     // TLS detects truncation by itself; raw TCP would look like a regular end.
     if (!clientHello && !hop) resetWhenCut(socket, stream);
-    const metered = meter(connection.traffic, sessions.traffic);
-    const error = await splice(socket, stream, metered, sessions.bandwidth, this.options.kernel);
+    const metered = meter(connection.traffic, isElsewhere ? { up: 0, down: 0 } : sessions.traffic);
+    const bandwidth = isElsewhere ? new Bandwidth(undefined) : sessions.bandwidth;
+    const error = await splice(socket, stream, metered, bandwidth, this.options.kernel);
     sessions.release(connection);
     this.logger.debug(
       { hostname: lease.hostname, from: addresses?.source.address, ...connection.traffic, error: error?.message },
@@ -130,18 +166,29 @@ export class VisitorForwarder {
     return true;
   }
 
-  /** Claims a session, ready or to come. */
-  async #joinSession(
-    { socket, addresses, clientHello, hop }: VisitorConnection,
-    lease: Lease,
-    sessions: LeaseSessions,
-  ): Promise<Joined | undefined> {
+  /** The limit of connections holds over all nodes that have tunnels of the lease. */
+  #maxConnections({ hostname }: Lease): number {
+    const { maxConnectionsPerLease, nodes } = this.options;
+    return Math.ceil(maxConnectionsPerLease / (1 + (nodes?.count(hostname) ?? 0)));
+  }
+
+  /** Claims a session, ready or to come; where there are other nodes, one of theirs if it comes first. */
+  async #joinSession(visitor: VisitorConnection, lease: Lease, sessions: LeaseSessions): Promise<Joined | undefined> {
+    const { socket, clientHello, hop, isPassedOn } = visitor;
     const isTls = clientHello !== undefined || hop !== undefined;
     // Only TLS needs a binding, to have its handshake signed.
     const accepts = ({ options }: ReverseSession) =>
       !isTls || options.binding || (hop === undefined && this.options.unboundSessions);
     const ready = socket.destroyed ? undefined : sessions.take(accepts);
-    const waitMs = lease.sessionWaitSeconds * 1000;
+    const { nodes } = this.options;
+    if (!ready && nodes && clientHello && !isPassedOn) {
+      const onward = await this.#passToNode(visitor, lease, sessions, nodes, accepts);
+      if (!(onward instanceof ReverseSession)) return onward;
+      return await this.#joinedTo(onward, visitor, lease, sessions);
+    }
+    // Of a visitor that is passed on, the other node may find another one meanwhile.
+    const longestMs = isPassedOn ? (sessions.hasTunnels ? passedOnWaitMs : 0) : Infinity;
+    const waitMs = Math.min(lease.sessionWaitSeconds * 1000, longestMs);
     const session =
       ready ??
       (await this.#whileThere(socket, sessions, waitMs, async (signal) => {
@@ -150,11 +197,27 @@ export class VisitorForwarder {
         if (claimed && socket.destroyed) claimed.close();
         return socket.destroyed ? undefined : claimed;
       }));
+    return await this.#joinedTo(session, visitor, lease, sessions);
+  }
+
+  /** Connects a visitor to a session that has been claimed for it. */
+  async #joinedTo(
+    session: ReverseSession | undefined,
+    { socket, addresses, clientHello, hop }: VisitorConnection,
+    lease: Lease,
+    sessions: LeaseSessions,
+  ): Promise<Joined | undefined> {
+    const isTls = clientHello !== undefined || hop !== undefined;
     // The lease may have ended in the moment between, too.
     if (sessions.ended.aborted) session?.close();
     if (session === undefined || sessions.ended.aborted) return undefined;
     const binding =
       hop?.binding ?? (clientHello && session.options.binding ? this.#bind(socket, lease, clientHello) : undefined);
+    // The call for a signature may come to any node.
+    if (binding && !hop && !session.options.sign) {
+      await this.bindings.share(binding);
+      if (socket.destroyed || session.stream.destroyed) return void session.close();
+    }
     const kind = isTls ? 'tenantTls' : 'rawTcp';
     const opening = encodeOpening({ kind, binding, addresses, withAddresses: session.options.proxy });
     // Of a path, the entry signs.
@@ -168,6 +231,44 @@ export class VisitorForwarder {
       ip: session.from,
       member: session.member,
     };
+  }
+
+  /** Waits for a session of another node, and for one of this node meanwhile. */
+  async #passToNode(
+    { socket, addresses }: VisitorConnection,
+    lease: Lease,
+    sessions: LeaseSessions,
+    nodes: OtherNodesRoutes,
+    accepts: (session: ReverseSession) => boolean,
+  ): Promise<Joined | ReverseSession | undefined> {
+    // What has come already goes along, and comes back if no other node takes it.
+    const early = socket.read() as Buffer | null;
+    if (!early) return undefined;
+    const ownWaitMs = lease.sessionWaitSeconds * 1000;
+    const waitMs = nodes.count(lease.hostname) > 0 ? Math.max(ownWaitMs, joinTimeoutMs) : ownWaitMs;
+    const first = await this.#whileThere(socket, sessions, waitMs, async (signal) => {
+      const settled = new AbortController();
+      const either = AbortSignal.any([signal, settled.signal]);
+      const own = ownWaitMs > 0 ? sessions.queue.claim(accepts, either) : Promise.resolve(undefined);
+      const others = nodes.join({ hostname: lease.hostname, addresses, early }, either, ownWaitMs > 0);
+      const found = await firstOf<ReverseSession | Duplex>(own, others);
+      settled.abort();
+      const [session, onward] = await Promise.all([own, others]);
+      // Both at once: the session waits for the next visitor.
+      if (onward && session) sessions.add(session);
+      return found && (onward ?? session);
+    });
+    const isThere = !socket.destroyed && !sessions.ended.aborted;
+    if (first instanceof ReverseSession || first === undefined || !isThere) {
+      if (isThere && !socket.readableEnded) socket.unshift(early);
+      if (first instanceof ReverseSession) {
+        if (!isThere) first.close();
+        return isThere ? first : undefined;
+      }
+      first?.destroy();
+      return undefined;
+    }
+    return { open: () => first, destroy: () => first.destroy(), ip: '', isElsewhere: true };
   }
 
   /** Passes the visitor on to the next relay of the path. */
@@ -230,6 +331,17 @@ export class VisitorForwarder {
       sessions.ended.removeEventListener('abort', giveUp);
     }
   }
+}
+
+/** The first that is not undefined; undefined when all are. */
+async function firstOf<Found>(...all: Promise<Found | undefined>[]): Promise<Found | undefined> {
+  return await new Promise((resolve, reject) => {
+    for (const each of all)
+      each.then((found) => {
+        if (found !== undefined) resolve(found);
+      }, reject);
+    Promise.all(all).then(() => resolve(undefined), reject);
+  });
 }
 
 /** Resets the visitor's connection when the session breaks. Call this before others listen to the session. */

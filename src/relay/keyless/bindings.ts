@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { SharedStore } from '../store/store.js';
 import { ApiError } from '../../contract/index.js';
 import { bindingBytes } from '../../protocol/session-opening.js';
 
@@ -12,12 +13,24 @@ export interface RoutedConnection {
   clientHello: Buffer;
 }
 
+interface Held {
+  connection: RoutedConnection;
+  timer: NodeJS.Timeout;
+  /** It is in the shared store: who takes it from there may spend it. */
+  isShared: boolean;
+}
+
+const nameOf = (key: string) => `binding:${key}`;
+
 /**
  * Unspent bindings. Each allows one signature, for one connection, for at most 30 seconds, and none once that
  * connection is closed.
  */
 export class Bindings {
-  readonly #open = new Map<string, { connection: RoutedConnection; timer: NodeJS.Timeout }>();
+  readonly #open = new Map<string, Held>();
+
+  /** @param shared present where other nodes may be asked to sign for a connection that this one routed */
+  constructor(private readonly shared?: Pick<SharedStore, 'putOnce' | 'take'>) {}
 
   get size(): number {
     return this.#open.size;
@@ -26,9 +39,37 @@ export class Bindings {
   issue(connection: RoutedConnection): Buffer {
     const binding = randomBytes(bindingBytes);
     const key = binding.toString('base64');
-    const timer = setTimeout(() => this.#open.delete(key), bindingTtlMs);
-    this.#open.set(key, { connection, timer });
+    this.#keep(key, connection);
     return binding;
+  }
+
+  /** Lets other nodes spend the binding, instead of this one alone. While the store is away it stays here. */
+  async share(binding: Buffer): Promise<void> {
+    const key = binding.toString('base64');
+    const held = this.#open.get(key);
+    if (!this.shared || !held) return;
+    const { connection } = held;
+    const value = JSON.stringify({ ...connection, clientHello: connection.clientHello.toString('base64') });
+    held.isShared = await this.shared.putOnce(nameOf(key), value, bindingTtlMs).catch(() => false);
+  }
+
+  /**
+   * Takes a shared binding for this node, so that it can be spent here. Never rejects: what could not be taken is unknown.
+   * @param key base64
+   */
+  async bring(key: string): Promise<void> {
+    const held = this.#open.get(key);
+    if (!this.shared || (held && !held.isShared)) return;
+    const value = await this.shared.take(nameOf(key)).catch(() => undefined);
+    if (held) this.#drop(key, held.timer);
+    if (value === undefined) return;
+    const connection = JSON.parse(value) as Omit<RoutedConnection, 'clientHello'> & { clientHello: string };
+    this.#keep(key, { ...connection, clientHello: Buffer.from(connection.clientHello, 'base64') });
+  }
+
+  #keep(key: string, connection: RoutedConnection): void {
+    const timer = setTimeout(() => this.#open.delete(key), bindingTtlMs);
+    this.#open.set(key, { connection, timer, isShared: false });
   }
 
   /**
@@ -38,7 +79,12 @@ export class Bindings {
    */
   spend(binding: string, lease: { hostname: string; generation: string }): RoutedConnection {
     const held = this.#open.get(binding);
-    if (!held || held.connection.hostname !== lease.hostname || held.connection.generation !== lease.generation) {
+    if (
+      !held ||
+      held.isShared ||
+      held.connection.hostname !== lease.hostname ||
+      held.connection.generation !== lease.generation
+    ) {
       throw new ApiError('invalid_request', 'the binding is unknown, spent or expired');
     }
     this.#drop(binding, held.timer);
@@ -50,6 +96,8 @@ export class Bindings {
     const key = binding.toString('base64');
     const held = this.#open.get(key);
     if (held) this.#drop(key, held.timer);
+    // While the store is away it expires by itself.
+    if (held?.isShared) this.shared?.take(nameOf(key)).catch(() => undefined);
   }
 
   close(): void {

@@ -8,6 +8,9 @@ import type { AccessTokenClaims, AccessTokens } from '../auth/tokens.js';
 
 const tokenFailureBurst = 100;
 const tokenFailuresPerSecond = 5;
+/** Rate limit for looking into a shared store, by registration. */
+const refreshBurst = 20;
+const refreshesPerSecond = 0.2;
 
 /** The places of a call's access token, and the call's source. */
 export interface TokenSources {
@@ -23,6 +26,7 @@ export interface TokenSources {
 export class LeaseAuth {
   /** Rate limit for invalid tokens by source: each costs a signature check. */
   readonly #failures = new RateLimit(tokenFailureBurst, tokenFailuresPerSecond);
+  readonly #refreshes = new RateLimit(refreshBurst, refreshesPerSecond);
 
   constructor(
     private readonly tokens: AccessTokens,
@@ -51,7 +55,23 @@ export class LeaseAuth {
     if (!token) throw new ApiError('unauthorized', 'an access token is needed');
     const claims = this.tokens.known(token) ?? (await this.#verify(token, clientIp));
     this.policy.assertNotRejected(claims.identityKey);
-    return { lease: this.leases.forToken(claims), member: claims.member };
+    const { member } = claims;
+    try {
+      return { lease: this.leases.forToken(claims), member };
+    } catch (error) {
+      if (!(await this.#isRefreshed(claims))) throw error;
+      return { lease: this.leases.forToken(claims), member };
+    }
+  }
+
+  /** Another node may have registered or renewed the lease a moment ago. */
+  async #isRefreshed({ identityKey, generation }: AccessTokenClaims): Promise<boolean> {
+    try {
+      this.#refreshes.take(generation);
+      return await this.leases.refresh(identityKey.slice(0, identityKey.indexOf(':')));
+    } catch {
+      return false;
+    }
   }
 
   /**

@@ -4,6 +4,7 @@ import type { Lease } from './lease.js';
 export function recordFromLease(lease: Lease): LeaseRecord {
   return {
     hostname: lease.hostname,
+    revision: lease.revision,
     name: lease.identity.name,
     address: lease.identity.address,
     generation: lease.generation,
@@ -22,7 +23,13 @@ export function recordFromLease(lease: Lease): LeaseRecord {
 }
 
 export function leaseFromRecord(record: LeaseRecord): Lease {
-  const { name, address, group, ...rest } = record;
+  const { name, address, group, keptUntil: _, ...rest } = record;
   const members = group && { name: group.name, members: new Map(Object.entries(group.members)) };
-  return { ...rest, group: members, registeredFrom: rest.clientIp, identity: { name, address } };
+  return {
+    ...rest,
+    storedUntil: rest.expiresAt,
+    group: members,
+    registeredFrom: rest.clientIp,
+    identity: { name, address },
+  };
 }

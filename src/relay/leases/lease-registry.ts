@@ -6,7 +6,15 @@ import { defaultLeaseTtlSeconds } from './lease.js';
 import type { LeasePorts, PortsHold, RequestedPorts } from '../ports/lease-ports.js';
 import { RateLimit } from '../../http-api/rate-limit.js';
 import type { Policy } from '../policy/policy.js';
-import type { Metadata, Store } from '../store/store.js';
+import {
+  LeaseChangedError,
+  type LeaseRecord,
+  type Metadata,
+  nameReservationMs,
+  type SharedStore,
+  type Store,
+  StoreUnavailableError,
+} from '../store/store.js';
 import { KeyedMutex } from '../../util/mutex.js';
 import type { AccessTokenClaims } from '../auth/tokens.js';
 import { type LeaseIdentity, identityKey } from '../../contract/lease-identity.js';
@@ -15,8 +23,8 @@ import { expiryOf, maxMembers, memberId, newGroup, withMember, withoutMember } f
 import type { Hop } from './hop.js';
 import { leaseFromRecord, recordFromLease } from './lease-record.js';
 
-/** How long an expired name stays reserved for the identity that had it. */
-const nameReservationMs = 300_000;
+/** How often a change is made again, on top of what another node has changed meanwhile. */
+const maxAttempts = 8;
 const leaseSweepIntervalMs = 1_000;
 const renewalBurst = 20;
 /** By lease, and by tunnel of a group. */
@@ -52,12 +60,20 @@ export interface LeaseRegistryOptions {
   table: LeaseTable;
   policy: Pick<Policy, 'assertNotRejected'>;
   store: Store;
+  /** Present where other nodes change leases, too. */
+  shared?: SharedStore | undefined;
   ports: LeasePorts;
   onEnded(lease: Lease, ending: LeaseEnding): void;
   /** One of several tunnels has left; the lease goes on. */
   onMemberEnded(lease: Lease, member: string, ending: LeaseEnding): void;
   /** Called when the store fails. */
   onFault(error: unknown): void;
+}
+
+interface Reservation {
+  key: string;
+  lease: Lease;
+  until: number;
 }
 
 /**
@@ -67,8 +83,9 @@ export interface LeaseRegistryOptions {
 export class LeaseRegistry {
   readonly #options: LeaseRegistryOptions;
   readonly #table: LeaseTable;
-  /** Reserved hostnames, each with its last owner and the end of the reservation in milliseconds. */
-  readonly #reserved = new Map<string, { key: string; generation: string; until: number }>();
+  readonly #shared: SharedStore | undefined;
+  /** Reserved hostnames, each with its last lease and the end of the reservation in milliseconds. */
+  readonly #reserved = new Map<string, Reservation>();
   /** Serializes changes of one hostname. */
   readonly #byHostname = new KeyedMutex();
   readonly #renewals = new RateLimit(renewalBurst, renewalsPerSecond);
@@ -80,16 +97,28 @@ export class LeaseRegistry {
   constructor(options: LeaseRegistryOptions) {
     this.#options = options;
     this.#table = options.table;
+    this.#shared = options.shared;
+  }
+
+  /** The clock that decides expiry. */
+  #now(): number {
+    return this.#shared?.now() ?? Date.now();
   }
 
   /** Restores the leases that were alive at the last write, each for one new TTL, and starts expiring leases. */
   async start(freshTtlSeconds: number): Promise<void> {
-    const now = Date.now();
+    if (this.#shared) await this.reload();
+    else await this.#restore(freshTtlSeconds);
+    this.#sweeper = repeat('lease sweep', () => this.#sweep(this.#now()), leaseSweepIntervalMs);
+  }
+
+  async #restore(freshTtlSeconds: number): Promise<void> {
+    const now = this.#now();
     const { leases, lastWriteAt } = await this.#options.store.loadLeases();
     const alive: Lease[] = [];
     for (const record of leases) {
       const lease = leaseFromRecord(record);
-      if (record.expiresAt <= lastWriteAt) this.#reserve(lease, record.expiresAt);
+      if (record.expiresAt <= lastWriteAt) this.#reserve(lease, record.expiresAt + nameReservationMs);
       else {
         const fresh = wholeSeconds(now, freshTtlSeconds);
         for (const member of lease.group?.members.values() ?? []) member.expiresAt = Math.max(member.expiresAt, fresh);
@@ -106,7 +135,102 @@ export class LeaseRegistry {
         udpPorts: this.#options.ports.udp.blockOf(key),
       });
     }
-    this.#sweeper = repeat('lease sweep', () => this.#sweep(Date.now()), leaseSweepIntervalMs);
+  }
+
+  /** Reads what other nodes have written, and writes again what a shared store has lost. */
+  async reload(): Promise<void> {
+    const { leases } = await this.#options.store.loadLeases();
+    const records = new Map(leases.map((record) => [record.hostname, record]));
+    for (const record of leases) await this.apply(record);
+    for (const lease of [...this.#table.all()]) {
+      const { hostname, revision = 0 } = lease;
+      const record = records.get(hostname);
+      if (record !== undefined && (record.revision ?? 0) >= revision) continue;
+      await this.#byHostname.run(hostname, async () => {
+        // Written meanwhile, or ended.
+        if (this.#table.held(hostname) !== lease || lease.revision !== revision) return;
+        lease.revision = record?.revision;
+        await this.#upToDate(hostname, async () => {
+          if (this.#table.held(hostname) === lease) await this.#put(lease);
+        });
+      });
+    }
+  }
+
+  /** Takes over what another node has written, unless it is known already. */
+  async apply(record: LeaseRecord): Promise<void> {
+    await this.#byHostname.run(record.hostname, () => {
+      if ((record.revision ?? 0) > this.#revisionOf(record.hostname)) this.#takeOver(record.hostname, record);
+    });
+  }
+
+  /** Looks at what other nodes have just written of a name. @returns whether there is a store to look at */
+  async refresh(name: string): Promise<boolean> {
+    if (!this.#shared?.isUp) return false;
+    const record = await this.#shared.readLease(this.hostnameOf(name));
+    if (record) await this.apply(record);
+    return true;
+  }
+
+  /** Called within the hostname's mutex. @param record what the store has; undefined for nothing */
+  #takeOver(hostname: string, record: LeaseRecord | undefined): void {
+    const held = this.#table.held(hostname);
+    const now = this.#now();
+    if (record === undefined && held && held.expiresAt > now) {
+      // It keeps what ends for longer than a node serves what it cannot renew there: so it was lost.
+      held.revision = 0;
+      return;
+    }
+    this.#reserved.delete(hostname);
+    const lease = record && leaseFromRecord(record);
+    const isLive = lease !== undefined && lease.expiresAt > now;
+    if (held && isLive && held.generation === lease.generation) return this.#refreshed(held, lease);
+    if (held) this.#remove(held);
+    if (isLive) this.#table.add(lease);
+    else if (lease) this.#reserve(lease, record.keptUntil ?? lease.expiresAt + nameReservationMs);
+    if (held) this.#end(held, isLive ? 'replaced' : 'unregistered');
+  }
+
+  /** Takes over a renewal, or a change of its group, that another node has written. */
+  #refreshed(held: Lease, { group, ...changed }: Lease): void {
+    // Renewed here while the store was away: that is written yet.
+    const isAhead = this.#unwritten.has(held) && held.expiresAt > changed.expiresAt;
+    const { expiresAt, tokenExpiresAt } = held;
+    const members = held.group?.members;
+    for (const member of [...(members?.keys() ?? [])])
+      if (!isAhead && !group?.members.has(member)) this.#endMember(held, member, 'unregistered');
+    for (const [member, terms] of group?.members ?? [])
+      if (!isAhead || !members?.has(member)) members?.set(member, terms);
+    Object.assign(held, changed, isAhead ? { expiresAt, tokenExpiresAt } : {});
+  }
+
+  /** The revision of what this node knows of a hostname. */
+  #revisionOf(hostname: string): number {
+    return (this.#table.held(hostname) ?? this.#reserved.get(hostname)?.lease)?.revision ?? 0;
+  }
+
+  /** Makes a change again, on top of what another node has written meanwhile. Called within the hostname's mutex. */
+  async #upToDate<Result>(hostname: string, change: () => Promise<Result>): Promise<Result> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await change();
+      } catch (error) {
+        if (!(error instanceof LeaseChangedError) || attempt === maxAttempts) throw error;
+        this.#takeOver(hostname, error.current);
+      }
+    }
+  }
+
+  /** Serializes a change with others of its hostname, in this process and in others. */
+  async #change<Result>(hostname: string, change: () => Promise<Result>): Promise<Result> {
+    return await this.#byHostname.run(hostname, () => this.#upToDate(hostname, change)).catch(storeFault);
+  }
+
+  /** Writes a lease that is held, or will be. */
+  async #put(lease: Lease, now = this.#now()): Promise<void> {
+    const { expiresAt } = lease;
+    lease.revision = await this.#options.store.putLease(recordFromLease(lease), now);
+    lease.storedUntil = expiresAt;
   }
 
   /** @param cut whether connections by ports of leases end, too */
@@ -124,7 +248,7 @@ export class LeaseRegistry {
   }
 
   /** The live lease of a hostname, if there is one. */
-  at(hostname: string, now = Date.now()): Lease | undefined {
+  at(hostname: string, now = this.#now()): Lease | undefined {
     return this.#table.at(hostname, now);
   }
 
@@ -139,7 +263,7 @@ export class LeaseRegistry {
    * is held by or reserved for another identity, or reserved by configuration, `invalid_request` for a domain that is
    * the relay's
    */
-  assertFree(identity: LeaseIdentity, proven?: ReadonlySet<string>, now = Date.now()): void {
+  assertFree(identity: LeaseIdentity, proven?: ReadonlySet<string>, now = this.#now()): void {
     const hostname = this.hostnameOf(identity.name);
     const { rootHost, apiHosts } = this.#options;
     if (
@@ -175,14 +299,14 @@ export class LeaseRegistry {
    */
   async register(terms: LeaseTerms): Promise<Holding> {
     const hostname = this.hostnameOf(terms.identity.name);
-    return await this.#byHostname.run(hostname, async () => {
+    return await this.#change(hostname, async () => {
       this.assertFree(terms.identity, terms.proven);
       if (this.#isTokenTaken(terms, hostname)) throw tokenTaken();
       const shared = this.at(hostname);
       const isOwn = shared?.identity.address === terms.identity.address;
       if (isOwn && terms.group !== undefined && shared.group?.name === terms.group)
         return await this.#join(shared, terms);
-      this.#assertRoom(terms, Date.now());
+      this.#assertRoom(terms, this.#now());
       const ports = await this.#options.ports.take(identityKey(terms.identity), hostname, terms.ports);
       const lease = this.#leaseOf(terms, ports);
       try {
@@ -190,7 +314,7 @@ export class LeaseRegistry {
         this.#assertRoom(terms, lease.lastSeenAt);
         await this.#write(lease);
         if (this.#isTokenTaken(terms, hostname)) {
-          await this.#options.store.deleteLease(hostname, lease.generation, lease.lastSeenAt);
+          await this.#options.store.deleteLease(recordFromLease(lease), lease.lastSeenAt);
           throw tokenTaken();
         }
       } catch (error) {
@@ -222,10 +346,10 @@ export class LeaseRegistry {
       throw new ApiError('invalid_request', 'the other tunnels of the group have another choice of TCP port');
     if (lease.ownCertificate !== terms.ownCertificate)
       throw new ApiError('invalid_request', 'the other tunnels of the group have another choice of own_certificate');
-    if (lease.group!.members.size >= maxMembers) this.#endExpiredMembers(lease, Date.now());
+    if (lease.group!.members.size >= maxMembers) this.#endExpiredMembers(lease, this.#now());
     if (lease.group!.members.size >= maxMembers)
       throw new ApiError('rate_limited', `the group has ${maxMembers} tunnels`, { retryAfterSeconds: 5 });
-    const now = Date.now();
+    const now = this.#now();
     const member = memberId();
     const expiresAt = wholeSeconds(now, this.#ttl(terms.ttlSeconds));
     const joined: Lease = {
@@ -236,7 +360,7 @@ export class LeaseRegistry {
       clientIp: terms.clientIp,
       reportedIp: terms.reportedIp ?? lease.reportedIp,
     };
-    await this.#options.store.putLeases([recordFromLease(joined)], now);
+    await this.#put(joined, now);
     // It may have ended, or the identity may have been banned, while the store wrote.
     this.#options.policy.assertNotRejected(identityKey(lease.identity));
     this.assertCurrent(lease, now);
@@ -257,12 +381,12 @@ export class LeaseRegistry {
   }
 
   async #write(lease: Lease): Promise<void> {
-    await this.#options.store.putLeases([recordFromLease(lease)], lease.lastSeenAt);
+    await this.#put(lease, lease.lastSeenAt);
     try {
       // The identity may have been banned while the store wrote.
       this.#options.policy.assertNotRejected(identityKey(lease.identity));
     } catch (error) {
-      await this.#options.store.deleteLease(lease.hostname, lease.generation, lease.lastSeenAt);
+      await this.#options.store.deleteLease(recordFromLease(lease), lease.lastSeenAt);
       throw error;
     }
   }
@@ -270,13 +394,14 @@ export class LeaseRegistry {
   #leaseOf(terms: LeaseTerms, ports: PortsHold): Lease {
     const { identity, ttlSeconds, metadata, group, ownCertificate, sessionWaitSeconds, hop, clientIp, reportedIp } =
       terms;
-    const now = Date.now();
+    const now = this.#now();
     const hostname = this.hostnameOf(identity.name);
     const earlier = this.#table.held(hostname);
     const expiresAt = wholeSeconds(now, this.#ttl(ttlSeconds));
     return {
       identity,
       hostname,
+      revision: this.#revisionOf(hostname),
       generation: randomBytes(12).toString('base64url'),
       expiresAt,
       tokenExpiresAt: expiresAt,
@@ -296,7 +421,7 @@ export class LeaseRegistry {
   }
 
   /**
-   * Extends the lease. @throws ApiError `lease_not_found`, `hostname_conflict` when it ended meanwhile,
+   * Extends the lease; in memory alone while the store is away. @throws ApiError `lease_not_found`, `hostname_conflict` when it ended meanwhile,
    * `rate_limited`
    */
   async renew(
@@ -304,8 +429,8 @@ export class LeaseRegistry {
     terms: { ttlSeconds: number; metadata?: Metadata | undefined; clientIp: string; reportedIp?: string | undefined },
   ): Promise<void> {
     this.#renewals.take(member === undefined ? lease.hostname : `${lease.hostname} ${member}`);
-    await this.#byHostname.run(lease.hostname, async () => {
-      const now = Date.now();
+    await this.#change(lease.hostname, async () => {
+      const now = this.#now();
       this.#assertHeld({ lease, member }, now);
       const expiresAt = wholeSeconds(now, this.#ttl(terms.ttlSeconds));
       const renewed: Lease = {
@@ -319,7 +444,8 @@ export class LeaseRegistry {
       // The lease may have ended while the store wrote.
       this.#assertHeld({ lease, member }, now);
       this.#update(lease, renewed, member);
-      if (!isWritten) this.#unwritten.add(lease);
+      if (isWritten) this.#unwritten.delete(lease);
+      else this.#unwritten.add(lease);
     });
   }
 
@@ -331,9 +457,10 @@ export class LeaseRegistry {
   /** A lease in use must not end because the disk is full. Only the first fault of an outage is reported. */
   async #tryWrite(lease: Lease, now: number): Promise<boolean> {
     try {
-      await this.#options.store.putLeases([recordFromLease(lease)], now);
+      await this.#put(lease, now);
       return true;
     } catch (error) {
+      if (error instanceof LeaseChangedError) throw error;
       if (this.#unwritten.size === 0) this.#options.onFault(error);
       return false;
     }
@@ -345,9 +472,9 @@ export class LeaseRegistry {
     this.#rewriting = true;
     try {
       for (const lease of this.#unwritten) {
-        const isDone = await this.#byHostname.run(lease.hostname, async () => {
+        const isDone = await this.#change(lease.hostname, async () => {
           if (this.#table.held(lease.hostname) !== lease) return true;
-          return await this.#tryWrite(lease, Date.now());
+          return await this.#tryWrite(lease, this.#now());
         });
         if (!isDone) return;
         this.#unwritten.delete(lease);
@@ -359,45 +486,61 @@ export class LeaseRegistry {
 
   /** Releases the hostname at once, without a reservation; of a group only a tunnel's own part, unless it is the last. */
   async unregister({ lease, member }: Holding): Promise<void> {
-    await this.#byHostname.run(lease.hostname, async () => {
-      const now = Date.now();
+    await this.#change(lease.hostname, async () => {
+      const now = this.#now();
       this.#assertHeld({ lease, member }, now);
       this.#endExpiredMembers(lease, now);
       if (member !== undefined && lease.group !== undefined && lease.group.members.size > 1) {
-        await this.#options.store.putLeases([recordFromLease(withoutMember(lease, member))], now);
-        if (this.#table.held(lease.hostname) === lease) this.#endMember(lease, member, 'unregistered');
+        const remaining = withoutMember(lease, member);
+        await this.#put(remaining, now);
+        if (this.#table.held(lease.hostname) !== lease) return;
+        const { revision, storedUntil } = remaining;
+        Object.assign(lease, { revision, storedUntil });
+        this.#endMember(lease, member, 'unregistered');
         return;
       }
-      await this.#options.store.deleteLease(lease.hostname, lease.generation, now);
+      await this.#delete(lease, now);
       if (this.#table.held(lease.hostname) !== lease) return;
       this.#remove(lease);
       this.#end(lease, 'unregistered');
     });
   }
 
+  /** A shared store keeps the name for its identity for a while: other nodes may not have heard that it is free. */
+  async #delete(lease: Lease, now: number): Promise<void> {
+    const until = Math.max(lease.expiresAt, now) + nameReservationMs;
+    lease.revision = await this.#options.store.deleteLease(recordFromLease(lease), now);
+    if (this.#shared) this.#reserve(lease, until);
+  }
+
   /**
    * Ends the lease of a denied or banned identity at once; the store is updated afterwards. The name stays reserved
    * as after an expiry, so that the identity gets it back when the decision is lifted.
    */
-  reject(lease: Lease, now = Date.now()): void {
-    if (this.#table.held(lease.hostname) !== lease) return;
+  reject(lease: Lease, now = this.#now()): void {
+    const { hostname } = lease;
+    if (this.#table.held(hostname) !== lease) return;
     this.#remove(lease);
-    this.#reserve(lease, now);
+    const ended: Lease = { ...lease, expiresAt: now };
+    const until = now + nameReservationMs;
+    this.#reserve(ended, until);
     this.#end(lease, 'rejected');
-    const ended = recordFromLease({ ...lease, expiresAt: now });
-    this.#byHostname
-      .run(lease.hostname, () => this.#options.store.putLeases([ended], now))
-      .catch(this.#options.onFault);
+    this.#change(hostname, async () => {
+      // Written meanwhile by another node, which has heard of the decision, too.
+      if (this.#reserved.get(hostname)?.lease === ended) await this.#put(ended, now);
+    }).catch(this.#options.onFault);
   }
 
   /** Ends the lease of a domain that no longer names its identity. Nobody has it reserved. */
-  disprove(lease: Lease, now = Date.now()): void {
-    if (this.#table.held(lease.hostname) !== lease) return;
+  disprove(lease: Lease, now = this.#now()): void {
+    const { hostname, revision } = lease;
+    if (this.#table.held(hostname) !== lease) return;
     this.#remove(lease);
     this.#end(lease, 'disproven');
-    this.#byHostname
-      .run(lease.hostname, () => this.#options.store.deleteLease(lease.hostname, lease.generation, now))
-      .catch(this.#options.onFault);
+    this.#change(hostname, async () => {
+      if (this.#table.held(hostname) === undefined && this.#revisionOf(hostname) <= (revision ?? 0))
+        await this.#delete(lease, now);
+    }).catch(this.#options.onFault);
   }
 
   /**
@@ -405,7 +548,7 @@ export class LeaseRegistry {
    * @throws ApiError `lease_not_found` when it is gone or the token has expired, `hostname_conflict` when the
    * identity has registered again since
    */
-  forToken(claims: AccessTokenClaims, now = Date.now()): Lease {
+  forToken(claims: AccessTokenClaims, now = this.#now()): Lease {
     const name = claims.identityKey.slice(0, claims.identityKey.indexOf(':'));
     const lease = this.at(this.hostnameOf(name), now);
     if (!lease || identityKey(lease.identity) !== claims.identityKey) throw notFound();
@@ -430,7 +573,7 @@ export class LeaseRegistry {
   }
 
   /** @throws ApiError `lease_not_found`, or `hostname_conflict` when the identity has registered again since */
-  assertCurrent(lease: Lease, now = Date.now()): void {
+  assertCurrent(lease: Lease, now = this.#now()): void {
     const held = this.at(lease.hostname, now);
     if (!held) throw notFound();
     if (held.generation !== lease.generation) throw superseded();
@@ -465,19 +608,30 @@ export class LeaseRegistry {
     if (this.#unwritten.size > 0) this.#rewrite().catch(this.#options.onFault);
     for (const lease of this.#table.all()) {
       this.#endIfExpired(lease, now);
+      this.#endIfForgotten(lease, now);
       if (lease.group !== undefined && lease.expiresAt > now) this.#endExpiredMembers(lease, now);
     }
     for (const [hostname, reserved] of this.#reserved) {
       if (reserved.until > now) continue;
       this.#reserved.delete(hostname);
-      this.#options.store.deleteLease(hostname, reserved.generation, now).catch(this.#options.onFault);
+      // A shared store does this by its own clock.
+      if (!this.#shared)
+        this.#options.store.deleteLease(recordFromLease(reserved.lease), now).catch(this.#options.onFault);
     }
+  }
+
+  /** Renewed here alone for so long that another identity can have the name at other nodes, which this one cannot hear of. */
+  #endIfForgotten(lease: Lease, now: number): void {
+    const { storedUntil = lease.expiresAt } = lease;
+    if (!this.#shared || this.#table.held(lease.hostname) !== lease || storedUntil + nameReservationMs > now) return;
+    this.#remove(lease);
+    this.#end(lease, 'expired');
   }
 
   #endIfExpired(lease: Lease, now: number): void {
     if (lease.expiresAt > now) return;
     this.#remove(lease);
-    this.#reserve(lease, lease.expiresAt);
+    this.#reserve(lease, lease.expiresAt + nameReservationMs);
     this.#end(lease, 'expired');
   }
 
@@ -498,14 +652,16 @@ export class LeaseRegistry {
     this.#options.ports.free(identityKey(lease.identity), lease.generation);
   }
 
-  #reserve(lease: Lease, since: number): void {
-    const reservation = {
-      key: identityKey(lease.identity),
-      generation: lease.generation,
-      until: since + nameReservationMs,
-    };
-    this.#reserved.set(lease.hostname, reservation);
+  #reserve(lease: Lease, until: number): void {
+    this.#reserved.set(lease.hostname, { key: identityKey(lease.identity), lease, until });
   }
+}
+
+/** Tunnels wait, as for any relay that is briefly unavailable. @throws ApiError `rate_limited` when the store is away; what it is given */
+export function storeFault(error: unknown): never {
+  const isTransient = error instanceof StoreUnavailableError || error instanceof LeaseChangedError;
+  if (!isTransient) throw error;
+  throw new ApiError('rate_limited', 'the store of this relay is away', { retryAfterSeconds: 2, cause: error });
 }
 
 const superseded = () =>

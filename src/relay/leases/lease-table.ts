@@ -22,7 +22,11 @@ export class LeaseTable {
   readonly #bySource: ConcurrencyLimiter;
   readonly #byWallet: ConcurrencyLimiter;
 
-  constructor(private readonly limits: LeaseTableLimits) {
+  /** @param clock milliseconds since the epoch: what decides expiry */
+  constructor(
+    private readonly limits: LeaseTableLimits,
+    private readonly clock: () => number = () => Date.now(),
+  ) {
     // Restored leases and those that replace others are counted, however many there are.
     this.#bySource = new ConcurrencyLimiter(Infinity);
     this.#byWallet = new ConcurrencyLimiter(Infinity);
@@ -34,13 +38,13 @@ export class LeaseTable {
   }
 
   /** The live lease of a hostname, if there is one. */
-  at(hostname: string, now = Date.now()): Lease | undefined {
+  at(hostname: string, now = this.clock()): Lease | undefined {
     const lease = this.#leases.get(hostname);
     return lease && lease.expiresAt > now ? lease : undefined;
   }
 
   /** The live lease that accepts this token from another relay. */
-  ofHop(token: Buffer, now = Date.now()): Lease | undefined {
+  ofHop(token: Buffer, now = this.clock()): Lease | undefined {
     const hash = hashOfToken(token);
     const lease = this.#byHop.get(hash);
     const accepted = lease?.hop?.accepts;
@@ -53,7 +57,7 @@ export class LeaseTable {
   }
 
   /** All live leases. */
-  *live(now = Date.now()): Iterable<Lease> {
+  *live(now = this.clock()): Iterable<Lease> {
     for (const lease of this.#leases.values()) if (lease.expiresAt > now) yield lease;
   }
 

@@ -37,6 +37,10 @@ export interface Lease {
   readonly hostname: string;
   /** Changes with each registration: tokens of an earlier one are superseded. */
   readonly generation: string;
+  /** In a shared store: of the last write that this node knows. */
+  revision?: number | undefined;
+  /** The expiry that the store has. */
+  storedUntil?: number | undefined;
   /** Milliseconds since the epoch, whole seconds. */
   expiresAt: number;
   /** The expiry in the last issued token: earlier than the lease's own after a restart. */

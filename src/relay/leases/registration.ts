@@ -11,7 +11,7 @@ import { type Holding, isDomain, knownMetadata, parseIdentity } from './lease.js
 import type { OverlayRoutes } from '../overlay/overlay.js';
 import { type Hop, type HopRequest, requestedHop } from './hop.js';
 import type { DomainProofs } from './domain-proofs.js';
-import type { LeaseRegistry } from './lease-registry.js';
+import { type LeaseRegistry, storeFault } from './lease-registry.js';
 
 /** Challenges of one source: at once as many as it may have leases, which all come back after a restart, and all of them again in a minute. */
 const leastChallengeBurst = 120;
@@ -55,6 +55,8 @@ export interface RegistrationParts {
   leases: LeaseRegistry;
   ports: LeasePorts;
   store: Store;
+  /** Milliseconds since the epoch. */
+  clock: () => number;
   /** Absent when identities cannot have domains of their own. */
   domains: DomainProofs | undefined;
   /** Whether names under the root host may have certificates of their own. */
@@ -91,7 +93,7 @@ export class RegistrationService {
     this.parts.ports.assertOffered(ports);
     const ownCertificate = this.#ownCertificate(identity, request.own_certificate);
     this.parts.leases.assertFree(identity);
-    const now = Date.now();
+    const now = this.parts.clock();
     const id = randomUUID();
     const expiresAt = now + challengeTtlMs;
     const asked: Asked = {
@@ -110,7 +112,8 @@ export class RegistrationService {
       issuedAt: now,
       expiresAt,
     });
-    await this.parts.store.putChallenge({ id, message, expiresAt, request: JSON.stringify(asked), source }, now);
+    const challenge = { id, message, expiresAt, request: JSON.stringify(asked), source };
+    await this.parts.store.putChallenge(challenge, now).catch(storeFault);
     return { id, message, expiresAt };
   }
 
@@ -124,7 +127,7 @@ export class RegistrationService {
     answer: { challenge_id: string; siwe_message: string; siwe_signature: string; reported_ip?: string },
     clientIp: string,
   ): Promise<Holding> {
-    const challenge = await this.parts.store.takeChallenge(answer.challenge_id, Date.now());
+    const challenge = await this.parts.store.takeChallenge(answer.challenge_id, this.parts.clock()).catch(storeFault);
     if (!challenge) throw new ApiError('unauthorized', 'the challenge is unknown, spent or expired');
     if (challenge.message !== answer.siwe_message)
       throw new ApiError('unauthorized', 'the message is not the one issued');

@@ -10,6 +10,7 @@ import type {
   GovernanceStore,
   PolicyChange,
   SettingsRecord,
+  StoredChange,
 } from '../store/governance-store.js';
 import { type PolicySettings, changedSettings } from './settings.js';
 
@@ -61,6 +62,8 @@ export class Policy extends EventEmitter<PolicyEvents> {
   readonly #decisions = new Map<string, DecisionRecord>();
   /** Banned sources, each with its stored addresses: earlier releases stored IPv6 addresses as given. */
   readonly #bannedIps = new Map<string, string[]>();
+  /** Of a shared store: the last change that is known, by what it is about. */
+  readonly #known = new Map<string, StoredChange>();
   /** Serializes changes. */
   readonly #changes = new Mutex();
 
@@ -76,10 +79,7 @@ export class Policy extends EventEmitter<PolicyEvents> {
 
   /** Restores the stored decisions. */
   async start(): Promise<void> {
-    const { settings, decisions: known, bannedIps } = await this.store.loadPolicy();
-    this.#settings = changedSettings(this.#settings, settings);
-    for (const decision of known) this.#decisions.set(identityKey(decision), decision);
-    for (const ip of bannedIps) this.#bannedIps.set(networkOf(ip), [...(this.#bannedIps.get(networkOf(ip)) ?? []), ip]);
+    for (const { change, revision } of await this.store.loadPolicy()) this.apply(change, revision);
   }
 
   get settings(): Readonly<PolicySettings> {
@@ -169,14 +169,8 @@ export class Policy extends EventEmitter<PolicyEvents> {
       const kept = this.#bannedIps.get(source);
       if (banned && !kept && this.#bannedIps.size >= maxBannedIps)
         throw new ApiError('invalid_request', `at most ${maxBannedIps} addresses can be banned`);
-      if (banned) {
-        await this.#keep({ kind: 'ip', ip: source, banned }, by, what);
-        this.#bannedIps.set(source, [...new Set([...(kept ?? []), source])]);
-      } else {
-        for (const each of kept ?? [source]) await this.#keep({ kind: 'ip', ip: each, banned }, by, what);
-        this.#bannedIps.delete(source);
-      }
-      this.emit('ip', source, banned);
+      for (const each of banned ? [source] : (kept ?? [source]))
+        await this.#keep({ kind: 'ip', ip: each, banned }, by, what);
     });
   }
 
@@ -200,8 +194,6 @@ export class Policy extends EventEmitter<PolicyEvents> {
     const values = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined));
     await this.#inTurn(async () => {
       await this.#keep({ kind: 'settings', values }, by, { action, value: values });
-      this.#settings = changedSettings(this.#settings, values);
-      this.emit('settings', this.#settings);
     });
   }
 
@@ -217,18 +209,76 @@ export class Policy extends EventEmitter<PolicyEvents> {
       const before = this.#decisions.get(key);
       if (!before && this.#decisions.size >= maxDecisions)
         throw new ApiError('invalid_request', `at most ${maxDecisions} identities can have a decision`);
-      const decision = { name, address, approved: false, denied: false, banned: false, ...before, ...patch() };
-      await this.#keep({ kind: 'decision', decision }, by, { action, target: key, value });
-      const { approved, denied, banned, bps } = decision;
-      if (approved || denied || banned || bps !== undefined) this.#decisions.set(key, decision);
-      else this.#decisions.delete(key);
-      this.emit('standing', key);
-      if (bps !== before?.bps) this.emit('bps', key, bps);
+      const changed = patch();
+      const decision = { name, address, approved: false, denied: false, banned: false, ...before, ...changed };
+      await this.#keep({ kind: 'decision', decision, patch: changed }, by, { action, target: key, value });
     });
   }
 
+  /** Stores a change, which then takes effect. */
   async #keep(change: PolicyChange, by: Actor, what: Pick<AuditEntry, 'action' | 'target' | 'value'>): Promise<void> {
-    await this.store.changePolicy(change, { at: Date.now(), wallet: by.wallet, ip: by.ip, ...what, result: 'done' });
+    const entry: AuditEntry = { at: Date.now(), wallet: by.wallet, ip: by.ip, ...what, result: 'done' };
+    const made = await this.store.changePolicy(change, entry);
+    this.apply(made.change, made.revision);
+  }
+
+  /**
+   * Lets a stored change take effect, unless what is known is newer.
+   * @param revision of a shared store, where another node may have made it
+   */
+  apply(change: PolicyChange, revision: number): void {
+    if (change.kind === 'settings') {
+      const values = Object.entries(change.values).filter(([name, value]) =>
+        this.#isNew(settingOf(name), { kind: 'settings', values: { [name]: value as never } }, revision),
+      );
+      if (values.length === 0) return;
+      this.#settings = changedSettings(this.#settings, Object.fromEntries(values));
+      this.emit('settings', this.#settings);
+    } else if (this.#isNew(subjectsOf(change)[0]!, change, revision)) {
+      if (change.kind === 'ip') this.#applyIpBan(change.ip, change.banned);
+      else this.#applyDecision(identityKey(change.decision), change.decision);
+    }
+  }
+
+  #isNew(about: string, change: PolicyChange, revision: number): boolean {
+    if (revision === 0) return true;
+    if (revision <= (this.#known.get(about)?.revision ?? 0)) return false;
+    this.#known.set(about, { change, revision });
+    return true;
+  }
+
+  #applyIpBan(ip: string, banned: boolean): void {
+    const source = networkOf(ip);
+    const kept = (this.#bannedIps.get(source) ?? []).filter((each) => each !== ip);
+    if (banned) kept.push(ip);
+    if (kept.length > 0) this.#bannedIps.set(source, kept);
+    else this.#bannedIps.delete(source);
+    this.emit('ip', source, kept.length > 0);
+  }
+
+  #applyDecision(key: string, decision: DecisionRecord): void {
+    const before = this.#decisions.get(key);
+    const { approved, denied, banned, bps } = decision;
+    if (approved || denied || banned || bps !== undefined) this.#decisions.set(key, decision);
+    else this.#decisions.delete(key);
+    this.emit('standing', key);
+    if (bps !== before?.bps) this.emit('bps', key, bps);
+  }
+
+  /** Reads again what a shared store has, where changes were missed, and writes again what it has lost. */
+  async reload(): Promise<void> {
+    await this.#changes.run(async () => {
+      const stored = new Map<string, number>();
+      for (const { change, revision } of await this.store.loadPolicy()) {
+        for (const about of subjectsOf(change)) stored.set(about, revision);
+        this.apply(change, revision);
+      }
+      for (const [about, { change, revision }] of [...this.#known]) {
+        if ((stored.get(about) ?? 0) >= revision) continue;
+        const made = await this.store.changePolicy(change);
+        this.apply(made.change, made.revision);
+      }
+    });
   }
 
   /** Settles once the change is in effect and in the audit log. */
@@ -236,4 +286,12 @@ export class Policy extends EventEmitter<PolicyEvents> {
     await this.#changes.run(change);
     await this.audit.flush();
   }
+}
+
+const settingOf = (name: string) => `setting ${name}`;
+
+/** What a change is about. */
+function subjectsOf(change: PolicyChange): string[] {
+  if (change.kind === 'settings') return Object.keys(change.values).map(settingOf);
+  return [change.kind === 'ip' ? `ip ${change.ip}` : `identity ${identityKey(change.decision)}`];
 }

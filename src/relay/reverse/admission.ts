@@ -126,14 +126,19 @@ export class ReverseAdmission {
   }
 
   /**
-   * Adds the switched connection to its lease's queue, unless it was refused meanwhile. Called again each time the
-   * session is recycled.
+   * Adds the switched connection to its lease's queue, unless it was refused meanwhile, and again each time the session is
+   * recycled.
    */
   enter(admission: Admission, stream: Duplex): void {
+    admission.sessions.attach(stream);
+    this.#enter(admission, stream);
+  }
+
+  #enter(admission: Admission, stream: Duplex): void {
     const { sessions, options, clientIp, member } = admission;
     const session = new ReverseSession(stream, options, clientIp, member);
     session.once('recycled', () => {
-      if (sessions.queue.readyOf(member) < recycledReadyLimit) this.enter(admission, stream);
+      if (sessions.queue.readyOf(member) < recycledReadyLimit) this.#enter(admission, stream);
       else stream.destroy();
     });
     if (this.policy.isIpBanned(clientIp)) session.close();

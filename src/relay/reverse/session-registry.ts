@@ -1,4 +1,5 @@
 import { EventEmitter, once, setMaxListeners } from 'node:events';
+import type { Duplex } from 'node:stream';
 import type { Lease } from '../leases/lease.js';
 import type { LeaseEnding } from '../leases/lease-registry.js';
 import { ConcurrencyLimiter } from '../../util/concurrency-limiter.js';
@@ -40,6 +41,8 @@ export class LeaseSessions {
   /** Bytes of all connections, including closed ones. */
   readonly traffic: Traffic = { up: 0, down: 0 };
   readonly bandwidth: Bandwidth;
+  /** Tunnels' connections for sessions, claimed or not. */
+  #streams = 0;
   readonly #ended = new AbortController();
   readonly #idle = new EventEmitter<{ idle: [] }>();
   #linger: NodeJS.Timeout | undefined;
@@ -48,6 +51,8 @@ export class LeaseSessions {
     readonly lease: Lease,
     /** The bandwidth shared by all its connections. */
     limit?: number,
+    /** Called when there is the first tunnel, and when there is none any more. */
+    private readonly onPresence: (isPresent: boolean) => void = () => {},
   ) {
     this.bandwidth = new Bandwidth(limit);
     // One listener per waiting connection; their number is bounded elsewhere.
@@ -57,6 +62,20 @@ export class LeaseSessions {
   /** Aborted when the lease ends, to cancel the waits for a session. */
   get ended(): AbortSignal {
     return this.#ended.signal;
+  }
+
+  /** A tunnel has opened a connection for sessions. */
+  attach(stream: Duplex): void {
+    if (++this.#streams === 1) this.onPresence(true);
+    // boundary: cannot throw.
+    stream.once('close', () => {
+      if (--this.#streams === 0) this.onPresence(false);
+    });
+  }
+
+  /** Whether a tunnel is connected, with sessions ready or in use. */
+  get hasTunnels(): boolean {
+    return this.#streams > 0;
   }
 
   /** Adds a ready session, unless the lease has ended meanwhile. */
@@ -138,11 +157,13 @@ export class SessionRegistry {
 
   /**
    * @param limitOf a lease's limit in bytes per second, read when its sessions are created and by `applyLimits`
-   * @param reachesNext whether visitors of a lease go on to another relay, which is reached
+   * @param reachesNext whether visitors of a lease go on to another relay, which is reached, or to another node
+   * @param onPresence called when a lease has its first tunnel at this node, and when it has none any more
    */
   constructor(
     private readonly limitOf: (lease: Lease) => number | undefined = () => undefined,
     private readonly reachesNext: (lease: Lease) => boolean = () => false,
+    private readonly onPresence: (hostname: string, isPresent: boolean) => void = () => {},
   ) {}
 
   /** Connections served now, and all bytes that have passed since the start, both ways. */
@@ -153,6 +174,12 @@ export class SessionRegistry {
       load.bytes += traffic.up + traffic.down;
     }
     return load;
+  }
+
+  /** As `applyLimits`, for one lease. */
+  applyLimit(hostname: string): void {
+    const sessions = this.#byHostname.get(hostname);
+    if (sessions) sessions.bandwidth.limit = this.limitOf(sessions.lease);
   }
 
   /** Reads each lease's limit again and applies it to live connections. */
@@ -167,7 +194,11 @@ export class SessionRegistry {
   of(lease: Lease): LeaseSessions {
     const held = this.peek(lease);
     if (held) return held;
-    const sessions = new LeaseSessions(lease, this.limitOf(lease));
+    const { hostname } = lease;
+    const sessions = new LeaseSessions(lease, this.limitOf(lease), (isPresent) => {
+      // Those of an earlier registration say nothing of its successor.
+      if (this.#byHostname.get(hostname) === sessions) this.onPresence(hostname, isPresent);
+    });
     if (this.#ended.has(lease)) {
       sessions.end(false);
       return sessions;
@@ -202,6 +233,7 @@ export class SessionRegistry {
     const sessions = this.peek(lease);
     if (!sessions) return;
     this.#byHostname.delete(lease.hostname);
+    this.onPresence(lease.hostname, false);
     if (ending === 'rejected') sessions.reset();
     else sessions.end(ending !== 'expired');
     this.#release(sessions);
@@ -222,6 +254,7 @@ export class SessionRegistry {
       sessions.reset();
       if (this.#byHostname.get(sessions.lease.hostname) !== sessions) continue;
       this.#byHostname.delete(sessions.lease.hostname);
+      this.onPresence(sessions.lease.hostname, false);
       this.#release(sessions);
     }
   }

@@ -24,9 +24,15 @@ export interface SettingsRecord {
 
 export type PolicyChange =
   | { kind: 'settings'; values: SettingsRecord }
-  /** A record without any decision is deleted. */
-  | { kind: 'decision'; decision: DecisionRecord }
+  /** A record without any decision is deleted. `patch` is what of it is new: a shared store keeps the rest as it is there. */
+  | { kind: 'decision'; decision: DecisionRecord; patch?: Partial<DecisionRecord> | undefined }
   | { kind: 'ip'; ip: string; banned: boolean };
+
+export interface StoredChange {
+  change: PolicyChange;
+  /** In a shared store; else 0. */
+  revision: number;
+}
 
 /** One action of an admin, or a refused attempt. */
 export interface AuditEntry {
@@ -60,8 +66,13 @@ export interface AdminSessionRecord {
 
 /** Each call is atomic, including its audit entry, and settles only once the write would survive a power failure. */
 export interface GovernanceStore {
-  loadPolicy(): Promise<{ settings: SettingsRecord; decisions: DecisionRecord[]; bannedIps: string[] }>;
-  changePolicy(change: PolicyChange, entry: AuditEntry): Promise<void>;
+  /** What makes up the policy, as changes of an empty one. A shared store also has what was decided and taken back. */
+  loadPolicy(): Promise<StoredChange[]>;
+  /**
+   * @param entry absent for what an admin has done before, and the store has lost
+   * @returns the change as it was made
+   */
+  changePolicy(change: PolicyChange, entry?: AuditEntry): Promise<StoredChange>;
 
   loadSessions(): Promise<AdminSessionRecord[]>;
   putSession(session: AdminSessionRecord, entry: AuditEntry): Promise<void>;
@@ -69,8 +80,8 @@ export interface GovernanceStore {
   deleteSessions(tokenHashes: string[], entry?: AuditEntry): Promise<void>;
 
   addAuditEntry(entry: AuditEntry): Promise<void>;
-  /** The oldest entries not yet in the audit log. */
-  pendingAuditEntries(limit: number): Promise<NumberedEntry[]>;
-  /** Deletes the entries up to `seq`, which are in the audit log. */
+  /** The oldest entries not yet in the audit log. @param after the last one that it has; those up to it may be returned, too */
+  pendingAuditEntries(limit: number, after: number): Promise<NumberedEntry[]>;
+  /** The entries up to `seq` are in the audit log: they are not pending any more. */
   dropAuditEntries(seq: number): Promise<void>;
 }

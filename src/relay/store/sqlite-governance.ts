@@ -2,11 +2,11 @@ import type Database from 'libsql';
 import type {
   AdminSessionRecord,
   AuditEntry,
-  DecisionRecord,
   GovernanceStore,
   NumberedEntry,
   PolicyChange,
   SettingsRecord,
+  StoredChange,
 } from './governance-store.js';
 import { transact } from './transaction.js';
 
@@ -52,29 +52,35 @@ export class SqliteGovernance implements GovernanceStore {
     };
   }
 
-  async loadPolicy(): Promise<{ settings: SettingsRecord; decisions: DecisionRecord[]; bannedIps: string[] }> {
+  async loadPolicy(): Promise<StoredChange[]> {
     const settings = this.#statements.allSettings.all() as { name: string; value: string }[];
     const decisions = this.#statements.allDecisions.all() as DecisionRow[];
     const ips = this.#statements.allIps.all() as { ip: string }[];
-    return {
-      settings: Object.fromEntries(settings.map(({ name, value }) => [name, JSON.parse(value)])),
-      decisions: decisions.map((row) => ({
-        name: row.name,
-        address: row.address,
-        approved: row.approved === 1,
-        denied: row.denied === 1,
-        banned: row.banned === 1,
-        bps: row.bps ?? undefined,
+    const values = Object.fromEntries(settings.map(({ name, value }) => [name, JSON.parse(value)])) as SettingsRecord;
+    const changes: PolicyChange[] = [
+      { kind: 'settings', values },
+      ...decisions.map((row) => ({
+        kind: 'decision' as const,
+        decision: {
+          name: row.name,
+          address: row.address,
+          approved: row.approved === 1,
+          denied: row.denied === 1,
+          banned: row.banned === 1,
+          bps: row.bps ?? undefined,
+        },
       })),
-      bannedIps: ips.map(({ ip }) => ip),
-    };
+      ...ips.map(({ ip }) => ({ kind: 'ip' as const, ip, banned: true })),
+    ];
+    return changes.map((change) => ({ change, revision: 0 }));
   }
 
-  async changePolicy(change: PolicyChange, entry: AuditEntry): Promise<void> {
+  async changePolicy(change: PolicyChange, entry?: AuditEntry): Promise<StoredChange> {
     this.#durably(() => {
       this.#change(change);
-      this.#addEntry(entry);
+      if (entry) this.#addEntry(entry);
     });
+    return { change, revision: 0 };
   }
 
   async loadSessions(): Promise<AdminSessionRecord[]> {

@@ -119,8 +119,14 @@ export class SqliteStore implements Store {
     });
   }
 
-  async deleteLease(hostname: string, generation: string, now: number): Promise<void> {
+  async putLease(lease: LeaseRecord, now: number): Promise<number> {
+    await this.putLeases([lease], now);
+    return 0;
+  }
+
+  async deleteLease({ hostname, generation }: LeaseRecord, now: number): Promise<number> {
     this.#write(now, () => this.#statements.deleteLease.run(hostname, generation));
+    return 0;
   }
 
   async loadLeases(): Promise<{ leases: LeaseRecord[]; lastWriteAt: number }> {

@@ -1,7 +1,10 @@
 import type { PortBlock } from '../../net/port-block.js';
-import type { GovernanceStore } from './governance-store.js';
+import type { AdminSessionRecord, GovernanceStore, PolicyChange } from './governance-store.js';
 
 /** The relay's persistent data. Times are milliseconds since the epoch. */
+
+/** How long the name of an ended lease stays reserved for its identity. */
+export const nameReservationMs = 300_000;
 
 export interface Metadata {
   description?: string;
@@ -12,6 +15,8 @@ export interface Metadata {
 }
 
 export interface LeaseRecord {
+  /** Of a shared store: the write that it is of. Absent, or 0: none yet. */
+  revision?: number | undefined;
   /** `name.<root host>` or a domain, the key: one hostname has one owner. */
   hostname: string;
   name: string;
@@ -20,6 +25,8 @@ export interface LeaseRecord {
   /** Changes with each registration; the access token names it. */
   generation: string;
   expiresAt: number;
+  /** Until when the name is the identity's; absent: as long after the expiry as names are reserved. */
+  keptUntil?: number | undefined;
   /** The expiry in the last access token. */
   tokenExpiresAt: number;
   metadata: Metadata;
@@ -63,22 +70,51 @@ export interface ChallengeRecord {
   source: string;
 }
 
+/** Another node has changed the lease of a hostname since the revision that a write was based on (optimistic concurrency control). */
+export class LeaseChangedError extends Error {
+  override readonly name = 'LeaseChangedError';
+
+  /** @param current what the store has; undefined for nothing */
+  constructor(
+    hostname: string,
+    readonly current: LeaseRecord | undefined,
+  ) {
+    super(`the lease of ${hostname} was changed by another node`);
+  }
+}
+
+/** The store cannot be reached: the call may be made again later. */
+export class StoreUnavailableError extends Error {
+  override readonly name = 'StoreUnavailableError';
+}
+
 /**
- * The relay's store. Every call is atomic and settles once its write is committed. The engine is SQLite in the state
- * directory; a shared one (keys with a TTL, take-once, set-if-absent) fits the same interface.
+ * The relay's store. Every call is atomic and settles once its write is committed. SQLite in the state directory serves one
+ * relay; Redis serves several nodes of one.
  */
 export interface Store {
   /** The operator's decisions. */
   readonly governance: GovernanceStore;
+  /** Present where other nodes use the store, too. */
+  readonly shared?: SharedStore | undefined;
 
   /** Need not survive a restart. The number is bounded; past it the oldest of the source with the most is evicted. */
   putChallenge(challenge: ChallengeRecord, now: number): Promise<void>;
   /** Removes and returns a challenge: of two callers only the first gets it, and only before it expires. */
   takeChallenge(id: string, now: number): Promise<ChallengeRecord | undefined>;
 
-  /** All of them or none. */
+  /**
+   * @returns its new revision
+   * @throws LeaseChangedError unless the record has the revision that the store has
+   */
+  putLease(lease: LeaseRecord, now: number): Promise<number>;
+  /** All of them or none, whatever their revision. */
   putLeases(leases: LeaseRecord[], now: number): Promise<void>;
-  deleteLease(hostname: string, generation: string, now: number): Promise<void>;
+  /**
+   * Ends the lease. A shared store keeps the name for its identity as after an expiry, since a node may not have heard of it.
+   * @throws LeaseChangedError as `putLease`
+   */
+  deleteLease(lease: LeaseRecord, now: number): Promise<number>;
   /** All leases, including expired ones, and the time of the last write. */
   loadLeases(): Promise<{ leases: LeaseRecord[]; lastWriteAt: number }>;
 
@@ -88,4 +124,40 @@ export interface Store {
   loadPorts(protocol: PortProtocol): Promise<PortRecord[]>;
 
   close(): Promise<void>;
+}
+
+/** What nodes of one relay tell each other through their store. */
+export type StoreChange =
+  | { kind: 'lease'; hostname: string; lease: LeaseRecord }
+  | { kind: 'policy'; change: PolicyChange; revision: number }
+  | { kind: 'session'; session: AdminSessionRecord; isOpen: boolean };
+
+/** Another node of the relay. */
+export interface NodeRecord {
+  id: string;
+  /** `host:port` where it takes visitors of other nodes. */
+  address: string;
+}
+
+/** What a store that several nodes use has besides. Times are of the store's clock. */
+export interface SharedStore {
+  /** The store's time in milliseconds since the epoch, as far as it is known: what decides expiry. */
+  now(): number;
+  /**
+   * Reports each change, of this node's too, in the order of the store.
+   * @param reload called where changes may have been missed, by this node or by the store itself; what it throws makes it be called again
+   */
+  follow(listener: (change: StoreChange) => void, reload: () => Promise<void>): void;
+  /** The lease of a hostname, or what is left of it. */
+  readLease(hostname: string): Promise<LeaseRecord | undefined>;
+  /** The other nodes, as of the last report of this one. */
+  nodes(): NodeRecord[];
+  /** Announces this node, and finds the others, from now on. @throws Error when the store belongs to another relay */
+  join(address: string): Promise<void>;
+  /** Keeps a value for a while. @returns false when there is one already */
+  putOnce(key: string, value: string, ttlMs: number): Promise<boolean>;
+  /** Removes and returns a value: of two callers only the first gets it. */
+  take(key: string): Promise<string | undefined>;
+  /** Whether the store answers, as far as is known. */
+  readonly isUp: boolean;
 }

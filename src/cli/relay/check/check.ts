@@ -9,6 +9,7 @@ import { table } from '../../support/table.js';
 import { lookAtCertificate } from './certificate.js';
 import { lookAtMachine } from './machine.js';
 import { lookAtHealth, lookAtNames, lookAtPorts } from './network.js';
+import { lookAtStore } from './store.js';
 
 export const checkHelp = `Usage: portal relay check [--json] [settings of portal relay]
 
@@ -39,6 +40,7 @@ export async function relayCheckCommand(argv: string[], env: NodeJS.ProcessEnv =
   await lookAtNames(config, isRunning, tell);
   if (isRunning) await lookAtHealth(config, tell);
   else await lookAtPorts(config, tell);
+  await lookAtStore(config, tell);
   await lookAtMachine(config, tell);
   return hasProblem() ? 1 : 0;
 }
@@ -52,10 +54,17 @@ interface Row {
 /** Those that have a value, what was given first. */
 function rowsOf(given: GivenSettings): Row[] {
   const rows = (Object.keys(relaySettings) as SettingName[])
-    .map((name) => ({ setting: relaySettings[name].flag, value: given.text(name) ?? '', from: given.origin(name) }))
+    .map((name) => ({
+      setting: relaySettings[name].flag,
+      value: withoutPassword(given.text(name) ?? ''),
+      from: given.origin(name),
+    }))
     .filter(({ value }) => value !== '');
   return [...rows.filter(({ from }) => from !== 'default'), ...rows.filter(({ from }) => from === 'default')];
 }
+
+/** Of a URL. */
+const withoutPassword = (value: string) => value.replace(/^([a-z+]+:\/\/[^:@/]*):[^@/]*@/, '$1:***@');
 
 function settingsTable(given: GivenSettings): string {
   const width = process.stdout.isTTY ? process.stdout.columns : undefined;

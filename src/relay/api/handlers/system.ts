@@ -1,6 +1,7 @@
 import { ApiError, type RequestBody, type SuccessData, success } from '../../../contract/index.js';
 import type { LeaseAuth } from '../../leases/lease-auth.js';
 import type { LeaseRegistry } from '../../leases/lease-registry.js';
+import type { Bindings } from '../../keyless/bindings.js';
 import type { DigestSigner } from '../../keyless/digest-signer.js';
 import type { TranscriptRequest, TranscriptSigner } from '../../keyless/transcript-signer.js';
 import type { SessionRegistry } from '../../reverse/session-registry.js';
@@ -18,7 +19,10 @@ export interface SystemParts {
   /** Present only when the operator has turned on digest signing. */
   digests?: Pick<DigestSigner, 'sign'> | undefined;
   policy: Policy;
+  bindings: Pick<Bindings, 'bring'>;
   draining: AbortSignal;
+  /** Whether the store answers, as far as is known. */
+  isStoreUp(): boolean;
 }
 
 /** `/healthz`, `/v1/sign` and `/tunnel/status`. */
@@ -26,7 +30,7 @@ export function systemHandlers(parts: SystemParts): Handlers {
   return {
     getHealth(_request, response) {
       if (parts.draining.aborted) throw new ApiError('feature_unavailable', 'the relay is going down');
-      const degraded = parts.leases.unwritten > 0 ? { degraded: ['store'] } : {};
+      const degraded = parts.leases.unwritten > 0 || !parts.isStoreUp() ? { degraded: ['store'] } : {};
       response.json(success({ status: 'ok', ...degraded } satisfies SuccessData<'getHealth'>));
     },
 
@@ -34,7 +38,9 @@ export function systemHandlers(parts: SystemParts): Handlers {
       const lease = await parts.auth.lease(credentials(request));
       const body = request.body as RequestBody<'signHandshake'>;
       if ('transcript' in body) {
-        response.json(success(parts.transcripts.sign(body as TranscriptRequest, lease)));
+        const asked = body as TranscriptRequest;
+        await parts.bindings.bring(asked.binding);
+        response.json(success(parts.transcripts.sign(asked, lease)));
         return;
       }
       if (!parts.digests)

@@ -1,0 +1,134 @@
+import { EventEmitter, once } from 'node:events';
+import type { TLSSocket } from 'node:tls';
+import { NoPrefixError, readPrefix } from '../../net/read-prefix.js';
+import { repeat } from '../../util/boundary.js';
+import type { OtherNodesRoutes, PassedVisitor } from '../ingress/visitor-forwarder.js';
+import type { SharedStore } from '../store/store.js';
+import type { NodeIdentity } from './node-identity.js';
+import { NodeLink } from './node-link.js';
+import { nodeAnswer, visitorHeader, visitorProtocol } from '../../protocol/node-visitor.js';
+
+const checkIntervalMs = 500;
+/** Before nodes that have tunnels, but had no session, are asked again. */
+const retryDelayMs = 200;
+/** Until the other side has proven its key. */
+const connectTimeoutMs = 3_000;
+
+export interface OtherNodesOptions {
+  shared: Pick<SharedStore, 'nodes'>;
+  identity: NodeIdentity;
+  /** The nodes that have tunnels of a name have changed. */
+  onPresence(name: string): void;
+}
+
+/** The other nodes of this relay: which names they have tunnels for, and the way there. */
+export class OtherNodes implements OtherNodesRoutes {
+  readonly #links = new Map<string, NodeLink>();
+  readonly #changes = new EventEmitter();
+  #check: NodeJS.Timeout | undefined;
+  #turn = 0;
+
+  constructor(private readonly options: OtherNodesOptions) {
+    // One listener for each visitor that waits; their number is bounded elsewhere.
+    this.#changes.setMaxListeners(0);
+  }
+
+  start(): void {
+    this.#look();
+    this.#check = repeat('node presence', () => this.#look(), checkIntervalMs);
+  }
+
+  stop(): void {
+    clearInterval(this.#check);
+    for (const link of this.#links.values()) link.close();
+    this.#links.clear();
+  }
+
+  /** How many there are that can be asked. */
+  get connected(): number {
+    return [...this.#links.values()].filter(({ isUp }) => isUp).length;
+  }
+
+  /** How many of them have tunnels for the name. */
+  count(name: string): number {
+    let count = 0;
+    for (const link of this.#links.values()) if (link.has(name)) count++;
+    return count;
+  }
+
+  /** @returns the connection, paused, from the tunnel's first byte on */
+  async join(visitor: PassedVisitor, signal: AbortSignal, isPatient: boolean): Promise<TLSSocket | undefined> {
+    while (!signal.aborted) {
+      const wait = new AbortController();
+      const changed = once(this.#changes, `presence ${visitor.hostname}`, { signal: wait.signal });
+      changed.catch(() => undefined);
+      try {
+        const links = this.#having(visitor.hostname);
+        for (const link of links) {
+          const joined = await this.#try(link, visitor, signal);
+          if (joined || signal.aborted) return joined;
+        }
+        if (!isPatient) return undefined;
+        const ending = AbortSignal.any([signal, ...(links.length > 0 ? [AbortSignal.timeout(retryDelayMs)] : [])]);
+        ending.addEventListener('abort', () => wait.abort(), { once: true });
+        if (ending.aborted) wait.abort();
+        await changed.catch(() => undefined);
+      } finally {
+        wait.abort();
+      }
+    }
+    return undefined;
+  }
+
+  /** In turn, so that visitors are spread over them. */
+  #having(name: string): NodeLink[] {
+    const links = [...this.#links.values()].filter((link) => link.has(name));
+    const first = links.length === 0 ? 0 : this.#turn++ % links.length;
+    return [...links.slice(first), ...links.slice(0, first)];
+  }
+
+  async #try(
+    link: NodeLink,
+    { hostname, addresses, early }: PassedVisitor,
+    signal: AbortSignal,
+  ): Promise<TLSSocket | undefined> {
+    const socket = link.dial(visitorProtocol, () => {
+      clearTimeout(deadline);
+      socket.write(visitorHeader(hostname, addresses));
+      socket.write(early);
+    });
+    socket.on('error', () => undefined);
+    const deadline = setTimeout(() => socket.destroy(), connectTimeoutMs);
+    try {
+      const answer = await readPrefix(socket, (chunk) => chunk, { signal });
+      if (answer[0] !== nodeAnswer.joined) return void socket.destroy();
+      if (answer.length > 1) socket.unshift(answer.subarray(1));
+      return socket;
+    } catch (error) {
+      socket.destroy();
+      if (error instanceof NoPrefixError || signal.aborted) return undefined;
+      throw error;
+    } finally {
+      clearTimeout(deadline);
+    }
+  }
+
+  /** Connects to nodes that have come, and forgets those that are gone. */
+  #look(): void {
+    const nodes = this.options.shared.nodes();
+    const known = new Set(nodes.map(({ id }) => id));
+    for (const [id, link] of this.#links) {
+      if (known.has(id)) continue;
+      link.close();
+      this.#links.delete(id);
+    }
+    for (const node of nodes) {
+      if (this.#links.has(node.id)) continue;
+      const onPresence = (name: string) => {
+        this.#changes.emit(`presence ${name}`);
+        this.options.onPresence(name);
+      };
+      this.#links.set(node.id, new NodeLink({ node, identity: this.options.identity, onPresence }));
+    }
+  }
+}
