@@ -30,7 +30,7 @@ export class Bindings {
   readonly #open = new Map<string, Held>();
 
   /** @param shared present where other nodes may be asked to sign for a connection that this one routed */
-  constructor(private readonly shared?: Pick<SharedStore, 'putOnce' | 'take'>) {}
+  constructor(private readonly shared?: Pick<SharedStore, 'putOnce' | 'take' | 'isUp'>) {}
 
   get size(): number {
     return this.#open.size;
@@ -47,7 +47,7 @@ export class Bindings {
   async share(binding: Buffer): Promise<void> {
     const key = binding.toString('base64');
     const held = this.#open.get(key);
-    if (!this.shared || !held) return;
+    if (!this.shared?.isUp || !held) return;
     const { connection } = held;
     const value = JSON.stringify({ ...connection, clientHello: connection.clientHello.toString('base64') });
     held.isShared = await this.shared.putOnce(nameOf(key), value, bindingTtlMs).catch(() => false);

@@ -1,6 +1,6 @@
 import type { RedisAddress } from './redis-address.js';
 import { RedisClient } from './redis-client.js';
-import { RedisKeys } from './redis-keys.js';
+import { redisKeys } from './redis-keys.js';
 
 export interface FoundRedis {
   version: string;
@@ -18,7 +18,7 @@ export interface FoundRedis {
 /** Looks at a Redis, without changing anything. @throws StoreUnavailableError */
 export async function probeRedis(address: RedisAddress, rootHost: string): Promise<FoundRedis> {
   const client = new RedisClient(address, () => undefined);
-  const keys = new RedisKeys(rootHost);
+  const keys = redisKeys(rootHost);
   try {
     await client.connect();
     const info = await client.call((redis) => redis.info());

@@ -5,6 +5,7 @@ import { type ScriptName, scripts } from './scripts.js';
 
 /** A call that takes longer has failed, though it may still take effect. */
 const commandTimeoutMs = 2_000;
+const firstConnectionMs = 10_000;
 const longestReconnectDelayMs = 2_000;
 
 type Client = Redis | Cluster;
@@ -47,9 +48,14 @@ export class RedisClient {
     for (const [name, script] of Object.entries(scripts)) this.#client.defineCommand(name, script);
   }
 
-  /** @throws StoreUnavailableError */
+  /** @throws StoreUnavailableError when there is no connection in time */
   async connect(): Promise<void> {
-    await this.#done(this.#client.connect());
+    const late = new Promise<never>((_, reject) => {
+      const fail = () => reject(new Error(`no connection within ${firstConnectionMs / 1_000} s`));
+      setTimeout(fail, firstConnectionMs).unref();
+    });
+    // Sentinels and clusters are asked again and again.
+    await this.#done(Promise.race([this.#client.connect(), late]));
   }
 
   get isReady(): boolean {

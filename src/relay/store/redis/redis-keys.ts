@@ -1,35 +1,32 @@
 /** The names of what a relay keeps in Redis. All have the hash tag of its root host: one slot of a cluster. */
-export class RedisKeys {
-  constructor(private readonly rootHost: string) {}
-
-  readonly leases = this.#key('leases');
-  /** Hostnames by when their names are free again. */
-  readonly kept = this.#key('leases:kept');
-  /** A stream of changes, of which each node applies every one. */
-  readonly feed = this.#key('feed');
-  readonly revision = this.#key('revision');
-  readonly settings = this.#key('policy:settings');
-  readonly decisions = this.#key('policy:decisions');
-  readonly bannedIps = this.#key('policy:ips');
-  readonly sessions = this.#key('admin:sessions');
-  readonly audit = this.#key('audit');
-  readonly auditCounter = this.#key('audit:counter');
-  readonly challenges = this.#key('challenges');
-  readonly challengeExpiries = this.#key('challenges:expiries');
-  readonly challengeSources = this.#key('challenges:sources');
-  readonly challengesOfSource = this.#key('challenges:of:');
-  readonly nodes = this.#key('nodes');
-  readonly nodesSeen = this.#key('nodes:seen');
-  readonly owner = this.#key('owner');
-
-  once(key: string): string {
-    return this.#key(`once:${key}`);
-  }
-
-  #key(name: string): string {
-    return `portal:{${this.rootHost}}:${name}`;
-  }
+export function redisKeys(rootHost: string) {
+  const key = (name: string) => `portal:{${rootHost}}:${name}`;
+  return {
+    leases: key('leases'),
+    /** Hostnames by when their names are free again. */
+    kept: key('leases:kept'),
+    /** A stream of changes, of which each node applies every one. */
+    feed: key('feed'),
+    revision: key('revision'),
+    settings: key('policy:settings'),
+    decisions: key('policy:decisions'),
+    bannedIps: key('policy:ips'),
+    sessions: key('admin:sessions'),
+    audit: key('audit'),
+    auditCounter: key('audit:counter'),
+    challenges: key('challenges'),
+    challengeExpiries: key('challenges:expiries'),
+    challengeSources: key('challenges:sources'),
+    /** Of the source that is appended. */
+    challengesOfSource: key('challenges:of:'),
+    nodes: key('nodes'),
+    nodesSeen: key('nodes:seen'),
+    owner: key('owner'),
+    once: (name: string) => key(`once:${name}`),
+  };
 }
+
+export type RedisKeys = ReturnType<typeof redisKeys>;
 
 /** The highest revision that this node has seen: what it writes is above, also after Redis has lost its last writes. */
 export class Revisions {

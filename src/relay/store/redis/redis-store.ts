@@ -11,7 +11,7 @@ import { leaseOfValue } from './lease-value.js';
 import type { RedisAddress } from './redis-address.js';
 import { RedisClient } from './redis-client.js';
 import { RedisGovernance } from './redis-governance.js';
-import { RedisKeys, Revisions } from './redis-keys.js';
+import { redisKeys, type RedisKeys, Revisions } from './redis-keys.js';
 import { RedisShared } from './redis-shared.js';
 
 const maxOpenChallenges = 20_000;
@@ -35,7 +35,7 @@ export class RedisStore implements Store {
 
   private constructor({ address, rootHost, owner, onError }: RedisStoreOptions) {
     this.#redis = new RedisClient(address, onError);
-    this.#keys = new RedisKeys(rootHost);
+    this.#keys = redisKeys(rootHost);
     this.governance = new RedisGovernance(this.#redis, this.#keys, this.#revisions);
     const node = { id: randomUUID(), owner };
     this.shared = new RedisShared(this.#redis, address, this.#keys, this.#revisions, node, onError);
