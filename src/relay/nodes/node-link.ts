@@ -4,8 +4,10 @@ import type { NodeRecord } from '../store/store.js';
 import type { NodeIdentity } from './node-identity.js';
 import { presenceProtocol } from '../../protocol/node-visitor.js';
 
-/** A node that says nothing for so long is not asked: it says something every few seconds. */
-const silenceMs = 10_000;
+/** A node that says nothing for so long is not asked: it says something every two seconds. */
+const silenceMs = 6_000;
+/** How long visitors do not wait for a node that was silent. */
+const silencePauseMs = 5_000;
 const firstRetryMs = 250;
 const longestRetryMs = 4_000;
 /** Of a name and its sign. A longer line ends the connection. */
@@ -26,6 +28,7 @@ export class NodeLink {
   #retryMs = firstRetryMs;
   #isUp = false;
   #isClosed = false;
+  #silentUntil = 0;
   /** Of an earlier connection to this node, which has proven its key (RFC 8446 2.2). */
   #session: Buffer | undefined;
 
@@ -40,6 +43,16 @@ export class NodeLink {
   /** Whether it has proven who it is. */
   get isUp(): boolean {
     return this.#isUp;
+  }
+
+  /** It did not answer in time: other visitors are not to wait for it. */
+  wasSilent(): void {
+    this.#silentUntil = performance.now() + silencePauseMs;
+  }
+
+  /** Whether it has answered lately, as far as is known. */
+  get answers(): boolean {
+    return performance.now() > this.#silentUntil;
   }
 
   has(name: string): boolean {

@@ -18,7 +18,7 @@ const handshakeTimeoutMs = 5_000;
 /** Until the header and the ClientHello are there, which the other node has already. */
 const headerTimeoutMs = 5_000;
 const maxConnections = 60_000;
-const lifeSignIntervalMs = 3_000;
+const lifeSignIntervalMs = 2_000;
 /** What is written to a node that does not read: then it is to connect again. */
 const maxUnreadBytes = 16_777_216;
 

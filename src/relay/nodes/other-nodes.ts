@@ -12,7 +12,9 @@ const checkIntervalMs = 500;
 /** Before nodes that have tunnels, but had no session, are asked again. */
 const retryDelayMs = 200;
 /** Until the other side has proven its key. */
-const connectTimeoutMs = 3_000;
+const connectTimeoutMs = 1_500;
+/** Until it says whether it has a session, for which it waits for a second at most. */
+const answerTimeoutMs = 3_000;
 
 export interface OtherNodesOptions {
   shared: Pick<SharedStore, 'nodes'>;
@@ -80,9 +82,9 @@ export class OtherNodes implements OtherNodesRoutes {
     return undefined;
   }
 
-  /** In turn, so that visitors are spread over them. */
+  /** In turn, so that visitors are spread over them; without those that were silent a moment ago. */
   #having(name: string): NodeLink[] {
-    const links = [...this.#links.values()].filter((link) => link.has(name));
+    const links = [...this.#links.values()].filter((link) => link.has(name) && link.answers);
     const first = links.length === 0 ? 0 : this.#turn++ % links.length;
     return [...links.slice(first), ...links.slice(0, first)];
   }
@@ -92,13 +94,18 @@ export class OtherNodes implements OtherNodesRoutes {
     { hostname, addresses, early }: PassedVisitor,
     signal: AbortSignal,
   ): Promise<TLSSocket | undefined> {
+    const late = () => {
+      link.wasSilent();
+      socket.destroy();
+    };
     const socket = link.dial(visitorProtocol, () => {
       clearTimeout(deadline);
+      deadline = setTimeout(late, answerTimeoutMs);
       socket.write(visitorHeader(hostname, addresses));
       socket.write(early);
     });
     socket.on('error', () => undefined);
-    const deadline = setTimeout(() => socket.destroy(), connectTimeoutMs);
+    let deadline = setTimeout(late, connectTimeoutMs);
     try {
       const answer = await readPrefix(socket, (chunk) => chunk, { signal });
       if (answer[0] !== nodeAnswer.joined) return void socket.destroy();
