@@ -225,7 +225,8 @@ export class DataPlane {
       nodes.start();
       lifecycle.onStop(() => nodes.stop(), { lasts: true });
     }
-    if (config.portRange) await this.quic.start(this.publicPort);
+    // Datagrams are of one node.
+    if (config.portRange && !this.nodes) await this.quic.start(this.publicPort);
     lifecycle.onStop(() => this.quic.stop());
   }
 
@@ -244,10 +245,10 @@ export class DataPlane {
   }
 
   #allocator(protocol: PortProtocol, maxPerLease: number, bind: PortAllocatorOptions['bind']): PortAllocator {
-    const { config, policy, store, logger, onStoreFault } = this.#foundation;
+    const { config, policy, store, logger, onStoreFault, cluster } = this.#foundation;
     return new PortAllocator({
       protocol,
-      range: config.portRange,
+      range: protocol === 'udp' && cluster ? undefined : config.portRange,
       maxPerLease,
       settings: () => (protocol === 'tcp' ? policy.settings.tcpPort : policy.settings.udp),
       bind,

@@ -183,3 +183,29 @@ test('discovery is off by default, and its bootstraps are relay URLs', () => {
   assert.match(faultsOf([...url, '--discovery', '--discovery-ca', noPem]).join(), /no PEM certificate/);
   assert.match(faultsOf(['--portal-url', 'https://a.localhost:444', '--discovery']).join(), /on port 444/);
 });
+
+test('several nodes need a store, an address and a certificate, and have no UDP ports, overlay or ACME', () => {
+  const own = fileURLToPath(import.meta.url);
+  const relay = ['--portal-url', 'https://relay.example.com', '--cert-file', own, '--key-file', own];
+  const store = ['--store', 'rediss://user:pass@10.0.0.2/1'];
+  const config = readRelayConfig([...relay, ...store, '--node-address', '[2001:db8::5]:4019'], {});
+  assert.deepEqual(config.cluster, {
+    store: {
+      kind: 'single',
+      options: { username: 'user', password: 'pass', host: '10.0.0.2', port: 6379, db: 1, tls: {} },
+    },
+    address: { host: '2001:db8::5', port: 4019 },
+  });
+  const fault = (...flags: string[]) => faultsOf([...relay, ...flags]).join();
+  assert.match(fault(...store), /^--node-address \(NODE_ADDRESS\): is needed with --store/);
+  assert.match(fault(...store, '--node-address', '10.0.0.5'), /^--node-address/);
+  assert.match(fault('--node-address', '10.0.0.5:1'), /is for relays with several nodes/);
+  assert.match(fault('--store-ca', own), /^--store-ca/);
+  const node = [...store, '--node-address', '10.0.0.5:4019'];
+  assert.match(fault('--store', 'http://10.0.0.2', ...node.slice(2)), /^--store \(STORE_URL\): must be redis:/);
+  assert.match(fault(...node, '--min-port', '1', '--max-port', '9', '--udp-enabled'), /has no UDP ports/);
+  assert.match(fault(...node, '--discovery', '--overlay'), /no part of the overlay/);
+  const local = ['--portal-url', 'https://portal.localhost'];
+  assert.match(faultsOf([...local, ...node]).join(), /^--cert-file.*the same certificate/);
+  assert.match(faultsOf([...local, ...node, '--acme']).join(), /the same certificate/);
+});

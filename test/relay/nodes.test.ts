@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { connect as connectTcp } from 'node:net';
 import { test } from 'node:test';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import {
@@ -16,9 +17,9 @@ import {
 import { call, ended, freshWallet, openSession, readBytes, register, sessionHeaders } from '../support/by-hand.js';
 import { introduced, type Nodes, startNodes } from '../support/nodes.js';
 import { startRedis } from '../support/redis.js';
-import { type TestRelay } from '../support/relay.js';
+import { type TestRelay, withPorts } from '../support/relay.js';
 import { endVisit, handshake, readOpening, signCall, visit } from '../support/tenant.js';
-import { get, openTunnel, send, startHttpService } from '../support/tunnel.js';
+import { get, openTunnel, send, startHttpService, startTcpService } from '../support/tunnel.js';
 import { type Fault, injectFaults, onFault } from '../../src/util/boundary.js';
 import { until } from '../support/until.js';
 
@@ -371,4 +372,60 @@ test('a fault in what nodes do ends only what it was for', async (t) => {
     );
     await until(async () => (await get(a, hostname).catch(() => undefined))?.body === 'served');
   }
+});
+
+test('a TCP port of a lease is open at every node, and leads to its tunnel wherever that is', async (t) => {
+  const ports = await withPorts(4, { udp: { enabled: false } });
+  const nodes = await startNodes(t, await startRedis(t), 2, (index) => ({ host: `127.0.0.${index + 1}`, ...ports }));
+  const [a, b] = nodes.nodes as [TestRelay, TestRelay];
+  await introduced(nodes);
+  nodes.out.add(1);
+  const service = await startTcpService(t, (socket) => {
+    socket.on('data', (chunk) => {
+      const text = String(chunk);
+      if (text === 'reset') socket.resetAndDestroy();
+      else socket.write(text.toUpperCase());
+    });
+    socket.on('end', () => socket.end('bye'));
+  });
+  const { tunnel } = await openTunnel(t, { url: nodes.url, ca: a.ca }, undefined, { tcp: service.port });
+  const port = Number(new URL(tunnel.current!.urls[0]!.replace('tcp:', 'http:')).port);
+  const dial = async (host: string) => {
+    const socket = connectTcp({ host, port, allowHalfOpen: true });
+    t.after(() => socket.destroy());
+    await once(socket, 'connect');
+    socket.on('error', () => undefined);
+    return socket;
+  };
+  await until(() => dial('127.0.0.2').catch(() => undefined));
+  for (const host of ['127.0.0.1', '127.0.0.2']) {
+    const visitor = await dial(host);
+    visitor.write('hello');
+    assert.equal(String(await readBytes(visitor, 5)), 'HELLO');
+    // Each direction ends by itself, a reset is no end.
+    visitor.end();
+    assert.equal(String(await readBytes(visitor, 3)), 'bye');
+    const cut = await dial(host);
+    cut.write('hello');
+    await readBytes(cut, 5);
+    const error = once(cut, 'error') as Promise<[NodeJS.ErrnoException]>;
+    cut.resume().write('reset');
+    assert.equal((await error)[0].code, 'ECONNRESET');
+  }
+  // Much in both directions, and back again after the node was gone.
+  await b.relay.stop();
+  await nodes.restart(1);
+  await introduced(nodes);
+  const bulk = await dial('127.0.0.2');
+  const sent = 'x'.repeat(3_000_000);
+  bulk.write(sent);
+  assert.equal(String(await readBytes(bulk, sent.length)), sent.toUpperCase());
+  // The port is closed everywhere once the lease has ended.
+  await tunnel.close(0);
+  for (const host of ['127.0.0.1', '127.0.0.2'])
+    await until(async () => {
+      const left = await dial(host).catch((error: NodeJS.ErrnoException) => error.code);
+      if (typeof left === 'object') left.destroy();
+      return left === 'ECONNREFUSED';
+    });
 });

@@ -30,7 +30,7 @@ export async function startNodes(
   t: TestContext,
   redis: Pick<RedisServer, 'url'>,
   count: number,
-  overrides: Partial<RelayConfig> = {},
+  overrides: Partial<RelayConfig> | ((index: number) => Partial<RelayConfig>) = {},
 ): Promise<Nodes> {
   const certificate = await certificateFiles(rootHost);
   t.after(() => certificate.remove());
@@ -48,7 +48,7 @@ export async function startNodes(
       stateDir: folders[index]!,
       certificateFiles: certificate,
       cluster: { store: parseRedisAddress(redis.url), address },
-      ...overrides,
+      ...(typeof overrides === 'function' ? overrides(index) : overrides),
     });
   };
   t.after(() => Promise.all(nodes.map((node) => node.stop())));

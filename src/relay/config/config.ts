@@ -345,7 +345,7 @@ function readCluster(given: GivenSettings): ClusterSettings | undefined {
     );
   if (!given.text('certFile'))
     given.fault('certFile', 'the nodes of a relay have the same certificate: name its files, also instead of --acme');
-  if (given.text('minPort') !== undefined) given.fault('minPort', 'a relay with several nodes has no ports for leases');
+  if (given.isOn('udp')) given.fault('udp', 'a relay with several nodes has no UDP ports');
   if (given.isOn('overlay')) given.fault('overlay', 'a relay with several nodes is no part of the overlay');
   try {
     const address = { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };

@@ -13,7 +13,7 @@ import type { OutcomeObserver } from './connection-outcome.js';
 import { HopError, joinTimeoutMs, type NextHops } from './next-hops.js';
 import { type SpliceMeter, splice } from './splice.js';
 import { Bandwidth } from '../limiters/bandwidth.js';
-import { nodeAnswer } from '../../protocol/node-visitor.js';
+import { nodeAnswer, type NodeVisitor } from '../../protocol/node-visitor.js';
 import { connectionIdBytes, hopAnswer, type HopHeader } from '../../protocol/hop-header.js';
 import { sealHello } from '../../streams/sealed-hello.js';
 import type { NextHop } from '../leases/hop.js';
@@ -46,14 +46,20 @@ export interface OtherNodesRoutes {
    * @param isPatient whether they are asked until one has a session, or the signal gives it up
    * @returns undefined when none had a session
    */
-  join(visitor: PassedVisitor, signal: AbortSignal, isPatient: boolean): Promise<Duplex | undefined>;
+  join(visitor: PassedVisitor, signal: AbortSignal, isPatient: boolean): Promise<PassedConnection | undefined>;
+}
+
+/** A connection to another node, from the tunnel's first byte on. */
+export interface PassedConnection {
+  /** Paused. */
+  readonly stream: Duplex;
+  /** Ends it so that the other node can tell it from a regular end. */
+  reset(): void;
 }
 
 /** A visitor that is passed on to another node. */
-export interface PassedVisitor {
-  hostname: string;
-  addresses: ProxiedAddresses | undefined;
-  /** What it has sent already: its ClientHello, at least. */
+export interface PassedVisitor extends NodeVisitor {
+  /** What it has sent already: of TLS its ClientHello, at least. */
   early: Buffer;
 }
 
@@ -66,8 +72,8 @@ export interface VisitorConnection {
   clientHello?: Buffer;
   /** Another relay has passed it on: tenant TLS of the entry's. */
   hop?: Pick<HopHeader, 'binding' | 'connectionId'>;
-  /** Another node of this relay has passed it on, over TLS: it goes to a session of this node, or nowhere. */
-  isPassedOn?: boolean;
+  /** Another node of this relay has passed it on: it goes to a session of this node, or nowhere. Called to end it by a reset. */
+  onReset?: () => void;
 }
 
 /** What a visitor was connected to. */
@@ -117,7 +123,8 @@ export class VisitorForwarder {
 
   /** @param connectionId for a lease of a path */
   async #forward(visitor: VisitorConnection, lease: Lease, connectionId?: Buffer): Promise<boolean> {
-    const { socket, addresses, clientHello, hop, isPassedOn = false } = visitor;
+    const { socket, addresses, clientHello, hop, onReset } = visitor;
+    const reset = onReset ?? (() => socket.resetAndDestroy());
     const sessions = this.registry.of(lease);
     // Connections waiting for a session count too, since the limit is not checked again.
     if (sessions.live.size + sessions.waiting >= this.#maxConnections(lease)) {
@@ -133,7 +140,7 @@ export class VisitorForwarder {
     // The lease may have ended in the moment between.
     const isRouted = joined !== undefined && !sessions.ended.aborted;
     // Of a visitor that is passed on, the node where it arrived counts the outcome.
-    if (!isPassedOn) this.options.onOutcome?.(isRouted ? 'routed' : next ? 'path_broken' : 'no_session');
+    if (!onReset) this.options.onOutcome?.(isRouted ? 'routed' : next ? 'path_broken' : 'no_session');
     if (!isRouted) {
       joined?.destroy();
       return false;
@@ -142,8 +149,7 @@ export class VisitorForwarder {
     const connection: LiveConnection = {
       destroy: () => socket.destroy(),
       reset() {
-        if (isPassedOn) socket.destroy();
-        else socket.resetAndDestroy();
+        reset();
         joined.destroy();
       },
       tunnelIp: joined.ip,
@@ -152,9 +158,12 @@ export class VisitorForwarder {
     };
     sessions.admit(connection);
     if (hop) socket.write(Buffer.from([hopAnswer.joined]));
-    if (isPassedOn) socket.write(Buffer.from([nodeAnswer.joined]));
+    if (onReset) socket.write(Buffer.from([nodeAnswer.joined]));
     // TLS detects truncation by itself; raw TCP would look like a regular end.
-    if (!clientHello && !hop) resetWhenCut(socket, stream);
+    if (!clientHello && !hop) {
+      whenCut(socket, stream, reset);
+      if (isElsewhere) whenCut(stream, socket, () => joined.destroy());
+    }
     const metered = meter(connection.traffic, isElsewhere ? { up: 0, down: 0 } : sessions.traffic);
     const bandwidth = isElsewhere ? new Bandwidth(undefined) : sessions.bandwidth;
     const error = await splice(socket, stream, metered, bandwidth, this.options.kernel);
@@ -174,20 +183,20 @@ export class VisitorForwarder {
 
   /** Claims a session, ready or to come; where there are other nodes, one of theirs if it comes first. */
   async #joinSession(visitor: VisitorConnection, lease: Lease, sessions: LeaseSessions): Promise<Joined | undefined> {
-    const { socket, clientHello, hop, isPassedOn } = visitor;
+    const { socket, clientHello, hop, onReset } = visitor;
     const isTls = clientHello !== undefined || hop !== undefined;
     // Only TLS needs a binding, to have its handshake signed.
     const accepts = ({ options }: ReverseSession) =>
       !isTls || options.binding || (hop === undefined && this.options.unboundSessions);
     const ready = socket.destroyed ? undefined : sessions.take(accepts);
     const { nodes } = this.options;
-    if (!ready && nodes && clientHello && !isPassedOn) {
+    if (!ready && nodes && !hop && !onReset) {
       const onward = await this.#passToNode(visitor, lease, sessions, nodes, accepts);
       if (!(onward instanceof ReverseSession)) return onward;
       return await this.#joinedTo(onward, visitor, lease, sessions);
     }
     // Of a visitor that is passed on, the other node may find another one meanwhile.
-    const longestMs = isPassedOn ? (sessions.hasTunnels ? passedOnWaitMs : 0) : Infinity;
+    const longestMs = onReset ? (sessions.hasTunnels ? passedOnWaitMs : 0) : Infinity;
     const waitMs = Math.min(lease.sessionWaitSeconds * 1000, longestMs);
     const session =
       ready ??
@@ -235,23 +244,23 @@ export class VisitorForwarder {
 
   /** Waits for a session of another node, and for one of this node meanwhile. */
   async #passToNode(
-    { socket, addresses }: VisitorConnection,
+    { socket, addresses, clientHello }: VisitorConnection,
     lease: Lease,
     sessions: LeaseSessions,
     nodes: OtherNodesRoutes,
     accepts: (session: ReverseSession) => boolean,
   ): Promise<Joined | ReverseSession | undefined> {
     // What has come already goes along, and comes back if no other node takes it.
-    const early = socket.read() as Buffer | null;
-    if (!early) return undefined;
+    const early = (socket.read() as Buffer | null) ?? Buffer.alloc(0);
+    const passed = { hostname: lease.hostname, isRaw: clientHello === undefined, addresses, early };
     const ownWaitMs = lease.sessionWaitSeconds * 1000;
     const waitMs = nodes.count(lease.hostname) > 0 ? Math.max(ownWaitMs, joinTimeoutMs) : ownWaitMs;
     const first = await this.#whileThere(socket, sessions, waitMs, async (signal) => {
       const settled = new AbortController();
       const either = AbortSignal.any([signal, settled.signal]);
       const own = ownWaitMs > 0 ? sessions.queue.claim(accepts, either) : Promise.resolve(undefined);
-      const others = nodes.join({ hostname: lease.hostname, addresses, early }, either, ownWaitMs > 0);
-      const found = await firstOf<ReverseSession | Duplex>(own, others);
+      const others = nodes.join(passed, either, ownWaitMs > 0);
+      const found = await firstOf<ReverseSession | PassedConnection>(own, others);
       settled.abort();
       const [session, onward] = await Promise.all([own, others]);
       // Both at once: the session waits for the next visitor.
@@ -260,15 +269,15 @@ export class VisitorForwarder {
     });
     const isThere = !socket.destroyed && !sessions.ended.aborted;
     if (first instanceof ReverseSession || first === undefined || !isThere) {
-      if (isThere && !socket.readableEnded) socket.unshift(early);
+      if (isThere && early.length > 0 && !socket.readableEnded) socket.unshift(early);
       if (first instanceof ReverseSession) {
         if (!isThere) first.close();
         return isThere ? first : undefined;
       }
-      first?.destroy();
+      first?.reset();
       return undefined;
     }
-    return { open: () => first, destroy: () => first.destroy(), ip: '', isElsewhere: true };
+    return { open: () => first.stream, destroy: () => first.reset(), ip: '', isElsewhere: true };
   }
 
   /** Passes the visitor on to the next relay of the path. */
@@ -344,10 +353,10 @@ async function firstOf<Found>(...all: Promise<Found | undefined>[]): Promise<Fou
   });
 }
 
-/** Resets the visitor's connection when the session breaks. Call this before others listen to the session. */
-function resetWhenCut(socket: Socket, stream: Duplex): void {
+/** Resets one side when the other one breaks. Call this before others listen to that. */
+function whenCut(socket: Duplex, stream: Duplex, reset: () => void): void {
   const cut = () => {
-    if (!socket.destroyed && !(stream.readableEnded && stream.writableFinished)) socket.resetAndDestroy();
+    if (!socket.destroyed && !(stream.readableEnded && stream.writableFinished)) reset();
   };
   stream.once('error', cut);
   stream.once('close', cut);

@@ -17,6 +17,7 @@ export function recordFromLease(lease: Lease): LeaseRecord {
     reportedIp: lease.reportedIp,
     ownCertificate: lease.ownCertificate,
     sessionWaitSeconds: lease.sessionWaitSeconds,
+    tcpPort: lease.tcpPort,
     hop: lease.hop,
     group: lease.group && { name: lease.group.name, members: Object.fromEntries(lease.group.members) },
   };

@@ -11,6 +11,7 @@ import {
   type LeaseRecord,
   type Metadata,
   nameReservationMs,
+  PortTakenError,
   type SharedStore,
   type Store,
   StoreUnavailableError,
@@ -107,8 +108,10 @@ export class LeaseRegistry {
 
   /** Restores the leases that were alive at the last write, each for one new TTL, and starts expiring leases. */
   async start(freshTtlSeconds: number): Promise<void> {
-    if (this.#shared) await this.reload();
-    else await this.#restore(freshTtlSeconds);
+    if (this.#shared) {
+      await this.#options.ports.start(() => undefined);
+      await this.reload();
+    } else await this.#restore(freshTtlSeconds);
     this.#sweeper = repeat('lease sweep', () => this.#sweep(this.#now()), leaseSweepIntervalMs);
   }
 
@@ -188,7 +191,15 @@ export class LeaseRegistry {
     if (held) this.#remove(held);
     if (isLive) this.#table.add(lease);
     else if (lease) this.#reserve(lease, record.keptUntil ?? lease.expiresAt + nameReservationMs);
+    if (lease?.tcpPort !== undefined) this.#takeOverPort(lease, lease.tcpPort, isLive);
     if (held) this.#end(held, isLive ? 'replaced' : 'unregistered');
+  }
+
+  #takeOverPort({ identity, hostname, generation }: Lease, port: number, isLive: boolean): void {
+    const { tcp } = this.#options.ports;
+    const block = { first: port, count: 1 };
+    if (isLive) tcp.adopt(identityKey(identity), hostname, block, generation);
+    else tcp.keep(identityKey(identity), block, this.#reserved.get(hostname)!.until);
   }
 
   /** Takes over a renewal, or a change of its group, that another node has written. */
@@ -215,8 +226,10 @@ export class LeaseRegistry {
       try {
         return await change();
       } catch (error) {
-        if (!(error instanceof LeaseChangedError) || attempt === maxAttempts) throw error;
-        this.#takeOver(hostname, error.current);
+        const isPort = error instanceof PortTakenError;
+        if (!(isPort || error instanceof LeaseChangedError) || attempt === maxAttempts) throw error;
+        // Of a port that was taken, another one is tried.
+        if (!isPort) this.#takeOver(hostname, error.current);
       }
     }
   }
@@ -319,6 +332,7 @@ export class LeaseRegistry {
         }
       } catch (error) {
         ports.rollback();
+        if (error instanceof PortTakenError) this.#options.ports.tcp.avoid({ first: lease.tcpPort!, count: 1 });
         throw error;
       }
       ports.commit(lease.generation);
@@ -460,7 +474,7 @@ export class LeaseRegistry {
       await this.#put(lease, now);
       return true;
     } catch (error) {
-      if (error instanceof LeaseChangedError) throw error;
+      if (error instanceof LeaseChangedError || error instanceof PortTakenError) throw error;
       if (this.#unwritten.size === 0) this.#options.onFault(error);
       return false;
     }
@@ -659,6 +673,7 @@ export class LeaseRegistry {
 
 /** Tunnels wait, as for any relay that is briefly unavailable. @throws ApiError `rate_limited` when the store is away; what it is given */
 export function storeFault(error: unknown): never {
+  if (error instanceof PortTakenError) throw new ApiError('tcp_port_exhausted', error.message, { cause: error });
   const isTransient = error instanceof StoreUnavailableError || error instanceof LeaseChangedError;
   if (!isTransient) throw error;
   throw new ApiError('rate_limited', 'the store of this relay is away', { retryAfterSeconds: 2, cause: error });

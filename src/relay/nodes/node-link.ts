@@ -1,4 +1,5 @@
-import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import { connect as connectTcp } from 'node:net';
+import { connect, type TLSSocket } from 'node:tls';
 import { guard } from '../../util/boundary.js';
 import type { NodeRecord } from '../store/store.js';
 import type { NodeIdentity } from './node-identity.js';
@@ -63,13 +64,13 @@ export class NodeLink {
    * Connects to the node for one purpose.
    * @param onKnown called once it has proven who it is; until then nothing it says counts
    */
-  dial(protocol: string, onKnown: (socket: TLSSocket) => void): TLSSocket {
+  dial(protocol: string, onKnown: (socket: TLSSocket) => void): { socket: TLSSocket; reset(): void } {
     const { identity, node } = this.options;
     const { host, port } = hostAndPort(node.address);
-    // `allowHalfOpen` is in Node's documentation, and not in its types.
-    const options: ConnectionOptions & { allowHalfOpen: boolean } = {
-      host,
-      port,
+    const raw = connectTcp({ host, port, allowHalfOpen: true, noDelay: true });
+    raw.on('error', () => undefined);
+    const socket = connect({
+      socket: raw,
       key: identity.key,
       cert: identity.cert,
       ALPNProtocols: [protocol],
@@ -77,11 +78,8 @@ export class NodeLink {
       // Its key is what counts: no name, no date.
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
-      allowHalfOpen: true,
       session: this.#session,
-    };
-    const socket = connect(options);
-    socket.setNoDelay(true);
+    });
     const known = () => {
       // Who resumes a session knows what came of a handshake with that key.
       const isKnown = socket.isSessionReused() || identity.isOwn(socket);
@@ -94,7 +92,11 @@ export class NodeLink {
       'secureConnect',
       guard('node connection', known, () => socket.destroy()),
     );
-    return socket;
+    const reset = () => {
+      raw.resetAndDestroy();
+      socket.destroy();
+    };
+    return { socket, reset };
   }
 
   close(): void {
@@ -104,7 +106,7 @@ export class NodeLink {
   }
 
   #connect(): void {
-    const socket = this.dial(presenceProtocol, () => {
+    const { socket } = this.dial(presenceProtocol, () => {
       this.#isUp = true;
       this.#retryMs = firstRetryMs;
     });

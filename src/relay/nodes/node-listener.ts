@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { listen } from '../../net/listen.js';
 import { NoPrefixError, readPrefix } from '../../net/read-prefix.js';
-import { type ProxyHeader, ProxyProtocolError, parseProxyHeader } from '../../protocol/proxy-protocol.js';
+import { ProxyProtocolError } from '../../protocol/proxy-protocol.js';
 import { TlsAlertError } from '../../tls/codec/alerts.js';
 import { ClientHelloReader } from '../../tls/records/client-hello-reader.js';
 import { guard, repeat } from '../../util/boundary.js';
@@ -11,7 +11,13 @@ import type { Routing } from '../ingress/routing.js';
 import { maxClientHelloBytes } from '../ingress/read-client-hello.js';
 import type { VisitorForwarder } from '../ingress/visitor-forwarder.js';
 import type { NodeIdentity } from './node-identity.js';
-import { authorityOf, nodeAnswer, presenceProtocol, visitorProtocol } from '../../protocol/node-visitor.js';
+import {
+  nodeAnswer,
+  type NodeVisitor,
+  parseNodeVisitor,
+  presenceProtocol,
+  visitorProtocol,
+} from '../../protocol/node-visitor.js';
 import type { OwnPresence } from './own-presence.js';
 
 const handshakeTimeoutMs = 5_000;
@@ -36,6 +42,8 @@ export interface NodeListenerOptions {
 export class NodeListener {
   readonly #server: Server;
   readonly #open = new Set<Socket>();
+  /** The TCP connections below TLS, by the other end's address and port. */
+  readonly #raw = new Map<string, Socket>();
 
   constructor(private readonly options: NodeListenerOptions) {
     const { identity } = options;
@@ -55,8 +63,14 @@ export class NodeListener {
     this.#server.maxConnections = maxConnections;
     // boundary: cannot throw.
     this.#server.on('connection', (socket: Socket) => {
+      const ends = endsOf(socket);
       this.#open.add(socket);
-      socket.once('close', () => this.#open.delete(socket));
+      this.#raw.set(ends, socket);
+      // boundary: cannot throw.
+      socket.once('close', () => {
+        this.#open.delete(socket);
+        if (this.#raw.get(ends) === socket) this.#raw.delete(ends);
+      });
     });
     this.#server.on(
       'secureConnection',
@@ -117,41 +131,49 @@ export class NodeListener {
   async #takeVisitor(socket: TLSSocket): Promise<void> {
     const arrival = await readArrival(socket);
     if (arrival === undefined || socket.destroyed) return void socket.destroy();
-    const { hostname, header, clientHello } = arrival;
+    const { hostname, addresses, clientHello } = arrival;
     const lease = this.options.routing.leaseAt(hostname);
-    const { addresses } = header;
-    const isJoined =
-      lease !== undefined &&
-      (await this.options.forwarder.forward({ socket, addresses, clientHello, isPassedOn: true }, lease)) === true;
-    if (isJoined || socket.destroyed) return;
+    const isServed = lease !== undefined && (clientHello !== undefined || lease.tcpPort !== undefined);
+    const visitor = { socket, addresses, ...(clientHello ? { clientHello } : {}), onReset: () => this.#reset(socket) };
+    if (isServed && (await this.options.forwarder.forward(visitor, lease)) === true) return;
+    if (socket.destroyed) return;
     socket.end(Buffer.from([nodeAnswer.noSession]), () => socket.destroySoon());
     socket.resume();
     socket.setTimeout(1_000, () => socket.destroy());
   }
+
+  /** Ends the connection by a reset, so that the other node can tell it from a regular end. */
+  #reset(socket: TLSSocket): void {
+    this.#raw.get(endsOf(socket))?.resetAndDestroy();
+    socket.destroy();
+  }
 }
 
+const endsOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${remotePort}`;
+
 /** @returns undefined when the other side does not speak the protocol; else what comes after the header is put back */
-async function readArrival(
-  socket: TLSSocket,
-): Promise<{ hostname: string; header: ProxyHeader; clientHello: Buffer } | undefined> {
+async function readArrival(socket: TLSSocket): Promise<(NodeVisitor & { clientHello?: Buffer }) | undefined> {
   let bytes: Buffer = Buffer.alloc(0);
-  let header: ProxyHeader | undefined;
+  let visitor: ReturnType<typeof parseNodeVisitor>;
   const reader = new ClientHelloReader(maxClientHelloBytes);
   const take = (chunk: Buffer) => {
     let rest = chunk;
-    if (!header) {
+    if (!visitor) {
       bytes = Buffer.concat([bytes, chunk]);
-      header = parseProxyHeader(bytes, 'v2');
-      if (!header) return undefined;
-      rest = bytes.subarray(header.length);
+      visitor = parseNodeVisitor(bytes);
+      if (!visitor) return undefined;
+      rest = bytes.subarray(visitor.length);
     }
-    return rest.length > 0 ? reader.push(rest) : undefined;
+    if (visitor.isRaw) return { rest };
+    const hello = rest.length > 0 ? reader.push(rest) : undefined;
+    return hello && { rest: reader.buffered(), hello: hello.raw };
   };
   try {
-    const hello = await readPrefix(socket, take, { timeoutMs: headerTimeoutMs });
-    socket.unshift(reader.buffered());
-    const hostname = header && authorityOf(header);
-    return header && hostname !== undefined ? { hostname, header, clientHello: hello.raw } : undefined;
+    const { rest, hello } = await readPrefix<{ rest: Buffer; hello?: Buffer }>(socket, take, {
+      timeoutMs: headerTimeoutMs,
+    });
+    if (rest.length > 0) socket.unshift(rest);
+    return { ...visitor!, ...(hello ? { clientHello: hello } : {}) };
   } catch (error) {
     if (error instanceof NoPrefixError || error instanceof ProxyProtocolError || error instanceof TlsAlertError)
       return undefined;

@@ -1,12 +1,11 @@
 import { EventEmitter, once } from 'node:events';
-import type { TLSSocket } from 'node:tls';
 import { NoPrefixError, readPrefix } from '../../net/read-prefix.js';
 import { repeat } from '../../util/boundary.js';
-import type { OtherNodesRoutes, PassedVisitor } from '../ingress/visitor-forwarder.js';
+import type { OtherNodesRoutes, PassedConnection, PassedVisitor } from '../ingress/visitor-forwarder.js';
 import type { SharedStore } from '../store/store.js';
 import type { NodeIdentity } from './node-identity.js';
 import { NodeLink } from './node-link.js';
-import { nodeAnswer, visitorHeader, visitorProtocol } from '../../protocol/node-visitor.js';
+import { encodeNodeVisitor, nodeAnswer, visitorProtocol } from '../../protocol/node-visitor.js';
 
 const checkIntervalMs = 500;
 /** Before nodes that have tunnels, but had no session, are asked again. */
@@ -58,8 +57,7 @@ export class OtherNodes implements OtherNodesRoutes {
     return count;
   }
 
-  /** @returns the connection, paused, from the tunnel's first byte on */
-  async join(visitor: PassedVisitor, signal: AbortSignal, isPatient: boolean): Promise<TLSSocket | undefined> {
+  async join(visitor: PassedVisitor, signal: AbortSignal, isPatient: boolean): Promise<PassedConnection | undefined> {
     while (!signal.aborted) {
       const wait = new AbortController();
       const changed = once(this.#changes, `presence ${visitor.hostname}`, { signal: wait.signal });
@@ -89,20 +87,16 @@ export class OtherNodes implements OtherNodesRoutes {
     return [...links.slice(first), ...links.slice(0, first)];
   }
 
-  async #try(
-    link: NodeLink,
-    { hostname, addresses, early }: PassedVisitor,
-    signal: AbortSignal,
-  ): Promise<TLSSocket | undefined> {
+  async #try(link: NodeLink, visitor: PassedVisitor, signal: AbortSignal): Promise<PassedConnection | undefined> {
     const late = () => {
       link.wasSilent();
       socket.destroy();
     };
-    const socket = link.dial(visitorProtocol, () => {
+    const { socket, reset } = link.dial(visitorProtocol, () => {
       clearTimeout(deadline);
       deadline = setTimeout(late, answerTimeoutMs);
-      socket.write(visitorHeader(hostname, addresses));
-      socket.write(early);
+      socket.write(encodeNodeVisitor(visitor));
+      if (visitor.early.length > 0) socket.write(visitor.early);
     });
     socket.on('error', () => undefined);
     let deadline = setTimeout(late, connectTimeoutMs);
@@ -110,7 +104,7 @@ export class OtherNodes implements OtherNodesRoutes {
       const answer = await readPrefix(socket, (chunk) => chunk, { signal });
       if (answer[0] !== nodeAnswer.joined) return void socket.destroy();
       if (answer.length > 1) socket.unshift(answer.subarray(1));
-      return socket;
+      return { stream: socket, reset };
     } catch (error) {
       socket.destroy();
       if (error instanceof NoPrefixError || signal.aborted) return undefined;

@@ -192,6 +192,38 @@ export class PortAllocator {
     };
   }
 
+  /** Takes over the ports of a lease that another node has registered. */
+  adopt(key: string, hostname: string, block: PortBlock, generation: string): void {
+    const known = this.#entries.get(key);
+    if (known?.block?.first === block.first && known.block.count === block.count) {
+      known.owner = generation;
+      return;
+    }
+    if (known) this.#forget(key, known);
+    const { range, settings, onFault } = this.options;
+    const ports = portsOf(block);
+    if (!range || block.first < range.first || block.first + block.count - 1 > range.last) return;
+    // A port that another identity had here until it ended there.
+    for (const [other, entry] of this.#entries)
+      if (entry.block && portsOf(entry.block).some((port) => ports.includes(port))) this.#forget(other, entry);
+    const entry: Entry = { ...newEntry(block, hostname), owner: generation };
+    this.#entries.set(key, entry);
+    for (const port of ports) this.#taken.add(port);
+    this.#reservations.end(block).catch(onFault);
+    if (settings().enabled) this.#rebind(entry);
+  }
+
+  /** Keeps ports for the identity that had them at another node. */
+  keep(identityKey: string, block: PortBlock, until: number): void {
+    if (this.#entries.has(identityKey) || portsOf(block).some((port) => this.#taken.has(port))) return;
+    this.#reservations.keep({ protocol: this.options.protocol, block, identityKey }, until).catch(this.options.onFault);
+  }
+
+  /** The ports are in use where this relay cannot see it: they are not tried for a while. */
+  avoid(block: PortBlock): void {
+    for (const port of portsOf(block)) this.#occupied.set(port, Date.now() + occupiedPortRetryMs);
+  }
+
   /** Releases the ports of an ended lease, unless a registration has taken them over. */
   free(key: string, generation: string): void {
     const entry = this.#entries.get(key);

@@ -36,6 +36,8 @@ export interface LeaseRecord {
   reportedIp?: string | undefined;
   ownCertificate: boolean;
   sessionWaitSeconds: number;
+  /** In a shared store, which keeps it as long as the name; else see `PortRecord`. */
+  tcpPort?: number | undefined;
   /** Its place in a path of relays. */
   hop?:
     | {
@@ -83,6 +85,11 @@ export class LeaseChangedError extends Error {
   }
 }
 
+/** Another lease has the TCP port: another node gave it out, or keeps it for an identity. */
+export class PortTakenError extends Error {
+  override readonly name = 'PortTakenError';
+}
+
 /** The store cannot be reached: the call may be made again later. */
 export class StoreUnavailableError extends Error {
   override readonly name = 'StoreUnavailableError';
@@ -105,7 +112,7 @@ export interface Store {
 
   /**
    * @returns its new revision
-   * @throws LeaseChangedError unless the record has the revision that the store has
+   * @throws LeaseChangedError unless the record has the revision that the store has; of a shared store also PortTakenError
    */
   putLease(lease: LeaseRecord, now: number): Promise<number>;
   /** All of them or none, whatever their revision. */
@@ -118,7 +125,7 @@ export interface Store {
   /** All leases, including expired ones, and the time of the last write. */
   loadLeases(): Promise<{ leases: LeaseRecord[]; lastWriteAt: number }>;
 
-  /** Writes the owner or reservation of ports; one record per protocol and first port. */
+  /** Writes the owner or reservation of ports; one record per protocol and first port. A shared store has them by their leases. */
   putPorts(record: PortRecord): Promise<void>;
   deletePorts(protocol: PortProtocol, first: number): Promise<void>;
   loadPorts(protocol: PortProtocol): Promise<PortRecord[]>;

@@ -3,6 +3,8 @@ export function redisKeys(rootHost: string) {
   const key = (name: string) => `portal:{${rootHost}}:${name}`;
   return {
     leases: key('leases'),
+    /** Which hostname has a port. */
+    tcpPorts: key('ports:tcp'),
     /** Hostnames by when their names are free again. */
     kept: key('leases:kept'),
     /** A stream of changes, of which each node applies every one. */

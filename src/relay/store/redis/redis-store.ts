@@ -5,6 +5,7 @@ import {
   type LeaseRecord,
   nameReservationMs,
   type PortRecord,
+  PortTakenError,
   type Store,
 } from '../store.js';
 import { leaseOfValue } from './lease-value.js';
@@ -72,13 +73,14 @@ export class RedisStore implements Store {
 
   async putLease(lease: LeaseRecord): Promise<number> {
     const { revision: expected = 0, ...record } = lease;
-    const { leases, kept, feed, revision } = this.#keys;
+    const { leases, kept, feed, revision, tcpPorts } = this.#keys;
     const keptUntil = record.keptUntil ?? record.expiresAt + nameReservationMs;
     const [written, current] = (await this.#redis.run(
       'putLease',
-      [leases, kept, feed, revision],
-      [record.hostname, expected, keptUntil, JSON.stringify(record), this.#revisions.seen],
+      [leases, kept, feed, revision, tcpPorts],
+      [record.hostname, expected, keptUntil, JSON.stringify(record), this.#revisions.seen, record.tcpPort ?? ''],
     )) as [number, string];
+    if (written < 0) throw new PortTakenError(`TCP port ${record.tcpPort} is of another lease`);
     if (written === 0) throw new LeaseChangedError(record.hostname, leaseOfValue(current));
     this.#revisions.saw(written);
     return written;
@@ -106,11 +108,9 @@ export class RedisStore implements Store {
     return { leases, lastWriteAt: this.shared.now() };
   }
 
-  // Leases of a relay with several nodes have no ports.
+  // Ports are kept with the leases that have them.
 
-  async putPorts(): Promise<void> {
-    throw new Error('ports are of one node: they are not in a shared store');
-  }
+  async putPorts(): Promise<void> {}
 
   async deletePorts(): Promise<void> {}
 

@@ -33,8 +33,8 @@ end
 
 /**
  * Compare-and-set of a lease. A value is \`revision:kept until:JSON\`. What is kept no longer counts as absent.
- * KEYS: leases, kept (by end), feed, revision. ARGV: hostname, expected revision, kept until, JSON, floor
- * @returns the new revision, or 0 and the current value
+ * KEYS: leases, kept (by end), feed, revision, TCP ports. ARGV: hostname, expected revision, kept until, JSON, floor, TCP port or nothing
+ * @returns the new revision; 0 and the current value; or -1 where the port is of another lease
  */
 const putLease = `${nextRevision}
 local value = redis.call('HGET', KEYS[1], ARGV[1])
@@ -45,6 +45,14 @@ if value then
 end
 if current ~= tonumber(ARGV[2]) then
   return { 0, current > 0 and value or '' }
+end
+if ARGV[6] ~= '' then
+  local other = redis.call('HGET', KEYS[5], ARGV[6])
+  if other and other ~= ARGV[1] and tonumber(redis.call('ZSCORE', KEYS[2], other) or 0) > now() then
+    local held = cjson.decode(string.match(redis.call('HGET', KEYS[1], other), '^%d+:%d+:(.*)$'))
+    if tostring(held.tcpPort) == ARGV[6] then return { -1, '' } end
+  end
+  redis.call('HSET', KEYS[5], ARGV[6], ARGV[1])
 end
 local revision = next_revision(KEYS[4], tonumber(ARGV[5]))
 local kept_value = revision .. ':' .. ARGV[3] .. ':' .. ARGV[4]
@@ -189,7 +197,7 @@ return answer
 `;
 
 export const scripts = {
-  putLease: { lua: putLease, numberOfKeys: 4 },
+  putLease: { lua: putLease, numberOfKeys: 5 },
   reapLeases: { lua: reapLeases, numberOfKeys: 2 },
   changePolicy: { lua: changePolicy, numberOfKeys: 5 },
   changeSessions: { lua: changeSessions, numberOfKeys: 5 },
