@@ -79,7 +79,7 @@ export async function layFoundation(
     () => lockStateDir(config.stateDir),
     (unlock) => unlock(),
   );
-  const privateKey = await loadPrivateKeyFile(join(config.stateDir, 'identity.json'));
+  const privateKey = await loadPrivateKeyFile(config.identityFile);
   const certificates = await findCertificate(config, logger, lifecycle, stopping);
   const metrics = config.metricsPort === undefined ? undefined : new RelayMetrics();
   const activity = new Activity(metrics);
@@ -119,7 +119,11 @@ export async function layFoundation(
     store,
     audit,
     policy: new Policy(config.policy, store.governance, audit),
-    leases: new LeaseTable({ perSource: config.maxLeasesPerSource, perWallet: config.maxLeasesPerWallet }, clock),
+    leases: new LeaseTable(
+      { perSource: config.maxLeasesPerSource, perWallet: config.maxLeasesPerWallet },
+      clock,
+      () => shared?.graceMs ?? 0,
+    ),
     cluster,
     clock,
     draining: new AbortController(),

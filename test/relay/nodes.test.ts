@@ -429,3 +429,34 @@ test('a TCP port of a lease is open at every node, and leads to its tunnel where
       return left === 'ECONNREFUSED';
     });
 });
+
+test('while Redis is away for longer than leases last, each node serves those that are renewed at another', async (t) => {
+  const redis = await startRedis(t);
+  const nodes = await startNodes(t, redis, 2);
+  const [a, b] = nodes.nodes as [TestRelay, TestRelay];
+  const lease = await register(a, { name: 'renewed', ttl: 9 });
+  await introduced(nodes);
+  const { socket } = await openSession(b, sessionHeaders(lease.token));
+  t.after(() => socket.destroy());
+  await redis.kill();
+  let { token } = lease;
+  let renewedAt = 0;
+  await until(async () => {
+    if (Date.now() - renewedAt > 2_000) {
+      token = (await renew(a, token)).body.data.access_token;
+      renewedAt = Date.now();
+    }
+    return Date.now() > lease.expiresAt + 3_000;
+  });
+  const visitor = visit(a, lease.hostname);
+  t.after(() => visitor.destroy());
+  await readOpening(socket);
+  assert.equal((await renew(b, token)).status, 200);
+  await redis.start();
+  await until(async () => (await call(b, 'GET', '/healthz')).body.data.degraded === undefined);
+  await assert.rejects(register(b, { name: 'renewed' }), /hostname_conflict/);
+  assert.equal((await renew(b, token)).status, 200);
+  // Given back, it is so at once.
+  assert.equal((await unregister(a, token)).status, 200);
+  await until(async () => (await renew(b, token)).status === 404);
+});

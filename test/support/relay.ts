@@ -36,6 +36,7 @@ export async function startTestRelay(overrides: Partial<RelayConfig> = {}, parts
   const config: RelayConfig = {
     portalUrl: new URL(`https://portal.localhost:${sniPort}`),
     stateDir,
+    identityFile: join(stateDir, 'identity.json'),
     host: '127.0.0.1',
     apiPort: 0,
     apiHosts: [],

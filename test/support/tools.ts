@@ -30,6 +30,7 @@ const debianPackages = {
   tinyproxy: 'tinyproxy-bin',
   'django-admin': 'python3-django',
   flask: 'python3-flask',
+  'docker-compose': 'docker-compose',
   'docker-registry': 'docker-registry',
   skopeo: 'skopeo',
   ip: 'iproute2',

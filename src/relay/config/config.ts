@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { homedir } from 'node:os';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { getAddress } from 'ethers/address';
 import { checkAcmeCa } from '../../acme/acme-ca.js';
 import { parseRelayUrl } from '../../sdk/calls/relay-url.js';
@@ -37,6 +37,8 @@ export interface RelayConfig {
   /** Public URL of the API; its host is the root host. */
   portalUrl: URL;
   stateDir: string;
+  /** The relay's key. */
+  identityFile: string;
   /** Address that both listeners bind to. */
   host: string;
   apiPort: number;
@@ -124,8 +126,10 @@ export function readRelayConfig(argv: string[], env: NodeJS.ProcessEnv): RelayCo
   const apiHosts = given.list('apiHosts');
   for (const name of apiHosts) if (!hostName.test(name)) given.fault('apiHosts', `${name} is not a host name`);
 
+  const stateDir = resolve((given.text('stateDir') as string).replace(/^~(?=\/)/, homedir()));
   const config: Omit<RelayConfig, 'portalUrl'> = {
-    stateDir: resolve((given.text('stateDir') as string).replace(/^~(?=\/)/, homedir())),
+    stateDir,
+    identityFile: resolve(given.text('identityFile') ?? join(stateDir, 'identity.json')),
     host,
     apiPort: given.number('apiPort', 0, 65_535),
     sniPort: given.number('sniPort', 0, 65_535),

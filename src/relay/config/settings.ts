@@ -61,6 +61,12 @@ export const relaySettings = {
     fallback: '~/.local/state/portal-relay',
     help: 'directory of the identity, leases and certificates',
   },
+  identityFile: {
+    flag: 'identity-file',
+    env: 'IDENTITY_FILE',
+    kind: 'text',
+    help: "file of the relay's key, made at the first start; by default identity.json in the state directory. The nodes of a relay have the same",
+  },
   store: {
     flag: 'store',
     env: 'STORE_URL',

@@ -18,6 +18,7 @@ export function recordFromLease(lease: Lease): LeaseRecord {
     ownCertificate: lease.ownCertificate,
     sessionWaitSeconds: lease.sessionWaitSeconds,
     tcpPort: lease.tcpPort,
+    ended: lease.ended,
     hop: lease.hop,
     group: lease.group && { name: lease.group.name, members: Object.fromEntries(lease.group.members) },
   };

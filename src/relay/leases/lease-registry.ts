@@ -153,11 +153,20 @@ export class LeaseRegistry {
         // Written meanwhile, or ended.
         if (this.#table.held(hostname) !== lease || lease.revision !== revision) return;
         lease.revision = record?.revision;
-        await this.#upToDate(hostname, async () => {
+        const put = async () => {
           if (this.#table.held(hostname) === lease) await this.#put(lease);
-        });
+        };
+        await this.#upToDate(hostname, put).catch((error: unknown) => this.#lost(lease, error));
       });
     }
+  }
+
+  /** The port of a lease was given to another one, after the store had lost it. @throws any other error */
+  #lost(lease: Lease, error: unknown): void {
+    if (!(error instanceof PortTakenError)) throw error;
+    if (this.#table.held(lease.hostname) !== lease) return;
+    this.#remove(lease);
+    this.#end(lease, 'expired');
   }
 
   /** Takes over what another node has written, unless it is known already. */
@@ -179,14 +188,14 @@ export class LeaseRegistry {
   #takeOver(hostname: string, record: LeaseRecord | undefined): void {
     const held = this.#table.held(hostname);
     const now = this.#now();
-    if (record === undefined && held && held.expiresAt > now) {
+    if (record === undefined && held && this.#isLive(held, now)) {
       // It keeps what ends for longer than a node serves what it cannot renew there: so it was lost.
       held.revision = 0;
       return;
     }
     this.#reserved.delete(hostname);
     const lease = record && leaseFromRecord(record);
-    const isLive = lease !== undefined && lease.expiresAt > now;
+    const isLive = lease !== undefined && !lease.ended && this.#isLive(lease, now);
     if (held && isLive && held.generation === lease.generation) return this.#refreshed(held, lease);
     if (held) this.#remove(held);
     if (isLive) this.#table.add(lease);
@@ -218,6 +227,11 @@ export class LeaseRegistry {
   /** The revision of what this node knows of a hostname. */
   #revisionOf(hostname: string): number {
     return (this.#table.held(hostname) ?? this.#reserved.get(hostname)?.lease)?.revision ?? 0;
+  }
+
+  /** Whether its time is not over, as far as that is certain. */
+  #isLive({ expiresAt }: { expiresAt: number }, now: number): boolean {
+    return expiresAt + this.#table.graceMs() > now;
   }
 
   /** Makes a change again, on top of what another node has written meanwhile. Called within the hostname's mutex. */
@@ -486,10 +500,16 @@ export class LeaseRegistry {
     this.#rewriting = true;
     try {
       for (const lease of this.#unwritten) {
-        const isDone = await this.#change(lease.hostname, async () => {
+        const write = async () => {
           if (this.#table.held(lease.hostname) !== lease) return true;
           return await this.#tryWrite(lease, this.#now());
-        });
+        };
+        const isDone = await this.#byHostname.run(lease.hostname, () =>
+          this.#upToDate(lease.hostname, write).catch((error: unknown) => {
+            this.#lost(lease, error);
+            return true;
+          }),
+        );
         if (!isDone) return;
         this.#unwritten.delete(lease);
       }
@@ -535,7 +555,7 @@ export class LeaseRegistry {
     const { hostname } = lease;
     if (this.#table.held(hostname) !== lease) return;
     this.#remove(lease);
-    const ended: Lease = { ...lease, expiresAt: now };
+    const ended: Lease = { ...lease, expiresAt: now, ended: true };
     const until = now + nameReservationMs;
     this.#reserve(ended, until);
     this.#end(lease, 'rejected');
@@ -568,7 +588,7 @@ export class LeaseRegistry {
     if (!lease || identityKey(lease.identity) !== claims.identityKey) throw notFound();
     if (lease.generation !== claims.generation) throw superseded();
     const holder = lease.group ? lease.group.members.get(claims.member ?? '') : lease;
-    if (!holder || holder.expiresAt <= now) throw notFound();
+    if (!holder || !this.#isLive(holder, now)) throw notFound();
     // The last token has its holder's expiry.
     if (claims.expiresAt <= now && claims.expiresAt < holder.tokenExpiresAt) throw notFound();
     return lease;
@@ -623,7 +643,7 @@ export class LeaseRegistry {
     for (const lease of this.#table.all()) {
       this.#endIfExpired(lease, now);
       this.#endIfForgotten(lease, now);
-      if (lease.group !== undefined && lease.expiresAt > now) this.#endExpiredMembers(lease, now);
+      if (lease.group !== undefined && this.#isLive(lease, now)) this.#endExpiredMembers(lease, now);
     }
     for (const [hostname, reserved] of this.#reserved) {
       if (reserved.until > now) continue;
@@ -643,15 +663,15 @@ export class LeaseRegistry {
   }
 
   #endIfExpired(lease: Lease, now: number): void {
-    if (lease.expiresAt > now) return;
+    if (this.#isLive(lease, now)) return;
     this.#remove(lease);
     this.#reserve(lease, lease.expiresAt + nameReservationMs);
     this.#end(lease, 'expired');
   }
 
   #endExpiredMembers(lease: Lease, now: number): void {
-    for (const [member, { expiresAt }] of lease.group?.members ?? [])
-      if (expiresAt <= now) this.#endMember(lease, member, 'expired');
+    for (const [member, terms] of lease.group?.members ?? [])
+      if (!this.#isLive(terms, now)) this.#endMember(lease, member, 'expired');
   }
 
   /** The lease lasts as long as the members that remain, of which there is one. */

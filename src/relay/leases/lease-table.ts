@@ -22,10 +22,14 @@ export class LeaseTable {
   readonly #bySource: ConcurrencyLimiter;
   readonly #byWallet: ConcurrencyLimiter;
 
-  /** @param clock milliseconds since the epoch: what decides expiry */
+  /**
+   * @param clock milliseconds since the epoch: what decides expiry
+   * @param graceMs how long after its expiry a lease counts as live: see `SharedStore`
+   */
   constructor(
     private readonly limits: LeaseTableLimits,
     private readonly clock: () => number = () => Date.now(),
+    readonly graceMs: () => number = () => 0,
   ) {
     // Restored leases and those that replace others are counted, however many there are.
     this.#bySource = new ConcurrencyLimiter(Infinity);
@@ -40,7 +44,7 @@ export class LeaseTable {
   /** The live lease of a hostname, if there is one. */
   at(hostname: string, now = this.clock()): Lease | undefined {
     const lease = this.#leases.get(hostname);
-    return lease && lease.expiresAt > now ? lease : undefined;
+    return lease && lease.expiresAt + this.graceMs() > now ? lease : undefined;
   }
 
   /** The live lease that accepts this token from another relay. */
@@ -48,7 +52,9 @@ export class LeaseTable {
     const hash = hashOfToken(token);
     const lease = this.#byHop.get(hash);
     const accepted = lease?.hop?.accepts;
-    return accepted !== undefined && lease && lease.expiresAt > now && isSameHash(accepted, hash) ? lease : undefined;
+    return accepted !== undefined && lease && lease.expiresAt + this.graceMs() > now && isSameHash(accepted, hash)
+      ? lease
+      : undefined;
   }
 
   /** The lease, expired or not, that accepts the token of this hash. */
@@ -58,7 +64,8 @@ export class LeaseTable {
 
   /** All live leases. */
   *live(now = this.clock()): Iterable<Lease> {
-    for (const lease of this.#leases.values()) if (lease.expiresAt > now) yield lease;
+    const graceMs = this.graceMs();
+    for (const lease of this.#leases.values()) if (lease.expiresAt + graceMs > now) yield lease;
   }
 
   /** The lease of a hostname, expired or not. */

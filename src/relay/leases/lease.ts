@@ -39,6 +39,8 @@ export interface Lease {
   readonly generation: string;
   /** In a shared store: of the last write that this node knows. */
   revision?: number | undefined;
+  /** In a shared store: it has not expired, but was given back or refused. */
+  ended?: boolean | undefined;
   /** The expiry that the store has. */
   storedUntil?: number | undefined;
   /** Milliseconds since the epoch, whole seconds. */

@@ -1,6 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { NoPrefixError, readPrefix } from '../../net/read-prefix.js';
 import { repeat } from '../../util/boundary.js';
+import { ConcurrencyLimiter } from '../../util/concurrency-limiter.js';
 import type { OtherNodesRoutes, PassedConnection, PassedVisitor } from '../ingress/visitor-forwarder.js';
 import type { SharedStore } from '../store/store.js';
 import type { NodeIdentity } from './node-identity.js';
@@ -8,6 +9,8 @@ import { NodeLink } from './node-link.js';
 import { encodeNodeVisitor, nodeAnswer, visitorProtocol } from '../../protocol/node-visitor.js';
 
 const checkIntervalMs = 500;
+/** Visitors of one name that are being passed on, and have no answer yet: each costs a handshake. The others wait. */
+const maxAskedPerName = 64;
 /** Before nodes that have tunnels, but had no session, are asked again. */
 const retryDelayMs = 200;
 /** Until the other side has proven its key. */
@@ -26,6 +29,7 @@ export interface OtherNodesOptions {
 export class OtherNodes implements OtherNodesRoutes {
   readonly #links = new Map<string, NodeLink>();
   readonly #changes = new EventEmitter();
+  readonly #asked = new ConcurrencyLimiter(maxAskedPerName);
   #check: NodeJS.Timeout | undefined;
   #turn = 0;
 
@@ -65,7 +69,7 @@ export class OtherNodes implements OtherNodesRoutes {
       try {
         const links = this.#having(visitor.hostname);
         for (const link of links) {
-          const joined = await this.#try(link, visitor, signal);
+          const joined = await this.#inTurn(link, visitor, signal);
           if (joined || signal.aborted) return joined;
         }
         if (!isPatient) return undefined;
@@ -85,6 +89,15 @@ export class OtherNodes implements OtherNodesRoutes {
     const links = [...this.#links.values()].filter((link) => link.has(name) && link.answers);
     const first = links.length === 0 ? 0 : this.#turn++ % links.length;
     return [...links.slice(first), ...links.slice(0, first)];
+  }
+
+  async #inTurn(link: NodeLink, visitor: PassedVisitor, signal: AbortSignal): Promise<PassedConnection | undefined> {
+    if (!this.#asked.add(visitor.hostname)) return undefined;
+    try {
+      return await this.#try(link, visitor, signal);
+    } finally {
+      this.#asked.remove(visitor.hostname);
+    }
   }
 
   async #try(link: NodeLink, visitor: PassedVisitor, signal: AbortSignal): Promise<PassedConnection | undefined> {

@@ -25,6 +25,8 @@ export interface LeaseRecord {
   /** Changes with each registration; the access token names it. */
   generation: string;
   expiresAt: number;
+  /** It has not expired: it was given back, or refused. */
+  ended?: boolean | undefined;
   /** Until when the name is the identity's; absent: as long after the expiry as names are reserved. */
   keptUntil?: number | undefined;
   /** The expiry in the last access token. */
@@ -167,4 +169,9 @@ export interface SharedStore {
   take(key: string): Promise<string | undefined>;
   /** Whether the store answers, as far as is known. */
   readonly isUp: boolean;
+  /**
+   * For how long after its expiry a lease may still be live: 0, but while the store is away, and for a while after that, other nodes may
+   * know of a renewal that is not in it. In milliseconds, and no longer than names are reserved.
+   */
+  readonly graceMs: number;
 }

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { RelayConfig } from '../../../relay/config/config.js';
 import { probeRedis } from '../../../relay/store/redis/probe.js';
 import { readIdentityFile } from '../../../sdk/identity/identity-file.js';
@@ -10,7 +9,7 @@ const oldestVersion = [6, 2] as const;
 const mostClockSkewMs = 60_000;
 
 /** What several nodes share. */
-export async function lookAtStore({ cluster, portalUrl, stateDir }: RelayConfig, tell: Tell): Promise<void> {
+export async function lookAtStore({ cluster, portalUrl, identityFile }: RelayConfig, tell: Tell): Promise<void> {
   if (!cluster) return;
   const about = 'store';
   const found = await probeRedis(cluster.store, portalUrl.hostname).catch((error: Error) => {
@@ -25,13 +24,12 @@ export async function lookAtStore({ cluster, portalUrl, stateDir }: RelayConfig,
     tell('warning', about, `its clock is ${Math.abs(skew)} s ${skew > 0 ? 'ahead of' : 'behind'} this machine's`);
   if (found.evicts)
     tell('problem', about, `it may evict keys when its memory is full: set maxmemory-policy to noeviction`);
-  const identityFile = join(stateDir, 'identity.json');
   const own = existsSync(identityFile) ? (await readIdentityFile(identityFile)).address : undefined;
   if (found.owner !== undefined && found.owner !== own)
     return tell(
       'problem',
       about,
-      `it belongs to the relay ${found.owner}: copy identity.json of another node to ${stateDir}`,
+      `it belongs to the relay ${found.owner}: copy the file of another node to ${identityFile}`,
     );
   const durable = found.isDurable
     ? ''

@@ -1,5 +1,5 @@
 import type { AdminSessionRecord } from '../governance-store.js';
-import type { LeaseRecord, NodeRecord, SharedStore, StoreChange } from '../store.js';
+import { type LeaseRecord, nameReservationMs, type NodeRecord, type SharedStore, type StoreChange } from '../store.js';
 import { sleep } from '../../../sdk/lease/sleep.js';
 import { repeat } from '../../../util/boundary.js';
 import { leaseOfValue } from './lease-value.js';
@@ -9,12 +9,16 @@ import { policyChangeOf } from './redis-governance.js';
 import type { RedisKeys, Revisions } from './redis-keys.js';
 
 const reportIntervalMs = 2_000;
+/** Of the store, until it counts as away. */
+const longestSilenceMs = 3 * reportIntervalMs;
 /** A node that is silent for so long is not asked any more. */
 const silenceMs = 10_000;
 /** How long one reading of the feed waits for changes. */
 const feedWaitMs = 2_000;
 const changesAtOnce = 1_000;
 const retryDelayMs = 500;
+/** After the store was away: until tunnels have renewed their leases, which they do at half of their time. */
+const settlingMs = 30_000;
 
 /** What nodes tell each other through Redis: a stream of changes, who is there, and the time. */
 export class RedisShared implements SharedStore {
@@ -29,6 +33,8 @@ export class RedisShared implements SharedStore {
   /** Between the store's clock and `performance.now()`: local clocks that are set have no part in it. */
   #offset = Date.now() - performance.now();
   #answeredAt = -Infinity;
+  /** Until when expiries are not certain, after the store was away. */
+  #settledAt = -Infinity;
   #lastId = '0-0';
   #lastRevision: number | undefined;
   #mustReload = false;
@@ -57,7 +63,16 @@ export class RedisShared implements SharedStore {
   }
 
   get isUp(): boolean {
-    return this.#redis.isReady && performance.now() - this.#answeredAt < 3 * reportIntervalMs;
+    return this.#redis.isReady && !this.#isAway(performance.now());
+  }
+
+  get graceMs(): number {
+    const now = performance.now();
+    return this.#isAway(now) || now < this.#settledAt ? nameReservationMs : 0;
+  }
+
+  #isAway(now: number): boolean {
+    return now - this.#answeredAt > longestSilenceMs;
   }
 
   nodes(): NodeRecord[] {
@@ -106,11 +121,12 @@ export class RedisShared implements SharedStore {
     const told = this.#address === '' ? '' : JSON.stringify({ id, address: this.#address } satisfies NodeRecord);
     const [time, revision, owner, ...nodes] = await this.#tell(told);
     const after = performance.now();
+    if (this.#answeredAt > 0 && this.#isAway(after)) this.#settledAt = after + settlingMs;
     this.#offset = time - (before + after) / 2;
     this.#answeredAt = after;
     if (owner !== this.node.owner)
       throw new Error(
-        `the store belongs to the relay ${owner}: its nodes have the same identity.json, so copy it from another node`,
+        `the store belongs to the relay ${owner}: its nodes have the same identity.json (--identity-file), so copy it from another node`,
       );
     // It has lost its last writes, or all of them.
     if (revision < this.revisions.seen) this.#mustReload = true;

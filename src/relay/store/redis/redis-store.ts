@@ -93,7 +93,7 @@ export class RedisStore implements Store {
   async deleteLease(lease: LeaseRecord, now: number): Promise<number> {
     // Other nodes may serve it until they hear of it; one that is cut off does so no longer than this.
     const keptUntil = Math.max(lease.expiresAt, now) + nameReservationMs;
-    return await this.putLease({ ...lease, expiresAt: now, keptUntil });
+    return await this.putLease({ ...lease, expiresAt: now, ended: true, keptUntil });
   }
 
   async loadLeases(): Promise<{ leases: LeaseRecord[]; lastWriteAt: number }> {
