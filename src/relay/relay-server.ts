@@ -8,6 +8,7 @@ import { DataPlane, type DataPlaneCalls } from './data-plane.js';
 import type { Datagrams } from './datagrams/datagrams.js';
 import type { DiscoveryReport } from './discovery/discovery.js';
 import { type Foundation, layFoundation } from './foundation.js';
+import type { MetricsSources } from './metrics/metrics.js';
 import { type MakeOverlay, OperatorPlane } from './operator-plane.js';
 import { applyCut, type Cut, onCut } from './policy-effects.js';
 import type { Store } from './store/store.js';
@@ -59,6 +60,7 @@ export class RelayServer {
       publicConnections: () => this.#data.connections.open,
       datagrams: this.#data.datagrams,
       discovery: this.discovery,
+      nodes: nodesOf(foundation, this.#data),
       overlay: this.#operator.overlay,
     });
   }
@@ -199,6 +201,19 @@ export async function startRelay(config: RelayConfig, logger: Logger, parts: Rel
     await lifecycle.stop().catch(() => undefined);
     throw error;
   }
+}
+
+/** What is told of the other nodes, if there can be any. */
+function nodesOf({ cluster }: Foundation, { nodes }: DataPlane): MetricsSources['nodes'] {
+  if (!cluster || !nodes) return undefined;
+  return {
+    get connected() {
+      return nodes.connected;
+    },
+    get isStoreUp() {
+      return cluster.shared.isUp;
+    },
+  };
 }
 
 const same = <Part>(part: Part): Part => part;

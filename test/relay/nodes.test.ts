@@ -17,7 +17,7 @@ import {
 import { call, ended, freshWallet, openSession, readBytes, register, sessionHeaders } from '../support/by-hand.js';
 import { introduced, type Nodes, startNodes } from '../support/nodes.js';
 import { startRedis } from '../support/redis.js';
-import { type TestRelay, withPorts } from '../support/relay.js';
+import { freePort, type TestRelay, withPorts } from '../support/relay.js';
 import { endVisit, handshake, readOpening, signCall, visit } from '../support/tenant.js';
 import { get, openTunnel, send, startHttpService, startTcpService } from '../support/tunnel.js';
 import { type Fault, injectFaults, onFault } from '../../src/util/boundary.js';
@@ -432,10 +432,14 @@ test('a TCP port of a lease is open at every node, and leads to its tunnel where
 
 test('while Redis is away for longer than leases last, each node serves those that are renewed at another', async (t) => {
   const redis = await startRedis(t);
-  const nodes = await startNodes(t, redis, 2);
+  const metricsPorts = [await freePort(), await freePort()];
+  const nodes = await startNodes(t, redis, 2, (index) => ({ metricsPort: metricsPorts[index] }));
   const [a, b] = nodes.nodes as [TestRelay, TestRelay];
   const lease = await register(a, { name: 'renewed', ttl: 9 });
   await introduced(nodes);
+  const metrics = async () => await (await fetch(`http://127.0.0.1:${metricsPorts[0]}/metrics`)).text();
+  assert.match(await metrics(), /^portal_nodes_connected 1$/m);
+  assert.match(await metrics(), /^portal_store_up 1$/m);
   const { socket } = await openSession(b, sessionHeaders(lease.token));
   t.after(() => socket.destroy());
   await redis.kill();
@@ -452,6 +456,7 @@ test('while Redis is away for longer than leases last, each node serves those th
   t.after(() => visitor.destroy());
   await readOpening(socket);
   assert.equal((await renew(b, token)).status, 200);
+  assert.match(await metrics(), /^portal_store_up 0$/m);
   await redis.start();
   await until(async () => (await call(b, 'GET', '/healthz')).body.data.degraded === undefined);
   await assert.rejects(register(b, { name: 'renewed' }), /hostname_conflict/);

@@ -27,6 +27,8 @@ export interface MetricsSources {
   datagrams: { readonly totals: Readonly<DatagramCounters>; readonly flows: number };
   /** Present when discovery is on. */
   discovery?: (() => DiscoveryReport) | undefined;
+  /** Present where the relay has several nodes. */
+  nodes?: { readonly connected: number; readonly isStoreUp: boolean } | undefined;
   /** Present when the relay is to be a part of the overlay. */
   overlay?: { readonly facts: unknown; readonly size: number } | undefined;
 }
@@ -105,6 +107,7 @@ export class RelayMetrics {
     publicConnections,
     datagrams,
     discovery,
+    nodes,
     overlay,
   }: MetricsSources): void {
     const { registry } = this;
@@ -133,6 +136,10 @@ export class RelayMetrics {
     };
     gauge('portal_certificate_expiry_timestamp_seconds', 'When the certificate ends.', certificateExpiry);
     gauge('portal_leases', 'Live leases.', leases);
+    if (nodes) {
+      gauge('portal_nodes_connected', 'Other nodes of the relay that this one is connected to.', () => nodes.connected);
+      gauge('portal_store_up', 'Whether the shared store answers: 1 or 0.', () => Number(nodes.isStoreUp));
+    }
     gauge('portal_leases_unwritten', 'Live leases that were renewed while the store failed.', unwrittenLeases);
     gauge(
       'portal_sessions_ready',
