@@ -136,7 +136,7 @@ async function openStore({ cluster, stateDir, portalUrl }: RelayConfig, key: Rel
   if (!cluster) return new SqliteStore(join(stateDir, 'portal.db'));
   // Loaded only where it is used.
   const { RedisStore } = await import('./store/redis/redis-store.js');
-  const onError = (error: Error) => logger.warn({ reason: error.message }, 'no connection to the store');
+  const onError = (error: Error) => logger.warn({ reason: error.message }, 'the shared store has a fault');
   return await RedisStore.open({
     address: cluster.store,
     rootHost: portalUrl.hostname,

@@ -16,7 +16,7 @@ import {
 } from '../support/admin.js';
 import { call, ended, freshWallet, openSession, readBytes, register, sessionHeaders } from '../support/by-hand.js';
 import { introduced, type Nodes, startNodes } from '../support/nodes.js';
-import { startRedis } from '../support/redis.js';
+import { askRedis, startRedis } from '../support/redis.js';
 import { freePort, type TestRelay, withPorts } from '../support/relay.js';
 import { endVisit, handshake, readOpening, signCall, visit } from '../support/tenant.js';
 import { get, openTunnel, send, startHttpService, startTcpService } from '../support/tunnel.js';
@@ -464,4 +464,20 @@ test('while Redis is away for longer than leases last, each node serves those th
   // Given back, it is so at once.
   assert.equal((await unregister(a, token)).status, 200);
   await until(async () => (await renew(b, token)).status === 404);
+});
+
+test('what nobody can read in Redis is left out, and all else goes on', async (t) => {
+  const redis = await startRedis(t);
+  const nodes = await startNodes(t, redis, 2);
+  const [a, b] = nodes.nodes as [TestRelay, TestRelay];
+  const lease = await register(a, { name: 'readable' });
+  const key = (name: string) => `portal:{portal.localhost}:${name}`;
+  await askRedis(redis.port, `HSET ${key('leases')} bad.portal.localhost 1:99999999999999:garbage`);
+  for (const kind of ['lease', 'policy', 'session', 'of-a-later-release'])
+    await askRedis(redis.port, `XADD ${key('feed')} * r 1 k ${kind} c garbage`);
+  const second = await register(a, { name: 'second' });
+  await until(async () => (await renew(b, second.token)).status === 200);
+  await b.relay.stop();
+  await nodes.restart(1);
+  for (const { token } of [lease, second]) assert.equal((await renew(nodes.nodes[1]!, token)).status, 200);
 });

@@ -1,5 +1,12 @@
 import type { AdminSessionRecord } from '../governance-store.js';
-import { type LeaseRecord, nameReservationMs, type NodeRecord, type SharedStore, type StoreChange } from '../store.js';
+import {
+  type LeaseRecord,
+  nameReservationMs,
+  type NodeRecord,
+  type SharedStore,
+  type StoreChange,
+  StoreUnavailableError,
+} from '../store.js';
 import { sleep } from '../../../sdk/lease/sleep.js';
 import { repeat } from '../../../util/boundary.js';
 import { leaseOfValue } from './lease-value.js';
@@ -45,7 +52,7 @@ export class RedisShared implements SharedStore {
     private readonly keys: RedisKeys,
     private readonly revisions: Revisions,
     private readonly node: { id: string; owner: string },
-    onError: (error: Error) => void,
+    private readonly onError: (error: Error) => void,
   ) {
     this.#redis = redis;
     this.#feed = new RedisClient(address, onError, 2 * feedWaitMs + 1_000);
@@ -158,11 +165,22 @@ export class RedisShared implements SharedStore {
           await reload();
         }
         await this.#read(listener);
-      } catch {
+      } catch (error) {
         // Something may be missed meanwhile.
         this.#mustReload = true;
+        // Broken connections are told by the client.
+        if (!(error instanceof StoreUnavailableError)) this.onError(error as Error);
         if (!signal.aborted) await sleep(retryDelayMs, signal);
       }
+    }
+  }
+
+  #understood(kind: string, text: string, revision: number): StoreChange | undefined {
+    try {
+      return changeOf(kind, text, revision);
+    } catch (cause) {
+      this.onError(new Error(`change ${revision} of the store cannot be read`, { cause }));
+      return undefined;
     }
   }
 
@@ -178,7 +196,7 @@ export class RedisShared implements SharedStore {
       this.#lastRevision = number;
       this.#lastId = id;
       this.revisions.saw(number);
-      const change = changeOf(kind, text, number);
+      const change = this.#understood(kind, text, number);
       if (change) listener(change);
     }
   }

@@ -22,7 +22,7 @@ export interface RedisStoreOptions {
   rootHost: string;
   /** The relay's signing address: what is in the store is that relay's. */
   owner: string;
-  /** Hears of connections that fail, which are made anew. */
+  /** Hears of connections that fail, which are made anew, and of what cannot be read. */
   onError(error: Error): void;
 }
 
@@ -33,8 +33,10 @@ export class RedisStore implements Store {
   readonly #redis: RedisClient;
   readonly #keys: RedisKeys;
   readonly #revisions = new Revisions();
+  readonly #onError: (error: Error) => void;
 
   private constructor({ address, rootHost, owner, onError }: RedisStoreOptions) {
+    this.#onError = onError;
     this.#redis = new RedisClient(address, onError);
     this.#keys = redisKeys(rootHost);
     this.governance = new RedisGovernance(this.#redis, this.#keys, this.#revisions);
@@ -101,7 +103,13 @@ export class RedisStore implements Store {
     let cursor = '0';
     do {
       const [next, found] = await this.#redis.call((redis) => redis.hscan(this.#keys.leases, cursor, 'COUNT', 1_000));
-      for (let at = 1; at < found.length; at += 2) leases.push(leaseOfValue(found[at]!)!);
+      for (let at = 1; at < found.length; at += 2) {
+        try {
+          leases.push(leaseOfValue(found[at]!)!);
+        } catch (cause) {
+          this.#onError(new Error(`the lease of ${found[at - 1]} in the store cannot be read`, { cause }));
+        }
+      }
       cursor = next;
     } while (cursor !== '0');
     for (const { revision = 0 } of leases) this.#revisions.saw(revision);
