@@ -27,6 +27,7 @@ import { checkSignInMessage } from '../../src/sdk/identity/sign-in.js';
 import { decodeDatagram, encodeDatagram } from '../../src/protocol/datagram-frame.js';
 import { FramedChannel } from '../../src/streams/framed-channel.js';
 import { parseHopHeader } from '../../src/protocol/hop-header.js';
+import { parseNodeVisitor } from '../../src/protocol/node-visitor.js';
 import { ProxyProtocolError, parseProxyHeader } from '../../src/protocol/proxy-protocol.js';
 import { openHello, SealedHelloError } from '../../src/streams/sealed-hello.js';
 import { readQuicMessage } from '../../src/streams/quic/quic-message.js';
@@ -204,6 +205,7 @@ export const targets: Target[] = [
   httpMessage('http-request', 'request'),
   httpMessage('http-response', 'response'),
   growing('hop-header', (bytes) => parseHopHeader(bytes), ProxyProtocolError),
+  growing('node-visitor', parseNodeVisitor, ProxyProtocolError),
   growing('sealed-hello', (bytes) => openHello(Buffer.alloc(32, 7), bytes), SealedHelloError),
   growing('proxy-header', (bytes) => parseProxyHeader(bytes, 'v1 or v2'), ProxyProtocolError),
   growing('session-opening', parseOpening, Error),
