@@ -1,5 +1,5 @@
 import { createECDH, createPrivateKey, createPublicKey, hkdfSync, type KeyObject, webcrypto } from 'node:crypto';
-import type { TLSSocket } from 'node:tls';
+import { createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import * as x509 from '@peculiar/x509';
 
 /** Separates the derived key from any other use of the identity (RFC 5869 3.2). */
@@ -13,6 +13,8 @@ export interface NodeIdentity {
   key: string;
   /** Self-signed, PEM. Its dates and names are not looked at. */
   cert: string;
+  /** Both, for connections to other nodes: made once, since that takes longer than a handshake. */
+  context: SecureContext;
   /** Whether the other side of a handshake has proven the same key (RFC 8446 4.4.3). */
   isOwn(socket: TLSSocket): boolean;
 }
@@ -35,9 +37,10 @@ export async function nodeIdentity(privateKey: string): Promise<NodeIdentity> {
     keys,
     signingAlgorithm: algorithm,
   });
+  const pem = { key: key.export({ type: 'pkcs8', format: 'pem' }) as string, cert: certificate.toString('pem') };
   return {
-    key: key.export({ type: 'pkcs8', format: 'pem' }) as string,
-    cert: certificate.toString('pem'),
+    ...pem,
+    context: createSecureContext({ ...pem, minVersion: 'TLSv1.3' }),
     isOwn(socket) {
       const peer = socket.getPeerX509Certificate();
       return peer?.publicKey.export({ type: 'spki', format: 'der' }).equals(spki) === true;

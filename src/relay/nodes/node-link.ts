@@ -71,10 +71,8 @@ export class NodeLink {
     raw.on('error', () => undefined);
     const socket = connect({
       socket: raw,
-      key: identity.key,
-      cert: identity.cert,
+      secureContext: identity.context,
       ALPNProtocols: [protocol],
-      minVersion: 'TLSv1.3',
       // Its key is what counts: no name, no date.
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
