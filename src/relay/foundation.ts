@@ -20,7 +20,7 @@ import { Policy } from './policy/policy.js';
 import { SqliteStore } from './store/sqlite.js';
 import { makePrivateDir } from './store/state-dir.js';
 import { lockStateDir } from './store/state-lock.js';
-import type { SharedStore, Store } from './store/store.js';
+import { type SharedStore, type Store, StoreUnavailableError } from './store/store.js';
 
 /** What every part of a relay is built on. */
 export interface Foundation {
@@ -142,6 +142,9 @@ async function openStore({ cluster, stateDir, portalUrl }: RelayConfig, key: Rel
     rootHost: portalUrl.hostname,
     owner: key.address,
     onError,
+  }).catch((cause: unknown) => {
+    if (!(cause instanceof StoreUnavailableError)) throw cause;
+    throw new Error(`the store does not answer (${cause.message}): start it, or change --store`, { cause });
   });
 }
 

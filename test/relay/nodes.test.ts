@@ -481,3 +481,53 @@ test('what nobody can read in Redis is left out, and all else goes on', async (t
   await nodes.restart(1);
   for (const { token } of [lease, second]) assert.equal((await renew(nodes.nodes[1]!, token)).status, 200);
 });
+
+test('connections to the port of the nodes that say nothing keep no other node out', async (t) => {
+  const nodes = await startNodes(t, await startRedis(t), 2);
+  const [a, b] = nodes.nodes as [TestRelay, TestRelay];
+  await introduced(nodes);
+  const { address } = b.config.cluster!;
+  const silent = Array.from({ length: 1_100 }, () => connectTcp({ ...address, localAddress: '127.0.0.9' }));
+  t.after(() => silent.forEach((socket) => socket.destroy()));
+  // Those beyond the bound of one address are closed at once.
+  await Promise.all(
+    silent.map(async (socket) => {
+      socket.on('error', () => undefined);
+      await once(socket, 'connect').catch(() => undefined);
+    }),
+  );
+  await until(() => silent.filter((socket) => socket.destroyed || socket.resume().readableEnded).length >= 76);
+  const lease = await register(a, { name: 'let-in' });
+  const { socket } = await openSession(b, sessionHeaders(lease.token));
+  t.after(() => socket.destroy());
+  const visitor = visit(a, lease.hostname);
+  t.after(() => visitor.destroy());
+  await readOpening(socket);
+});
+
+test('a lease whose port was given to another one, after Redis had lost it, is over, and says so', async (t) => {
+  const redis = await startRedis(t);
+  const nodes = await startNodes(t, redis, 1, await withPorts(2, { udp: { enabled: false } }));
+  const [node] = nodes.nodes as [TestRelay];
+  const key = (name: string) => `portal:{portal.localhost}:${name}`;
+  for (const end of [renew, unregister]) {
+    const lease = await register(node, { name: `lost-${end.name}`, tcp: true });
+    const other = `other-${end.name}.portal.localhost`;
+    const value = `1:99999999999999:{\\"tcpPort\\":${lease.tcpPort}}`;
+    assert.match(await askRedis(redis.port, `HSET ${key('leases')} ${other} "${value}"`), /^:1/);
+    await askRedis(redis.port, `ZADD ${key('leases:kept')} 99999999999999 ${other}`);
+    await askRedis(redis.port, `HSET ${key('ports:tcp')} ${lease.tcpPort} ${other}`);
+    const answer = await end(node, lease.token);
+    if (end === renew) assert.equal(answer.body.error.code, 'lease_not_found');
+    assert.equal((await renew(node, lease.token)).body.error.code, 'lease_not_found');
+  }
+});
+
+test('a node that finds no Redis says what to do', async (t) => {
+  const redis = await startRedis(t);
+  await redis.kill();
+  await assert.rejects(
+    startNodes(t, redis, 1),
+    /^Error: the store does not answer \(Redis: .*\): start it, or change --store$/,
+  );
+});

@@ -153,20 +153,26 @@ export class LeaseRegistry {
         // Written meanwhile, or ended.
         if (this.#table.held(hostname) !== lease || lease.revision !== revision) return;
         lease.revision = record?.revision;
-        const put = async () => {
-          if (this.#table.held(hostname) === lease) await this.#put(lease);
-        };
-        await this.#upToDate(hostname, put).catch((error: unknown) => this.#lost(lease, error));
+        await this.#upToDate(hostname, async () => {
+          if (this.#table.held(hostname) === lease)
+            await this.#put(lease).catch((error: unknown) => this.#lost(lease, error));
+        });
       });
     }
   }
 
-  /** The port of a lease was given to another one, after the store had lost it. @throws any other error */
-  #lost(lease: Lease, error: unknown): void {
+  /**
+   * The port of a lease was given to another one, after the store had lost it: so the lease is over.
+   * @returns that nothing is left to write
+   * @throws any other error
+   */
+  #lost(lease: Lease, error: unknown): true {
     if (!(error instanceof PortTakenError)) throw error;
-    if (this.#table.held(lease.hostname) !== lease) return;
-    this.#remove(lease);
-    this.#end(lease, 'expired');
+    if (this.#table.held(lease.hostname) === lease) {
+      this.#remove(lease);
+      this.#end(lease, 'expired');
+    }
+    return true;
   }
 
   /** Takes over what another node has written, unless it is known already. */
@@ -241,6 +247,8 @@ export class LeaseRegistry {
         return await change();
       } catch (error) {
         const isPort = error instanceof PortTakenError;
+        if (isPort && attempt === maxAttempts)
+          throw new ApiError('tcp_port_exhausted', error.message, { cause: error });
         if (!(isPort || error instanceof LeaseChangedError) || attempt === maxAttempts) throw error;
         // Of a port that was taken, another one is tried.
         if (!isPort) this.#takeOver(hostname, error.current);
@@ -468,7 +476,7 @@ export class LeaseRegistry {
         clientIp: terms.clientIp,
         reportedIp: terms.reportedIp ?? lease.reportedIp,
       };
-      const isWritten = await this.#tryWrite(renewed, now);
+      const isWritten = await this.#tryWrite(renewed, now).catch((error: unknown) => this.#lost(lease, error));
       // The lease may have ended while the store wrote.
       this.#assertHeld({ lease, member }, now);
       this.#update(lease, renewed, member);
@@ -500,16 +508,10 @@ export class LeaseRegistry {
     this.#rewriting = true;
     try {
       for (const lease of this.#unwritten) {
-        const write = async () => {
+        const isDone = await this.#change(lease.hostname, async () => {
           if (this.#table.held(lease.hostname) !== lease) return true;
-          return await this.#tryWrite(lease, this.#now());
-        };
-        const isDone = await this.#byHostname.run(lease.hostname, () =>
-          this.#upToDate(lease.hostname, write).catch((error: unknown) => {
-            this.#lost(lease, error);
-            return true;
-          }),
-        );
+          return await this.#tryWrite(lease, this.#now()).catch((error: unknown) => this.#lost(lease, error));
+        });
         if (!isDone) return;
         this.#unwritten.delete(lease);
       }
@@ -526,14 +528,14 @@ export class LeaseRegistry {
       this.#endExpiredMembers(lease, now);
       if (member !== undefined && lease.group !== undefined && lease.group.members.size > 1) {
         const remaining = withoutMember(lease, member);
-        await this.#put(remaining, now);
+        await this.#put(remaining, now).catch((error: unknown) => this.#lost(lease, error));
         if (this.#table.held(lease.hostname) !== lease) return;
         const { revision, storedUntil } = remaining;
         Object.assign(lease, { revision, storedUntil });
         this.#endMember(lease, member, 'unregistered');
         return;
       }
-      await this.#delete(lease, now);
+      await this.#delete(lease, now).catch((error: unknown) => this.#lost(lease, error));
       if (this.#table.held(lease.hostname) !== lease) return;
       this.#remove(lease);
       this.#end(lease, 'unregistered');
@@ -693,7 +695,6 @@ export class LeaseRegistry {
 
 /** Tunnels wait, as for any relay that is briefly unavailable. @throws ApiError `rate_limited` when the store is away; what it is given */
 export function storeFault(error: unknown): never {
-  if (error instanceof PortTakenError) throw new ApiError('tcp_port_exhausted', error.message, { cause: error });
   const isTransient = error instanceof StoreUnavailableError || error instanceof LeaseChangedError;
   if (!isTransient) throw error;
   throw new ApiError('rate_limited', 'the store of this relay is away', { retryAfterSeconds: 2, cause: error });

@@ -7,6 +7,7 @@ import { ProxyProtocolError } from '../../protocol/proxy-protocol.js';
 import { TlsAlertError } from '../../tls/codec/alerts.js';
 import { ClientHelloReader } from '../../tls/records/client-hello-reader.js';
 import { guard, repeat } from '../../util/boundary.js';
+import { ConcurrencyLimiter } from '../../util/concurrency-limiter.js';
 import type { Routing } from '../ingress/routing.js';
 import { maxClientHelloBytes } from '../ingress/read-client-hello.js';
 import type { VisitorForwarder } from '../ingress/visitor-forwarder.js';
@@ -24,6 +25,8 @@ const handshakeTimeoutMs = 5_000;
 /** Until the header and the ClientHello are there, which the other node has already. */
 const headerTimeoutMs = 5_000;
 const maxConnections = 60_000;
+/** Connections from one address that have not proven the key yet. */
+const maxUnknownPerSource = 1_024;
 const lifeSignIntervalMs = 2_000;
 /** What is written to a node that does not read: then it is to connect again. */
 const maxUnreadBytes = 16_777_216;
@@ -41,9 +44,9 @@ export interface NodeListenerOptions {
 /** Takes visitors that other nodes of this relay pass on, and tells those for which names this node has tunnels. */
 export class NodeListener {
   readonly #server: Server;
-  readonly #open = new Set<Socket>();
-  /** The TCP connections below TLS, by the other end's address and port. */
-  readonly #raw = new Map<string, Socket>();
+  /** The TCP connections below TLS, by the other end's address and port; `onKnown` is called once that has proven its key. */
+  readonly #open = new Map<string, { socket: Socket; onKnown(): void }>();
+  readonly #unknown = new ConcurrencyLimiter(maxUnknownPerSource);
 
   constructor(private readonly options: NodeListenerOptions) {
     const { identity } = options;
@@ -63,13 +66,19 @@ export class NodeListener {
     this.#server.maxConnections = maxConnections;
     // boundary: cannot throw.
     this.#server.on('connection', (socket: Socket) => {
+      const source = socket.remoteAddress ?? '';
+      if (!this.#unknown.add(source)) return void socket.destroy();
+      let isCounted = true;
+      const onKnown = () => {
+        if (isCounted) this.#unknown.remove(source);
+        isCounted = false;
+      };
       const ends = endsOf(socket);
-      this.#open.add(socket);
-      this.#raw.set(ends, socket);
+      this.#open.set(ends, { socket, onKnown });
       // boundary: cannot throw.
       socket.once('close', () => {
-        this.#open.delete(socket);
-        if (this.#raw.get(ends) === socket) this.#raw.delete(ends);
+        onKnown();
+        if (this.#open.get(ends)?.socket === socket) this.#open.delete(ends);
       });
     });
     this.#server.on(
@@ -98,13 +107,14 @@ export class NodeListener {
   /** Ends the connections, too. */
   async stop(): Promise<void> {
     this.#server.close();
-    for (const socket of this.#open) socket.destroy();
+    for (const { socket } of this.#open.values()) socket.destroy();
     if (this.#open.size > 0) await once(this.#server, 'close');
   }
 
   async #serve(socket: TLSSocket): Promise<void> {
     socket.on('error', () => undefined);
     if (!this.options.identity.isOwn(socket)) return void socket.destroy();
+    this.#open.get(endsOf(socket))?.onKnown();
     if (socket.alpnProtocol === presenceProtocol) return this.#tell(socket);
     await this.#takeVisitor(socket);
   }
@@ -144,7 +154,7 @@ export class NodeListener {
 
   /** Ends the connection by a reset, so that the other node can tell it from a regular end. */
   #reset(socket: TLSSocket): void {
-    this.#raw.get(endsOf(socket))?.resetAndDestroy();
+    this.#open.get(endsOf(socket))?.socket.resetAndDestroy();
     socket.destroy();
   }
 }

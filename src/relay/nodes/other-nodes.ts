@@ -27,6 +27,7 @@ export interface OtherNodesOptions {
 
 /** The other nodes of this relay: which names they have tunnels for, and the way there. */
 export class OtherNodes implements OtherNodesRoutes {
+  /** By address: a node that starts again is the same one. */
   readonly #links = new Map<string, NodeLink>();
   readonly #changes = new EventEmitter();
   readonly #asked = new ConcurrencyLimiter(maxAskedPerName);
@@ -130,19 +131,19 @@ export class OtherNodes implements OtherNodesRoutes {
   /** Connects to nodes that have come, and forgets those that are gone. */
   #look(): void {
     const nodes = this.options.shared.nodes();
-    const known = new Set(nodes.map(({ id }) => id));
-    for (const [id, link] of this.#links) {
-      if (known.has(id)) continue;
+    const known = new Set(nodes.map(({ address }) => address));
+    for (const [address, link] of this.#links) {
+      if (known.has(address)) continue;
       link.close();
-      this.#links.delete(id);
+      this.#links.delete(address);
     }
     for (const node of nodes) {
-      if (this.#links.has(node.id)) continue;
+      if (this.#links.has(node.address)) continue;
       const onPresence = (name: string) => {
         this.#changes.emit(`presence ${name}`);
         this.options.onPresence(name);
       };
-      this.#links.set(node.id, new NodeLink({ node, identity: this.options.identity, onPresence }));
+      this.#links.set(node.address, new NodeLink({ node, identity: this.options.identity, onPresence }));
     }
   }
 }

@@ -117,7 +117,7 @@ export interface Store {
    * @throws LeaseChangedError unless the record has the revision that the store has; of a shared store also PortTakenError
    */
   putLease(lease: LeaseRecord, now: number): Promise<number>;
-  /** All of them or none, whatever their revision. */
+  /** For the start of a relay that is alone: all of them or none, whatever their revision. Not for a shared store. */
   putLeases(leases: LeaseRecord[], now: number): Promise<void>;
   /**
    * Ends the lease. A shared store keeps the name for its identity as after an expiry, since a node may not have heard of it.

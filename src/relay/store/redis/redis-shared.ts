@@ -137,7 +137,10 @@ export class RedisShared implements SharedStore {
       );
     // It has lost its last writes, or all of them.
     if (revision < this.revisions.seen) this.#mustReload = true;
-    this.#nodes = nodes.map((text) => JSON.parse(text) as NodeRecord).filter((node) => node.id !== id);
+    // At the same address was this node before it started again.
+    this.#nodes = nodes
+      .map((text) => JSON.parse(text) as NodeRecord)
+      .filter(({ address }) => address !== this.#address);
   }
 
   async #tell(node: string): Promise<[time: number, revision: number, owner: string, ...nodes: string[]]> {

@@ -88,8 +88,8 @@ export class RedisStore implements Store {
     return written;
   }
 
-  async putLeases(leases: LeaseRecord[]): Promise<void> {
-    for (const lease of leases) await this.putLease(lease);
+  async putLeases(): Promise<void> {
+    throw new Error('leases of a shared store are written one by one, each on top of its revision');
   }
 
   async deleteLease(lease: LeaseRecord, now: number): Promise<number> {

@@ -18,7 +18,7 @@ local function now()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 local function tell(feed, revision, kind, text)
-  redis.call('XADD', feed, 'MAXLEN', '~', 100000, '*', 'r', revision, 'k', kind, 'c', text)
+  redis.call('XADD', feed, 'MAXLEN', '~', 20000, '*', 'r', revision, 'k', kind, 'c', text)
 end
 local function audit(entries, counter, floor, text)
   if text == '' then return end
