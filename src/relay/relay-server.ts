@@ -98,6 +98,11 @@ export class RelayServer {
     return this.#data.nodes?.connected ?? 0;
   }
 
+  /** How many other nodes say that they have tunnels for a hostname. */
+  nodesServing(hostname: string): number {
+    return this.#data.nodes?.count(hostname) ?? 0;
+  }
+
   /** Connections served now, and all bytes that have passed since the start, both ways: of sessions of this node. */
   get load(): { connections: number; bytes: number } {
     return this.#data.sessions.load();

@@ -335,12 +335,15 @@ test('limits of a lease hold over all nodes', async (t) => {
     t.after(() => socket.destroy());
     sessions.push(socket);
   }
+  // The share of each is known once they know of each other's tunnels.
+  await until(() => [a, b].every(({ relay }) => relay.nodesServing(lease.hostname) === 1));
   const visitors = Array.from({ length: 8 }, (_, index) => visit(index % 2 ? a : b, lease.hostname));
   t.after(() => visitors.forEach((visitor) => visitor.destroy()));
-  await until(() => a.relay.load.connections + b.relay.load.connections === 4);
-  // Those beyond are refused.
-  await Promise.race(visitors.map(ended));
-  assert.equal(a.relay.load.connections + b.relay.load.connections, 4);
+  // Those beyond are refused: at least half of them.
+  let refused = 0;
+  for (const visitor of visitors) void ended(visitor).then(() => refused++);
+  await until(() => refused >= 4);
+  assert.ok(a.relay.load.connections + b.relay.load.connections <= 4);
 });
 
 test('a fault in what nodes do ends only what it was for', async (t) => {
