@@ -3,17 +3,23 @@ import { createRequire } from 'node:module';
 // The only module that calls libc, through the optional package koffi. It gives out numbers, never addresses.
 
 /** Errors that callers handle, by their Linux number. */
-export const errno = { EINTR: 4, EAGAIN: 11, EPIPE: 32, ECONNRESET: 104 } as const;
+export const errno = {
+  EINTR: 4,
+  EAGAIN: 11,
+  ENOMEM: 12,
+  ENFILE: 23,
+  EMFILE: 24,
+  EPIPE: 32,
+  ECONNABORTED: 103,
+  ECONNRESET: 104,
+  ENOBUFS: 105,
+} as const;
 
 const names: ReadonlyMap<number, string> = new Map([
   [1, 'EPERM'],
   [9, 'EBADF'],
-  [12, 'ENOMEM'],
   [22, 'EINVAL'],
-  [23, 'ENFILE'],
-  [24, 'EMFILE'],
   [28, 'ENOSPC'],
-  [105, 'ENOBUFS'],
   [110, 'ETIMEDOUT'],
   [113, 'EHOSTUNREACH'],
   ...Object.entries(errno).map(([name, number]) => [number, name] as const),
@@ -41,8 +47,26 @@ export interface Pipe {
   bytes: number;
 }
 
+/** The other end of a connection, or this one. */
+export interface SocketEnd {
+  /** IPv4, or IPv6, of which some are IPv4-mapped. */
+  bytes: Buffer;
+  port: number;
+}
+
 /** Linux constants, the same on x64 and arm64. */
 const flag = {
+  AF_INET: 2,
+  AF_INET6: 10,
+  SOCK_CLOEXEC: 0o2000000,
+  SOCK_NONBLOCK: 0o4000,
+  SOL_SOCKET: 1,
+  SO_KEEPALIVE: 9,
+  SO_LINGER: 13,
+  IPPROTO_TCP: 6,
+  TCP_NODELAY: 1,
+  TCP_KEEPIDLE: 4,
+  SHUT_WR: 1,
   EPOLL_CLOEXEC: 0o2000000,
   EPOLL_CTL_ADD: 1,
   EPOLL_CTL_DEL: 2,
@@ -87,6 +111,10 @@ const signatures = {
   write: 'int64_t write(int, void *, size_t)',
   recv: 'int64_t recv(int, void *, size_t, int)',
   send: 'int64_t send(int, void *, size_t, int)',
+  accept: 'int accept4(int, void *, void *, int)',
+  getsockname: 'int getsockname(int, void *, void *)',
+  setsockopt: 'int setsockopt(int, int, int, void *, unsigned int)',
+  shutdown: 'int shutdown(int, int)',
   splice: 'int64_t splice(int, void *, int, void *, size_t, unsigned int)',
   clockGettime: 'int clock_gettime(int, void *)',
   epollCreate: 'int epoll_create1(int)',
@@ -107,6 +135,9 @@ export class Libc {
   readonly #word = Buffer.alloc(8);
   /** `struct timespec` of both architectures: seconds and nanoseconds, 8 bytes each. */
   readonly #timespec = Buffer.alloc(16);
+  /** `struct sockaddr_storage`, as much of it as an IPv6 address takes. */
+  readonly #address = Buffer.alloc(28);
+  readonly #addressLength = Buffer.alloc(4);
 
   constructor(koffi: Koffi, arch: 'x64' | 'arm64') {
     const library = koffi.load(null);
@@ -170,6 +201,60 @@ export class Libc {
   send(fd: number, bytes: Buffer, more: boolean): number {
     const flags = flag.MSG_DONTWAIT | flag.MSG_NOSIGNAL | (more ? flag.MSG_MORE : 0);
     return this.#result(this.#call.send(fd, bytes, bytes.length, flags));
+  }
+
+  /**
+   * Takes a connection that waits at a listening socket, which must not block.
+   * @returns its file descriptor and the client's end, or a negative errno
+   */
+  accept(fd: number): { fd: number; peer: SocketEnd | undefined } | number {
+    this.#addressLength.writeUInt32LE(this.#address.length);
+    const flags = flag.SOCK_CLOEXEC | flag.SOCK_NONBLOCK;
+    const accepted = this.#call.accept(fd, this.#address, this.#addressLength, flags);
+    return accepted < 0 ? -this.#errno() : { fd: accepted, peer: this.#end() };
+  }
+
+  /** This end of a connection. @returns undefined when it cannot be told */
+  localEnd(fd: number): SocketEnd | undefined {
+    this.#addressLength.writeUInt32LE(this.#address.length);
+    return this.#call.getsockname(fd, this.#address, this.#addressLength) < 0 ? undefined : this.#end();
+  }
+
+  /** What the last call has written as an address. */
+  #end(): SocketEnd | undefined {
+    const family = this.#address.readUInt16LE(0);
+    const port = this.#address.readUInt16BE(2);
+    if (family === flag.AF_INET) return { bytes: Buffer.from(this.#address.subarray(4, 8)), port };
+    if (family === flag.AF_INET6) return { bytes: Buffer.from(this.#address.subarray(8, 24)), port };
+    return undefined;
+  }
+
+  /**
+   * Options of a listening socket, which the connections that it accepts inherit: keepalive, and no delay of small segments.
+   * @throws KernelError
+   */
+  prepareListener(fd: number, keepAliveMs: number): void {
+    this.#option(fd, flag.IPPROTO_TCP, flag.TCP_NODELAY, 1);
+    this.#option(fd, flag.SOL_SOCKET, flag.SO_KEEPALIVE, 1);
+    this.#option(fd, flag.IPPROTO_TCP, flag.TCP_KEEPIDLE, Math.ceil(keepAliveMs / 1_000));
+  }
+
+  #option(fd: number, level: number, name: number, value: number): void {
+    this.#word.writeInt32LE(value);
+    this.#check('setsockopt', this.#call.setsockopt(fd, level, name, this.#word, 4));
+  }
+
+  /** Has `close` send a reset, and drop what was not sent. Does nothing to a socket that is broken already. */
+  resetOnClose(fd: number): void {
+    // `struct linger`: on, for 0 seconds.
+    this.#word.writeInt32LE(1);
+    this.#word.writeInt32LE(0, 4);
+    this.#call.setsockopt(fd, flag.SOL_SOCKET, flag.SO_LINGER, this.#word, 8);
+  }
+
+  /** Ends the direction to the other side. Does nothing to a socket that is broken already. */
+  endWrites(fd: number): void {
+    this.#call.shutdown(fd, flag.SHUT_WR);
   }
 
   /** Moves bytes between a pipe and a socket. @returns their number, 0 at the end, or a negative errno */

@@ -35,6 +35,14 @@ export interface PumpResult {
   fault?: { side: 'from' | 'to'; errno: number } | undefined;
 }
 
+/** What the owner of a pump adds to its bytes. All are called between two frames. */
+export interface PumpHooks {
+  /** `frame`: @returns what goes out for bytes that were read; undefined for one frame in the clear */
+  seal?(bytes: Buffer): Buffer | undefined;
+  /** @returns what goes out after the last bytes, once the source has ended */
+  last?(): Buffer | undefined;
+}
+
 /** What the pumps of one thread share. */
 export interface PumpTools {
   libc: Pick<Libc, 'receive' | 'send' | 'splice'>;
@@ -71,6 +79,14 @@ export class Pump {
   /** Length of the last frame that has begun. */
   #frameLength = 0;
   #result: PumpResult | undefined;
+  /** What the owner sends between two frames. */
+  #injected = none;
+  /** Bytes of the source that were read before. */
+  #fed = none;
+  /** What is read goes nowhere. */
+  #discards = false;
+  /** The source has come to its end. */
+  hasEnded = false;
   /** Bytes that were read and not used: a partial frame header, or something else than a frame in the clear. */
   #unread = none;
   /** Most bytes that one call copies. */
@@ -81,6 +97,7 @@ export class Pump {
   constructor(
     private readonly tools: PumpTools,
     readonly order: PumpOrder,
+    private readonly hooks: PumpHooks = {},
   ) {
     this.#left = this.#frameLength = order.left;
     this.#copyBytes = tools.scratch.length - frameHeaderBytes;
@@ -102,15 +119,42 @@ export class Pump {
     this.#stop();
   }
 
+  /** Bytes that come before all others. Call this before `run`. */
+  sendFirst(bytes: Buffer): void {
+    this.#unsent = bytes;
+  }
+
+  /** `frame`: bytes that go out between two frames, as soon as it is possible. */
+  inject(bytes: Buffer): void {
+    this.#injected = this.#injected.length === 0 ? bytes : Buffer.concat([this.#injected, bytes]);
+  }
+
+  /** `deframe`: bytes of the source that were read before, at most `scratchBytes`. Call this before `run`. */
+  feed(bytes: Buffer): void {
+    this.#fed = bytes;
+  }
+
+  /** From here on, what is read goes nowhere. */
+  discard(): void {
+    this.#discards = true;
+    this.#unsent = none;
+    this.#returnPipe();
+  }
+
+  /** Waits until `to` takes more. */
+  get isBlocked(): boolean {
+    return this.#unsent.length > 0 || this.#inPipe > 0;
+  }
+
   /** An event said that a side has hung up. */
   hangUp(): void {
     this.#hungUp = true;
   }
 
   /** @returns true when there is more to do without waiting */
-  run(): boolean {
+  run(turnBytes = maxTurnBytes): boolean {
     this.#isDry = false;
-    const until = this.moved + maxTurnBytes;
+    const until = this.moved + turnBytes;
     for (let steps = 0; steps < maxTurnSteps && this.moved < until; steps++) {
       if (this.#result) return false;
       if (this.#step() !== 'again') return false;
@@ -121,9 +165,11 @@ export class Pump {
   #step(): Step {
     if (this.#unsent.length > 0) return this.#send(this.#unsent);
     if (this.#inPipe > 0 && !this.#fillsUp()) return this.#drain();
+    if (this.#injected.length > 0) return this.#sendInjected();
     if (this.#ending) return this.#stop();
+    if (this.#fed.length > 0) return this.#takeFed();
     if (this.#isDry) return 'blocked';
-    if (!this.#isBulk) return this.#copy();
+    if (!this.#isBulk || this.#discards) return this.#copy();
     this.#pipe ??= this.tools.pipes.take(this.order.owner);
     if (!this.#pipe) return this.#copy();
     return this.order.codec === 'deframe' && this.#left === 0 ? this.#readHeader() : this.#fill(this.#pipe);
@@ -141,7 +187,21 @@ export class Pump {
     return 'stopped';
   }
 
+  #sendInjected(): Step {
+    this.#unsent = this.#injected;
+    this.#injected = none;
+    return 'again';
+  }
+
   // Through memory
+
+  #takeFed(): Step {
+    const { scratch } = this.tools;
+    const end = this.#fed.copy(scratch);
+    this.#fed = none;
+    const bytes = this.#deframed(scratch, 0, end);
+    return bytes.length > 0 ? this.#send(bytes) : 'again';
+  }
 
   #copy(): Step {
     const { scratch, libc } = this.tools;
@@ -157,7 +217,8 @@ export class Pump {
     this.#isDry = count < this.#copyBytes && !this.#hungUp;
     const end = frameHeaderBytes + count;
     const bytes = this.#encoded(scratch, begin, end);
-    const isLarge = this.order.codec !== 'deframe' || this.#frameLength >= this.#spliceFromBytes;
+    const isSealed = bytes.buffer !== scratch.buffer;
+    const isLarge = (this.order.codec !== 'deframe' || this.#frameLength >= this.#spliceFromBytes) && !isSealed;
     this.#isBulk = isLarge && count === this.#copyBytes;
     return bytes.length > 0 ? this.#send(bytes) : 'again';
   }
@@ -169,6 +230,8 @@ export class Pump {
     const length = end - frameHeaderBytes;
     this.moved += length;
     if (codec === 'copy') return scratch.subarray(frameHeaderBytes, end);
+    const sealed = this.hooks.seal?.(scratch.subarray(frameHeaderBytes, end));
+    if (sealed) return sealed;
     scratch.writeUInt32BE(length, 0);
     return scratch.subarray(0, end);
   }
@@ -208,11 +271,14 @@ export class Pump {
 
   /** The end of the source is left for whoever takes the direction back. */
   #end(): Step {
-    this.#ending = true;
+    this.#ending = this.hasEnded = true;
+    const last = this.hooks.last?.();
+    if (last) this.inject(last);
     return 'again';
   }
 
   #send(bytes: Buffer): Step {
+    if (this.#discards) return 'again';
     const sent = this.tools.libc.send(this.order.to, bytes, this.#inPipe > 0);
     if (sent < 0 && sent !== -errno.EAGAIN) return this.#stop('to', -sent);
     const rest = bytes.subarray(Math.max(sent, 0));

@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream';
 import { guard } from '../util/boundary.js';
-import { SigningReader } from './signing-reader.js';
+import { FrameError, FrameReader } from './frame-reader.js';
 import { type GatherTarget, joinSmall, writeGathered } from '../net/gathered-write.js';
 import { type Flushable, type PooledReadable, PooledReads, type TakePooled, reuse } from '../net/pooled-reads.js';
 import { type Borrower, type Lendable, type LentReads, type LentWrites, lendable } from '../net/lending.js';
@@ -10,7 +10,6 @@ import {
   frameHeader,
   frameHeaderBytes,
   frameMark,
-  isFrameMark,
   maxFrameBytes,
   signingHeader,
 } from '../protocol/frames.js';
@@ -46,15 +45,7 @@ type Callback = (error?: Error | null) => void;
 export class FramedChannel extends Duplex implements PooledReadable, Lendable {
   readonly #session: Duplex;
   readonly #onOver: (isFree: boolean) => void;
-  readonly #onSigning: ((message: Buffer) => void) | undefined;
-  /** A signing message that is being received. */
-  #signing: SigningReader | undefined;
-  /** Each direction has at most one signing message. */
-  #hasSigned = false;
-  /** Partial frame header. */
-  #header = Buffer.alloc(0);
-  /** Remaining bytes of the frame. */
-  #left = 0;
+  readonly #frames: FrameReader;
   #received: 'open' | 'closed' = 'open';
   #sent: 'open' | 'closed' = 'open';
   #timer: NodeJS.Timeout | undefined;
@@ -69,7 +60,7 @@ export class FramedChannel extends Duplex implements PooledReadable, Lendable {
   /** The session, if it supports clear frames. */
   readonly #clearFrames: ClearFrames | undefined;
   /** The write tags: which writes are clear frames. */
-  readonly #frames: GatherTarget;
+  readonly #clear: GatherTarget;
   /** Remaining bytes of frames to seal before any is sent in the clear. */
   #toSeal: number;
   /** Reads the session in place of this channel. */
@@ -85,10 +76,17 @@ export class FramedChannel extends Duplex implements PooledReadable, Lendable {
     super({ allowHalfOpen: true });
     this.#session = session;
     this.#onOver = onOver;
-    this.#onSigning = onSigning;
+    this.#frames = new FrameReader(
+      {
+        content: (bytes) => void (this.destroyed || this.#arrived.push(bytes)),
+        signing: (message) => void (this.destroyed || onSigning?.(message)),
+        mark: (mark, rest) => this.#closed(mark, rest),
+      },
+      onSigning !== undefined,
+    );
     this.#clearFrames = 'writeFrames' in session ? (session as ClearFrames) : undefined;
     const clearFrames = this.#clearFrames;
-    this.#frames = clearFrames
+    this.#clear = clearFrames
       ? {
           write: (bytes, done) => clearFrames.writeFrames(bytes, 'clear', done),
           cork: () => session.cork(),
@@ -184,7 +182,7 @@ export class FramedChannel extends Duplex implements PooledReadable, Lendable {
 
   /** @see Lendable */
   lendReads(borrower: Borrower): LentReads | undefined {
-    const isQuiet = this.#header.length === 0 && !this.#signing && this.#arrived.length === 0;
+    const isQuiet = this.#frames.isQuiet && this.#arrived.length === 0;
     if (!isQuiet || this.#over || this.destroyed || this.#received === 'closed' || this.readableLength > 0)
       return undefined;
     const lent = this.#clearFrames && lendable(this.#session)?.lendReads(borrower);
@@ -194,7 +192,7 @@ export class FramedChannel extends Duplex implements PooledReadable, Lendable {
 
   returnReads(left: number, unread: Buffer): void {
     this.#borrower = undefined;
-    this.#left = left;
+    this.#frames.left = left;
     lendable(this.#session)?.returnReads(left, unread);
   }
 
@@ -231,7 +229,13 @@ export class FramedChannel extends Duplex implements PooledReadable, Lendable {
   readonly #onData = guard(
     'frame data',
     (chunk: Buffer): void => {
-      this.#parse(chunk);
+      if (this.#over) return;
+      try {
+        this.#frames.push(chunk);
+      } catch (error) {
+        if (!(error instanceof FrameError)) throw error;
+        this.#fail(error);
+      }
       this.#pushArrived();
     },
     () => this.#fail(new Error('a frame could not be handled')),
@@ -248,71 +252,6 @@ export class FramedChannel extends Duplex implements PooledReadable, Lendable {
     }
   }
 
-  #parse(chunk: Buffer): void {
-    for (let at = 0; at < chunk.length && !this.#over;) {
-      if (this.#left > 0) {
-        const taken = Math.min(this.#left, chunk.length - at);
-        this.#left -= taken;
-        const content = taken === chunk.length ? chunk : chunk.subarray(at, at + taken);
-        at += taken;
-        if (!this.destroyed) this.#arrived.push(content);
-        continue;
-      }
-      if (this.#signing) {
-        at += this.#readSigning(this.#signing, chunk.subarray(at));
-        continue;
-      }
-      if (this.#received === 'closed') {
-        // The next connection cannot begin before both directions of this one are closed.
-        this.#fail(new Error('bytes after the end of a connection'));
-        return;
-      }
-      const header = this.#takeHeader(chunk, at);
-      at += header.taken;
-      if (header.value === undefined) return;
-      if (header.value === signingHeader) this.#expectSigning();
-      else if (isFrameMark(header.value)) {
-        this.#closed(header.value, chunk.subarray(at));
-        if (this.#over) return;
-      } else if (header.value > maxFrameBytes) this.#fail(new Error(`a frame of ${header.value} bytes is too large`));
-      else this.#left = header.value;
-    }
-  }
-
-  #expectSigning(): void {
-    if (!this.#onSigning || this.#hasSigned) return this.#fail(new Error('an unexpected signing message'));
-    this.#hasSigned = true;
-    this.#signing = new SigningReader();
-  }
-
-  /** @returns how many of the bytes belong to the message */
-  #readSigning(reader: SigningReader, bytes: Buffer): number {
-    let taken: number;
-    try {
-      taken = reader.push(bytes);
-    } catch (error) {
-      this.#fail(error as Error);
-      return bytes.length;
-    }
-    const { message } = reader;
-    if (message) {
-      this.#signing = undefined;
-      if (!this.destroyed) this.#onSigning?.(message);
-    }
-    return taken;
-  }
-
-  #takeHeader(chunk: Buffer, at: number): { taken: number; value: number | undefined } {
-    if (this.#header.length === 0 && chunk.length - at >= frameHeaderBytes) {
-      return { taken: frameHeaderBytes, value: chunk.readUInt32BE(at) };
-    }
-    const taken = Math.min(frameHeaderBytes - this.#header.length, chunk.length - at);
-    const header = Buffer.concat([this.#header, chunk.subarray(at, at + taken)]);
-    const isWhole = header.length === frameHeaderBytes;
-    this.#header = isWhole ? Buffer.alloc(0) : header;
-    return { taken, value: isWhole ? header.readUInt32BE(0) : undefined };
-  }
-
   /** The peer has closed its direction; `rest` are the bytes after that. */
   #closed(mark: FrameMark, rest: Buffer): void {
     this.#pushArrived();
@@ -325,6 +264,8 @@ export class FramedChannel extends Duplex implements PooledReadable, Lendable {
       this.destroy(Object.assign(new Error('the peer reset the connection'), { code: 'ECONNRESET' }));
     }
     if (this.#sent === 'closed') this.#free(rest);
+    // The next connection cannot begin before both directions of this one are closed.
+    else if (rest.length > 0) this.#fail(new Error('bytes after the end of a connection'));
   }
 
   // Output
@@ -344,7 +285,7 @@ export class FramedChannel extends Duplex implements PooledReadable, Lendable {
       this.#sendSealed(chunks, length, done);
       return;
     }
-    writeGathered(this.#frames, [frameHeader(length), ...chunks], done);
+    writeGathered(this.#clear, [frameHeader(length), ...chunks], done);
   }
 
   /** As much as fits into one record; the rest follows. */
@@ -363,7 +304,7 @@ export class FramedChannel extends Duplex implements PooledReadable, Lendable {
     if (this.#toSeal > 0 || chunk.length > maxFrameBytes) return this.#send([chunk], done);
     const frame = Buffer.from(chunk.buffer, chunk.byteOffset - frameHeaderBytes, frameHeaderBytes + chunk.length);
     frame.writeUInt32BE(chunk.length);
-    this.#frames.write(frame, done);
+    this.#clear.write(frame, done);
   }
 
   /** One frame per chunk. */

@@ -1,14 +1,12 @@
 import type { TLSSocket } from 'node:tls';
 import { NoPrefixError, readPrefix } from '../net/read-prefix.js';
-import { cipherSuites } from '../tls/codec/constants.js';
 import type { DetachableSocket } from './detachable-socket.js';
-import { type SealedFirst, UnwrappedSession, sealedFirstBytes } from './unwrapped-session.js';
+import { freshKeys, sealedFirstBytes } from './session-records.js';
+import { type SealedFirst, UnwrappedSession } from './unwrapped-session.js';
 
 /** Label of the exporter for the traffic secrets of both sides (RFC 8446 7.5). */
 const exporterLabel = 'EXPORTER-portal-unwrap';
 const secretBytes = 32;
-/** TLS_AES_128_GCM_SHA256 */
-const suite = cipherSuites.get(0x1301)!;
 /** The first message of each side, as proof that it has the keys. */
 const greeting = Buffer.from([0x00]);
 
@@ -20,7 +18,7 @@ const ignore = (): void => undefined;
 export type UnwrapRole = 'relay' | 'tunnel';
 
 /** The visitor's handshake is encrypted on its way to the tunnel, which trusts what it says about the visitor. */
-const sealedFirst: Record<UnwrapRole, SealedFirst> = {
+export const sealedFirst: Record<UnwrapRole, SealedFirst> = {
   relay: { send: sealedFirstBytes, receive: 0 },
   tunnel: { send: 0, receive: sealedFirstBytes },
 };
@@ -40,10 +38,10 @@ export async function unwrap(
 ): Promise<UnwrappedSession> {
   const secrets = tls.exportKeyingMaterial(2 * secretBytes, exporterLabel, Buffer.alloc(0));
   const [ofTunnel, ofRelay] = [secrets.subarray(0, secretBytes), secrets.subarray(secretBytes)];
-  const [send, receive] = role === 'tunnel' ? [ofTunnel, ofRelay] : [ofRelay, ofTunnel];
+  const keys = role === 'tunnel' ? freshKeys(ofTunnel, ofRelay) : freshKeys(ofRelay, ofTunnel);
   const socket = transport.detach();
   tls.destroy();
-  const session = new UnwrappedSession(socket, { suite, send, receive }, sealedFirst[role]);
+  const session = new UnwrappedSession(socket, keys, sealedFirst[role]);
   session.on('error', ignore);
   if (role === 'tunnel') session.write(greeting);
   await greeted(session, signal);

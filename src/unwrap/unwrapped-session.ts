@@ -12,31 +12,17 @@ import {
   stopReading,
 } from '../net/lending.js';
 import { WriteTags } from '../net/write-tags.js';
-import { frameHeaderBytes, holdsWholeFrames, maxFrameBytes } from '../protocol/frames.js';
+import { frameHeaderBytes, maxFrameBytes } from '../protocol/frames.js';
 import type { ClearFrames, FrameKind } from '../streams/framed-channel.js';
 import { type Flushable, type PooledReadable, PooledReads, type TakePooled } from '../net/pooled-reads.js';
-import { contentType, maxCiphertextLength, recordHeaderLength } from '../tls/codec/constants.js';
-import type { CipherSuite } from '../tls/codec/constants.js';
-import { RecordOpener, RecordSealer } from '../tls/records/record-protection.js';
+import { contentType, recordHeaderLength } from '../tls/codec/constants.js';
+import type { RecordOpener, RecordSealer } from '../tls/records/record-protection.js';
+import { openerOf, openRecord, recordLength, sealerOf, type SessionKeys, wornAfterRecords } from './session-records.js';
 
-/**
- * Bytes of frames that are encrypted before one may be in the clear: enough for both ClientHellos and the rest of a
- * handshake.
- */
-export const sealedFirstBytes = 40_960;
-/** Records under one key after which a session takes no further connection; far from what the AEAD allows (RFC 8446 5.5). */
-const wornAfterRecords = 2 ** 23;
 /** The first byte of a frame in the clear, whose length is 1 MiB at most. */
 const clearFrame = 0x00;
 
 type Callback = (error?: Error | null) => void;
-
-export interface UnwrappedSecrets {
-  suite: CipherSuite;
-  /** Traffic secrets as of RFC 8446 7.3. */
-  send: Buffer;
-  receive: Buffer;
-}
 
 /**
  * How many bytes of a connection's frames each side encrypts, and requires to be encrypted, before any are in the
@@ -82,11 +68,11 @@ export class UnwrappedSession extends Duplex implements ClearFrames, PooledReada
   /** A write that waits for the writer. */
   #held: (() => void) | undefined;
 
-  constructor(socket: Socket, { suite, send, receive }: UnwrappedSecrets, first: SealedFirst) {
+  constructor(socket: Socket, { send, receive }: SessionKeys, first: SealedFirst) {
     super({ allowHalfOpen: true });
     this.#socket = socket;
-    this.#sealer = new RecordSealer(suite, send);
-    this.#opener = new RecordOpener(suite, receive);
+    this.#sealer = sealerOf(send);
+    this.#opener = openerOf(receive);
     this.#first = first;
     socket.on(
       'data',
@@ -118,6 +104,33 @@ export class UnwrappedSession extends Duplex implements ClearFrames, PooledReada
 
   get isWorn(): boolean {
     return this.#sealer.records > wornAfterRecords;
+  }
+
+  /**
+   * Gives the connection to another owner, between two connections of visitors.
+   * @param duplicate makes a second file descriptor of the socket, or throws
+   * @returns that descriptor and where both directions are; this session is destroyed then, without an end to the other side.
+   *   undefined when bytes are under way
+   */
+  detach(duplicate: (fd: number) => number): { fd: number; keys: SessionKeys } | undefined {
+    const isQuiet = !this.#isAmidUnit() && this.readableLength === 0 && this.writableLength === 0;
+    if (!isQuiet || this.destroyed || this.writableEnded || this.#reader || this.#writer) return undefined;
+    if (this.#socket.writableLength > 0) return undefined;
+    const stopped = stopReading(this.#socket);
+    if (!stopped) {
+      this.#readOn();
+      return undefined;
+    }
+    try {
+      const fd = duplicate(stopped.fd);
+      const keys = { send: this.#sealer.state, receive: this.#opener.state };
+      this.destroy();
+      return { fd, keys };
+    } catch (error) {
+      stopped.restart();
+      this.#readOn();
+      throw error;
+    }
   }
 
   /** Unlike TLS, the session is used afterwards: its buffer shrinks with the next read, which is small. */
@@ -313,10 +326,11 @@ export class UnwrappedSession extends Duplex implements ClearFrames, PooledReada
       this.#clearLeft = length;
       return true;
     }
-    const length = header.readUInt16BE(3);
-    if (header[0] !== contentType.applicationData || header[1] !== 3 || length > maxCiphertextLength)
-      return this.#fail('neither a record nor a frame');
-    this.#record = Buffer.allocUnsafe(recordHeaderLength + length);
+    try {
+      this.#record = Buffer.allocUnsafe(recordLength(header));
+    } catch (error) {
+      return this.#fail((error as Error).message);
+    }
     this.#filled = header.copy(this.#record);
     return true;
   }
@@ -332,24 +346,19 @@ export class UnwrappedSession extends Duplex implements ClearFrames, PooledReada
   }
 
   #open(record: Buffer): void {
-    let opened: { type: number; content: Buffer } | undefined;
+    let opened: ReturnType<typeof openRecord>;
     try {
-      opened = this.#opener.open(record.subarray(0, recordHeaderLength), record.subarray(recordHeaderLength));
-    } catch {
-      opened = undefined;
+      opened = openRecord(this.#opener, record);
+    } catch (error) {
+      return void this.#fail((error as Error).message);
     }
-    if (!opened) return void this.#fail('a record that does not authenticate');
-    const { type, content } = opened;
-    if (type === contentType.applicationData) {
-      // Nothing may be inserted between the parts of a frame, where it would look like bytes that the other side
-      // encrypted.
-      if (!holdsWholeFrames(content)) return void this.#fail('a record that holds a part of a frame');
-      this.#sealedFrames += content.length;
-    } else if (type === contentType.handshake) {
+    const { content, isFrames } = opened;
+    if (isFrames) this.#sealedFrames += content.length;
+    else {
       this.#sealedFrames = 0;
       // The connection ends, at least in this direction.
       this.#taker = undefined;
-    } else return void this.#fail(`a record of type ${type}`);
+    }
     this.#give(content, true);
   }
 

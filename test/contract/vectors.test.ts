@@ -29,8 +29,8 @@ import { checkSignInMessage } from '../../src/sdk/identity/sign-in.js';
 import { FramedChannel } from '../../src/streams/framed-channel.js';
 import { openHello, SealedHelloError } from '../../src/streams/sealed-hello.js';
 import { readQuicMessage } from '../../src/streams/quic/quic-message.js';
-import { cipherSuites } from '../../src/tls/codec/constants.js';
-import { sealedFirstBytes, UnwrappedSession } from '../../src/unwrap/unwrapped-session.js';
+import { freshKeys, sealedFirstBytes } from '../../src/unwrap/session-records.js';
+import { UnwrappedSession } from '../../src/unwrap/unwrapped-session.js';
 import { runProgram } from '../support/programs.js';
 import { requireTool } from '../support/tools.js';
 import { UnwrappedPeer } from '../support/unwrapped-peer.js';
@@ -175,8 +175,7 @@ test('signing messages', () => {
 test('unwrapped records', async () => {
   const { exporter, valid, invalid } = read('unwrapped-records');
   const secret = Buffer.from(exporter as string, 'hex');
-  const suite = cipherSuites.get(0x1301)!;
-  const secrets = { suite, send: secret.subarray(0, 32), receive: secret.subarray(32) };
+  const secrets = freshKeys(secret.subarray(0, 32), secret.subarray(32));
   for (const { name, from, units, ...vector } of valid) {
     const peer = new UnwrappedPeer(from === 'relay' ? 'tunnel' : 'relay', secret);
     const session = sessionOf(bytesOf(vector));

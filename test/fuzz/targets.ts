@@ -33,11 +33,11 @@ import { openHello, SealedHelloError } from '../../src/streams/sealed-hello.js';
 import { readQuicMessage } from '../../src/streams/quic/quic-message.js';
 import { TlsAlertError } from '../../src/tls/codec/alerts.js';
 import { ClientHelloReader } from '../../src/tls/records/client-hello-reader.js';
-import { cipherSuites } from '../../src/tls/codec/constants.js';
 import { TlsError } from '../../src/tls/codec/errors.js';
 import { RecordReader } from '../../src/tls/records/record-reader.js';
 import { TlsServerStream } from '../../src/tls/server/server.js';
 import { parseOpening } from '../../src/protocol/session-opening.js';
+import { freshKeys } from '../../src/unwrap/session-records.js';
 import { UnwrappedSession } from '../../src/unwrap/unwrapped-session.js';
 import { parseAnswer } from '../../src/tunnel/carriers/compat-carrier.js';
 import { MessageError } from '../../src/tunnel/services/http/message/message-head.js';
@@ -246,11 +246,10 @@ export const targets: Target[] = [
       ),
   ),
   streamed('unwrapped-records', (far) => {
-    const session = new UnwrappedSession(
-      far as never,
-      { suite: cipherSuites.get(0x1301)!, ...fuzzSecrets },
-      { send: 0, receive: 0 },
-    );
+    const session = new UnwrappedSession(far as never, freshKeys(fuzzSecrets.send, fuzzSecrets.receive), {
+      send: 0,
+      receive: 0,
+    });
     session.on('error', () => undefined);
     return new FramedChannel(session, () => undefined);
   }),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { Bandwidth } from '../../src/relay/limiters/bandwidth.js';
+import { Bandwidth } from '../../src/util/bandwidth.js';
 import { splice } from '../../src/relay/ingress/splice.js';
 import { hashOf, readFast, readSlowly, socketPair } from '../support/socket-pairs.js';
 import { until } from '../support/until.js';

@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/relay/limiters/bandwidth.js';
+import type { Clock } from '../../src/util/bandwidth.js';
 
 /** Time that passes when it is told to. */
 export class ManualClock implements Clock {

@@ -6,19 +6,17 @@ import { type Duplex, duplexPair } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { FramedChannel } from '../../src/streams/framed-channel.js';
 import { reuse } from '../../src/net/pooled-reads.js';
-import { cipherSuites } from '../../src/tls/codec/constants.js';
-import { UnwrappedSession, sealedFirstBytes } from '../../src/unwrap/unwrapped-session.js';
+import { freshKeys, sealedFirstBytes } from '../../src/unwrap/session-records.js';
+import { UnwrappedSession } from '../../src/unwrap/unwrapped-session.js';
 import { hashOf, readFast, readSlowly, socketPair } from '../support/socket-pairs.js';
 import { UnwrappedPeer, control, endMark, frame, frames } from '../support/unwrapped-peer.js';
 import { until } from '../support/until.js';
-
-const suite = cipherSuites.get(0x1301)!;
 
 /** The tunnel's end of a session, and the relay's made by hand. */
 async function tunnelEnd(t: TestContext): Promise<{ session: UnwrappedSession; peer: UnwrappedPeer; far: Socket }> {
   const { accepted, client } = await socketPair(t, 'tcp');
   const exporter = randomBytes(64);
-  const secrets = { suite, send: exporter.subarray(0, 32), receive: exporter.subarray(32) };
+  const secrets = freshKeys(exporter.subarray(0, 32), exporter.subarray(32));
   const session = new UnwrappedSession(accepted, secrets, { send: 0, receive: sealedFirstBytes });
   session.on('error', () => {});
   return { session, peer: new UnwrappedPeer('relay', exporter), far: client };
@@ -29,16 +27,8 @@ async function bothEnds(t: TestContext): Promise<{ relay: UnwrappedSession; tunn
   const { accepted, client } = await socketPair(t, 'tcp');
   const [ofTunnel, ofRelay] = [randomBytes(32), randomBytes(32)];
   return {
-    relay: new UnwrappedSession(
-      accepted,
-      { suite, send: ofRelay, receive: ofTunnel },
-      { send: sealedFirstBytes, receive: 0 },
-    ),
-    tunnel: new UnwrappedSession(
-      client,
-      { suite, send: ofTunnel, receive: ofRelay },
-      { send: 0, receive: sealedFirstBytes },
-    ),
+    relay: new UnwrappedSession(accepted, freshKeys(ofRelay, ofTunnel), { send: sealedFirstBytes, receive: 0 }),
+    tunnel: new UnwrappedSession(client, freshKeys(ofTunnel, ofRelay), { send: 0, receive: sealedFirstBytes }),
   };
 }
 
@@ -248,7 +238,7 @@ test('without a reader the buffer stays small, and the writer waits', async (t) 
 
 test('a connection reset is an error of its session only', async () => {
   const [near, far] = duplexPair();
-  const secrets = { suite, send: randomBytes(32), receive: randomBytes(32) };
+  const secrets = freshKeys(randomBytes(32), randomBytes(32));
   const session = new UnwrappedSession(near as unknown as Socket, secrets, { send: 0, receive: sealedFirstBytes });
   const broken = once(session, 'error');
   const reset = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });

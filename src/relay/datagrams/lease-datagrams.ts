@@ -2,7 +2,7 @@ import type { RemoteInfo, Socket } from 'node:dgram';
 import { decodeDatagram, encodeDatagram } from '../../protocol/datagram-frame.js';
 import type { DatagramChannel } from '../../streams/datagram-channel.js';
 import { guard } from '../../util/boundary.js';
-import type { Share } from '../limiters/bandwidth.js';
+import type { Share } from '../../util/bandwidth.js';
 import type { LeaseSessions, LiveConnection } from '../reverse/session-registry.js';
 import type { DatagramCounters, DropReason } from './counters.js';
 import { type FlowRoom, Flows } from './flows.js';

@@ -4,7 +4,7 @@ import type { ProxiedAddresses } from '../../protocol/proxy-protocol.js';
 import type { AddressList } from '../../net/address-list.js';
 import { sourceOf } from '../../net/source-network.js';
 import { relayKeepAliveMs } from '../../net/tcp-keepalive.js';
-import { FairSlots } from '../limiters/fair-slots.js';
+import { FairSlots } from '../../util/fair-slots.js';
 import { ConcurrencyLimiter } from '../../util/concurrency-limiter.js';
 import type { OutcomeObserver } from './connection-outcome.js';
 import { readProxyHeader } from './read-proxy-header.js';

@@ -5,7 +5,7 @@ import type { KernelEngine, RunningPump, StoppedPump } from '../../kernel/kernel
 import type { Codec } from '../../kernel/pump.js';
 import { type Lendable, lendable } from '../../net/lending.js';
 import { FramedChannel } from '../../streams/framed-channel.js';
-import type { Bandwidth, Paced, Share } from '../limiters/bandwidth.js';
+import type { Bandwidth, Paced, Share } from '../../util/bandwidth.js';
 
 /** Most bytes that one direction buffers for a slow side. */
 const maxUnwrittenBytes = 131_072;

@@ -12,7 +12,7 @@ import type { LeaseSessions, LiveConnection, SessionRegistry, Traffic } from '..
 import type { OutcomeObserver } from './connection-outcome.js';
 import { HopError, joinTimeoutMs, type NextHops } from './next-hops.js';
 import { type SpliceMeter, splice } from './splice.js';
-import { Bandwidth } from '../limiters/bandwidth.js';
+import { Bandwidth } from '../../util/bandwidth.js';
 import { nodeAnswer, type NodeVisitor } from '../../protocol/node-visitor.js';
 import { connectionIdBytes, hopAnswer, type HopHeader } from '../../protocol/hop-header.js';
 import { sealHello } from '../../streams/sealed-hello.js';

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { Lease } from '../leases/lease.js';
 import type { LeaseEnding } from '../leases/lease-registry.js';
 import { ConcurrencyLimiter } from '../../util/concurrency-limiter.js';
-import { Bandwidth } from '../limiters/bandwidth.js';
+import { Bandwidth } from '../../util/bandwidth.js';
 import { ReadyQueue } from './ready-queue.js';
 import type { ReverseSession } from './reverse-session.js';
 

@@ -1,4 +1,4 @@
-import { FairSlots } from '../limiters/fair-slots.js';
+import { FairSlots } from '../../util/fair-slots.js';
 import type { ChallengeRecord } from './store.js';
 
 /** Most open challenges; past it the oldest of the source with the most is evicted. */

@@ -22,9 +22,12 @@ class TrafficKey {
   readonly #nonce: Buffer;
   readonly #ivHigh: number;
   readonly #ivLow: number;
-  sequence = 0;
 
-  constructor(suite: CipherSuite, secret: Buffer) {
+  constructor(
+    suite: CipherSuite,
+    secret: Buffer,
+    public sequence: number,
+  ) {
     const { key, iv } = trafficKeys(suite, secret);
     this.key = key;
     this.#nonce = iv;
@@ -41,6 +44,14 @@ class TrafficKey {
   }
 }
 
+/** Where one direction is: what another object needs to go on from there. */
+export interface TrafficState {
+  /** Traffic secret as of RFC 8446 7.3. */
+  secret: Buffer;
+  /** Records under it so far. */
+  sequence: number;
+}
+
 /** Protection of one direction's records with the current key. */
 class KeyedRecords {
   #secret: Buffer;
@@ -49,15 +60,20 @@ class KeyedRecords {
   constructor(
     protected readonly suite: CipherSuite,
     secret: Buffer,
+    sequence = 0,
   ) {
     this.#secret = secret;
-    this.traffic = new TrafficKey(suite, secret);
+    this.traffic = new TrafficKey(suite, secret, sequence);
+  }
+
+  get state(): TrafficState {
+    return { secret: this.#secret, sequence: this.traffic.sequence };
   }
 
   /** Switches to the next key; call it right after a KeyUpdate was sealed or opened. */
   update(): void {
     this.#secret = nextTrafficSecret(this.suite.hash, this.#secret);
-    this.traffic = new TrafficKey(this.suite, this.#secret);
+    this.traffic = new TrafficKey(this.suite, this.#secret, 0);
   }
 }
 

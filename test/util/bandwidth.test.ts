@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type Socket, connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { Bandwidth, type Share } from '../../src/relay/limiters/bandwidth.js';
+import { Bandwidth, type Share } from '../../src/util/bandwidth.js';
 import { splice } from '../../src/relay/ingress/splice.js';
 import type { Lease } from '../../src/relay/leases/lease.js';
 import { SessionRegistry } from '../../src/relay/reverse/session-registry.js';

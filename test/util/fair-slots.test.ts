@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { FairSlots } from '../../../src/relay/limiters/fair-slots.js';
+import { FairSlots } from '../../src/util/fair-slots.js';
 
 test('with all slots taken the oldest slot of the source with the most is evicted', () => {
   const slots = new FairSlots(4);
