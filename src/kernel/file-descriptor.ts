@@ -24,4 +24,11 @@ export class FileDescriptor {
     this.#fd = undefined;
     this.libc.close(fd);
   }
+
+  /** Has another owner. @returns its number. @throws Error after `close` */
+  release(): number {
+    const { fd } = this;
+    this.#fd = undefined;
+    return fd;
+  }
 }

@@ -3,19 +3,13 @@ import { Worker } from 'node:worker_threads';
 import { guard } from '../util/boundary.js';
 import { fileDescriptors } from '../util/open-files.js';
 import { FileDescriptor } from './file-descriptor.js';
-import { type Libc, KernelError, loadLibc, type Pipe } from './libc.js';
+import { type Libc, KernelError, loadLibc } from './libc.js';
+import { makePipes } from './make-pipes.js';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.js';
 import type { Codec, PumpResult } from './pump.js';
 
 /** Most pumps of one worker. */
 const maxPumpsPerWorker = 16_384;
-/** Pipes of one worker, for those pumps that move much at a time; fewer where few files may be open. */
-const maxPipesPerWorker = 32;
-const openFilesPerPipe = 128;
-/** Capacity that a pipe should have: what one call moves. */
-const pipeBytes = 262_144;
-/** A pipe that holds less is not worth its calls: the system gives it when too many pipes are open. */
-const leastPipeBytes = 65_536;
 /** Share of the limit of open files above which no pump starts: the rest is for connections. */
 const openFilesShare = 0.5;
 /** Counting them takes a while. */
@@ -342,26 +336,6 @@ class PumpWorker {
     for (const descriptor of this.#own) descriptor.close();
     return held;
   }
-}
-
-/** As many as the system has left: pumps copy when none is free. */
-function makePipes(libc: Libc): Pipe[] {
-  const pipes: Pipe[] = [];
-  const most = Math.min(maxPipesPerWorker, fileDescriptors().limit / openFilesPerPipe);
-  try {
-    while (pipes.length < most) {
-      const pipe = libc.pipe(pipeBytes);
-      if (pipe.bytes < leastPipeBytes) {
-        libc.close(pipe.read);
-        libc.close(pipe.write);
-        break;
-      }
-      pipes.push(pipe);
-    }
-  } catch (error) {
-    if (!(error instanceof KernelError)) throw error;
-  }
-  return pipes;
 }
 
 function resultOf({ left, unread: bytes, fault }: PumpResult): StoppedPump {

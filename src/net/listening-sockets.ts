@@ -23,6 +23,7 @@ interface Listening {
   readonly server: Server;
   readonly host: string;
   readonly port: number;
+  readonly forget: () => void;
 }
 
 /**
@@ -42,9 +43,35 @@ export class ListeningSockets {
     const at = this.#inherited.findIndex((each) => each.port === port && (each.host ?? host) === host);
     const [inherited] = at === -1 ? [] : this.#inherited.splice(at, 1);
     await listen(server, inherited ? (inherited.handle as ListenOptions) : { host, port, ...options });
-    const listening = { server, host, port };
+    const listening = { server, host, port, forget: () => this.#listening.delete(listening) };
     this.#listening.add(listening);
-    server.once('close', () => this.#listening.delete(listening));
+    server.once('close', listening.forget);
+  }
+
+  /**
+   * Has something else accept the connections of a server, which listens no longer itself.
+   * @param take receives the file descriptor of the listening socket, to make its own of it
+   * @returns false where Node's servers are not what they were
+   */
+  lend(server: Server, take: (fd: number) => void): boolean {
+    const listening = this.#of(server);
+    const fd = (server as { _handle?: { fd?: number } | null })._handle?.fd;
+    if (!listening || fd === undefined || fd < 0) return false;
+    take(fd);
+    server.off('close', listening.forget);
+    server.close();
+    return true;
+  }
+
+  /** The server accepts again. @param fd its listening socket, which is the server's from here on */
+  async takeBack(server: Server, fd: number): Promise<void> {
+    const listening = this.#of(server);
+    await listen(server, { fd } as ListenOptions);
+    if (listening) server.once('close', listening.forget);
+  }
+
+  #of(server: Server): Listening | undefined {
+    return [...this.#listening].find((each) => each.server === server);
   }
 
   /** Those that listen now. Empty where Node's servers are not what they were. */

@@ -1,3 +1,4 @@
+import type { AddressInfo, Socket } from 'node:net';
 import { RedirectListener } from './ingress/redirect-listener.js';
 import { identityKey } from '../contract/lease-identity.js';
 import { type AddressList, addressList } from '../net/address-list.js';
@@ -5,9 +6,11 @@ import { portOf } from '../net/listen.js';
 import { hopPort, peerApiPort } from '../protocol/hop-header.js';
 import { loadQuic, type QuicPackage } from '../streams/quic/quic-package.js';
 import { KernelEngine } from '../kernel/kernel-engine.js';
+import { guard } from '../util/boundary.js';
 import { Datagrams } from './datagrams/datagrams.js';
 import { QuicListener, type QuicListenerOptions } from './datagrams/quic-listener.js';
 import type { Foundation } from './foundation.js';
+import { Entry } from './ingress/entry.js';
 import { OfflinePage } from './ingress/offline-page.js';
 import { OverlayListener } from './ingress/overlay-listener.js';
 import { PublicConnections } from './ingress/public-connections.js';
@@ -61,8 +64,11 @@ export class DataPlane {
   readonly #nodeListener: NodeListener | undefined;
   /** Undefined with `--data-plane node`, and where it is not available. */
   readonly #kernel: KernelEngine | undefined;
+  /** Undefined as `#kernel` is. */
+  readonly #entry: Entry | undefined;
   readonly #redirects: RedirectListener | undefined;
   readonly #foundation: Foundation;
+  #address: AddressInfo | undefined;
 
   constructor(foundation: Foundation, { toApi, admit, sign, overlay, loadQuic: load = loadQuic }: DataPlaneCalls) {
     const { config, logger, policy, leases, activity, metrics, draining, rootHost, certificates, sockets } = foundation;
@@ -86,6 +92,12 @@ export class DataPlane {
       ({ hop, hostname }) =>
         (hop?.forwards !== undefined && hops.reaches(hop.forwards)) || (this.nodes?.count(hostname) ?? 0) > 0,
       (hostname, isPresent) => this.#presence.set(hostname, isPresent),
+      {
+        open: (lease, onIdle) => this.#entry?.open(lease, onIdle),
+        duplicate: (fd) => this.#entry!.duplicate(fd),
+        sign: (lease, tunnelIp, signing) => this.#entry!.sign(lease, tunnelIp, signing),
+        maxConnections: (lease) => forwarder.maxConnections(lease),
+      },
     );
     this.datagrams = new Datagrams(logger, draining.signal);
     this.isBalancer = addressList(config.proxyProtocolFrom);
@@ -146,6 +158,27 @@ export class DataPlane {
       this.connections,
       forwarder,
     );
+    this.#entry =
+      config.dataPlane === 'kernel'
+        ? Entry.load({
+            maxConnectionsPerSource: config.maxConnectionsPerSource,
+            balancers: config.proxyProtocolFrom,
+            connections: this.connections,
+            bindings: this.bindings,
+            sockets,
+            logger,
+            isAlone: !cluster,
+            onOutcome,
+            sign,
+            maxConnections: (lease) => forwarder.maxConnections(lease),
+            serve: guard(
+              'public connection',
+              (socket: Socket) => this.publicListener.serve(socket),
+              (socket) => socket.destroy(),
+            ),
+            onReady: () => this.sessions.lend(),
+          })
+        : undefined;
     this.overlayPorts = this.#overlayPorts(forwarder, apiHosts, toApi);
     this.#nodeListener =
       cluster &&
@@ -191,7 +224,12 @@ export class DataPlane {
 
   /** The port of the public listener, once it listens. */
   get publicPort(): number {
-    return portOf(this.publicListener.server);
+    return this.publicAddress.port;
+  }
+
+  /** Where the public listener listens, once it does. */
+  get publicAddress(): AddressInfo {
+    return this.#address!;
   }
 
   /** The port that leads to https, once it listens; undefined for none. */
@@ -205,7 +243,11 @@ export class DataPlane {
     if (this.#kernel) lifecycle.onStop(() => this.#kernel?.stop(), { lasts: true });
     this.datagrams.start();
     lifecycle.onStop(() => this.datagrams.stop());
-    await sockets.listen(this.publicListener.server, { host: config.host, port: config.sniPort });
+    if (this.#entry) lifecycle.onStop(() => this.#entry?.stop(), { lasts: true });
+    const { server } = this.publicListener;
+    await sockets.listen(server, { host: config.host, port: config.sniPort });
+    this.#address = server.address() as AddressInfo;
+    this.#entry?.attach(server);
     const stopListener = async (listener: Pick<PublicListener, 'stop'>) => {
       // Stopping a listener waits for its connections, so these are ended first.
       this.connections.close();
@@ -228,6 +270,11 @@ export class DataPlane {
     // Datagrams are of one node.
     if (config.portRange && !this.nodes) await this.quic.start(this.publicPort);
     lifecycle.onStop(() => this.quic.stop());
+  }
+
+  /** The listening sockets are this thread's again, to be handed over. */
+  async returnListeners(): Promise<void> {
+    await this.#entry?.returnListener();
   }
 
   /** Accepts no connection any more; those that are there go on. */

@@ -53,7 +53,7 @@ export class OperatorPlane {
           chromium: config.chromium,
           routing,
           publicPort: () => data.publicPort,
-          dialPublic: () => dialOwn(data.publicListener.server, data.isBalancer),
+          dialPublic: () => dialOwn(data.publicAddress, data.isBalancer),
           trustedKey: () => (config.certificateFiles || config.acme ? undefined : keyPin(certificates.current)),
           logger,
         })

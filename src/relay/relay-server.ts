@@ -167,6 +167,7 @@ export class RelayServer {
    */
   async handOver(give: (socket: HeldSocket) => Promise<void>): Promise<void> {
     const { lifecycle, sockets } = this.#foundation;
+    await this.#data.returnListeners();
     for (const socket of sockets.held) await give(socket);
     this.#data.stopAccepting();
     await lifecycle.release();

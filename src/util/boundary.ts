@@ -46,6 +46,8 @@ export const boundaryNames = [
   'browser memory check',
   'descriptor check',
   'data worker message',
+  'entry worker message',
+  'entry connection',
   'datagram sweep',
   'descriptor fetch',
   'overlay peers',
@@ -149,6 +151,11 @@ export function repeat(name: BoundaryName, handler: () => unknown, ms: number): 
 /** Starts an asynchronous task that nothing awaits, inside its boundary. */
 export function background(name: BoundaryName, task: () => Promise<unknown>, end?: () => unknown): void {
   guard(name, task, end)();
+}
+
+/** Reports an error that ended one thing in another thread. */
+export function report(boundary: BoundaryName, error: Error): void {
+  faultChannel.publish({ boundary, error } satisfies Fault);
 }
 
 function fail(boundary: BoundaryName, thrown: unknown, end: () => unknown): void {

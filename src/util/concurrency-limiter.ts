@@ -16,6 +16,11 @@ export class ConcurrencyLimiter {
     return true;
   }
 
+  /** The keys in use, with their counts. */
+  uses(): Iterable<readonly [key: string, count: number]> {
+    return this.#open;
+  }
+
   /** Releases uses. */
   remove(key: string, uses = 1): void {
     const open = this.count(key) - uses;

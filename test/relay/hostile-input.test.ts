@@ -8,7 +8,7 @@ import { maxRequestHeadBytes } from '../../src/relay/api/listener/request-head.j
 import { minApiConnectionsPerSource } from '../../src/relay/api/listener/api-listener.js';
 import { DatagramCounters } from '../../src/relay/datagrams/counters.js';
 import { LeaseDatagrams } from '../../src/relay/datagrams/lease-datagrams.js';
-import { LeaseSessions } from '../../src/relay/reverse/session-registry.js';
+import { LeaseSessions } from '../../src/relay/reverse/lease-sessions.js';
 import { encodeDatagram } from '../../src/protocol/datagram-frame.js';
 import { call, connectTls, ended, openSession, readAll, register, sessionHeaders } from '../support/by-hand.js';
 import { type TestRelay, startTestRelay, sharedRelay } from '../support/relay.js';

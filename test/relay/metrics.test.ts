@@ -6,7 +6,8 @@ import { networkInterfaces } from 'node:os';
 import { test, type TestContext } from 'node:test';
 import { LeaseTraffic, type TrafficSource } from '../../src/relay/metrics/lease-traffic.js';
 import type { Lease } from '../../src/relay/leases/lease.js';
-import { SessionRegistry, type LeaseSessions, type Traffic } from '../../src/relay/reverse/session-registry.js';
+import { type LeaseSessions, type Traffic } from '../../src/relay/reverse/lease-sessions.js';
+import { SessionRegistry } from '../../src/relay/reverse/session-registry.js';
 import { call, register } from '../support/by-hand.js';
 import { descriptorOf } from '../support/discovery.js';
 import { runProgram } from '../support/programs.js';
@@ -238,18 +239,18 @@ test('bytes of ended connections are counted once', () => {
 
   const [first, second] = [lease('a', '1'), lease('a', '2')];
   const earlier = directory.of(first);
-  earlier.traffic.up = 5;
+  earlier.ownTraffic.up = 5;
   earlier.live.add(open);
   directory.end(first, 'replaced');
-  directory.of(second).traffic.up = 7;
+  directory.of(second).ownTraffic.up = 7;
   assert.equal(all(), 12);
   // a ban hits both, one with a connection that has yet to end
   directory.reset(() => true);
-  earlier.traffic.up += 1;
+  earlier.ownTraffic.up += 1;
   assert.equal(all(), 13);
   earlier.release(open);
   for (const generation of ['3', '4']) {
-    directory.of(lease('a', generation)).traffic.up = 100;
+    directory.of(lease('a', generation)).ownTraffic.up = 100;
     directory.reset(() => true);
   }
   assert.equal(all(), 213);

@@ -6,7 +6,7 @@ import { repeat } from '../../util/boundary.js';
 import type { Logger } from '../../util/logger.js';
 import type { BoundPorts } from '../ports/port-allocator.js';
 import { type PortBlock, portsOf } from '../../net/port-block.js';
-import type { LeaseSessions } from '../reverse/session-registry.js';
+import type { LeaseSessions } from '../reverse/lease-sessions.js';
 import { DatagramCounters } from './counters.js';
 import { LeaseDatagrams } from './lease-datagrams.js';
 

@@ -3,7 +3,7 @@ import { decodeDatagram, encodeDatagram } from '../../protocol/datagram-frame.js
 import type { DatagramChannel } from '../../streams/datagram-channel.js';
 import { guard } from '../../util/boundary.js';
 import type { Share } from '../../util/bandwidth.js';
-import type { LeaseSessions, LiveConnection } from '../reverse/session-registry.js';
+import type { LeaseSessions, LiveConnection } from '../reverse/lease-sessions.js';
 import type { DatagramCounters, DropReason } from './counters.js';
 import { type FlowRoom, Flows } from './flows.js';
 
@@ -142,7 +142,7 @@ export class LeaseDatagrams {
 
   /** Counts bytes for the lease. @returns false when no bandwidth is left: the bytes count as dropped */
   #spend(carrier: Carrier, direction: 'up' | 'down', bytes: number): boolean {
-    const { bandwidth, traffic } = carrier.sessions;
+    const { bandwidth, ownTraffic: traffic } = carrier.sessions;
     if (carrier.held) {
       this.#drop('bandwidth');
       return false;

@@ -19,7 +19,7 @@ import { Mutex } from '../../util/mutex.js';
 import { sourceOf } from '../../net/source-network.js';
 import type { Certificate } from '../certs/certificate.js';
 import type { Logger } from '../../util/logger.js';
-import type { LeaseSessions } from '../reverse/session-registry.js';
+import type { LeaseSessions } from '../reverse/lease-sessions.js';
 import { ConcurrencyLimiter } from '../../util/concurrency-limiter.js';
 import type { Datagrams } from './datagrams.js';
 

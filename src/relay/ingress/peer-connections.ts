@@ -6,7 +6,7 @@ import { background } from '../../util/boundary.js';
 import { ConcurrencyLimiter } from '../../util/concurrency-limiter.js';
 import type { Logger } from '../../util/logger.js';
 import type { OverlayRoutes } from '../overlay/overlay.js';
-import type { LeaseSessions, LiveConnection } from '../reverse/session-registry.js';
+import type { LeaseSessions, LiveConnection } from '../reverse/lease-sessions.js';
 import { publicTcpOptions } from './public-connections.js';
 import { splice } from './splice.js';
 
@@ -82,7 +82,7 @@ export class PeerConnections {
     // The lease may have ended while the two were connected.
     if (sessions.ended.aborted) return destroy();
     sessions.admit(connection);
-    const { traffic } = sessions;
+    const { ownTraffic: traffic } = sessions;
     const count = {
       forward: (bytes: number) => (traffic.up += bytes),
       backward: (bytes: number) => (traffic.down += bytes),

@@ -9,8 +9,8 @@ import { ConcurrencyLimiter } from '../../util/concurrency-limiter.js';
 import type { OutcomeObserver } from './connection-outcome.js';
 import { readProxyHeader } from './read-proxy-header.js';
 
-const maxPublicConnections = 50_000;
-const maxHelloWaits = 8_192;
+export const maxPublicConnections = 50_000;
+export const maxHelloWaits = 8_192;
 
 /** How every public listener accepts connections. */
 export const publicTcpOptions = {
@@ -39,10 +39,20 @@ export interface PublicConnectionLimits {
   onOutcome?: OutcomeObserver | undefined;
 }
 
+/** Counts by source that other threads have a part in. */
+export interface SharedSources {
+  readonly total: number;
+  /** @returns false, without counting, when that would exceed the source's limit */
+  add(source: string): boolean;
+  remove(source: string): void;
+}
+
 /** The public connections on all ports, counted in all and by source. */
 export class PublicConnections {
   readonly #open = new Set<Socket>();
   readonly #bySource: ConcurrencyLimiter;
+  /** Counts by source, with the connections that are elsewhere; and how many of them are these. */
+  #shared: { counts: SharedSources; own: number } | undefined;
   /** Connections whose first bytes are awaited. */
   readonly #awaited = new FairSlots(maxHelloWaits);
 
@@ -50,18 +60,51 @@ export class PublicConnections {
     this.#bySource = new ConcurrencyLimiter(limits.maxConnectionsPerSource);
   }
 
-  /** Connections that are open. */
+  /** Connections that are open, elsewhere as well. */
   get open(): number {
-    return this.#open.size;
+    return this.#open.size + (this.#shared ? this.#shared.counts.total - this.#shared.own : 0);
+  }
+
+  /** From here on, connections elsewhere count too; undefined when there are none any more. */
+  share(counts: SharedSources | undefined): void {
+    this.#shared = counts && { counts, own: 0 };
+    for (const [source, uses] of this.#bySource.uses())
+      for (let left = uses; left > 0; left--) this.#countShared(source);
+  }
+
+  #countShared(source: string): boolean {
+    if (this.#shared && !this.#shared.counts.add(source)) return false;
+    if (this.#shared) this.#shared.own++;
+    return true;
+  }
+
+  #count(source: string): boolean {
+    if (!this.#bySource.add(source)) return false;
+    if (this.#countShared(source)) return true;
+    this.#bySource.remove(source);
+    return false;
+  }
+
+  #uncount(source: string): void {
+    this.#bySource.remove(source);
+    if (!this.#shared) return;
+    this.#shared.counts.remove(source);
+    this.#shared.own--;
+  }
+
+  /** Closes a connection that was made elsewhere together with all others. */
+  keep(socket: Socket): void {
+    this.#open.add(socket);
+    // boundary: cannot throw.
+    socket.once('close', () => this.#open.delete(socket));
   }
 
   /** Admits a connection. @returns undefined when it exceeds a limit or is already closed; it is closed then */
   async admit(socket: Socket): Promise<Visitor | undefined> {
     socket.on('error', () => {});
     // No alert: it would cost more than the connection that is not served.
-    if (this.#open.size >= maxPublicConnections) return this.#overLimit(socket);
-    this.#open.add(socket);
-    socket.once('close', () => this.#open.delete(socket));
+    if (this.open >= maxPublicConnections) return this.#overLimit(socket);
+    this.keep(socket);
     const ends = endsOf(socket);
     let passedOn: ProxiedAddresses | undefined;
     if (this.limits.isBalancer(ends.source.address)) {
@@ -72,10 +115,10 @@ export class PublicConnections {
     }
     const addresses = passedOn ?? ends;
     const source = sourceOf(addresses.source.address);
-    if (!this.#bySource.add(source)) return this.#overLimit(socket);
+    if (!this.#count(source)) return this.#overLimit(socket);
     let isCounted = true;
     const uncount = () => {
-      if (isCounted) this.#bySource.remove(source);
+      if (isCounted) this.#uncount(source);
       isCounted = false;
     };
     socket.once('close', uncount);

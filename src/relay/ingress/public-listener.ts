@@ -13,7 +13,7 @@ import { type PublicConnections, type Visitor, publicTcpOptions } from './public
 const acmeProtocol = 'acme-tls/1';
 const tls13 = 0x0304;
 /** Public connections whose ClientHello is still awaited, by source address and in all. */
-const maxHelloWaitsPerSource = 256;
+export const maxHelloWaitsPerSource = 256;
 
 export interface PublicListenerOptions {
   /** Names that are routed to the API: the root host and those added by the operator. */

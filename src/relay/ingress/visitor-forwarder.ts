@@ -8,7 +8,8 @@ import type { SigningSession } from '../keyless/session-signer.js';
 import type { Lease } from '../leases/lease.js';
 import type { Logger } from '../../util/logger.js';
 import { ReverseSession } from '../reverse/reverse-session.js';
-import type { LeaseSessions, LiveConnection, SessionRegistry, Traffic } from '../reverse/session-registry.js';
+import type { LeaseSessions, LiveConnection, Traffic } from '../reverse/lease-sessions.js';
+import type { SessionRegistry } from '../reverse/session-registry.js';
 import type { OutcomeObserver } from './connection-outcome.js';
 import { HopError, joinTimeoutMs, type NextHops } from './next-hops.js';
 import { type SpliceMeter, splice } from './splice.js';
@@ -21,6 +22,8 @@ import { encodeOpening } from '../../protocol/session-opening.js';
 
 /** How long a node waits for a session, for a visitor that another node has passed on. */
 const passedOnWaitMs = 1_000;
+/** The entry worker gives a ready session back within this time. */
+const returnWaitMs = 1_000;
 
 export interface VisitorForwarderOptions {
   /** Sessions without a binding may be claimed for TLS: digest signing is on. */
@@ -126,16 +129,21 @@ export class VisitorForwarder {
     const { socket, addresses, clientHello, hop, onReset } = visitor;
     const reset = onReset ?? (() => socket.resetAndDestroy());
     const sessions = this.registry.of(lease);
+    // More of them will come, which only this thread can serve.
+    if (onReset) sessions.keep();
     // Connections waiting for a session count too, since the limit is not checked again.
-    if (sessions.live.size + sessions.waiting >= this.#maxConnections(lease)) {
+    if (sessions.connections + sessions.waiting >= this.maxConnections(lease)) {
       this.options.onOutcome?.('lease_over_limit');
       return false;
     }
     const next = lease.hop?.forwards;
-    const joined =
+    // It counts from here on: others arrive before it is joined.
+    sessions.waiting++;
+    const joining =
       next && connectionId
-        ? await this.#passOn(visitor, lease, sessions, next, connectionId)
-        : await this.#joinSession(visitor, lease, sessions);
+        ? this.#passOn(visitor, lease, sessions, next, connectionId)
+        : this.#joinSession(visitor, lease, sessions);
+    const joined = await joining.finally(() => sessions.waiting--);
     const { isElsewhere = false } = joined ?? {};
     // The lease may have ended in the moment between.
     const isRouted = joined !== undefined && !sessions.ended.aborted;
@@ -164,7 +172,7 @@ export class VisitorForwarder {
       whenCut(socket, stream, reset);
       if (isElsewhere) whenCut(stream, socket, () => joined.destroy());
     }
-    const metered = meter(connection.traffic, isElsewhere ? { up: 0, down: 0 } : sessions.traffic);
+    const metered = meter(connection.traffic, isElsewhere ? { up: 0, down: 0 } : sessions.ownTraffic);
     const bandwidth = isElsewhere ? new Bandwidth(undefined) : sessions.bandwidth;
     const error = await splice(socket, stream, metered, bandwidth, this.options.kernel);
     sessions.release(connection);
@@ -176,7 +184,7 @@ export class VisitorForwarder {
   }
 
   /** The limit of connections holds over all nodes that have tunnels of the lease. */
-  #maxConnections({ hostname }: Lease): number {
+  maxConnections({ hostname }: Lease): number {
     const { maxConnectionsPerLease, nodes } = this.options;
     return Math.ceil(maxConnectionsPerLease / (1 + (nodes?.count(hostname) ?? 0)));
   }
@@ -197,7 +205,8 @@ export class VisitorForwarder {
     }
     // Of a visitor that is passed on, the other node may find another one meanwhile.
     const longestMs = onReset ? (sessions.hasTunnels ? passedOnWaitMs : 0) : Infinity;
-    const waitMs = Math.min(lease.sessionWaitSeconds * 1000, longestMs);
+    const leastMs = sessions.ready > 0 ? returnWaitMs : 0;
+    const waitMs = Math.max(Math.min(lease.sessionWaitSeconds * 1000, longestMs), leastMs);
     const session =
       ready ??
       (await this.#whileThere(socket, sessions, waitMs, async (signal) => {
@@ -253,7 +262,7 @@ export class VisitorForwarder {
     // What has come already goes along, and comes back if no other node takes it.
     const early = (socket.read() as Buffer | null) ?? Buffer.alloc(0);
     const passed = { hostname: lease.hostname, isRaw: clientHello === undefined, addresses, early };
-    const ownWaitMs = lease.sessionWaitSeconds * 1000;
+    const ownWaitMs = Math.max(lease.sessionWaitSeconds * 1000, sessions.ready > 0 ? returnWaitMs : 0);
     const waitMs = nodes.count(lease.hostname) > 0 ? Math.max(ownWaitMs, joinTimeoutMs) : ownWaitMs;
     const first = await this.#whileThere(socket, sessions, waitMs, async (signal) => {
       const settled = new AbortController();
@@ -329,12 +338,10 @@ export class VisitorForwarder {
     const giveUp = () => gone.abort(new HopError('nobody waits any more'));
     const timer = setTimeout(giveUp, timeoutMs);
     socket.once('close', giveUp);
-    sessions.waiting++;
     sessions.ended.addEventListener('abort', giveUp, { once: true });
     try {
       return await find(gone.signal);
     } finally {
-      sessions.waiting--;
       clearTimeout(timer);
       socket.off('close', giveUp);
       sessions.ended.removeEventListener('abort', giveUp);

@@ -3,7 +3,7 @@ import type { SharedStore } from '../store/store.js';
 import { ApiError } from '../../contract/index.js';
 import { bindingBytes } from '../../protocol/session-opening.js';
 
-const bindingTtlMs = 30_000;
+export const bindingTtlMs = 30_000;
 
 /** What a binding stands for: a routed public connection, its lease and its ClientHello. */
 export interface RoutedConnection {

@@ -136,9 +136,9 @@ export class Activity extends EventEmitter<{ sample: [sample: Sample] }> {
     const { pastTraffic } = sessions;
     const sums = { received: pastTraffic.up, sent: pastTraffic.down, datagramsDropped: datagrams.totals.droppedInAll };
     let [ready, connections] = [0, 0];
-    for (const { queue, live, traffic } of sessions.all()) {
-      ready += queue.ready;
-      connections += live.size;
+    for (const { ready: idle, connections: live, traffic } of sessions.all()) {
+      ready += idle;
+      connections += live;
       sums.received += traffic.up;
       sums.sent += traffic.down;
     }

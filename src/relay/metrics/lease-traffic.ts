@@ -1,4 +1,4 @@
-import type { LeaseSessions, Traffic } from '../reverse/session-registry.js';
+import type { LeaseSessions, Traffic } from '../reverse/lease-sessions.js';
 
 /** The parts of the session registry used here. */
 export interface TrafficSource {

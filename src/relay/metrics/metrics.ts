@@ -4,7 +4,7 @@ import { type DatagramCounters, dropReasons } from '../datagrams/counters.js';
 import type { DiscoveryReport } from '../discovery/discovery.js';
 import { refusals } from '../discovery/refusals.js';
 import { type ConnectionOutcome, connectionOutcomes } from '../ingress/connection-outcome.js';
-import type { LeaseSessions } from '../reverse/session-registry.js';
+import type { LeaseSessions } from '../reverse/lease-sessions.js';
 import { droppedWrites } from '../../util/standard-output.js';
 import type { Fault } from '../../util/boundary.js';
 import { LeaseTraffic, type TrafficSource } from './lease-traffic.js';
@@ -144,12 +144,12 @@ export class RelayMetrics {
     gauge(
       'portal_sessions_ready',
       'Reverse sessions that wait for a visitor.',
-      sum(({ queue }) => queue.ready),
+      sum(({ ready }) => ready),
     );
     gauge(
       'portal_sessions_live',
       'Reverse sessions joined to a visitor.',
-      sum(({ live }) => live.size),
+      sum(({ connections }) => connections),
     );
     gauge('portal_public_connections', 'Connections open on the public port.', publicConnections);
     gauge('portal_udp_flows', 'Peers of public UDP ports with recent datagrams.', () => datagrams.flows);

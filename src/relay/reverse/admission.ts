@@ -5,12 +5,13 @@ import type { LeaseAuth } from '../leases/lease-auth.js';
 import { identityKey } from '../../contract/lease-identity.js';
 import type { Holding, Lease } from '../leases/lease.js';
 import type { Policy } from '../policy/policy.js';
-import type { LeaseSessions, SessionRegistry } from './session-registry.js';
+import type { LeaseSessions } from './lease-sessions.js';
+import type { SessionRegistry } from './session-registry.js';
 import { ReverseSession, type ReverseSessionOptions } from './reverse-session.js';
 import { portalHeaders } from '../../protocol/headers.js';
 
 /** Limit for new sessions only: recycled sessions may exceed it. */
-const recycledReadyLimit = 64;
+export const recycledReadyLimit = 64;
 
 /** The facts of a `GET /sdk/connect` request, whatever its carrier. */
 export interface ConnectRequest {
@@ -136,7 +137,8 @@ export class ReverseAdmission {
 
   #enter(admission: Admission, stream: Duplex): void {
     const { sessions, options, clientIp, member } = admission;
-    const session = new ReverseSession(stream, options, clientIp, member);
+    const reopen = (reopened: Duplex) => this.enter(admission, reopened);
+    const session = new ReverseSession(stream, options, clientIp, member, reopen);
     session.once('recycled', () => {
       if (sessions.queue.readyOf(member) < recycledReadyLimit) this.#enter(admission, stream);
       else stream.destroy();

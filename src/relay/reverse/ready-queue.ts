@@ -4,12 +4,20 @@ import type { ReverseSession } from './reverse-session.js';
 
 const readyQueueLimit = 8;
 /** Most public connections of one lease that wait for a reverse session. */
-const maxWaitingClaims = 512;
+export const maxWaitingClaims = 512;
 
 interface Waiting {
   accepts(session: ReverseSession): boolean;
   resolve(session: ReverseSession): void;
 }
+
+/** Ready sessions of the lease that someone else has. */
+interface Elsewhere {
+  ready(): number;
+  /** A connection waits here. */
+  want(): void;
+}
+const nowhere: Elsewhere = { ready: () => 0, want: () => undefined };
 
 /**
  * The ready reverse sessions of one lease, oldest first, and the public connections waiting for one, in FIFO order.
@@ -21,13 +29,20 @@ export class ReadyQueue {
   readonly #coming = new ConcurrencyLimiter(Infinity);
   #closed = false;
 
+  constructor(private readonly elsewhere: Elsewhere = nowhere) {}
+
+  /** Connections that wait. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   get ready(): number {
     return this.#ready.length;
   }
 
   /** Ready sessions of one tunnel of a group. */
   readyOf(member: string | undefined): number {
-    if (member === undefined) return this.#ready.length;
+    if (member === undefined) return this.#ready.length + this.elsewhere.ready();
     return this.#ready.reduce((count, session) => count + (session.member === member ? 1 : 0), 0);
   }
 
@@ -112,7 +127,17 @@ export class ReadyQueue {
       };
       signal.addEventListener('abort', giveUp, { once: true });
       this.#waiting.add(waiting);
+      this.elsewhere.want();
     });
+  }
+
+  /** Takes those out that `takes` says it has taken. */
+  removeIf(takes: (session: ReverseSession) => boolean): void {
+    for (const session of [...this.#ready]) {
+      if (!takes(session)) continue;
+      const index = this.#ready.indexOf(session);
+      if (index >= 0) this.#ready.splice(index, 1);
+    }
   }
 
   /** Closes the sessions that were opened from these addresses. */

@@ -4,6 +4,7 @@ import { FramedChannel } from '../../streams/framed-channel.js';
 import type { Quietable } from '../../streams/websocket-stream.js';
 import { repeat } from '../../util/boundary.js';
 import { marker } from '../../protocol/session-opening.js';
+import { UnwrappedSession } from '../../unwrap/unwrapped-session.js';
 
 export const keepaliveIntervalMs = 15_000;
 
@@ -38,6 +39,8 @@ export class ReverseSession extends EventEmitter<{ gone: []; recycled: [] }> {
     readonly from: string,
     /** The tunnel, of those that share the lease. */
     readonly member?: string,
+    /** Takes up a stream that continues this session, after `detach`. */
+    readonly reopen: (stream: Duplex) => void = (stream) => stream.destroy(),
   ) {
     super();
     stream.on('error', this.#drop);
@@ -74,6 +77,18 @@ export class ReverseSession extends EventEmitter<{ gone: []; recycled: [] }> {
     const onSigning = sign && this.options.sign ? (message: Buffer) => channel.sendSigning(sign(message)) : undefined;
     const channel = new FramedChannel(this.stream, onOver, onSigning);
     return channel;
+  }
+
+  /**
+   * Gives the connection to another owner while it waits.
+   * @param duplicate makes a second file descriptor, or throws
+   * @returns undefined when that is not possible now
+   */
+  detach(duplicate: (fd: number) => number): ReturnType<UnwrappedSession['detach']> {
+    if (!this.#waiting || !(this.stream instanceof UnwrappedSession)) return undefined;
+    const detached = this.stream.detach(duplicate);
+    if (detached) this.#settle();
+    return detached;
   }
 
   close(): void {

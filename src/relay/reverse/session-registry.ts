@@ -1,146 +1,7 @@
-import { EventEmitter, once, setMaxListeners } from 'node:events';
-import type { Duplex } from 'node:stream';
-import type { Lease } from '../leases/lease.js';
 import type { LeaseEnding } from '../leases/lease-registry.js';
-import { ConcurrencyLimiter } from '../../util/concurrency-limiter.js';
-import { Bandwidth } from '../../util/bandwidth.js';
-import { ReadyQueue } from './ready-queue.js';
-import type { ReverseSession } from './reverse-session.js';
-
-/** Grace for live connections after their lease was unregistered or replaced. */
-const lingerAfterLeaseMs = 30_000;
-
-/** A live public connection. */
-export interface LiveConnection {
-  /** Ends it at once. */
-  destroy(): void;
-  /** Ends it with a reset, which also discards data in the socket's send buffer. */
-  reset(): void;
-  /** Address of its tunnel. */
-  readonly tunnelIp: string;
-  /** The tunnel, of those that share the lease. */
-  readonly member?: string | undefined;
-  /** Bytes from the visitor so far, and to it. */
-  readonly traffic: Traffic;
-}
-
-/** Bytes from visitors to the tunnel (`up`), and back. */
-export interface Traffic {
-  up: number;
-  down: number;
-}
-
-/** The sessions and connections of one registration of a lease. */
-export class LeaseSessions {
-  readonly queue = new ReadyQueue();
-  readonly live = new Set<LiveConnection>();
-  /** Live connections by the tunnel of a group. */
-  readonly #liveOf = new ConcurrencyLimiter(Infinity);
-  /** Connections that wait for a session. */
-  waiting = 0;
-  /** Bytes of all connections, including closed ones. */
-  readonly traffic: Traffic = { up: 0, down: 0 };
-  readonly bandwidth: Bandwidth;
-  /** Tunnels' connections for sessions, claimed or not. */
-  #streams = 0;
-  readonly #ended = new AbortController();
-  readonly #idle = new EventEmitter<{ idle: [] }>();
-  #linger: NodeJS.Timeout | undefined;
-
-  constructor(
-    readonly lease: Lease,
-    /** The bandwidth shared by all its connections. */
-    limit?: number,
-    /** Called when there is the first tunnel, and when there is none any more. */
-    private readonly onPresence: (isPresent: boolean) => void = () => {},
-  ) {
-    this.bandwidth = new Bandwidth(limit);
-    // One listener per waiting connection; their number is bounded elsewhere.
-    setMaxListeners(0, this.#ended.signal);
-  }
-
-  /** Aborted when the lease ends, to cancel the waits for a session. */
-  get ended(): AbortSignal {
-    return this.#ended.signal;
-  }
-
-  /** A tunnel has opened a connection for sessions. */
-  attach(stream: Duplex): void {
-    if (++this.#streams === 1) this.onPresence(true);
-    // boundary: cannot throw.
-    stream.once('close', () => {
-      if (--this.#streams === 0) this.onPresence(false);
-    });
-  }
-
-  /** Whether a tunnel is connected, with sessions ready or in use. */
-  get hasTunnels(): boolean {
-    return this.#streams > 0;
-  }
-
-  /** Adds a ready session, unless the lease has ended meanwhile. */
-  add(session: ReverseSession): void {
-    if (this.#ended.signal.aborted) session.close();
-    else this.queue.add(session);
-  }
-
-  /** Takes a ready session: of a group, one of the tunnel with the fewest connections. */
-  take(accepts: (session: ReverseSession) => boolean): ReverseSession | undefined {
-    const load = ({ member = '' }: ReverseSession) => this.#liveOf.count(member);
-    return this.queue.take(accepts, this.lease.group && load);
-  }
-
-  /** Counts a connection until `release`. */
-  admit(connection: LiveConnection): void {
-    this.live.add(connection);
-    if (connection.member !== undefined) this.#liveOf.add(connection.member);
-  }
-
-  /** A tunnel has left the group: its connections may finish, unless it is gone. */
-  endMember(member: string, linger: boolean): void {
-    this.queue.closeOf(member);
-    if (linger) return;
-    for (const connection of this.live) if (connection.member === member) connection.destroy();
-  }
-
-  /** Ends everything with a reset, including buffered bytes. */
-  reset(): void {
-    clearTimeout(this.#linger);
-    this.#ended.abort();
-    this.queue.close();
-    for (const connection of this.live) connection.reset();
-  }
-
-  end(linger: boolean): void {
-    this.#ended.abort();
-    this.queue.close();
-    if (linger && this.live.size > 0) this.#linger = setTimeout(() => this.destroy(), lingerAfterLeaseMs);
-    else this.destroy();
-  }
-
-  /** Ends the sessions, ready or live, that were opened from these addresses. */
-  resetFrom(isHit: (ip: string) => boolean): void {
-    this.queue.closeFrom(isHit);
-    for (const connection of this.live) if (isHit(connection.tunnelIp)) connection.reset();
-  }
-
-  destroy(): void {
-    clearTimeout(this.#linger);
-    for (const connection of this.live) connection.destroy();
-  }
-
-  release(connection: LiveConnection): void {
-    if (this.live.delete(connection) && connection.member !== undefined) this.#liveOf.remove(connection.member);
-    if (this.live.size > 0) return;
-    clearTimeout(this.#linger);
-    this.#idle.emit('idle');
-  }
-
-  /** Settles when no connection lives, or at the signal. */
-  async idle(signal: AbortSignal): Promise<void> {
-    if (this.live.size > 0) await once(this.#idle, 'idle', { signal }).catch(() => undefined);
-  }
-}
+import type { Lease } from '../leases/lease.js';
+import { LeaseSessions, type Traffic } from './lease-sessions.js';
+import type { SessionLender } from './lent-sessions.js';
 
 /**
  * The registry of reverse sessions by hostname. It is the only place that ingress asks, so that sessions held by
@@ -159,18 +20,20 @@ export class SessionRegistry {
    * @param limitOf a lease's limit in bytes per second, read when its sessions are created and by `applyLimits`
    * @param reachesNext whether visitors of a lease go on to another relay, which is reached, or to another node
    * @param onPresence called when a lease has its first tunnel at this node, and when it has none any more
+   * @param lender where visitors are served without the main thread
    */
   constructor(
     private readonly limitOf: (lease: Lease) => number | undefined = () => undefined,
     private readonly reachesNext: (lease: Lease) => boolean = () => false,
     private readonly onPresence: (hostname: string, isPresent: boolean) => void = () => {},
+    private readonly lender?: SessionLender,
   ) {}
 
   /** Connections served now, and all bytes that have passed since the start, both ways. */
   load(): { connections: number; bytes: number } {
     const load = { connections: 0, bytes: this.pastTraffic.up + this.pastTraffic.down };
-    for (const { live, traffic } of this.all()) {
-      load.connections += live.size;
+    for (const { connections, traffic } of this.all()) {
+      load.connections += connections;
       load.bytes += traffic.up + traffic.down;
     }
     return load;
@@ -179,12 +42,12 @@ export class SessionRegistry {
   /** As `applyLimits`, for one lease. */
   applyLimit(hostname: string): void {
     const sessions = this.#byHostname.get(hostname);
-    if (sessions) sessions.bandwidth.limit = this.limitOf(sessions.lease);
+    sessions?.setLimit(this.limitOf(sessions.lease));
   }
 
   /** Reads each lease's limit again and applies it to live connections. */
   applyLimits(): void {
-    for (const sessions of this.all()) sessions.bandwidth.limit = this.limitOf(sessions.lease);
+    for (const sessions of this.all()) sessions.setLimit(this.limitOf(sessions.lease));
   }
 
   /**
@@ -195,10 +58,11 @@ export class SessionRegistry {
     const held = this.peek(lease);
     if (held) return held;
     const { hostname } = lease;
-    const sessions = new LeaseSessions(lease, this.limitOf(lease), (isPresent) => {
+    const onPresence = (isPresent: boolean) => {
       // Those of an earlier registration say nothing of its successor.
       if (this.#byHostname.get(hostname) === sessions) this.onPresence(hostname, isPresent);
-    });
+    };
+    const sessions = new LeaseSessions(lease, this.limitOf(lease), onPresence, this.lender);
     if (this.#ended.has(lease)) {
       sessions.end(false);
       return sessions;
@@ -222,7 +86,7 @@ export class SessionRegistry {
   isAlive(lease: Lease): boolean {
     if (this.reachesNext(lease)) return true;
     const sessions = this.peek(lease);
-    return sessions !== undefined && sessions.queue.ready + sessions.live.size > 0;
+    return sessions !== undefined && sessions.ready + sessions.connections > 0;
   }
 
   /**
@@ -264,10 +128,15 @@ export class SessionRegistry {
     for (const sessions of this.all()) sessions.resetFrom(isHit);
   }
 
+  /** There is someone now who serves visitors without the main thread. */
+  lend(): void {
+    for (const sessions of this.all()) sessions.lend();
+  }
+
   /** Closes idle sessions. Settles when no connection is left, or when the signal is aborted. */
   async drain(signal: AbortSignal): Promise<void> {
     const all = this.all();
-    for (const sessions of all) sessions.queue.close();
+    for (const sessions of all) sessions.closeIdle();
     await Promise.all(all.map((sessions) => sessions.idle(signal)));
   }
 
@@ -285,7 +154,7 @@ export class SessionRegistry {
   #release(ended: LeaseSessions): void {
     this.#lingering.add(ended);
     for (const sessions of this.#lingering) {
-      if (sessions.live.size > 0) continue;
+      if (sessions.connections > 0) continue;
       this.#lingering.delete(sessions);
       this.pastTraffic.up += sessions.traffic.up;
       this.pastTraffic.down += sessions.traffic.down;

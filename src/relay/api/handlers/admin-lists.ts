@@ -81,7 +81,7 @@ export class AdminLists {
     const sessions = this.parts.sessions.peek(lease);
     return {
       lease: snapshotLease(this.parts, lease),
-      connections: sessions?.live.size ?? 0,
+      connections: sessions?.connections ?? 0,
       received: sessions?.traffic.up ?? 0,
       sent: sessions?.traffic.down ?? 0,
     };
@@ -111,9 +111,9 @@ export class AdminLists {
       case 'client_ip':
         return (lease) => lease.clientIp;
       case 'ready':
-        return (lease) => sessions.peek(lease)?.queue.ready ?? 0;
+        return (lease) => sessions.peek(lease)?.ready ?? 0;
       case 'connections':
-        return (lease) => sessions.peek(lease)?.live.size ?? 0;
+        return (lease) => sessions.peek(lease)?.connections ?? 0;
       case 'traffic':
         return (lease) => {
           const { up, down } = sessions.peek(lease)?.traffic ?? { up: 0, down: 0 };

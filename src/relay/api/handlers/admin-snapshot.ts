@@ -50,7 +50,7 @@ export function snapshotLease({ rootHost, sessions, policy }: SnapshotParts, lea
     tcp_addr: publicAddress(rootHost, lease.tcpPort),
     hop: lease.hop && hopOf(lease.hop),
     metadata: lease.metadata,
-    ready: sessions.peek(lease)?.queue.ready ?? 0,
+    ready: sessions.peek(lease)?.ready ?? 0,
     group: lease.group?.name,
     members: lease.group?.members.size,
     ...standing(policy, key),

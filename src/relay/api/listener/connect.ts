@@ -237,8 +237,8 @@ export class ConnectEndpoint {
   #enter(admission: Admission, stream: Duplex): void {
     this.admission.enter(admission, stream);
     this.onAnswer?.('openReverseSession', 'ok');
-    const { lease, queue } = admission.sessions;
-    this.logger.debug({ hostname: lease.hostname, ready: queue.ready }, 'reverse session ready');
+    const { lease, ready } = admission.sessions;
+    this.logger.debug({ hostname: lease.hostname, ready }, 'reverse session ready');
   }
 }
 
