@@ -4,9 +4,8 @@ import { sourceOf } from '../net/source-network.js';
 import { type Endpoint, parseProxyHeader, type ProxiedAddresses } from '../protocol/proxy-protocol.js';
 import type { ClientHello } from '../tls/codec/messages.js';
 import { ClientHelloReader } from '../tls/records/client-hello-reader.js';
-import type { EntryLease } from './entry-lease.js';
 import { type EntryOutcome, packed } from './messages.js';
-import type { EntryThread, Watched } from './thread.js';
+import type { EntryThread, EntryVisitor, VisitorHost, WaitingVisitor, Watched } from './thread.js';
 
 const maxClientHelloBytes = 16_384;
 const tls13 = 0x0304;
@@ -14,23 +13,8 @@ const tls13 = 0x0304;
 const acmeProtocol = 'acme-tls/1';
 const none: Buffer = Buffer.alloc(0);
 
-/** A visitor that goes to a session. */
-export interface EntryVisitor {
-  fd: number;
-  /** Undefined when nobody has watched it yet. */
-  token: number | undefined;
-  source: string;
-  /** Of a balancer's PROXY header; else those of the connection. */
-  passedOn: ProxiedAddresses | undefined;
-  peer: Endpoint;
-  /** The ClientHello and what came after it. */
-  early: Buffer;
-  /** The handshake message. */
-  clientHello: Buffer;
-}
-
 /** A public connection until it is known where it goes. What is not served here goes to the main thread, with all its bytes. */
-export class Arrival implements Watched {
+export class Arrival implements Watched, WaitingVisitor {
   #token: number | undefined;
   readonly #peer: Endpoint;
   #source = '';
@@ -42,8 +26,10 @@ export class Arrival implements Watched {
   #passedOn: ProxiedAddresses | undefined;
   readonly #reader = new ClientHelloReader(maxClientHelloBytes);
   #hello: ClientHello | undefined;
-  #waitsFor: EntryLease | undefined;
+  #waitsFor: VisitorHost | undefined;
   #isOver = false;
+  /** All that it has sent. */
+  readonly #bytes: Buffer[] = [];
 
   constructor(
     private readonly thread: EntryThread,
@@ -113,6 +99,7 @@ export class Arrival implements Watched {
   }
 
   #take(bytes: Buffer): void {
+    this.#bytes.push(bytes);
     try {
       const rest = this.#header ? this.#takeHeader(this.#header, bytes) : bytes;
       if (this.#isOver || rest.length === 0) return;
@@ -156,7 +143,7 @@ export class Arrival implements Watched {
   }
 
   /** It waits for a session. */
-  wait(lease: EntryLease): void {
+  wait(lease: VisitorHost): void {
     this.#waitsFor = lease;
     this.#token ??= this.thread.watch(this, this.fd);
     this.thread.waits.set(this, this.thread.now);
@@ -182,8 +169,7 @@ export class Arrival implements Watched {
     if (this.#isOver) return;
     this.#end();
     if (this.#token !== undefined) this.thread.unwatch(this, this.fd);
-    const early = Buffer.concat([this.#header ?? none, this.#reader.buffered()]);
-    this.thread.post({ type: 'visitor', fd: this.fd, early: packed(early) });
+    this.thread.post({ type: 'visitor', fd: this.fd, early: packed(Buffer.concat(this.#bytes)) });
   }
 
   /** Its time is over. */

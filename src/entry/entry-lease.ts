@@ -1,20 +1,19 @@
 import { Bandwidth } from '../util/bandwidth.js';
-import type { Arrival } from './arrival.js';
-import type { EntrySession } from './entry-session.js';
-import { Lane } from './lane.js';
+import type { EntrySession, SessionHost } from './entry-session.js';
+import { Lane, type LaneHost } from './lane.js';
 import type { EntryLeaseFacts } from './messages.js';
 import { LeaseSlot } from './shared-memory.js';
-import type { EntryThread } from './thread.js';
+import type { EntryThread, EntryVisitor, VisitorHost, WaitingVisitor } from './thread.js';
 
 /** A lease, as far as the worker serves it: its sessions, and the visitors that wait for one. */
-export class EntryLease {
+export class EntryLease implements VisitorHost, SessionHost, LaneHost {
   readonly slot: LeaseSlot;
-  readonly lanes = new Set<Lane>();
+  readonly #lanes = new Set<Lane>();
   readonly bandwidth: Bandwidth;
-  readonly sessions = new Set<EntrySession>();
+  readonly #sessions = new Set<EntrySession>();
   /** The oldest first. */
   readonly #ready = new Set<EntrySession>();
-  readonly #waiting = new Set<Arrival>();
+  readonly #waiting = new Set<WaitingVisitor>();
   /** Sessions that the main thread wants. */
   #wanted = 0;
   /** Sessions go to the main thread as soon as they are idle. */
@@ -39,16 +38,20 @@ export class EntryLease {
     if (this.#ready.delete(session)) this.slot.addReady(-1);
   }
 
+  forget(session: EntrySession): void {
+    this.#sessions.delete(session);
+  }
+
   /** Takes over a session from the main thread. */
   add(session: EntrySession): void {
-    this.sessions.add(session);
+    this.#sessions.add(session);
     this.#isRecalled = false;
     this.serve();
   }
 
   /** Whether a session that has served may wait for another visitor. */
   takesBack(session: EntrySession): boolean {
-    return !this.#hasEnded && this.sessions.has(session) && this.#ready.size < this.thread.limits.maxReady;
+    return !this.#hasEnded && this.#sessions.has(session) && this.#ready.size < this.thread.limits.maxReady;
   }
 
   /** Sessions and those who wait for one meet. */
@@ -67,9 +70,13 @@ export class EntryLease {
   }
 
   /** @returns false when the main thread is to decide about the visitor */
-  accept(arrival: Arrival): boolean {
+  accept(arrival: WaitingVisitor): boolean {
     const { slot, thread } = this;
-    const mayWait = this.facts.waits && !this.#isRecalled && this.#waiting.size < thread.limits.maxWaiting;
+    const mayWait =
+      this.facts.waits &&
+      !this.#isRecalled &&
+      slot.readyElsewhere === 0 &&
+      this.#waiting.size < thread.limits.maxWaiting;
     if (this.#hasEnded || slot.live + slot.elsewhere >= slot.most) return false;
     const [session] = this.#ready;
     if (!session && !mayWait) return false;
@@ -83,20 +90,20 @@ export class EntryLease {
   }
 
   /** A visitor has gone, or waits no longer here. */
-  stopWaiting(arrival: Arrival): void {
+  stopWaiting(arrival: WaitingVisitor): void {
     if (this.#waiting.delete(arrival)) this.#left();
   }
 
-  #join(visitor: ReturnType<Arrival['leave']>, session: EntrySession): void {
+  #join(visitor: EntryVisitor, session: EntrySession): void {
     this.thread.count('routed');
     const lane = new Lane(this.thread, this, session, visitor);
-    this.lanes.add(lane);
+    this.#lanes.add(lane);
     lane.start();
   }
 
   /** A connection is over. */
   remove(lane: Lane): void {
-    if (this.lanes.delete(lane)) this.#left();
+    if (this.#lanes.delete(lane)) this.#left();
   }
 
   #left(): void {
@@ -105,7 +112,7 @@ export class EntryLease {
   }
 
   want(): void {
-    this.#wanted = Math.min(this.#wanted + 1, this.sessions.size);
+    this.#wanted = Math.min(this.#wanted + 1, this.#sessions.size);
     this.serve();
   }
 
@@ -124,7 +131,7 @@ export class EntryLease {
   }
 
   cut(isReset: boolean): void {
-    for (const lane of this.lanes)
+    for (const lane of this.#lanes)
       if (isReset) lane.reset();
       else lane.destroy();
   }

@@ -4,8 +4,6 @@ import { marker } from '../protocol/session-opening.js';
 import { contentType } from '../tls/codec/constants.js';
 import type { RecordOpener, RecordSealer } from '../tls/records/record-protection.js';
 import { openerOf, sealedFirstBytes, sealerOf, wornAfterRecords } from '../unwrap/session-records.js';
-import type { EntryLease } from './entry-lease.js';
-import type { Lane } from './lane.js';
 import { type PackedKeys, packedKeys, unpackedKeys } from './messages.js';
 import type { EntryThread, Watched } from './thread.js';
 
@@ -13,6 +11,27 @@ const keepalive = Buffer.from([marker.keepalive]);
 /** Largest frame content that fits into one record together with its header (RFC 8446 5.1). */
 const sealedFrameBytes = 16_384 - frameHeaderBytes;
 const ended = epoll.RDHUP | epoll.HUP | epoll.ERR;
+
+/** The lease of a session. */
+export interface SessionHost {
+  addReady(session: EntrySession): void;
+  removeReady(session: EntrySession): void;
+  /** Whether a session that has served may wait for another visitor. */
+  takesBack(session: EntrySession): boolean;
+  /** A session is ready. */
+  serve(): void;
+  /** It has left the worker. */
+  forget(session: EntrySession): void;
+}
+
+/** The connection that a session serves. */
+export interface Served {
+  onSessionEvents(events: number): void;
+  /** The relay's signing message has come. */
+  signed(message: Buffer): void;
+  /** Ends both sides at once. */
+  reset(): void;
+}
 
 /** An unwrapped reverse session that the worker holds: it serves one visitor after the other. */
 export class EntrySession implements Watched {
@@ -23,14 +42,14 @@ export class EntrySession implements Watched {
   claims = 0;
   /** Bytes of frames to seal before any goes out in the clear. */
   #toSeal = 0;
-  #lane: Lane | undefined;
+  #lane: Served | undefined;
   #state: 'ready' | 'claimed' | 'closing' | 'gone' = 'ready';
 
   constructor(
     private readonly thread: EntryThread,
     readonly id: number,
     readonly fd: number,
-    readonly lease: EntryLease,
+    private readonly lease: SessionHost,
     keys: PackedKeys,
     readonly withAddresses: boolean,
   ) {
@@ -76,7 +95,7 @@ export class EntrySession implements Watched {
     else this.close();
   }
 
-  claim(lane: Lane): void {
+  claim(lane: Served): void {
     this.#settle();
     this.#state = 'claimed';
     this.#lane = lane;
@@ -97,7 +116,7 @@ export class EntrySession implements Watched {
   giveBack(): void {
     this.#settle();
     this.#state = 'gone';
-    this.lease.sessions.delete(this);
+    this.lease.forget(this);
     this.thread.unwatch(this, this.fd);
     const keys = packedKeys({ send: this.#sealer.state, receive: this.opener.state });
     this.thread.post({ type: 'returned', session: this.id, fd: this.fd, keys });
@@ -116,7 +135,7 @@ export class EntrySession implements Watched {
     this.#state = 'gone';
     this.#lane = undefined;
     this.thread.closing.clear(this);
-    this.lease.sessions.delete(this);
+    this.lease.forget(this);
     this.thread.drop(this, this.fd);
     this.thread.post({ type: 'gone', session: this.id });
   }

@@ -9,11 +9,10 @@ import { Arrival } from './arrival.js';
 import { Deadlines } from './deadlines.js';
 import { EntryLease } from './entry-lease.js';
 import { EntrySession } from './entry-session.js';
-import type { Lane } from './lane.js';
 import type { EntryLimits, EntryOutcome, EntryStart, FromEntry, ToEntry } from './messages.js';
 import { OwnedDescriptors, SharedCounts } from './shared-memory.js';
 import { Timers } from './timers.js';
-import type { EntryThread, Watched } from './thread.js';
+import type { EntryThread, Expiring, Runnable, Watched } from './thread.js';
 
 /** `data` of the eventfd in epoll, and of the listening socket. */
 const wakeToken = 0;
@@ -33,6 +32,7 @@ const keepaliveIntervalMs = 15_000;
 /** A visitor waits for a session here for so long; the main thread knows how long its lease lets it wait. */
 const waitMs = 1_000;
 
+const expire = (one: Expiring): void => one.expire();
 const isTemporary = (code: number): boolean =>
   code === -errno.EMFILE || code === -errno.ENFILE || code === -errno.ENOBUFS || code === -errno.ENOMEM;
 
@@ -47,19 +47,19 @@ class EntryWorker implements EntryThread {
   readonly isBalancer: AddressList;
   now = performance.now();
   readonly clock = new Timers();
-  readonly headers = new Deadlines<Arrival>(headerTimeoutMs, (arrival) => arrival.expire());
-  readonly hellos = new Deadlines<Arrival>(helloTimeoutMs, (arrival) => arrival.expire());
-  readonly waits = new Deadlines<Arrival>(waitMs, (arrival) => arrival.expire());
-  readonly keepalives = new Deadlines<EntrySession>(keepaliveIntervalMs, (session) => session.keepAlive());
-  readonly closing = new Deadlines<EntrySession>(closeTimeoutMs, (session) => session.close());
-  readonly settling = new Deadlines<Lane>(settleTimeoutMs, (lane) => lane.expire());
+  readonly headers = new Deadlines<Expiring>(headerTimeoutMs, expire);
+  readonly hellos = new Deadlines<Expiring>(helloTimeoutMs, expire);
+  readonly waits = new Deadlines<Expiring>(waitMs, expire);
+  readonly keepalives = new Deadlines<{ keepAlive(): void }>(keepaliveIntervalMs, (session) => session.keepAlive());
+  readonly closing = new Deadlines<{ close(): void }>(closeTimeoutMs, (session) => session.close());
+  readonly settling = new Deadlines<Expiring>(settleTimeoutMs, expire);
   readonly #deadlines = [this.headers, this.hellos, this.waits, this.keepalives, this.closing, this.settling];
   readonly #watched = new Map<number, Watched>();
   #lastToken = listenToken;
   readonly #byHostname = new Map<string, EntryLease>();
   readonly #leases = new Map<number, EntryLease>();
   readonly #sessions = new Map<number, EntrySession>();
-  #busy = new Set<Lane>();
+  #busy = new Set<Runnable>();
   readonly #outcomes = new Map<EntryOutcome, number>();
   #reportedAt = 0;
   #listening: number | undefined;
@@ -127,7 +127,7 @@ class EntryWorker implements EntryThread {
     if (this.#busy.size === 0) return;
     const busy = this.#busy;
     this.#busy = new Set();
-    for (const lane of busy) this.#within(lane, () => lane.runBusy());
+    for (const one of busy) this.#within(one, () => one.runBusy());
   }
 
   #expire(): void {
@@ -183,8 +183,8 @@ class EntryWorker implements EntryThread {
     this.libc.close(fd);
   }
 
-  soon(lane: Lane): void {
-    this.#busy.add(lane);
+  soon(runnable: Runnable): void {
+    this.#busy.add(runnable);
   }
 
   // Connections

@@ -6,12 +6,12 @@ import { bindingBytes, encodeOpening } from '../protocol/session-opening.js';
 import { FrameError, FrameReader } from '../streams/frame-reader.js';
 import { recordHeaderLength } from '../tls/codec/constants.js';
 import { openRecord, recordLength } from '../unwrap/session-records.js';
-import type { Paced } from '../util/bandwidth.js';
-import { type EntryVisitor, endpointOf } from './arrival.js';
-import type { EntryLease } from './entry-lease.js';
-import type { EntrySession } from './entry-session.js';
+import type { Bandwidth, Paced } from '../util/bandwidth.js';
+import { endpointOf } from './arrival.js';
+import type { EntrySession, Served } from './entry-session.js';
 import { packed } from './messages.js';
-import type { EntryThread, Watched } from './thread.js';
+import type { LeaseSlot } from './shared-memory.js';
+import type { EntryThread, EntryVisitor, Runnable, Watched } from './thread.js';
 
 const none: Buffer = Buffer.alloc(0);
 /** A frame in the clear begins with this byte: its length is 1 MiB at most. */
@@ -30,6 +30,15 @@ function freshBinding(): Buffer {
     bindingsUsed = 0;
   }
   return Buffer.from(bindings.subarray(bindingsUsed, (bindingsUsed += bindingBytes)));
+}
+
+/** The lease of a connection. */
+export interface LaneHost {
+  readonly id: number;
+  readonly slot: LeaseSlot;
+  readonly bandwidth: Bandwidth;
+  /** The connection is over. */
+  remove(lane: Lane): void;
 }
 
 /** One direction, which waits when its lease has spent its bandwidth. */
@@ -52,7 +61,7 @@ class Direction implements Paced {
  * One connection of a visitor in a session (docs/protocol.md, Recycled sessions and Unwrapped sessions): two pumps, and what is
  * between their frames. As `FramedChannel`, `UnwrappedSession` and `splice` do it with streams.
  */
-export class Lane implements Watched {
+export class Lane implements Watched, Served, Runnable {
   readonly #fd: number;
   #token: number | undefined;
   /** To the session, and to the visitor. */
@@ -77,7 +86,7 @@ export class Lane implements Watched {
 
   constructor(
     private readonly thread: EntryThread,
-    private readonly lease: EntryLease,
+    private readonly lease: LaneHost,
     private readonly session: EntrySession,
     private readonly visitor: EntryVisitor,
   ) {

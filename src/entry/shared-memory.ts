@@ -6,9 +6,9 @@ export class LeaseSlot {
   /** Written by the worker alone. */
   readonly #bytes: Float64Array;
 
-  constructor(readonly memory = new SharedArrayBuffer(32)) {
-    this.#counts = new Int32Array(memory, 0, 4);
-    this.#bytes = new Float64Array(memory, 16, 2);
+  constructor(readonly memory = new SharedArrayBuffer(40)) {
+    this.#counts = new Int32Array(memory, 0, 5);
+    this.#bytes = new Float64Array(memory, 24, 2);
   }
 
   /** Connections in the worker, those that wait for a session included. */
@@ -33,6 +33,14 @@ export class LeaseSlot {
   }
   set elsewhere(count: number) {
     Atomics.store(this.#counts, 2, count);
+  }
+
+  /** Idle sessions of the main thread. */
+  get readyElsewhere(): number {
+    return Atomics.load(this.#counts, 4);
+  }
+  set readyElsewhere(count: number) {
+    Atomics.store(this.#counts, 4, count);
   }
 
   /** Most connections of the lease; 0 once it takes none any more. */

@@ -3,12 +3,9 @@ import type { PumpTools } from '../kernel/pump.js';
 import type { Clock } from '../util/bandwidth.js';
 import type { ConcurrencyLimiter } from '../util/concurrency-limiter.js';
 import type { FairSlots } from '../util/fair-slots.js';
-import type { Arrival } from './arrival.js';
+import type { Endpoint, ProxiedAddresses } from '../protocol/proxy-protocol.js';
 import type { Deadlines } from './deadlines.js';
-import type { EntryLease } from './entry-lease.js';
-import type { EntrySession } from './entry-session.js';
-import type { Lane } from './lane.js';
-import type { EntryLimits, EntryOutcome, FromEntry } from './messages.js';
+import type { EntryLeaseFacts, EntryLimits, EntryOutcome, FromEntry } from './messages.js';
 import type { SharedCounts } from './shared-memory.js';
 
 /** Something whose file descriptor is in epoll. */
@@ -17,6 +14,51 @@ export interface Watched {
   onEvents(events: number): void;
   /** Ends it at once, after an error. */
   reset(): void;
+}
+
+/** A visitor that goes to a session. */
+export interface EntryVisitor {
+  fd: number;
+  /** Undefined when nobody has watched it yet. */
+  token: number | undefined;
+  source: string;
+  /** Of a balancer's PROXY header; else those of the connection. */
+  passedOn: ProxiedAddresses | undefined;
+  peer: Endpoint;
+  /** The ClientHello and what came after it. */
+  early: Buffer;
+  /** The handshake message. */
+  clientHello: Buffer;
+}
+
+/** A visitor that can be given to a session, and can wait for one. */
+export interface WaitingVisitor {
+  wait(host: VisitorHost): void;
+  /** It goes to a session. */
+  leave(): EntryVisitor;
+  /** The main thread serves it. */
+  handOver(): void;
+}
+
+/** A lease, for its visitors. */
+export interface VisitorHost {
+  readonly facts: EntryLeaseFacts;
+  /** @returns false when the main thread is to decide about the visitor */
+  accept(visitor: WaitingVisitor): boolean;
+  /** The visitor has gone, or waits no longer here. */
+  stopWaiting(visitor: WaitingVisitor): void;
+}
+
+/** Something with more to do, without waiting for an event. */
+export interface Runnable {
+  runBusy(): void;
+  /** Ends it at once, after an error. */
+  reset(): void;
+}
+
+/** What a deadline is for. */
+export interface Expiring {
+  expire(): void;
 }
 
 /** What all parts of the entry worker use. */
@@ -33,15 +75,15 @@ export interface EntryThread {
   readonly awaited: FairSlots;
   readonly awaitedOf: ConcurrencyLimiter;
   // Deadlines
-  readonly headers: Deadlines<Arrival>;
-  readonly hellos: Deadlines<Arrival>;
-  readonly waits: Deadlines<Arrival>;
-  readonly keepalives: Deadlines<EntrySession>;
-  readonly closing: Deadlines<EntrySession>;
-  readonly settling: Deadlines<Lane>;
+  readonly headers: Deadlines<Expiring>;
+  readonly hellos: Deadlines<Expiring>;
+  readonly waits: Deadlines<Expiring>;
+  readonly keepalives: Deadlines<{ keepAlive(): void }>;
+  readonly closing: Deadlines<{ close(): void }>;
+  readonly settling: Deadlines<Expiring>;
 
   isBalancer(ip: string): boolean;
-  leaseAt(hostname: string): EntryLease | undefined;
+  leaseAt(hostname: string): VisitorHost | undefined;
   count(outcome: EntryOutcome): void;
   post(message: FromEntry): void;
   /** @returns the token of its events */
@@ -52,6 +94,6 @@ export interface EntryThread {
   unwatch(watched: Pick<Watched, 'token'>, fd: number): void;
   /** Closes its file descriptor. */
   drop(watched: Pick<Watched, 'token'> | undefined, fd: number): void;
-  /** Has the lane run in the next round. */
-  soon(lane: Lane): void;
+  /** Has it run in the next round. */
+  soon(runnable: Runnable): void;
 }

@@ -47,7 +47,8 @@ export async function unwrap(
   await greeted(session, signal);
   // The bytes right after the greeting may have broken the session. A later listener would miss that error.
   if (session.destroyed) throw new Error('the connection broke behind the greeting');
-  if (role === 'relay') session.write(greeting);
+  // Its owner may want to give it away, which is possible once nothing is under way.
+  if (role === 'relay') await new Promise((resolve) => session.write(greeting, resolve));
   return session;
 }
 

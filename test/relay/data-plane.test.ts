@@ -6,9 +6,9 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { type TestContext, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { EntryLease } from '../../src/entry/entry-engine.js';
 import { adminOf, leasePath } from '../support/admin.js';
 import { freshWallet } from '../support/by-hand.js';
+import { lendings } from '../support/lendings.js';
 import { freePort, startTestRelay } from '../support/relay.js';
 import { readSlowly } from '../support/socket-pairs.js';
 import { openTunnel, startTcpService, visitTls } from '../support/tunnel.js';
@@ -20,29 +20,16 @@ const operator = freshWallet();
 const megabyte = 1 << 20;
 const hasKernel = process.platform === 'linux';
 
-/** What the entry worker of the relay under test has. */
-const entry = {
-  leases: [] as EntryLease[],
-  lent: 0,
-  threads: new Set<Worker>(),
-  get live() {
-    return this.leases.reduce((sum, { slot, isThere }) => sum + (isThere ? slot.live : 0), 0);
-  },
-};
-const { lend } = EntryLease.prototype;
-EntryLease.prototype.lend = function (...session) {
-  if (!entry.leases.includes(this)) entry.leases.push(this);
-  entry.lent++;
-  return lend.apply(this, session);
-};
+const threads = new Set<Worker>();
 const { postMessage } = Worker.prototype;
 Worker.prototype.postMessage = function (this: Worker, ...message: Parameters<typeof postMessage>) {
-  entry.threads.add(this);
+  threads.add(this);
   return postMessage.apply(this, message);
 } as typeof postMessage;
 
 async function bench(t: TestContext, dataPlane: 'kernel' | 'node', handler: (socket: Socket) => void) {
-  Object.assign(entry, { leases: [], lent: 0, threads: new Set() });
+  lendings.reset();
+  threads.clear();
   const metricsPort = await freePort();
   const relay = await startTestRelay({ dataPlane, adminWallets: [operator.address], metricsPort });
   t.after(() => relay.stop());
@@ -51,7 +38,7 @@ async function bench(t: TestContext, dataPlane: 'kernel' | 'node', handler: (soc
     handler(socket);
   });
   const { tunnel, hostname } = await openTunnel(t, relay, service.port, { probe: false });
-  if (dataPlane === 'kernel') await until(() => entry.leases.some(({ slot }) => slot.ready > 0));
+  if (dataPlane === 'kernel') await until(() => lendings.ready > 0);
   const open = async (): Promise<TLSSocket> => {
     const visitor = await visitTls(relay, hostname);
     visitor.on('error', () => {});
@@ -60,7 +47,7 @@ async function bench(t: TestContext, dataPlane: 'kernel' | 'node', handler: (soc
   /** Waits until much has passed; of the kernel's, in the entry worker. */
   const inBulk = async (visitor: Socket) => {
     await until(() => visitor.bytesRead + visitor.bytesWritten > 8 * megabyte);
-    assert.ok(dataPlane === 'node' ? entry.lent === 0 : entry.live > 0);
+    assert.ok(dataPlane === 'node' ? lendings.count === 0 : lendings.live > 0);
   };
   return { relay, tunnel, hostname, open, inBulk, metricsPort };
 }
@@ -137,7 +124,7 @@ for (const engine of ['kernel', 'node'] as const) {
         assert.equal(await down, await sent[round]);
         assert.equal(await received[round], up);
       }
-      assert.equal(entry.lent > 0, engine === 'kernel');
+      assert.equal(lendings.count > 0, engine === 'kernel');
       await until(async () => (await leaseBytes(metricsPort, hostname, 'up')) > 2 * 100 * megabyte);
       for (const direction of ['up', 'down'] as const) {
         const bytes = await leaseBytes(metricsPort, hostname, direction);
@@ -163,13 +150,13 @@ for (const engine of ['kernel', 'node'] as const) {
           bytes += answer.length;
         }
       }
-      assert.equal(entry.live, engine === 'node' ? 0 : 1);
+      assert.equal(lendings.live, engine === 'node' ? 0 : 1);
       visitor.end();
       const [rest] = (await once(visitor, 'data')) as [Buffer];
       assert.equal(String(rest), 'bye');
       await closed(visitor);
     }
-    await until(() => entry.live === 0);
+    await until(() => lendings.live === 0);
   });
 
   test(`${engine}: a bulk upload that ends is answered (half-close)`, options, async (t) => {
@@ -215,7 +202,7 @@ for (const engine of ['kernel', 'node'] as const) {
     next.write('small');
     assert.equal(String((await once(next, 'data'))[0]), 'small');
     next.destroy();
-    await until(() => entry.live === 0);
+    await until(() => lendings.live === 0);
   });
 
   test(`${engine}: a service that resets in a bulk transfer ends its visitor’s connection`, options, async (t) => {
@@ -229,7 +216,7 @@ for (const engine of ['kernel', 'node'] as const) {
     await inBulk(visitor);
     services[0]!.resetAndDestroy();
     await gone;
-    await until(() => entry.live === 0);
+    await until(() => lendings.live === 0);
   });
 
   test(`${engine}: a ban ends a bulk transfer`, options, async (t) => {
@@ -241,7 +228,7 @@ for (const engine of ['kernel', 'node'] as const) {
     const lease = (await admin.snapshot()).leases.find((each: { hostname: string }) => each.hostname === hostname);
     await admin.post(leasePath(lease, 'ban'));
     await gone;
-    await until(() => entry.live === 0);
+    await until(() => lendings.live === 0);
     await tunnel.closed;
   });
 
@@ -272,7 +259,7 @@ for (const engine of ['kernel', 'node'] as const) {
     await inBulk(visitor);
     await tunnel.close(0);
     await gone;
-    await until(() => entry.live === 0);
+    await until(() => lendings.live === 0);
   });
 
   test(`${engine}: a relay that stops in bulk transfers leaves no descriptor open`, options, async (t) => {
@@ -297,7 +284,7 @@ test('an entry worker that fails ends its connections, and the relay serves on',
   const gone = closed(visitor.resume());
   visitor.write('f');
   await inBulk(visitor);
-  const [thread] = entry.threads;
+  const [thread] = threads;
   await thread!.terminate();
   await gone;
   assert.equal(relay.relay.load.connections, 0);
@@ -311,7 +298,7 @@ test('an entry worker that fails ends its connections, and the relay serves on',
   );
   await until(() => openDescriptors() <= before + 8);
   // That takes the sessions over.
-  await until(() => entry.leases.some(({ isThere, slot }) => isThere && slot.ready > 0));
+  await until(() => lendings.ready > 0);
   const bulk = await open();
   bulk.resume().write('f');
   await inBulk(bulk);

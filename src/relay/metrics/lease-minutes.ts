@@ -1,6 +1,6 @@
 import { identityKey } from '../../contract/lease-identity.js';
 import type { LeaseIdentity } from '../../contract/lease-identity.js';
-import type { Traffic } from '../reverse/lease-sessions.js';
+import type { Traffic } from '../reverse/traffic.js';
 
 export const minuteMs = 60_000;
 const minutesKept = 60;

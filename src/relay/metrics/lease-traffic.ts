@@ -1,4 +1,5 @@
-import type { LeaseSessions, Traffic } from '../reverse/lease-sessions.js';
+import type { LeaseSessions } from '../reverse/lease-sessions.js';
+import type { Traffic } from '../reverse/traffic.js';
 
 /** The parts of the session registry used here. */
 export interface TrafficSource {

@@ -1,14 +1,20 @@
 import { EventEmitter, once, setMaxListeners } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { Bandwidth } from '../../util/bandwidth.js';
+import { guard } from '../../util/boundary.js';
 import { ConcurrencyLimiter } from '../../util/concurrency-limiter.js';
 import type { Lease } from '../leases/lease.js';
 import { LentSessions, type SessionLender } from './lent-sessions.js';
 import { ReadyQueue } from './ready-queue.js';
 import type { ReverseSession } from './reverse-session.js';
+import type { Traffic } from './traffic.js';
 
 /** Grace for live connections after their lease was unregistered or replaced. */
 const lingerAfterLeaseMs = 30_000;
+
+/** Sessions whose last bytes are not sent yet are offered again after this long; then less often. */
+const soonMs = 5;
+const laterMs = 250;
 
 /** A live public connection. */
 export interface LiveConnection {
@@ -22,12 +28,6 @@ export interface LiveConnection {
   readonly member?: string | undefined;
   /** Bytes from the visitor so far, and to it. */
   readonly traffic: Traffic;
-}
-
-/** Bytes from visitors to the tunnel (`up`), and back. */
-export interface Traffic {
-  up: number;
-  down: number;
 }
 
 /** The sessions and connections of one registration of a lease. */
@@ -47,6 +47,7 @@ export class LeaseSessions {
   readonly #ended = new AbortController();
   readonly #idle = new EventEmitter<{ idle: [] }>();
   #linger: NodeJS.Timeout | undefined;
+  #lending: NodeJS.Timeout | undefined;
 
   constructor(
     readonly lease: Lease,
@@ -60,7 +61,11 @@ export class LeaseSessions {
       onCount: (change) => this.#count(change),
       onIdle: () => this.#checkIdle(),
     });
-    this.queue = new ReadyQueue({ ready: () => this.#lent.ready, want: () => this.#lent.want() });
+    this.queue = new ReadyQueue({
+      ready: () => this.#lent.ready,
+      want: () => this.#lent.want(),
+      onReady: () => this.#update(),
+    });
     this.bandwidth = new Bandwidth(limit);
     // One listener per waiting connection; their number is bounded elsewhere.
     setMaxListeners(0, this.#ended.signal);
@@ -120,7 +125,7 @@ export class LeaseSessions {
   }
 
   #update(): void {
-    this.#lent.update(this.live.size + this.#waiting);
+    this.#lent.update({ live: this.live.size + this.#waiting, ready: this.queue.ready });
   }
 
   /** Whether a tunnel is connected, with sessions ready or in use. */
@@ -131,7 +136,12 @@ export class LeaseSessions {
   /** Adds a ready session, unless the lease has ended meanwhile. */
   add(session: ReverseSession): void {
     if (this.#ended.signal.aborted) session.close();
-    else if (!this.#mayLend || !this.#lent.offer(session)) this.queue.add(session);
+    else if (!this.#mayLend) this.queue.add(session);
+    else {
+      const isLent = this.#lent.offer(session);
+      if (isLent !== true) this.queue.add(session);
+      if (isLent === 'later') this.#lendIn(soonMs);
+    }
   }
 
   get #mayLend(): boolean {
@@ -141,7 +151,21 @@ export class LeaseSessions {
   /** Offers the ready sessions to where visitors are served without this thread. */
   lend(): void {
     if (!this.#mayLend) return;
-    this.queue.removeIf((session) => this.#lent.offer(session));
+    let isLater = false;
+    this.queue.removeIf((session) => {
+      const isLent = this.#lent.offer(session);
+      isLater ||= isLent === 'later';
+      return isLent === true;
+    });
+    if (isLater) this.#lendIn(laterMs);
+  }
+
+  #lendIn(ms: number): void {
+    const lend = guard('entry worker message', () => {
+      this.#lending = undefined;
+      this.lend();
+    });
+    this.#lending ??= setTimeout(lend, ms).unref();
   }
 
   /** A visitor comes that only this thread can serve. */

@@ -1,8 +1,8 @@
 import type { EntryLease, EntrySigning } from '../../entry/entry-engine.js';
 import { KernelError } from '../../kernel/libc.js';
 import type { Lease } from '../leases/lease.js';
-import type { Traffic } from './lease-sessions.js';
 import type { ReverseSession } from './reverse-session.js';
+import type { Traffic } from './traffic.js';
 
 /** After a visitor that only the main thread can serve, sessions stay there for this long. */
 const keepMs = 10_000;
@@ -32,7 +32,7 @@ export class LentSessions {
   /** Bytes of workers that have failed. */
   readonly #past: Traffic = { up: 0, down: 0 };
   #keptUntil = 0;
-  #elsewhere = 0;
+  #elsewhere = { live: 0, ready: 0 };
   #hasEnded = false;
 
   constructor(
@@ -59,8 +59,8 @@ export class LentSessions {
     return this.#entry?.isThere ? this.#entry : undefined;
   }
 
-  /** @returns whether the worker has the session now */
-  offer(session: ReverseSession): boolean {
+  /** @returns whether the worker has the session now; `later` when it could have it once its last bytes are sent */
+  offer(session: ReverseSession): boolean | 'later' {
     const { lender, lease } = this;
     const { unwrap, sign } = session.options;
     const isOffered =
@@ -68,7 +68,7 @@ export class LentSessions {
     if (!isOffered) return false;
     const entry = this.#open(lender);
     const detached = entry && detach(session, lender);
-    if (!detached) return false;
+    if (!detached) return entry !== undefined && 'later';
     this.events.onCount(1);
     const { from } = session;
     entry.lend(detached, {
@@ -90,12 +90,14 @@ export class LentSessions {
     return this.#entry;
   }
 
-  /** @param elsewhere connections of the main thread, which count for the limit as well */
-  update(elsewhere: number): void {
+  /** @param elsewhere connections of the main thread, which count for the limit as well, and its ready sessions */
+  update(elsewhere: { live: number; ready: number }): void {
     this.#elsewhere = elsewhere;
     if (!this.#entry || !this.lender || this.#hasEnded) return;
-    this.#entry.slot.elsewhere = elsewhere;
-    this.#entry.slot.most = this.lender.maxConnections(this.lease);
+    const { slot } = this.#entry;
+    slot.elsewhere = elsewhere.live;
+    slot.readyElsewhere = elsewhere.ready;
+    slot.most = this.lender.maxConnections(this.lease);
   }
 
   /** A visitor waits for a session in the main thread. */

@@ -16,8 +16,10 @@ interface Elsewhere {
   ready(): number;
   /** A connection waits here. */
   want(): void;
+  /** The number of ready sessions here is another. */
+  onReady(): void;
 }
-const nowhere: Elsewhere = { ready: () => 0, want: () => undefined };
+const nowhere: Elsewhere = { ready: () => 0, want: () => undefined, onReady: () => undefined };
 
 /**
  * The ready reverse sessions of one lease, oldest first, and the public connections waiting for one, in FIFO order.
@@ -84,10 +86,8 @@ export class ReadyQueue {
       return;
     }
     this.#ready.push(session);
-    session.once('gone', () => {
-      const index = this.#ready.indexOf(session);
-      if (index >= 0) this.#ready.splice(index, 1);
-    });
+    this.elsewhere.onReady();
+    session.once('gone', () => this.#remove(session));
   }
 
   /**
@@ -103,7 +103,16 @@ export class ReadyQueue {
       for (let index = found + 1; index > 0 && index < this.#ready.length; index++)
         if (accepts(this.#ready[index]!) && load(this.#ready[index]!) < load(this.#ready[found]!)) found = index;
     }
-    return found >= 0 ? this.#ready.splice(found, 1)[0] : undefined;
+    const session = this.#ready[found];
+    if (session) this.#remove(session);
+    return session;
+  }
+
+  #remove(session: ReverseSession): void {
+    const index = this.#ready.indexOf(session);
+    if (index < 0) return;
+    this.#ready.splice(index, 1);
+    this.elsewhere.onReady();
   }
 
   /**
@@ -133,11 +142,7 @@ export class ReadyQueue {
 
   /** Takes those out that `takes` says it has taken. */
   removeIf(takes: (session: ReverseSession) => boolean): void {
-    for (const session of [...this.#ready]) {
-      if (!takes(session)) continue;
-      const index = this.#ready.indexOf(session);
-      if (index >= 0) this.#ready.splice(index, 1);
-    }
+    for (const session of [...this.#ready]) if (takes(session)) this.#remove(session);
   }
 
   /** Closes the sessions that were opened from these addresses. */

@@ -1,6 +1,7 @@
 import type { LeaseEnding } from '../leases/lease-registry.js';
 import type { Lease } from '../leases/lease.js';
-import { LeaseSessions, type Traffic } from './lease-sessions.js';
+import { LeaseSessions } from './lease-sessions.js';
+import type { Traffic } from './traffic.js';
 import type { SessionLender } from './lent-sessions.js';
 
 /**
