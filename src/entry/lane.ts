@@ -239,8 +239,10 @@ export class Lane implements Watched, Served, Runnable {
     if (side === 'from') return this.#lost();
     if (side === 'to') return this.#visitorGone();
     if (this.#hasReceived) return this.#downDone();
-    if (result!.left > 0 || hasEnded) return this.#lost();
-    this.#takeRecord(Buffer.from(result!.unread));
+    const { left, unread } = result!;
+    // The pump has stopped at a frame in the clear only if its length is not allowed.
+    if (left > 0 || hasEnded || unread[0] === clearFrame) return this.#lost();
+    this.#takeRecord(Buffer.from(unread));
   }
 
   /** All that the tunnel has sent is with the visitor, and that was all. */
