@@ -31,9 +31,8 @@ const mostSeed = 2 ** 31;
 /** A signing message of a tunnel, and what it is about. */
 export interface EntrySigning {
   message: Buffer;
-  clientHello: Buffer;
-  /** Since the session was claimed. */
-  ageMs: number;
+  /** Undefined when the binding is spent or too old. */
+  clientHello: Buffer | undefined;
 }
 
 export interface EntryEvents {
@@ -186,6 +185,11 @@ export class EntryLease {
     this.worker.send({ type: 'recall', lease: this.id });
   }
 
+  /** Takes the binding of one of its connections. @returns the ClientHello; undefined when it is unknown or spent */
+  async takeBinding(binding: Buffer): Promise<Buffer | undefined> {
+    return await this.worker.takeBinding(this.id, binding);
+  }
+
   /** Bandwidth of its connections. */
   limit(bytesPerSecond: number | undefined): void {
     this.worker.send({ type: 'limit', lease: this.id, bytesPerSecond });
@@ -220,6 +224,9 @@ class EntryThreadHandle {
   readonly #sessions = new Map<number, LentSession>();
   readonly #leases = new Map<number, EntryLease>();
   #nextSession = 1;
+  /** Bindings that were asked for. */
+  readonly #questions = new Map<number, (clientHello: Buffer | undefined) => void>();
+  #nextQuestion = 1;
   #listening: FileDescriptor | undefined;
   #unlistened: ((fd: number | undefined) => void) | undefined;
   isReady = false;
@@ -309,6 +316,14 @@ class EntryThreadHandle {
     return await unlistened;
   }
 
+  async takeBinding(lease: number, binding: Buffer): Promise<Buffer | undefined> {
+    if (this.hasExited) return undefined;
+    const question = this.#nextQuestion++;
+    const taken = new Promise<Buffer | undefined>((resolve) => this.#questions.set(question, resolve));
+    this.send({ type: 'binding', question, lease, binding: packed(binding) });
+    return await taken;
+  }
+
   leave(): void {
     this.isReady = false;
     this.send({ type: 'stop' });
@@ -349,6 +364,12 @@ class EntryThreadHandle {
         return this.#take(message.session)?.onGone();
       case 'sign':
         return this.#sign(message);
+      case 'binding': {
+        const { question, clientHello } = message;
+        this.#questions.get(question)?.(clientHello && Buffer.from(clientHello));
+        this.#questions.delete(question);
+        return;
+      }
       case 'idle': {
         const lease = this.#leases.get(message.lease);
         this.#leases.delete(message.lease);
@@ -361,9 +382,9 @@ class EntryThreadHandle {
     }
   }
 
-  #sign({ session: id, claim, message, clientHello, ageMs }: FromEntry & { type: 'sign' }): void {
+  #sign({ session: id, claim, message, clientHello }: FromEntry & { type: 'sign' }): void {
     const lent = this.#sessions.get(id);
-    const signing = { message: Buffer.from(message), clientHello: Buffer.from(clientHello), ageMs };
+    const signing = { message: Buffer.from(message), clientHello: clientHello && Buffer.from(clientHello) };
     if (lent) this.send({ type: 'signed', session: id, claim, message: packed(lent.sign(signing)) });
   }
 
@@ -404,6 +425,8 @@ class EntryThreadHandle {
     this.hasExited = true;
     this.isReady = false;
     const listening = this.#endListening();
+    for (const answer of this.#questions.values()) answer(undefined);
+    this.#questions.clear();
     const lent = [...this.#sessions.values()];
     this.#sessions.clear();
     for (const fd of this.#owned.take()) this.libc.close(fd);

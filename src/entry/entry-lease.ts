@@ -111,6 +111,12 @@ export class EntryLease implements VisitorHost, SessionHost, LaneHost {
     if (this.#hasEnded && this.slot.live === 0) this.thread.post({ type: 'idle', lease: this.id });
   }
 
+  /** Takes the binding of a connection. @returns its ClientHello */
+  takeBinding(binding: Buffer): Buffer | undefined {
+    for (const lane of this.#lanes) if (lane.binding.equals(binding)) return lane.spendBinding();
+    return undefined;
+  }
+
   want(): void {
     this.#wanted = Math.min(this.#wanted + 1, this.#sessions.size);
     this.serve();

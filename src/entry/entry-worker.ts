@@ -9,7 +9,14 @@ import { Arrival } from './arrival.js';
 import { Deadlines } from './deadlines.js';
 import { EntryLease } from './entry-lease.js';
 import { EntrySession } from './entry-session.js';
-import type { EntryLimits, EntryOutcome, EntryStart, FromEntry, ToEntry } from './messages.js';
+import {
+  type EntryLimits,
+  type EntryOutcome,
+  type EntryStart,
+  type FromEntry,
+  packed,
+  type ToEntry,
+} from './messages.js';
 import { OwnedDescriptors, SharedCounts } from './shared-memory.js';
 import { Timers } from './timers.js';
 import type { EntryThread, Expiring, Runnable, Watched } from './thread.js';
@@ -259,9 +266,14 @@ class EntryWorker implements EntryThread {
   }
 
   #takeForLease(
-    message: Extract<ToEntry, { type: 'end' | 'limit' | 'want' | 'recall' | 'cut' }>,
+    message: Extract<ToEntry, { type: 'end' | 'limit' | 'want' | 'recall' | 'cut' | 'binding' }>,
     lease: EntryLease | undefined,
   ): void {
+    if (message.type === 'binding') {
+      const clientHello = lease?.takeBinding(Buffer.from(message.binding));
+      this.post({ type: 'binding', question: message.question, clientHello: clientHello && packed(clientHello) });
+      return;
+    }
     if (!lease) return;
     if (message.type === 'want') lease.want();
     else if (message.type === 'recall') lease.recall();

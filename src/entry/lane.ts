@@ -18,6 +18,8 @@ const none: Buffer = Buffer.alloc(0);
 const clearFrame = 0x00;
 const readable = epoll.IN | epoll.RDHUP | epoll.HUP | epoll.ERR;
 const hungUp = epoll.RDHUP | epoll.HUP | epoll.ERR;
+/** A binding is good for so long. */
+const bindingTtlMs = 30_000;
 /** Bytes of one turn of a connection whose lease has a bandwidth. */
 const pacedTurnBytes = 65_536;
 
@@ -71,6 +73,8 @@ export class Lane implements Watched, Served, Runnable {
   readonly #claim: number;
   readonly #frames: FrameReader;
   readonly #since: number;
+  readonly binding = freshBinding();
+  /** Until the binding is spent. */
   #clientHello: Buffer | undefined;
   /** What the session has sent that is no frame in the clear: a part of a record. The down pump does not run then. */
   #record = none;
@@ -116,7 +120,7 @@ export class Lane implements Watched, Served, Runnable {
     const { thread, session, visitor } = this;
     const opening = encodeOpening({
       kind: 'tenantTls',
-      binding: freshBinding(),
+      binding: this.binding,
       addresses: session.withAddresses ? this.#addresses() : undefined,
       withAddresses: session.withAddresses,
     });
@@ -307,19 +311,24 @@ export class Lane implements Watched, Served, Runnable {
 
   // A signature
 
-  #sign(message: Buffer): void {
+  /** @returns the ClientHello, the first time, and not too late */
+  spendBinding(): Buffer | undefined {
     const clientHello = this.#clientHello;
     this.#clientHello = undefined;
-    if (!clientHello || this.#isVisitorGone) return;
+    const isFresh = this.thread.now - this.#since < bindingTtlMs && !this.#isVisitorGone;
+    return isFresh ? clientHello : undefined;
+  }
+
+  #sign(message: Buffer): void {
+    if (this.#isVisitorGone) return;
+    const clientHello = this.spendBinding();
     const { session, thread } = this;
-    const ageMs = thread.now - this.#since;
     thread.post({
       type: 'sign',
       session: session.id,
       claim: this.#claim,
       message: packed(message),
-      clientHello: packed(clientHello),
-      ageMs,
+      clientHello: clientHello && packed(clientHello),
     });
   }
 

@@ -74,6 +74,8 @@ export type ToEntry =
   | { type: 'cut'; lease: number; isReset: boolean }
   /** Ends sessions with their connections, by a reset. */
   | { type: 'drop'; sessions: number[] }
+  /** Takes the binding of a connection of the lease, for a signature outside the session. */
+  | { type: 'binding'; question: number; lease: number; binding: Uint8Array }
   | { type: 'signed'; session: number; claim: number; message: Uint8Array }
   | { type: 'stop' };
 
@@ -94,7 +96,8 @@ export type FromEntry =
   | { type: 'visitor'; fd: number; early: Uint8Array }
   | { type: 'returned'; session: number; fd: number; keys: PackedKeys }
   | { type: 'gone'; session: number }
-  | { type: 'sign'; session: number; claim: number; message: Uint8Array; clientHello: Uint8Array; ageMs: number }
+  | { type: 'binding'; question: number; clientHello: Uint8Array | undefined }
+  | { type: 'sign'; session: number; claim: number; message: Uint8Array; clientHello: Uint8Array | undefined }
   /** The lease has no connection any more; said once it has ended. */
   | { type: 'idle'; lease: number }
   | { type: 'report'; outcomes: [EntryOutcome, number][] }

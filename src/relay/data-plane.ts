@@ -75,7 +75,9 @@ export class DataPlane {
     this.#foundation = foundation;
     const hops = new NextHops(overlay);
     const { cluster } = foundation;
-    this.bindings = new Bindings(cluster?.shared);
+    this.bindings = new Bindings(cluster?.shared, async (binding, lease) =>
+      this.sessions.peek(lease)?.takeBinding(binding),
+    );
     this.nodes =
       cluster &&
       new OtherNodes({

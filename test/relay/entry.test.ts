@@ -394,6 +394,37 @@ test('2,000 visitors that end in every way leave no descriptor and no count behi
   await until(() => lendings.live === 0);
 });
 
+test(
+  'a binding of a connection in the worker is good for one signature, inside the session or by a call',
+  options,
+  async (t) => {
+    const session = await lentSession(t);
+    const other = await register(relay, { name: 'other', ttl: 600 });
+    const asked = { key_id: 'relay-cert', signature_scheme: 'ecdsa_secp256r1_sha256', transcript: 'AQAAAA==' };
+    const message = Buffer.from('fffffffd0000000604030100 0000'.replace(' ', ''), 'hex');
+    for (const spender of ['call', 'session'] as const) {
+      const visitor = await arrive(t);
+      const binding = (await claimed(session)).subarray(1, 17).toString('base64');
+      const sign = async (token: string) =>
+        (await call(relay, 'POST', '/v1/sign', { token, body: { ...asked, binding } })).body.error.message as string;
+      const inside = async () => {
+        session.socket.write(session.peer.seal(control, message));
+        return (await session.peer.read(session.socket)).content.toString('latin1', 10);
+      };
+      const unknown = /the binding is unknown, spent or expired/;
+      assert.match(await sign(other.token), unknown, 'of another lease');
+      if (spender === 'call') assert.doesNotMatch(await sign(lease.token), unknown);
+      else assert.doesNotMatch(await inside(), unknown);
+      assert.match(await sign(lease.token), unknown);
+      if (spender === 'call') assert.match(await inside(), unknown);
+      visitor.end();
+      assert.deepEqual((await session.peer.read(session.socket)).content, endMark);
+      session.socket.write(session.peer.seal(control, endMark));
+      await rest(visitor);
+    }
+  },
+);
+
 test('a session’s keys are of no other session', options, async (t) => {
   const [one, other] = [await lentSession(t), await lentSession(t)];
   const visitor = await arrive(t);

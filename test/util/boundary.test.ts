@@ -59,6 +59,8 @@ const elsewhere: BoundaryName[] = [
   'certificate files',
   'configuration check',
   'data worker message',
+  'entry connection',
+  'entry worker message',
   'datagram carrier',
   'datagram carrier check',
   'datagram carrier ping',

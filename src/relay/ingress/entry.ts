@@ -7,7 +7,7 @@ import { relayKeepAliveMs } from '../../net/tcp-keepalive.js';
 import { bindingBytes } from '../../protocol/session-opening.js';
 import { background } from '../../util/boundary.js';
 import type { Logger } from '../../util/logger.js';
-import { type Bindings, bindingTtlMs } from '../keyless/bindings.js';
+import type { Bindings } from '../keyless/bindings.js';
 import type { SigningSession } from '../keyless/session-signer.js';
 import type { Lease } from '../leases/lease.js';
 import { recycledReadyLimit } from '../reverse/admission.js';
@@ -118,11 +118,11 @@ export class Entry implements SessionLender {
   }
 
   /** As for a connection that was routed here: the binding is spent at once. */
-  sign(lease: Lease, tunnelIp: string, { message, clientHello, ageMs }: EntrySigning): Buffer {
+  sign(lease: Lease, tunnelIp: string, { message, clientHello }: EntrySigning): Buffer {
     const { bindings, sign } = this.options;
     const { hostname, generation } = lease;
-    const isFresh = ageMs < bindingTtlMs;
-    const binding = isFresh ? bindings.issue({ hostname, generation, clientHello }) : randomBytes(bindingBytes);
+    // Without a ClientHello it is one that nobody knows.
+    const binding = clientHello ? bindings.issue({ hostname, generation, clientHello }) : randomBytes(bindingBytes);
     try {
       return sign(message, { lease, binding, tunnelIp });
     } finally {

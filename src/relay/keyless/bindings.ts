@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { SharedStore } from '../store/store.js';
 import { ApiError } from '../../contract/index.js';
+import type { Lease } from '../leases/lease.js';
 import { bindingBytes } from '../../protocol/session-opening.js';
 
-export const bindingTtlMs = 30_000;
+const bindingTtlMs = 30_000;
 
 /** What a binding stands for: a routed public connection, its lease and its ClientHello. */
 export interface RoutedConnection {
@@ -29,8 +30,15 @@ const nameOf = (key: string) => `binding:${key}`;
 export class Bindings {
   readonly #open = new Map<string, Held>();
 
-  /** @param shared present where other nodes may be asked to sign for a connection that this one routed */
-  constructor(private readonly shared?: Pick<SharedStore, 'putOnce' | 'take' | 'isUp'>) {}
+  /**
+   * @param shared present where other nodes may be asked to sign for a connection that this one routed
+   * @param takeRouted takes the binding of a connection of this lease that was routed elsewhere in this process
+   */
+  constructor(
+    private readonly shared?: Pick<SharedStore, 'putOnce' | 'take' | 'isUp'>,
+    private readonly takeRouted: (binding: Buffer, lease: Lease) => Promise<Buffer | undefined> = () =>
+      Promise.resolve(undefined),
+  ) {}
 
   get size(): number {
     return this.#open.size;
@@ -54,11 +62,16 @@ export class Bindings {
   }
 
   /**
-   * Takes a shared binding for this node, so that it can be spent here. Never rejects: what could not be taken is unknown.
+   * Takes a binding that is elsewhere, so that it can be spent here. Never rejects: what could not be taken is unknown.
    * @param key base64
    */
-  async bring(key: string): Promise<void> {
+  async bring(key: string, lease: Lease): Promise<void> {
     const held = this.#open.get(key);
+    const clientHello = held ? undefined : await this.takeRouted(Buffer.from(key, 'base64'), lease);
+    if (clientHello) {
+      const { hostname, generation } = lease;
+      return this.#keep(key, { hostname, generation, clientHello });
+    }
     if (!this.shared || (held && !held.isShared)) return;
     const value = await this.shared.take(nameOf(key)).catch(() => undefined);
     if (held) this.#drop(key, held.timer);

@@ -168,6 +168,11 @@ export class LeaseSessions {
     this.#lending ??= setTimeout(lend, ms).unref();
   }
 
+  /** Takes the binding of a connection that this thread does not serve. @returns its ClientHello; undefined when it is unknown or spent */
+  async takeBinding(binding: Buffer): Promise<Buffer | undefined> {
+    return await this.#lent.takeBinding(binding);
+  }
+
   /** A visitor comes that only this thread can serve. */
   keep(): void {
     this.#lent.keep();

@@ -100,6 +100,11 @@ export class LentSessions {
     slot.most = this.lender.maxConnections(this.lease);
   }
 
+  /** @see LeaseSessions.takeBinding */
+  async takeBinding(binding: Buffer): Promise<Buffer | undefined> {
+    return await this.#there?.takeBinding(binding);
+  }
+
   /** A visitor waits for a session in the main thread. */
   want(): void {
     this.#there?.want();

@@ -39,7 +39,7 @@ export function systemHandlers(parts: SystemParts): Handlers {
       const body = request.body as RequestBody<'signHandshake'>;
       if ('transcript' in body) {
         const asked = body as TranscriptRequest;
-        await parts.bindings.bring(asked.binding);
+        await parts.bindings.bring(asked.binding, lease);
         response.json(success(parts.transcripts.sign(asked, lease)));
         return;
       }
