@@ -161,11 +161,12 @@ export class LeaseSessions {
   }
 
   #lendIn(ms: number): void {
+    if (this.#lending) return;
     const lend = guard('entry worker message', () => {
       this.#lending = undefined;
       this.lend();
     });
-    this.#lending ??= setTimeout(lend, ms).unref();
+    this.#lending = setTimeout(lend, ms).unref();
   }
 
   /** Takes the binding of a connection that this thread does not serve. @returns its ClientHello; undefined when it is unknown or spent */
