@@ -1,13 +1,11 @@
-import { once } from 'node:events';
 import { Socket } from 'node:net';
 import { randomInt } from 'node:crypto';
-import { Worker } from 'node:worker_threads';
 import { FileDescriptor } from '../kernel/file-descriptor.js';
 import type { Libc } from '../kernel/libc.js';
-import { makePipes } from '../kernel/make-pipes.js';
+import { KernelThread, type LoopStart } from '../kernel/kernel-thread.js';
 import { sealedFirst } from '../unwrap/unwrap.js';
 import { UnwrappedSession } from '../unwrap/unwrapped-session.js';
-import { guard, report } from '../util/boundary.js';
+import { report } from '../util/boundary.js';
 import { fileDescriptors } from '../util/open-files.js';
 import {
   type EntryLeaseFacts,
@@ -217,10 +215,7 @@ export class EntryLease {
 class EntryThreadHandle {
   readonly sources: SharedCounts;
   readonly #owned: OwnedDescriptors;
-  readonly #wake: FileDescriptor;
-  /** All that the thread uses for itself, and that is never handed over. */
-  readonly #own: FileDescriptor[] = [];
-  readonly #thread: Worker;
+  readonly #thread: KernelThread<ToEntry, FromEntry>;
   readonly #sessions = new Map<number, LentSession>();
   readonly #leases = new Map<number, EntryLease>();
   #nextSession = 1;
@@ -230,8 +225,6 @@ class EntryThreadHandle {
   #listening: FileDescriptor | undefined;
   #unlistened: ((fd: number | undefined) => void) | undefined;
   isReady = false;
-  hasExited = false;
-  #error: Error | undefined;
 
   /** @throws KernelError such as EMFILE; Node's error when the thread cannot be made */
   constructor(
@@ -240,44 +233,20 @@ class EntryThreadHandle {
     balancers: string[],
     private readonly events: EntryEvents,
   ) {
-    const own = (fd: number) => {
-      const descriptor = new FileDescriptor(libc, fd);
-      this.#own.push(descriptor);
-      return descriptor;
-    };
     const sources = SharedCounts.allocate(limits.maxConnections, randomInt(mostSeed));
     this.sources = new SharedCounts(sources, limits.maxConnectionsPerSource);
     this.#owned = new OwnedDescriptors(new SharedArrayBuffer(Math.min(fileDescriptors().limit, mostDescriptors)));
-    try {
-      this.#wake = own(libc.eventfd());
-      const poll = own(libc.epollCreate()).fd;
-      const pipes = makePipes(libc);
-      for (const { read, write } of pipes) [read, write].forEach(own);
-      const workerData: EntryStart = {
-        poll,
-        wake: this.#wake.fd,
-        pipes,
-        limits,
-        balancers,
-        sources,
-        owned: this.#owned.memory,
-      };
-      this.#thread = new Worker(new URL('entry-worker.js', import.meta.url), { workerData, execArgv: [] });
-    } catch (error) {
-      for (const descriptor of this.#own) descriptor.close();
-      throw error;
-    }
-    this.#thread.unref();
-    this.#thread.on(
-      'message',
-      guard('entry worker message', (message: FromEntry) => this.#receive(message)),
-    );
-    // boundary: an assignment.
-    this.#thread.on('error', (error: Error) => (this.#error = error));
-    this.#thread.on(
-      'exit',
-      guard('entry worker message', () => this.#fail(this.#error ?? new Error('the entry worker has exited'))),
-    );
+    const extra: Omit<EntryStart, keyof LoopStart> = { limits, balancers, sources, owned: this.#owned.memory };
+    const module = new URL('entry-worker.js', import.meta.url);
+    this.#thread = new KernelThread(libc, module, 'entry worker message', extra, {
+      onMessage: (message: FromEntry) => this.#receive(message),
+      onFault: () => undefined,
+      onExit: (error) => this.#fail(error),
+    });
+  }
+
+  get hasExited(): boolean {
+    return this.#thread.hasExited;
   }
 
   addLease(id: number, lease: EntryLease): void {
@@ -295,12 +264,7 @@ class EntryThreadHandle {
   }
 
   send(message: ToEntry): void {
-    if (this.hasExited) {
-      if (message.type === 'session') this.libc.close(message.fd);
-      return;
-    }
-    this.#thread.postMessage(message);
-    this.libc.signal(this.#wake.fd);
+    if (!this.#thread.send(message) && message.type === 'session') this.libc.close(message.fd);
   }
 
   /** @param fd this object's from here on */
@@ -331,10 +295,8 @@ class EntryThreadHandle {
 
   async stop(): Promise<void> {
     if (this.hasExited) return;
-    this.#thread.removeAllListeners('exit').removeAllListeners('message');
-    const exited = once(this.#thread, 'exit');
-    this.leave();
-    await exited;
+    this.isReady = false;
+    await this.#thread.stop({ type: 'stop' });
     const { listening } = this.#close();
     if (listening !== undefined) this.libc.close(listening);
   }
@@ -415,14 +377,12 @@ class EntryThreadHandle {
 
   /** The thread is gone: nobody uses its file descriptors any more. */
   #fail(error: Error): void {
-    if (this.hasExited) return;
     const { lent, listening } = this.#close();
     for (const { onGone } of lent) onGone();
     this.events.onFailed(error, lent.length, listening);
   }
 
   #close(): { lent: LentSession[]; listening: number | undefined } {
-    this.hasExited = true;
     this.isReady = false;
     const listening = this.#endListening();
     for (const answer of this.#questions.values()) answer(undefined);
@@ -430,7 +390,6 @@ class EntryThreadHandle {
     const lent = [...this.#sessions.values()];
     this.#sessions.clear();
     for (const fd of this.#owned.take()) this.libc.close(fd);
-    for (const descriptor of this.#own) descriptor.close();
     for (const lease of this.#leases.values()) lease.onIdle();
     this.#leases.clear();
     return { lent, listening };

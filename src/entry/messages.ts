@@ -1,4 +1,4 @@
-import type { Pipe } from '../kernel/libc.js';
+import type { LoopStart } from '../kernel/kernel-thread.js';
 import type { SessionKeys } from '../unwrap/session-records.js';
 
 // Between the main thread and the entry worker. The worker blocks in epoll, so the main thread also signals its eventfd after each
@@ -40,12 +40,7 @@ export interface EntryLimits {
   maxWaiting: number;
 }
 
-export interface EntryStart {
-  poll: number;
-  /** Readable when there are messages. */
-  wake: number;
-  /** May be fewer than were wanted. */
-  pipes: Pipe[];
+export interface EntryStart extends LoopStart {
   limits: EntryLimits;
   /** Addresses whose connections begin with a PROXY header. */
   balancers: string[];

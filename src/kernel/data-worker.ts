@@ -1,6 +1,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { epoll, type Libc, loadLibc } from './libc.js';
-import type { FromWorker, ToWorker, WorkerStart } from './messages.js';
+import type { LoopStart } from './kernel-thread.js';
+import type { FromWorker, ToWorker } from './messages.js';
 import { Pipes } from './pipes.js';
 import { Pump, type PumpTools, scratchBytes } from './pump.js';
 
@@ -27,7 +28,7 @@ class DataWorker {
 
   constructor(
     private readonly libc: Libc,
-    { poll, wake, pipes }: WorkerStart,
+    { poll, wake, pipes }: LoopStart,
     private readonly port: NonNullable<typeof parentPort>,
   ) {
     this.#poll = poll;
@@ -123,4 +124,4 @@ class DataWorker {
 
 const libc = loadLibc();
 if (!libc || !parentPort) throw new Error('a data worker needs Linux and the package koffi');
-new DataWorker(libc, workerData as WorkerStart, parentPort).run();
+new DataWorker(libc, workerData as LoopStart, parentPort).run();

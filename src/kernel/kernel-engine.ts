@@ -1,11 +1,8 @@
-import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
-import { guard } from '../util/boundary.js';
 import { fileDescriptors } from '../util/open-files.js';
 import { FileDescriptor } from './file-descriptor.js';
 import { type Libc, KernelError, loadLibc } from './libc.js';
-import { makePipes } from './make-pipes.js';
-import type { FromWorker, ToWorker, WorkerStart } from './messages.js';
+import { KernelThread } from './kernel-thread.js';
+import type { FromWorker, ToWorker } from './messages.js';
 import type { Codec, PumpResult } from './pump.js';
 
 /** Most pumps of one worker. */
@@ -202,11 +199,7 @@ interface PumpWorkerEvents {
 
 /** The main thread's side of one data worker. */
 class PumpWorker {
-  readonly #libc: Libc;
-  readonly #wake: FileDescriptor;
-  /** All that the thread uses for itself. */
-  readonly #own: FileDescriptor[] = [];
-  readonly #thread: Worker;
+  readonly #thread: KernelThread<ToWorker, FromWorker>;
   readonly #held = new Map<number, Held>();
   readonly #events: PumpWorkerEvents;
   #nextId = 1;
@@ -214,44 +207,22 @@ class PumpWorker {
   isReady = false;
   /** Share of a core that the thread has used lately. */
   load = 0;
-  #exited = false;
-  #error: Error | undefined;
 
   /** @throws KernelError such as EMFILE; Node's error when the thread cannot be made */
   constructor(libc: Libc, events: PumpWorkerEvents) {
-    this.#libc = libc;
     this.#events = events;
-    const own = (fd: number) => {
-      const descriptor = new FileDescriptor(libc, fd);
-      this.#own.push(descriptor);
-      return descriptor;
-    };
-    try {
-      this.#wake = own(libc.eventfd());
-      const poll = own(libc.epollCreate()).fd;
-      const pipes = makePipes(libc);
-      for (const { read, write } of pipes) [read, write].forEach(own);
-      const workerData: WorkerStart = { poll, wake: this.#wake.fd, pipes };
-      this.#thread = new Worker(new URL('data-worker.js', import.meta.url), { workerData, execArgv: [] });
-    } catch (error) {
-      for (const descriptor of this.#own) descriptor.close();
-      throw error;
-    }
-    this.#thread.unref();
-    this.#thread.on(
-      'message',
-      guard(
-        'data worker message',
-        (message: FromWorker) => this.#receive(message),
+    const module = new URL('data-worker.js', import.meta.url);
+    this.#thread = new KernelThread(
+      libc,
+      module,
+      'data worker message',
+      {},
+      {
+        onMessage: (message: FromWorker) => this.#receive(message),
         // Its file descriptors are in use until it has exited.
-        () => this.leave(),
-      ),
-    );
-    // boundary: an assignment.
-    this.#thread.on('error', (error: Error) => (this.#error = error));
-    this.#thread.on(
-      'exit',
-      guard('data worker message', () => this.#fail(this.#error ?? new Error('the data worker has exited'))),
+        onFault: () => this.leave(),
+        onExit: (error) => this.#fail(error),
+      },
     );
   }
 
@@ -263,10 +234,10 @@ class PumpWorker {
     const id = this.#nextId;
     this.#nextId = id === 0xffff_ffff ? 1 : id + 1;
     this.#held.set(id, held);
-    this.#send({ type: 'start', id, order });
+    this.#thread.send({ type: 'start', id, order });
     return {
-      end: () => this.#send({ type: 'end', id }),
-      drop: () => this.#send({ type: 'drop', id }),
+      end: () => this.#thread.send({ type: 'end', id }),
+      drop: () => this.#thread.send({ type: 'drop', id }),
     };
   }
 
@@ -275,29 +246,21 @@ class PumpWorker {
     let isKept = false;
     for (const id of this.#held.keys()) {
       isKept = !isKept;
-      if (!isKept) this.#send({ type: 'end', id });
+      if (!isKept) this.#thread.send({ type: 'end', id });
     }
   }
 
   /** Has the thread end; what it held is given back when it has. */
   leave(): void {
     this.isReady = false;
-    this.#send({ type: 'stop' });
+    this.#thread.send({ type: 'stop' });
   }
 
   /** Ends the thread. Nothing is given back. */
   async stop(): Promise<void> {
-    if (this.#exited) return;
-    this.#thread.removeAllListeners('exit').removeAllListeners('message');
-    this.leave();
-    await once(this.#thread, 'exit');
+    this.isReady = false;
+    await this.#thread.stop({ type: 'stop' });
     this.#close();
-  }
-
-  #send(message: ToWorker): void {
-    if (this.#exited) return;
-    this.#thread.postMessage(message);
-    this.#libc.signal(this.#wake.fd);
   }
 
   #receive(message: FromWorker): void {
@@ -320,7 +283,6 @@ class PumpWorker {
 
   /** The thread is gone: nobody uses the descriptors any more. */
   #fail(error: Error): void {
-    if (this.#exited) return;
     const held = this.#close();
     this.#events.onFailed(error, held.length);
     for (const { request } of held)
@@ -328,12 +290,10 @@ class PumpWorker {
   }
 
   #close(): Held[] {
-    this.#exited = true;
     this.isReady = false;
     const held = [...this.#held.values()];
     this.#held.clear();
     for (const { descriptors } of held) for (const descriptor of descriptors) descriptor.close();
-    for (const descriptor of this.#own) descriptor.close();
     return held;
   }
 }

@@ -1,4 +1,3 @@
-import type { Pipe } from './libc.js';
 import type { PumpOrder, PumpResult } from './pump.js';
 
 // Between the main thread and a data worker. A worker blocks in epoll, so the main thread also signals its eventfd after each
@@ -15,12 +14,3 @@ export type FromWorker =
   | { type: 'ready' }
   | { type: 'report'; load: number; moved: [id: number, bytes: number][] }
   | { type: 'stopped'; id: number; bytes: number; result: PumpResult };
-
-/** File descriptors that the main thread owns, so that a worker that fails leaves none open. */
-export interface WorkerStart {
-  poll: number;
-  /** Readable when there are messages. */
-  wake: number;
-  /** May be fewer than were wanted. */
-  pipes: Pipe[];
-}
