@@ -1,6 +1,6 @@
 import { randomFillSync } from 'node:crypto';
 import { epoll, errno } from '../kernel/libc.js';
-import { Pump, type PumpOrder } from '../kernel/pump.js';
+import { Pump, type PumpOrder, type PumpResult } from '../kernel/pump.js';
 import { frameHeader, type FrameMark, frameMark, signingHeader } from '../protocol/frames.js';
 import { bindingBytes, encodeOpening } from '../protocol/session-opening.js';
 import { FrameError, FrameReader } from '../streams/frame-reader.js';
@@ -229,8 +229,9 @@ export class Lane implements Watched, Served, Runnable {
   // To the visitor
 
   /** @param first content that goes out before all else. @param fed what was read of the session's frames in the clear */
-  #pumpDown(first: Buffer, fed: Buffer): Pump {
-    const pump = new Pump(this.thread.tools, this.#order(this.session.fd, this.#fd, 'deframe'));
+  #pumpDown(first: Buffer, fed: Buffer, left = 0): Pump {
+    const order = { ...this.#order(this.session.fd, this.#fd, 'deframe'), left };
+    const pump = new Pump(this.thread.tools, order);
     if (first.length > 0) pump.sendFirst(first);
     if (fed.length > 0) pump.feed(fed);
     if (this.#isVisitorGone) pump.discard();
@@ -241,12 +242,20 @@ export class Lane implements Watched, Served, Runnable {
   #downStopped({ result, hasEnded }: Pump): void {
     const side = result?.fault?.side;
     if (side === 'from') return this.#lost();
-    if (side === 'to') return this.#visitorGone();
+    if (side === 'to') return this.#visitorBroke(result!);
     if (this.#hasReceived) return this.#downDone();
     const { left, unread } = result!;
     // The pump has stopped at a frame in the clear only if its length is not allowed.
     if (left > 0 || hasEnded || unread[0] === clearFrame) return this.#lost();
     this.#takeRecord(Buffer.from(unread));
+    // The rest of a record may be there already, and no event follows for it.
+    if (!this.#down.pump && !this.#isOver) this.#readRecord();
+  }
+
+  /** What the session still sends for the visitor goes nowhere, from where the pump has stopped. */
+  #visitorBroke({ left, unread }: PumpResult): void {
+    if (!this.#hasReceived) this.#pumpDown(none, Buffer.from(unread), left);
+    this.#visitorGone();
   }
 
   /** All that the tunnel has sent is with the visitor, and that was all. */

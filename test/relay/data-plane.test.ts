@@ -190,10 +190,12 @@ for (const engine of ['kernel', 'node'] as const) {
       });
     });
     for (const direction of ['down', 'up']) {
+      const before = services.length;
       const visitor = await open();
       visitor.resume().write(direction === 'down' ? 'f' : Buffer.alloc(megabyte));
       if (direction === 'up') flood(visitor);
       await inBulk(visitor);
+      await until(() => services.length === before + 1);
       const gone = closed(services.at(-1)!);
       visitor.destroy();
       await gone;
