@@ -98,7 +98,12 @@ export class EntryLease implements VisitorHost, SessionHost, LaneHost {
     this.thread.count('routed');
     const lane = new Lane(this.thread, this, session, visitor);
     this.#lanes.add(lane);
-    lane.start();
+    try {
+      lane.start();
+    } catch (error) {
+      lane.reset();
+      throw error;
+    }
   }
 
   /** A connection is over. */

@@ -129,6 +129,11 @@ export class EntrySession implements Watched {
     this.#read();
   }
 
+  /** The tunnel has not closed it in time. */
+  expire(): void {
+    this.close();
+  }
+
   close(): void {
     if (this.#state === 'gone') return;
     if (this.#state === 'ready') this.#settle();

@@ -19,7 +19,7 @@ import {
 } from './messages.js';
 import { OwnedDescriptors, SharedCounts } from './shared-memory.js';
 import { Timers } from './timers.js';
-import type { EntryThread, Expiring, Runnable, Watched } from './thread.js';
+import type { EntryThread, Expiring, Keeping, Runnable, Watched } from './thread.js';
 
 /** `data` of the eventfd in epoll, and of the listening socket. */
 const wakeToken = 0;
@@ -39,7 +39,6 @@ const keepaliveIntervalMs = 15_000;
 /** A visitor waits for a session here for so long; the main thread knows how long its lease lets it wait. */
 const waitMs = 1_000;
 
-const expire = (one: Expiring): void => one.expire();
 const isTemporary = (code: number): boolean =>
   code === -errno.EMFILE || code === -errno.ENFILE || code === -errno.ENOBUFS || code === -errno.ENOMEM;
 
@@ -54,12 +53,15 @@ class EntryWorker implements EntryThread {
   readonly isBalancer: AddressList;
   now = performance.now();
   readonly clock = new Timers();
-  readonly headers = new Deadlines<Expiring>(headerTimeoutMs, expire);
-  readonly hellos = new Deadlines<Expiring>(helloTimeoutMs, expire);
-  readonly waits = new Deadlines<Expiring>(waitMs, expire);
-  readonly keepalives = new Deadlines<{ keepAlive(): void }>(keepaliveIntervalMs, (session) => session.keepAlive());
-  readonly closing = new Deadlines<{ close(): void }>(closeTimeoutMs, (session) => session.close());
-  readonly settling = new Deadlines<Expiring>(settleTimeoutMs, expire);
+  readonly #onExpired = (one: Expiring): void => this.#within(one, () => one.expire());
+  readonly headers = new Deadlines<Expiring>(headerTimeoutMs, this.#onExpired);
+  readonly hellos = new Deadlines<Expiring>(helloTimeoutMs, this.#onExpired);
+  readonly waits = new Deadlines<Expiring>(waitMs, this.#onExpired);
+  readonly settling = new Deadlines<Expiring>(settleTimeoutMs, this.#onExpired);
+  readonly closing = new Deadlines<Expiring>(closeTimeoutMs, this.#onExpired);
+  readonly keepalives = new Deadlines<Keeping>(keepaliveIntervalMs, (session) =>
+    this.#within(session, () => session.keepAlive()),
+  );
   readonly #deadlines = [this.headers, this.hellos, this.waits, this.keepalives, this.closing, this.settling];
   readonly #watched = new Map<number, Watched>();
   #lastToken = listenToken;
@@ -118,9 +120,17 @@ class EntryWorker implements EntryThread {
     try {
       work();
     } catch (error) {
-      this.post({ type: 'fault', error: error instanceof Error ? error : new Error(String(error)) });
-      one?.reset();
+      this.#reportFault(error);
+      try {
+        one?.reset();
+      } catch (cause) {
+        this.#reportFault(new Error('ending it failed as well', { cause }));
+      }
     }
+  }
+
+  #reportFault(thrown: unknown): void {
+    this.post({ type: 'fault', error: thrown instanceof Error ? thrown : new Error(String(thrown)) });
   }
 
   readonly #onEvents = (token: number, events: number): void => {
@@ -139,7 +149,7 @@ class EntryWorker implements EntryThread {
 
   #expire(): void {
     if (this.#resumeAcceptingAt !== undefined && this.#resumeAcceptingAt <= this.now) this.#resumeAccepting();
-    for (const deadlines of this.#deadlines) this.#within(undefined, () => deadlines.expire(this.now));
+    for (const deadlines of this.#deadlines) deadlines.expire(this.now);
     this.#within(undefined, () => this.clock.run(this.now));
   }
 
@@ -291,7 +301,14 @@ class EntryWorker implements EntryThread {
       this.libc.close(fd);
       return this.post({ type: 'gone', session: id });
     }
-    const session = new EntrySession(this, id, fd, lease, keys, withAddresses);
+    let session: EntrySession;
+    try {
+      session = new EntrySession(this, id, fd, lease, keys, withAddresses);
+    } catch (error) {
+      this.drop(undefined, fd);
+      this.post({ type: 'gone', session: id });
+      throw error;
+    }
     this.#sessions.set(id, session);
     this.#within(session, () => lease.add(session));
   }

@@ -59,6 +59,15 @@ export interface Runnable {
 /** What a deadline is for. */
 export interface Expiring {
   expire(): void;
+  /** Ends it at once, after an error. */
+  reset(): void;
+}
+
+/** What is kept alive. */
+export interface Keeping {
+  keepAlive(): void;
+  /** Ends it at once, after an error. */
+  reset(): void;
 }
 
 /** What all parts of the entry worker use. */
@@ -78,8 +87,8 @@ export interface EntryThread {
   readonly headers: Deadlines<Expiring>;
   readonly hellos: Deadlines<Expiring>;
   readonly waits: Deadlines<Expiring>;
-  readonly keepalives: Deadlines<{ keepAlive(): void }>;
-  readonly closing: Deadlines<{ close(): void }>;
+  readonly keepalives: Deadlines<Keeping>;
+  readonly closing: Deadlines<Expiring>;
   readonly settling: Deadlines<Expiring>;
 
   isBalancer(ip: string): boolean;

@@ -131,6 +131,37 @@ test('a session serves no other visitor after a last mark, and one after a cut',
   await until(async () => !(await isAlive()));
 });
 
+test('an end right behind a large frame arrives with it', options, async (t) => {
+  const session = await lentSession(t);
+  for (let round = 0; round < 20; round++) {
+    const visitor = await arrive(t);
+    await claimed(session);
+    const content = randomBytes(300_000 + round);
+    session.socket.write(Buffer.concat([frame(content), session.peer.seal(control, endMark)]));
+    visitor.end();
+    assert.ok((await rest(visitor)).equals(content));
+    assert.deepEqual(await session.peer.read(session.socket), { type: control, content: endMark });
+  }
+});
+
+test('a visitor that breaks off in the middle of a frame does not cost the session', options, async (t) => {
+  const session = await lentSession(t);
+  const { socket, peer } = session;
+  for (let round = 0; round < 5; round++) {
+    const visitor = await arrive(t);
+    await claimed(session);
+    const bytes = frame(randomBytes(1_000_000));
+    // More than fits between relay and visitor, who reads nothing.
+    visitor.pause();
+    socket.write(bytes.subarray(0, 900_000));
+    await until(() => visitor.readableLength > 0 || visitor.bytesRead > 0);
+    visitor.resetAndDestroy();
+    assert.deepEqual(await peer.read(socket), { type: control, content: cutMark });
+    socket.write(Buffer.concat([bytes.subarray(900_000), frame(randomBytes(50)), peer.seal(control, cutMark)]));
+    await until(() => lendings.live === 0 && lendings.ready === 1);
+  }
+});
+
 const intrusions: Record<string, (peer: UnwrappedPeer) => Buffer> = {
   'bytes after its end mark': (peer) => Buffer.concat([peer.seal(control, endMark), frame(Buffer.from('more'))]),
   'a frame that begins in a record and goes on in the clear': (peer) =>
