@@ -301,14 +301,14 @@ export const relaySettings = {
     env: 'DATA_PLANE',
     kind: 'text',
     fallback: 'kernel',
-    help: 'kernel: busy connections by system calls in threads of their own (Linux); node: by Node alone',
+    help: 'kernel: visitors by system calls in threads of their own (Linux); node: by Node alone',
   },
   dataWorkers: {
     flag: 'data-workers',
     env: 'DATA_WORKERS',
     kind: 'number',
     fallback: String(availableParallelism()),
-    help: 'maximum of threads of the kernel data plane, by default one for each core',
+    help: 'maximum of threads besides the one that accepts visitors, by default one for each core',
   },
   digestSigning: {
     flag: 'digest-signing',
