@@ -51,7 +51,6 @@ class EntryWorker implements EntryThread {
   readonly awaited: FairSlots;
   readonly awaitedOf: ConcurrencyLimiter;
   readonly isBalancer: AddressList;
-  now = performance.now();
   readonly clock = new Timers();
   readonly #onExpired = (one: Expiring): void => this.#within(one, () => one.expire());
   readonly headers = new Deadlines<Expiring>(headerTimeoutMs, this.#onExpired);
@@ -96,13 +95,17 @@ class EntryWorker implements EntryThread {
     this.post({ type: 'ready' });
     while (!this.#isStopped) {
       this.libc.epollWait(this.start.poll, this.#timeout(), this.#onEvents);
-      this.now = performance.now();
       this.#receive();
       this.#runBusy();
       this.#expire();
       if (this.#outcomes.size > 0 && this.now - this.#reportedAt >= reportIntervalMs) this.#report();
     }
     this.#report();
+  }
+
+  /** Always fresh: a time of before a long wait would have deadlines expire at once. */
+  get now(): number {
+    return performance.now();
   }
 
   #timeout(): number {
@@ -149,7 +152,8 @@ class EntryWorker implements EntryThread {
 
   #expire(): void {
     if (this.#resumeAcceptingAt !== undefined && this.#resumeAcceptingAt <= this.now) this.#resumeAccepting();
-    for (const deadlines of this.#deadlines) deadlines.expire(this.now);
+    const { now } = this;
+    for (const deadlines of this.#deadlines) deadlines.expire(now);
     this.#within(undefined, () => this.clock.run(this.now));
   }
 

@@ -77,7 +77,7 @@ export interface EntryThread {
   readonly scratch: Buffer;
   readonly tools: PumpTools;
   readonly limits: EntryLimits;
-  /** Monotonic time in milliseconds, of this round. */
+  /** Monotonic time in milliseconds. */
   readonly now: number;
   readonly clock: Clock;
   readonly sources: SharedCounts;
