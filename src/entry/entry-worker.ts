@@ -31,8 +31,6 @@ const acceptPauseMs = 100;
 /** Least interval between two reports. */
 const reportIntervalMs = 50;
 /** Deadlines, as the main thread has them. */
-const headerTimeoutMs = 5_000;
-const helloTimeoutMs = 10_000;
 const settleTimeoutMs = 5_000;
 const closeTimeoutMs = 2_000;
 const keepaliveIntervalMs = 15_000;
@@ -53,15 +51,15 @@ class EntryWorker implements EntryThread {
   readonly isBalancer: AddressList;
   readonly clock = new Timers();
   readonly #onExpired = (one: Expiring): void => this.#within(one, () => one.expire());
-  readonly headers = new Deadlines<Expiring>(headerTimeoutMs, this.#onExpired);
-  readonly hellos = new Deadlines<Expiring>(helloTimeoutMs, this.#onExpired);
+  readonly headers: Deadlines<Expiring>;
+  readonly hellos: Deadlines<Expiring>;
   readonly waits = new Deadlines<Expiring>(waitMs, this.#onExpired);
   readonly settling = new Deadlines<Expiring>(settleTimeoutMs, this.#onExpired);
   readonly closing = new Deadlines<Expiring>(closeTimeoutMs, this.#onExpired);
   readonly keepalives = new Deadlines<Keeping>(keepaliveIntervalMs, (session) =>
     this.#within(session, () => session.keepAlive()),
   );
-  readonly #deadlines = [this.headers, this.hellos, this.waits, this.keepalives, this.closing, this.settling];
+  readonly #deadlines: Pick<Deadlines<object>, 'next' | 'expire'>[];
   readonly #watched = new Map<number, Watched>();
   #lastToken = listenToken;
   readonly #byHostname = new Map<string, EntryLease>();
@@ -82,6 +80,9 @@ class EntryWorker implements EntryThread {
   ) {
     const { limits, pipes, balancers, sources, owned, poll, wake } = start;
     this.limits = limits;
+    this.headers = new Deadlines(limits.headerTimeoutMs, this.#onExpired);
+    this.hellos = new Deadlines(limits.helloTimeoutMs, this.#onExpired);
+    this.#deadlines = [this.headers, this.hellos, this.waits, this.keepalives, this.closing, this.settling];
     this.tools = { libc, scratch: this.scratch, pipes: new Pipes(libc, pipes) };
     this.sources = new SharedCounts(sources, limits.maxConnectionsPerSource);
     this.#owned = new OwnedDescriptors(owned);

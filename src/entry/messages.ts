@@ -34,6 +34,9 @@ export interface EntryLimits {
   /** Connections whose first bytes are awaited, in all and by source. */
   maxAwaited: number;
   maxAwaitedPerSource: number;
+  /** Deadlines of a PROXY header and of a ClientHello. */
+  headerTimeoutMs: number;
+  helloTimeoutMs: number;
   /** Ready sessions of a lease. */
   maxReady: number;
   /** Connections of a lease that wait for a session. */

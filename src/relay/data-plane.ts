@@ -255,7 +255,12 @@ export class DataPlane {
       this.connections.close();
       await listener.stop();
     };
-    lifecycle.onStop(() => stopListener(this.publicListener), { lasts: true });
+    const stopPublic = async () => {
+      // Nobody is to arrive after the connections are ended.
+      await this.#entry?.returnListener();
+      await stopListener(this.publicListener);
+    };
+    lifecycle.onStop(stopPublic, { lasts: true });
     const redirects = this.#redirects;
     if (redirects) {
       await sockets.listen(redirects.server, { host: config.host, port: config.httpPort });

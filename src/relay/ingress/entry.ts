@@ -16,6 +16,8 @@ import { maxWaitingClaims } from '../reverse/ready-queue.js';
 import type { OutcomeObserver } from './connection-outcome.js';
 import { maxHelloWaits, maxPublicConnections, type PublicConnections } from './public-connections.js';
 import { maxHelloWaitsPerSource } from './public-listener.js';
+import { clientHelloTimeoutMs } from './read-client-hello.js';
+import { proxyHeaderTimeoutMs } from './read-proxy-header.js';
 
 export interface EntryOptions {
   maxConnectionsPerSource: number;
@@ -51,6 +53,8 @@ export class Entry implements SessionLender {
       maxConnectionsPerSource: options.maxConnectionsPerSource,
       maxAwaited: maxHelloWaits,
       maxAwaitedPerSource: maxHelloWaitsPerSource,
+      headerTimeoutMs: proxyHeaderTimeoutMs,
+      helloTimeoutMs: clientHelloTimeoutMs,
       maxReady: recycledReadyLimit,
       maxWaiting: maxWaitingClaims,
     };

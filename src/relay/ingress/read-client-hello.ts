@@ -5,7 +5,7 @@ import { TlsAlertError, plaintextAlertRecord } from '../../tls/codec/alerts.js';
 import type { ClientHello } from '../../tls/codec/messages.js';
 
 export const maxClientHelloBytes = 16_384;
-const clientHelloTimeoutMs = 10_000;
+export const clientHelloTimeoutMs = 10_000;
 
 /**
  * Reads the ClientHello of a connection without answering it, puts every byte read back, and leaves the socket

@@ -3,7 +3,7 @@ import { type ProxyHeader, ProxyProtocolError, parseProxyHeader } from '../../pr
 import { NoPrefixError, readPrefix } from '../../net/read-prefix.js';
 
 /** Deadline for a balancer's PROXY header. */
-const proxyHeaderTimeoutMs = 5_000;
+export const proxyHeaderTimeoutMs = 5_000;
 
 /**
  * Reads the PROXY header (version 1 or 2) of a balancer's connection; the bytes after it are put back and the socket
