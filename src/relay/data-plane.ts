@@ -64,7 +64,7 @@ export class DataPlane {
   readonly #nodeListener: NodeListener | undefined;
   /** Undefined with `--data-plane node`, and where it is not available. */
   readonly #kernel: KernelEngine | undefined;
-  /** Undefined as `#kernel` is. */
+  /** Undefined but with `--data-plane entry`, where that is available. */
   readonly #entry: Entry | undefined;
   readonly #redirects: RedirectListener | undefined;
   readonly #foundation: Foundation;
@@ -110,7 +110,7 @@ export class DataPlane {
       onOutcome,
     });
     this.#kernel =
-      config.dataPlane === 'kernel'
+      config.dataPlane !== 'node'
         ? KernelEngine.load(config.dataWorkers, (error, pumps) =>
             logger.error({ err: error, connections: pumps }, 'a data worker failed: its connections were ended'),
           )
@@ -161,7 +161,7 @@ export class DataPlane {
       forwarder,
     );
     this.#entry =
-      config.dataPlane === 'kernel'
+      config.dataPlane === 'entry'
         ? Entry.load({
             maxConnectionsPerSource: config.maxConnectionsPerSource,
             balancers: config.proxyProtocolFrom,

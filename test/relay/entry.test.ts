@@ -16,7 +16,7 @@ import { until } from '../support/until.js';
 // data-plane.test.ts and unwrap.test.ts.
 
 const options = { skip: !hasEntryWorker && 'the entry worker needs Linux' };
-const relay = sharedRelay({}, async () => {
+const relay = sharedRelay({ dataPlane: 'entry' }, async () => {
   lease = await register(relay, { name: 'lent', ttl: 600 });
 });
 let lease: HeldLease;
@@ -264,7 +264,7 @@ test('a visitor of TLS 1.2 is served by the main thread, which takes a session b
 });
 
 test('connections of a source count together, whoever serves them', options, async (t) => {
-  const limited = await relayFor(t, { maxConnectionsPerSource: 4 });
+  const limited = await relayFor(t, { dataPlane: 'entry', maxConnectionsPerSource: 4 });
   const held = await register(limited, { name: 'counted', ttl: 600 });
   const session = await lentSession(t, held, limited);
   const visitor = await arrive(t, undefined, limited, held);
@@ -289,7 +289,7 @@ test('connections of a source count together, whoever serves them', options, asy
 });
 
 test('a lease’s limit of connections holds', options, async (t) => {
-  const limited = await relayFor(t, { maxConnectionsPerLease: 1 });
+  const limited = await relayFor(t, { dataPlane: 'entry', maxConnectionsPerLease: 1 });
   const held = await register(limited, { name: 'one', ttl: 600 });
   const [first, second] = [await lentSession(t, held, limited), await lentSession(t, held, limited)];
   const visitor = await arrive(t, undefined, limited, held);
@@ -305,7 +305,7 @@ test('a lease’s limit of connections holds', options, async (t) => {
 });
 
 test('a balancer’s PROXY header, in pieces, tells the tunnel the visitor’s address', options, async (t) => {
-  const behind = await relayFor(t, { proxyProtocolFrom: ['127.0.0.7'] });
+  const behind = await relayFor(t, { dataPlane: 'entry', proxyProtocolFrom: ['127.0.0.7'] });
   const held = await register(behind, { name: 'behind', ttl: 600 });
   const session = await lentSession(t, held, behind, { 'X-Portal-Proxy': '2' });
   const balanced = async () => {

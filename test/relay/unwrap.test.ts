@@ -17,7 +17,7 @@ import { hasEntryWorker, lendings } from '../support/lendings.js';
 import { until } from '../support/until.js';
 import { type UnwrappedPeer, connectWrapped, control, endMark, frame, frames } from '../support/unwrapped-peer.js';
 
-const relay = sharedRelay({}, async () => {
+const relay = sharedRelay({ dataPlane: 'entry' }, async () => {
   lease = await register(relay, { name: 'bare' });
 });
 let lease: HeldLease;
@@ -329,7 +329,7 @@ for (const engine of ['main thread', 'entry worker'] as const) {
   );
 
   test(name('a relay that stops closes unwrapped sessions, and those waiting for a greeting'), options, async () => {
-    const short = await startTestRelay();
+    const short = await startTestRelay({ dataPlane: 'entry' });
     const held = await register(short, { name: 'short' });
     const { socket } = await openUnwrapped(held, short);
     const connection = await connectWrapped(short);

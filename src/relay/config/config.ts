@@ -108,7 +108,7 @@ export interface RelayConfig {
   validateResponses: boolean;
 }
 
-const dataPlanes = ['kernel', 'node'] as const;
+const dataPlanes = ['kernel', 'entry', 'node'] as const;
 export type DataPlaneKind = (typeof dataPlanes)[number];
 
 const hostName = /^[a-z0-9-]+(\.[a-z0-9-]+)*$/;

@@ -301,7 +301,7 @@ export const relaySettings = {
     env: 'DATA_PLANE',
     kind: 'text',
     fallback: 'kernel',
-    help: 'kernel: visitors by system calls in threads of their own (Linux); node: by Node alone',
+    help: 'kernel: busy connections by system calls in threads of their own (Linux); entry (experimental): new ones too; node: by Node alone',
   },
   dataWorkers: {
     flag: 'data-workers',

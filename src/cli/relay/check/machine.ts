@@ -68,7 +68,7 @@ async function lookAtClock(tell: Tell): Promise<void> {
 }
 
 async function lookAtDataPlane({ dataPlane, dataWorkers }: RelayConfig, tell: Tell): Promise<void> {
-  if (dataPlane !== 'kernel') return;
+  if (dataPlane === 'node') return;
   const engine = KernelEngine.load(dataWorkers, () => undefined);
   await engine?.stop();
   if (engine) tell('ok', 'data plane', 'the kernel copies connections');
