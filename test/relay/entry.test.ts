@@ -17,7 +17,7 @@ import { until } from '../support/until.js';
 
 const options = { skip: !hasEntryWorker && 'the entry worker needs Linux' };
 const relay = sharedRelay({ dataPlane: 'entry' }, async () => {
-  lease = await register(relay, { name: 'lent', ttl: 600 });
+  lease = await register(relay, { name: 'lent', ttl: 600, sessionWait: 30 });
 });
 let lease: HeldLease;
 
