@@ -5,16 +5,18 @@ import { readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { type TestContext, test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { KernelEngine, type PumpRequest } from '../../src/kernel/kernel-engine.js';
 import { injectFaults } from '../../src/util/boundary.js';
 import { adminOf, leasePath } from '../support/admin.js';
 import { freshWallet } from '../support/by-hand.js';
+import { lendings } from '../support/lendings.js';
 import { freePort, startTestRelay } from '../support/relay.js';
 import { readSlowly } from '../support/socket-pairs.js';
 import { openTunnel, startTcpService, visitTls } from '../support/tunnel.js';
 import { until } from '../support/until.js';
 
-// The same behaviour on both engines: of the kernel's, that bulk transfers are really its own.
+// The same behaviour on all engines; of each, that the connections are really its own.
 
 const operator = freshWallet();
 const megabyte = 1 << 20;
@@ -40,9 +42,29 @@ KernelEngine.prototype.start = function (request: PumpRequest) {
   return pump;
 };
 
-async function bench(t: TestContext, dataPlane: 'kernel' | 'node', handler: (socket: Socket) => void) {
+/** The threads of the relay under test. */
+const threads = new Set<Worker>();
+const { postMessage } = Worker.prototype;
+Worker.prototype.postMessage = function (this: Worker, ...message: Parameters<typeof postMessage>) {
+  threads.add(this);
+  return postMessage.apply(this, message);
+} as typeof postMessage;
+
+type Engine = 'kernel' | 'entry' | 'node';
+
+/** Whether the engine has connections now. */
+const isBusy: Record<Engine, () => boolean> = {
+  kernel: () => pumps.running > 0,
+  entry: () => lendings.live > 0,
+  node: () => true,
+};
+const isQuiet = () => pumps.running === 0 && lendings.live === 0;
+
+async function bench(t: TestContext, dataPlane: Engine, handler: (socket: Socket) => void) {
   // The pumps of a relay that has stopped are not heard of again.
   Object.assign(pumps, { started: 0, running: 0 });
+  lendings.reset();
+  threads.clear();
   const metricsPort = await freePort();
   const relay = await startTestRelay({ dataPlane, adminWallets: [operator.address], metricsPort });
   t.after(() => relay.stop());
@@ -51,15 +73,16 @@ async function bench(t: TestContext, dataPlane: 'kernel' | 'node', handler: (soc
     handler(socket);
   });
   const { tunnel, hostname } = await openTunnel(t, relay, service.port, { probe: false });
+  if (dataPlane === 'entry') await until(() => lendings.ready > 0);
   const open = async (): Promise<TLSSocket> => {
     const visitor = await visitTls(relay, hostname);
     visitor.on('error', () => {});
     return visitor;
   };
-  /** Waits until much has passed, and the kernel, if it is under test, has taken over. */
+  /** Waits until much has passed, by the engine under test. */
   const inBulk = async (visitor: Socket) => {
     await until(() => visitor.bytesRead + visitor.bytesWritten > 8 * megabyte);
-    await until(() => dataPlane === 'node' || pumps.running > 0);
+    await until(isBusy[dataPlane]);
   };
   return { relay, tunnel, hostname, open, inBulk, metricsPort };
 }
@@ -116,8 +139,8 @@ function flood(socket: Socket): void {
 
 const openDescriptors = () => readdirSync('/proc/self/fd').length;
 
-for (const engine of ['kernel', 'node'] as const) {
-  const options = { skip: engine === 'kernel' && !hasKernel && 'the kernel data plane needs Linux' };
+for (const engine of ['kernel', 'entry', 'node'] as const) {
+  const options = { skip: engine !== 'node' && !hasKernel && 'this data plane needs Linux' };
 
   test(
     `${engine}: 100 MB each way at once arrive intact and are counted, connection after connection`,
@@ -136,7 +159,8 @@ for (const engine of ['kernel', 'node'] as const) {
         assert.equal(await down, await sent[round]);
         assert.equal(await received[round], up);
       }
-      assert.ok(engine === 'node' ? pumps.started === 0 : pumps.started >= 4, `${pumps.started} pumps`);
+      assert.ok(engine === 'kernel' ? pumps.started >= 4 : pumps.started === 0, `${pumps.started} pumps`);
+      assert.equal(lendings.count > 0, engine === 'entry');
       await until(async () => (await leaseBytes(metricsPort, hostname, 'up')) > 2 * 100 * megabyte);
       for (const direction of ['up', 'down'] as const) {
         const bytes = await leaseBytes(metricsPort, hostname, direction);
@@ -162,13 +186,13 @@ for (const engine of ['kernel', 'node'] as const) {
           bytes += answer.length;
         }
       }
-      assert.equal(pumps.running, engine === 'node' ? 0 : 2);
+      assert.deepEqual([pumps.running, lendings.live], { kernel: [2, 0], entry: [0, 1], node: [0, 0] }[engine]);
       visitor.end();
       const [rest] = (await once(visitor, 'data')) as [Buffer];
       assert.equal(String(rest), 'bye');
       await closed(visitor);
     }
-    await until(() => pumps.running === 0);
+    await until(isQuiet);
   });
 
   test(`${engine}: a bulk upload that ends is answered (half-close)`, options, async (t) => {
@@ -202,10 +226,12 @@ for (const engine of ['kernel', 'node'] as const) {
       });
     });
     for (const direction of ['down', 'up']) {
+      const before = services.length;
       const visitor = await open();
       visitor.resume().write(direction === 'down' ? 'f' : Buffer.alloc(megabyte));
       if (direction === 'up') flood(visitor);
       await inBulk(visitor);
+      await until(() => services.length === before + 1);
       const gone = closed(services.at(-1)!);
       visitor.destroy();
       await gone;
@@ -213,7 +239,8 @@ for (const engine of ['kernel', 'node'] as const) {
     const next = await open();
     next.write('small');
     assert.equal(String((await once(next, 'data'))[0]), 'small');
-    await until(() => pumps.running === 0);
+    next.destroy();
+    await until(isQuiet);
   });
 
   test(`${engine}: a service that resets in a bulk transfer ends its visitor’s connection`, options, async (t) => {
@@ -227,7 +254,7 @@ for (const engine of ['kernel', 'node'] as const) {
     await inBulk(visitor);
     services[0]!.resetAndDestroy();
     await gone;
-    await until(() => pumps.running === 0);
+    await until(isQuiet);
   });
 
   test(`${engine}: a ban ends a bulk transfer`, options, async (t) => {
@@ -239,7 +266,7 @@ for (const engine of ['kernel', 'node'] as const) {
     const lease = (await admin.snapshot()).leases.find((each: { hostname: string }) => each.hostname === hostname);
     await admin.post(leasePath(lease, 'ban'));
     await gone;
-    await until(() => pumps.running === 0);
+    await until(isQuiet);
     await tunnel.closed;
   });
 
@@ -271,7 +298,7 @@ for (const engine of ['kernel', 'node'] as const) {
     await inBulk(visitor);
     await tunnel.close(0);
     await gone;
-    await until(() => pumps.running === 0);
+    await until(isQuiet);
   });
 
   test(`${engine}: a relay that stops in bulk transfers leaves no descriptor open`, options, async (t) => {
@@ -333,3 +360,41 @@ test(
     next.destroy();
   },
 );
+
+test('an entry worker that fails ends its connections, and the relay serves on', { skip: !hasKernel }, async (t) => {
+  const { relay, open, inBulk, hostname } = await bench(t, 'entry', (socket) => {
+    socket.once('data', (chunk: Buffer) => (chunk[0] === 0x66 ? flood(socket) : socket.end(chunk)));
+  });
+  const before = openDescriptors();
+  const visitor = await open();
+  const gone = closed(visitor.resume());
+  visitor.write('f');
+  await inBulk(visitor);
+  const [thread] = threads;
+  await thread!.terminate();
+  await gone;
+  assert.equal(relay.relay.load.connections, 0);
+  // Its tunnel comes back by itself, and is served by this thread, until another worker may start.
+  await until(() =>
+    tryTo(async () => {
+      const next = await visitTls(relay, hostname);
+      next.write('small');
+      assert.equal(String((await once(next, 'data'))[0]), 'small');
+    }),
+  );
+  await until(() => openDescriptors() <= before + 8);
+  // That takes the sessions over.
+  await until(() => lendings.ready > 0);
+  const bulk = await open();
+  bulk.resume().write('f');
+  await inBulk(bulk);
+  bulk.destroy();
+});
+
+/** Whether it succeeds. */
+async function tryTo(work: () => Promise<void>): Promise<boolean> {
+  return await work().then(
+    () => true,
+    () => false,
+  );
+}
