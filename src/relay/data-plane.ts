@@ -94,12 +94,14 @@ export class DataPlane {
       ({ hop, hostname }) =>
         (hop?.forwards !== undefined && hops.reaches(hop.forwards)) || (this.nodes?.count(hostname) ?? 0) > 0,
       (hostname, isPresent) => this.#presence.set(hostname, isPresent),
-      {
-        open: (lease, onIdle) => this.#entry?.open(lease, onIdle),
-        duplicate: (fd) => this.#entry!.duplicate(fd),
-        sign: (lease, tunnelIp, signing) => this.#entry!.sign(lease, tunnelIp, signing),
-        maxConnections: (lease) => forwarder.maxConnections(lease),
-      },
+      config.dataPlane === 'entry'
+        ? {
+            open: (lease, onIdle) => this.#entry?.open(lease, onIdle),
+            duplicate: (fd) => this.#entry!.duplicate(fd),
+            sign: (lease, tunnelIp, signing) => this.#entry!.sign(lease, tunnelIp, signing),
+            maxConnections: (lease) => forwarder.maxConnections(lease),
+          }
+        : undefined,
     );
     this.datagrams = new Datagrams(logger, draining.signal);
     this.isBalancer = addressList(config.proxyProtocolFrom);

@@ -125,7 +125,7 @@ export class LeaseSessions {
   }
 
   #update(): void {
-    this.#lent.update({ live: this.live.size + this.#waiting, ready: this.queue.ready });
+    this.#lent.update(this.live.size + this.#waiting, this.queue.ready);
   }
 
   /** Whether a tunnel is connected, with sessions ready or in use. */

@@ -32,7 +32,9 @@ export class LentSessions {
   /** Bytes of workers that have failed. */
   readonly #past: Traffic = { up: 0, down: 0 };
   #keptUntil = 0;
-  #elsewhere = { live: 0, ready: 0 };
+  /** Connections and ready sessions of the main thread. */
+  #ownLive = 0;
+  #ownReady = 0;
   #hasEnded = false;
 
   constructor(
@@ -86,17 +88,18 @@ export class LentSessions {
     if (there) return there;
     Object.assign(this.#past, this.traffic);
     this.#entry = lender.open(this.lease, () => this.events.onIdle());
-    this.update(this.#elsewhere);
+    this.update(this.#ownLive, this.#ownReady);
     return this.#entry;
   }
 
-  /** @param elsewhere connections of the main thread, which count for the limit as well, and its ready sessions */
-  update(elsewhere: { live: number; ready: number }): void {
-    this.#elsewhere = elsewhere;
+  /** @param live connections of the main thread, which count for the limit as well. @param ready its ready sessions */
+  update(live: number, ready: number): void {
+    this.#ownLive = live;
+    this.#ownReady = ready;
     if (!this.#entry || !this.lender || this.#hasEnded) return;
     const { slot } = this.#entry;
-    slot.elsewhere = elsewhere.live;
-    slot.readyElsewhere = elsewhere.ready;
+    slot.elsewhere = live;
+    slot.readyElsewhere = ready;
     slot.most = this.lender.maxConnections(this.lease);
   }
 
