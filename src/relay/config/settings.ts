@@ -308,7 +308,7 @@ export const relaySettings = {
     env: 'DATA_WORKERS',
     kind: 'number',
     fallback: String(availableParallelism()),
-    help: 'maximum of threads besides the one that accepts visitors, by default one for each core',
+    help: 'maximum of threads that move busy connections, by default one for each core',
   },
   digestSigning: {
     flag: 'digest-signing',
